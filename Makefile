@@ -1,0 +1,66 @@
+# The single door to the project: `make` prints what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+EXTRAS := fast,kitchen
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow check format lint types cov bench notebooks clean
+
+help:  ## Print this
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@echo "creating $(VENV) and installing vtlearn (a few minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) "$(TORCH)"
+	@$(PIP) -e ".[$(EXTRAS)]"
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "installing what tests and checks need"
+	@$(PIP) -e ".[$(EXTRAS),dev]"
+	@touch $@
+
+install: $(VENV)/installed  ## Create .venv with everything that training needs
+
+demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: ten minutes on two cores
+	$(BIN)/vtlearn fit --config configs/vttwins.yaml
+	$(BIN)/vtlearn test --config configs/vttwins.yaml --ckpt_path best
+
+test: $(VENV)/installed-dev  ## Run the tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/installed-dev  ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+check: lint types  ## Run everything that can be said without running the code
+
+lint: $(VENV)/installed-dev  ## Run ruff and codespell
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell vtlearn tests configs benchmarks README.md CHANGELOG.md Makefile pyproject.toml
+
+types: $(VENV)/installed-dev  ## Run mypy --strict over package and tests
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev  ## Format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+cov: $(VENV)/installed-dev  ## Run the tests and report which lines they reach
+	$(BIN)/python -m pytest --cov=vtlearn --cov-report=term-missing:skip-covered
+
+bench: $(VENV)/installed  ## Train the four heads alike on Kitchen and print the table: half an hour
+	$(BIN)/python benchmarks/heads.py
+
+notebooks: $(VENV)/installed  ## Execute every notebook in place of reading it
+	@$(PIP) -e ".[$(EXTRAS),notebooks]"
+	@for book in $(wildcard notebooks/*.ipynb); do \
+		echo "executing $$book"; $(BIN)/jupyter execute "$$book" || exit 1; done
+
+clean:  ## Remove what was made, but for .venv, data and runs
+	rm -rf build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find vtlearn tests benchmarks -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,37 @@
+import pytest
+import torch
+from tests.heads.batches import LENGTHS, features
+from tests.heads.contract import ContrastContract, loss_of
+from torch.nn import functional
+
+from vtlearn.alignment.soft_dtw import soft_dtw
+from vtlearn.errors import ArgumentError
+from vtlearn.heads import SoftDTW
+from vtlearn.heads.base import unit_length
+
+
+class TestSoftDTW(ContrastContract):
+    @pytest.fixture
+    def head(self) -> SoftDTW:
+        return SoftDTW(gamma=0.2, temperature=0.5, learn_temperature=True).double()
+
+    def test_loop_over_unpadded_pairs(self) -> None:
+        video, text = features()
+        clips, captions = unit_length(video.pooled), unit_length(text.pooled[:, :, 0])
+        scores = torch.tensor(
+            [
+                [
+                    -float(soft_dtw(1 - clips[i, : LENGTHS[i]] @ captions[j, : LENGTHS[j]].T, 0.2))
+                    for j in range(4)
+                ]
+                for i in range(4)
+            ],
+            dtype=torch.float64,
+        )
+        target = torch.arange(4)
+        wanted = (functional.cross_entropy(scores, target) + functional.cross_entropy(scores.T, target)) / 2
+        torch.testing.assert_close(loss_of(SoftDTW(gamma=0.2), video, text), wanted)
+
+    def test_negative_gamma_is_refused(self) -> None:
+        with pytest.raises(ArgumentError, match="gamma=-1"):
+            SoftDTW(gamma=-1.0)

@@ -1,0 +1,66 @@
+"""Small videos for tests, whose grey level tells which frame is shown."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["grey", "write_video"]
+
+
+def grey(level: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Return a picture of one grey level, (height, width, 3)."""
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def write_video(
+    path: Path,
+    pictures: Sequence[int] | NDArray[np.uint8],
+    *,
+    rate: Fraction | int = 25,
+    size: tuple[int, int] = (32, 32),
+    pts: Sequence[int] | None = None,
+    time_base: Fraction | None = None,
+    gop: int = 250,
+    b_frames: int = 0,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    rotation: int = 0,
+    mirror: bool = False,
+    options: Mapping[str, str] | None = None,
+    container: Mapping[str, str] | None = None,
+) -> Path:
+    """Encode pictures, or grey levels, to a video file.
+
+    ``size`` is (height, width) of pictures given as levels; ``pts`` are in units of ``time_base``,
+    frame numbers over the rate unless given; ``rotation`` is counter-clockwise and takes place when
+    the file is shown, ``mirror`` after it.
+    """
+    frames = pictures if isinstance(pictures, np.ndarray) else [grey(i, *size) for i in pictures]
+    unit = time_base or 1 / Fraction(rate)
+    with av.open(path, "w", options=dict(container or {})) as output:
+        stream = output.add_stream(codec, rate=Fraction(rate), options=_options(codec, options))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pix_fmt
+        stream.gop_size = gop
+        stream.codec_context.max_b_frames = b_frames
+        stream.codec_context.time_base = unit
+        stream.time_base = unit
+        stream.codec_context.thread_count = 1
+        if rotation or mirror:
+            stream.set_display_rotation(rotation, hflip=mirror)
+        for number, picture in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            frame.pts = number if pts is None else pts[number]
+            frame.time_base = unit
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def _options(codec: str, options: Mapping[str, str] | None) -> dict[str, str]:
+    default = {"preset": "ultrafast", "crf": "10"} if codec == "libx264" else {}
+    return default | dict(options or {})

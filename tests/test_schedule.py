@@ -1,0 +1,39 @@
+import math
+
+import pytest
+import torch
+
+from vtlearn.errors import ArgumentError
+from vtlearn.schedule import WarmupCosine
+
+
+def optimizer() -> torch.optim.SGD:
+    return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=2.0)
+
+
+def test_warms_up_linearly_and_cools_down_along_half_a_cosine() -> None:
+    sgd = optimizer()
+    schedule = WarmupCosine(sgd, warmup_steps=4)
+    schedule.plan(20)
+    rates = []
+    for _ in range(21):
+        rates.append(schedule.get_last_lr()[0])
+        sgd.step()
+        schedule.step()
+    assert rates[:5] == [0.0, 0.5, 1.0, 1.5, 2.0]
+    assert rates[12] == pytest.approx(1.0)  # half-way down
+    assert rates[16] == pytest.approx(1 + math.cos(0.75 * math.pi))
+    assert rates[20] == pytest.approx(0.0)
+
+
+def test_a_given_length_is_kept() -> None:
+    schedule = WarmupCosine(optimizer(), total_steps=100)
+    schedule.plan(7)
+    assert schedule.total_steps == 100
+
+
+def test_refusals() -> None:
+    with pytest.raises(ArgumentError, match="warmup_steps=-1"):
+        WarmupCosine(optimizer(), warmup_steps=-1)
+    with pytest.raises(ArgumentError, match="leaves nothing of the 5 steps"):
+        WarmupCosine(optimizer(), warmup_steps=5).plan(5)

@@ -1,0 +1,57 @@
+"""What it costs to match a clip with a caption, from their vectors; lower is better."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["cosine", "dot"]
+
+
+def cosine(x: Tensor, y: Tensor, eps: float = 0.0) -> Tensor:
+    """Compare vectors by direction: 1 - cosine.
+
+    Args:
+        x: (..., clips, dim), any floating dtype.
+        y: (..., captions, dim); the leading shapes broadcast.
+        eps: Added to the product of the two norms. TempCLR's published code adds 0.01.
+
+    Returns:
+        (..., clips, captions), float32 or wider, between 0 and 2 up to rounding. A zero vector
+        costs 1, and gets no gradient.
+
+    Source: Yang et al., "TempCLR: Temporal Alignment Representation with Contrastive Learning",
+        2023, the cost of its published code.
+
+    Example:
+        >>> cosine(torch.tensor([[3.0, 0.0], [0.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+        tensor([[0., 1.],
+                [1., 1.]])
+    """
+    x, y = _wide(x), _wide(y)
+    norms = (
+        torch.linalg.vector_norm(x, dim=-1)[..., :, None]
+        * (torch.linalg.vector_norm(y, dim=-1)[..., None, :])
+    )
+    # both branches of a where are differentiated: neither may divide by zero
+    shared = (x @ y.mT) / torch.where(norms > 0, norms + eps, 1.0)
+    return 1 - torch.where(norms > 0, shared, 0.0)
+
+
+def dot(x: Tensor, y: Tensor) -> Tensor:
+    """Compare vectors by their negative dot product; unbounded, and negative for alike vectors.
+
+    Args:
+        x: (..., clips, dim), any floating dtype.
+        y: (..., captions, dim); the leading shapes broadcast.
+
+    Returns:
+        (..., clips, captions), float32 or wider.
+
+    Example:
+        >>> dot(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
+        tensor([[-3., -0.]])
+    """
+    return -(_wide(x) @ _wide(y).mT)
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,0 +1,201 @@
+"""What is done to the command line before it is parsed.
+
+Configuration files are found, a checkpoint's own model is put where anything else overrides it, and a
+new data section replaces the old one whole.
+"""
+
+import difflib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from vtlearn.errors import ArgumentError, CheckpointError
+
+__all__ = [
+    "find_configs",
+    "named_checkpoint",
+    "put_checkpoint_first",
+    "replace_data",
+    "separated",
+    "shipped_configs",
+]
+
+_LOG = logging.getLogger(__name__)
+_CONFIG = ("--config", "-c")
+_DATA = "--data"
+_CHECKPOINT = "--ckpt_path"
+_LOGGER = "--trainer.logger.init_args."
+
+
+def separated(argv: Sequence[str]) -> list[str]:
+    """Write ``--option=value`` as two words.
+
+    Example:
+        >>> separated(["fit", "--config=a.yaml", "--data.init_args.seed", "1"])
+        ['fit', '--config', 'a.yaml', '--data.init_args.seed', '1']
+    """
+    words: list[str] = []
+    for word in argv:
+        words += word.split("=", 1) if word.startswith("-") else [word]
+    return words
+
+
+def shipped_configs() -> Path:
+    """Return the folder of the configurations that come with vtlearn."""
+    package = Path(__file__).parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def find_configs(argv: Sequence[str]) -> list[str]:
+    """Look configuration files that are not there up among the shipped ones.
+
+    Args:
+        argv: The command line, separated.
+
+    Returns:
+        The command line with the paths of the files that were found.
+
+    Raises:
+        ArgumentError: If a file is neither there nor shipped.
+    """
+    before = ["", *argv]
+    return [
+        _found(word) if option in (*_CONFIG, _DATA) and _is_file_name(word) else word
+        for option, word in zip(before, argv, strict=False)
+    ]
+
+
+def replace_data(argv: Sequence[str]) -> list[str]:
+    """Forget the data section of earlier files wherever a new one is given.
+
+    Without it, arguments of the same name would survive a change of class: Kitchen's ``root`` would
+    silently become that of another corpus.
+
+    Args:
+        argv: The command line, separated.
+
+    Returns:
+        The command line with ``--data null`` before each ``--data``.
+
+    Example:
+        >>> replace_data(["test", "--config", "a.yaml", "--data", "HowTo100M"])
+        ['test', '--config', 'a.yaml', '--data', 'null', '--data', 'HowTo100M']
+    """
+    return [part for word in argv for part in ([_DATA, "null", word] if word == _DATA else [word])]
+
+
+def named_checkpoint(argv: Sequence[str]) -> Path | None:
+    """Return the checkpoint that the command line or one of its files names.
+
+    Args:
+        argv: The command line, separated, its configurations found.
+
+    Returns:
+        Its path, or None if none is named. ``best`` and ``last`` name the newest such file below the
+        folder of the runs of that configuration.
+
+    Raises:
+        CheckpointError: If there is no such file.
+    """
+    configs = list(_configs(argv))
+    named = [config["ckpt_path"] for config in configs if config.get("ckpt_path")]
+    named += [value for option, value in _options(argv) if option == _CHECKPOINT]
+    if not named:
+        return None
+    if named[-1] in ("best", "last"):
+        return _newest(f"{named[-1]}.ckpt", _runs(argv, configs))
+    path = Path(named[-1])
+    if not path.is_file():
+        message = f"--ckpt_path {path}: there is no such file"
+        raise CheckpointError(message)
+    return path
+
+
+def put_checkpoint_first(argv: Sequence[str], checkpoint: Path) -> list[str]:
+    """Make a checkpoint's model the first configuration, which everything after it overrides.
+
+    Args:
+        argv: The command line, separated, beginning with the command.
+        checkpoint: A checkpoint of ours.
+
+    Returns:
+        The command line with the model's section, as JSON, before all other options, and the path of
+        the checkpoint behind them.
+
+    Raises:
+        CheckpointError: If the file is no checkpoint of ours.
+    """
+    section = json.dumps({"model": _hyper_parameters(checkpoint)})
+    return [argv[0], "--config", section, *argv[1:], _CHECKPOINT, str(checkpoint)]
+
+
+def _hyper_parameters(checkpoint: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        parameters = dict(content["hyper_parameters"])
+    except Exception as error:  # whatever torch makes of a file that is none of ours
+        message = f"{checkpoint} is no checkpoint of vtlearn: {str(error).splitlines()[0]}"
+        raise CheckpointError(message) from error
+    return parameters
+
+
+def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(argv, argv[1:], strict=False)
+
+
+def _is_file_name(word: str) -> bool:
+    return word.endswith((".yaml", ".yml", ".json"))
+
+
+def _found(name: str) -> str:
+    path = Path(name)
+    if path.exists():
+        return name
+    shipped = shipped_configs()
+    parts = path.parts[1:] if path.parts[0] == "configs" else path.parts
+    candidate = shipped.joinpath(*parts)
+    if not path.is_absolute() and candidate.exists():
+        _LOG.info("%s is not here: taking the one that comes with vtlearn", name)
+        return str(candidate)
+    known = [str(Path("configs", p.relative_to(shipped))) for p in sorted(shipped.rglob("*.yaml"))]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    message = f"there is no file {name}, here or among those that come with vtlearn" + (
+        f"; did you mean {near[0]}?" if near else f": {', '.join(known)}"
+    )
+    raise ArgumentError(message)
+
+
+def _configs(argv: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for option, value in _options(argv):
+        if option in _CONFIG and _is_file_name(value):
+            content = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+            yield content if isinstance(content, dict) else {}
+
+
+def _runs(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> Path:
+    """Return the folder in which a configuration keeps its runs."""
+    where = {"save_dir": "runs", "name": "."}
+    for config in configs:
+        logger = (config.get("trainer") or {}).get("logger") or {}
+        where |= logger.get("init_args", {}) if isinstance(logger, dict) else {}
+    where |= {
+        option.removeprefix(_LOGGER): value
+        for option, value in _options(argv)
+        if option.startswith(_LOGGER)
+    }
+    return Path(where["save_dir"], where["name"])
+
+
+def _newest(name: str, runs: Path) -> Path:
+    found = sorted(runs.rglob(name), key=lambda path: path.stat().st_mtime)
+    if not found:
+        message = f"there is no {name} below {runs}: train first, or give the path of a checkpoint"
+        raise CheckpointError(message)
+    _LOG.info("taking the checkpoint %s", found[-1])
+    return found[-1]

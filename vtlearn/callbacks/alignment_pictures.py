@@ -1,0 +1,77 @@
+"""Draw one video's alignment now and then, to see what training changes."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from vtlearn.datamodules.base import Example, VideoTextData
+from vtlearn.learner import VideoTextLearner
+from vtlearn.plotting import draw_alignment
+
+__all__ = ["AlignmentPictures"]
+
+
+class AlignmentPictures(Callback):
+    """Draw the alignment of the datamodule's example after validation and after testing.
+
+    Pictures go to ``alignment/`` in the run's folder and, where there is one, to TensorBoard.
+
+    Args:
+        every_n_epochs: How many epochs lie between two pictures; 0 for none.
+    """
+
+    def __init__(self, every_n_epochs: int = 5) -> None:
+        self.every_n_epochs = every_n_epochs
+        self._example: Example | None = None
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw, when it is time.
+
+        Args:
+            trainer: Knows the epoch, the data and the run's folder.
+            pl_module: The learner.
+        """
+        due = self.every_n_epochs and trainer.current_epoch % self.every_n_epochs == 0
+        if due and not trainer.sanity_checking:
+            self._draw(trainer, pl_module, f"epoch-{trainer.current_epoch:03d}")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw what the tested model makes of the example.
+
+        Args:
+            trainer: Knows the data and the run's folder.
+            pl_module: The learner.
+        """
+        if self.every_n_epochs:
+            self._draw(trainer, pl_module, "test")
+
+    def _draw(self, trainer: Trainer, learner: LightningModule, name: str) -> None:
+        data = getattr(trainer, "datamodule", None)
+        if not (trainer.is_global_zero and isinstance(learner, VideoTextLearner)):
+            return
+        if self._example is None and isinstance(data, VideoTextData):
+            self._example = data.example()
+        if self._example is not None:
+            self._keep(trainer, _picture(learner, self._example), name)
+
+    def _keep(self, trainer: Trainer, figure: Figure, name: str) -> None:
+        folder = Path(trainer.log_dir or trainer.default_root_dir) / "alignment"
+        folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(folder / f"{name}.png", dpi=110)
+        if isinstance(trainer.logger, TensorBoardLogger):
+            trainer.logger.experiment.add_figure("alignment", figure, trainer.global_step)
+        if name == "test":
+            trainer.print(f"alignment picture: {folder / name}.png")
+
+
+def _picture(learner: VideoTextLearner, example: Example) -> Figure:
+    return draw_alignment(
+        learner.align(example),
+        example.sample.times.tolist(),
+        example.sample.captions,
+        spans=example.spans,
+        truth=example.truth,
+        title=f"{example.sample.id} by {type(learner.head).__name__}",
+    )

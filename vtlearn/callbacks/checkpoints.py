@@ -1,0 +1,66 @@
+"""Keep the best model by validation, and the latest by step."""
+
+from pathlib import Path
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+__all__ = ["BestCheckpoint", "StepCheckpoint"]
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keep ``best.ckpt``, the model with the highest ``val/primary``.
+
+    Where the data have no validation split there is nothing to choose by, and nothing is kept.
+
+    Args:
+        monitor: The figure to choose by; higher is better.
+        filename: Name of the file, without ``.ckpt``.
+    """
+
+    def __init__(self, monitor: str = "val/primary", filename: str = "best") -> None:
+        super().__init__(
+            monitor=monitor,
+            mode="max",
+            filename=filename,
+            save_top_k=1,
+            enable_version_counter=False,
+            save_on_train_epoch_end=False,
+        )
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the model if it is the best so far.
+
+        Args:
+            trainer: Holds the validation's figures.
+            pl_module: The learner.
+        """
+        if self.monitor in trainer.callback_metrics:
+            super().on_validation_end(trainer, pl_module)
+
+
+class StepCheckpoint(ModelCheckpoint):
+    """Keep ``last.ckpt``, overwritten every so many steps, to go on from after an interruption.
+
+    Args:
+        every_n_train_steps: How many optimiser steps lie between two of them.
+    """
+
+    def __init__(self, every_n_train_steps: int = 50) -> None:
+        super().__init__(
+            filename="last",
+            every_n_train_steps=every_n_train_steps,
+            save_top_k=1,
+            enable_version_counter=False,
+        )
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the model as training leaves it.
+
+        Args:
+            trainer: The trainer.
+            pl_module: Not used.
+        """
+        del pl_module
+        if self.dirpath is not None and not trainer.fast_dev_run:
+            trainer.save_checkpoint(Path(self.dirpath) / f"{self.filename}.ckpt")

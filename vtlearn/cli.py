@@ -1,0 +1,166 @@
+"""fit, validate and test from YAML and the command line."""
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import LearningRateMonitor, RichProgressBar
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+# imported for their classes: a configuration names them without a path
+import vtlearn.datamodules
+import vtlearn.encoders.text
+import vtlearn.encoders.video
+import vtlearn.heads
+import vtlearn.schedule  # noqa: F401
+from vtlearn.arguments import (
+    find_configs,
+    named_checkpoint,
+    put_checkpoint_first,
+    replace_data,
+    separated,
+)
+from vtlearn.callbacks import AlignmentPictures, BestCheckpoint, StepCheckpoint
+from vtlearn.datamodules.base import VideoTextData
+from vtlearn.errors import ArgumentError, VTLearnError
+from vtlearn.learner import VideoTextLearner
+from vtlearn.parser import Parser
+
+__all__ = ["VTLearnCLI", "run"]
+
+_TRAINER_DEFAULTS = {
+    "use_distributed_sampler": False,
+    "log_every_n_steps": 10,
+    "logger": {
+        "class_path": "pytorch_lightning.loggers.TensorBoardLogger",
+        "init_args": {"save_dir": "runs", "name": "vtlearn"},
+    },
+}
+
+
+class VTLearnCLI(LightningCLI):
+    """LightningCLI with our model, our data, and a checkpoint that carries its model.
+
+    The command line wins over files, later files over earlier ones, files over the checkpoint.
+    """
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        super().__init__(
+            VideoTextLearner,
+            VideoTextData,
+            subclass_mode_data=True,
+            trainer_defaults=_TRAINER_DEFAULTS,
+            seed_everything_default=0,
+            parser_class=Parser,
+            save_config_kwargs={"overwrite": True},
+            args=list(argv),
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,  # the learner describes itself
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Return the commands, with the arguments that are not the user's to give."""
+        commands = LightningCLI.subcommands()
+        return {name: commands[name] for name in ("fit", "validate", "test")}
+
+    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
+        """Let our table stand in place of Lightning's, and open checkpoints safely.
+
+        Args:
+            args: As LightningCLI has them.
+            kwargs: As LightningCLI has them.
+        """
+        super().setup_parser(*args, **kwargs)
+        for name, parser in self._subcommand_parsers.items():
+            options = self._subcommand_method_arguments[name]
+            wanted = {"verbose": False, "weights_only": True}
+            parser.set_defaults({key: value for key, value in wanted.items() if key in options})
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Give the callbacks that are always there sections of their own.
+
+        Args:
+            parser: One command's.
+        """
+        parser.add_lightning_class_args(BestCheckpoint, "best_checkpoint")
+        parser.add_lightning_class_args(StepCheckpoint, "step_checkpoint")
+        parser.add_lightning_class_args(AlignmentPictures, "alignment_pictures")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the command line, a checkpoint's model first of all.
+
+        Args:
+            parser: The parser of all commands.
+            args: The command line.
+        """
+        argv = find_configs(separated(args))
+        checkpoint = named_checkpoint(argv)
+        if checkpoint is not None:
+            argv = put_checkpoint_first(argv, checkpoint)
+        self.config = parser.parse_args(replace_data(argv))
+
+    def _parse_ckpt_path(self) -> None:
+        """Do nothing: Lightning would lay the checkpoint over the command line here."""
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse what would make figures wrong, and use the processes that torchrun started."""
+        trainer = self._get(self.config, "trainer")
+        if trainer.use_distributed_sampler:
+            message = (
+                "trainer.use_distributed_sampler=true would repeat items to make the processes' shares "
+                "even, and count them twice; leave it out: batches are dealt out by vtlearn"
+            )
+            raise ArgumentError(message)
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        if local > 1 and trainer.devices == "auto":
+            trainer.devices = local
+            trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // local
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Make the trainer, with the callbacks that its options leave room for.
+
+        Args:
+            kwargs: Options that win over the configured ones.
+        """
+        trainer = self._get(self.config_init, "trainer")
+        keys = self._parser(self.subcommand).callback_keys
+        if trainer.enable_checkpointing is False:
+            keys[:] = [key for key in keys if not key.endswith("_checkpoint")]
+        callbacks: list[Callback] = list(trainer.callbacks or [])
+        if trainer.enable_progress_bar is not False:
+            callbacks.append(RichProgressBar())
+        if trainer.logger is not False:
+            callbacks.append(LearningRateMonitor("step"))
+        return super().instantiate_trainer(callbacks=callbacks, **kwargs)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one of Lightning's commands.
+
+    Args:
+        argv: Command and options.
+
+    Returns:
+        The exit code: 0, or 2 for a user's mistake, which is shown as a sentence.
+    """
+    _log_plainly()
+    try:
+        VTLearnCLI(argv)
+    except VTLearnError as error:
+        sys.stderr.write(f"vtlearn: error: {error}\n")
+        return 2
+    return 0
+
+
+def _log_plainly() -> None:
+    """Show what vtlearn has to say once, without a prefix of module and level."""
+    logger = logging.getLogger("vtlearn")
+    if not logger.handlers:
+        logger.addHandler(logging.StreamHandler())
+        logger.propagate = False
+    logger.setLevel(logging.INFO if rank_zero_only.rank == 0 else logging.WARNING)

@@ -1,0 +1,159 @@
+"""What all datamodules share: loaders that deal out batches, and the protocols they are scored by."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from pytorch_lightning import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+from vtlearn.batch import (
+    EvaluationBatch,
+    EvaluationSample,
+    Narration,
+    NarrationBatch,
+    collate_evaluation,
+    collate_narrations,
+)
+from vtlearn.datamodules.dealing import ShuffledBatches, WholeBatches
+from vtlearn.distributed import process
+from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.protocol import Protocol
+
+__all__ = ["Benchmark", "ClipShape", "Example", "Stage", "VideoTextData"]
+
+Stage = Literal["validate", "test"]
+
+
+class ClipShape(NamedTuple):
+    """The clips a datamodule gives; a video encoder has to be made for them.
+
+    Attributes:
+        num_frames: Frames a clip has.
+        size: Height and width in pixels.
+    """
+
+    num_frames: int
+    size: int
+
+
+class Benchmark(NamedTuple):
+    """Items and how they are scored.
+
+    Attributes:
+        protocol: How.
+        items: What; one loader.
+        batch_size: Items encoded together.
+    """
+
+    protocol: Protocol
+    items: Dataset[EvaluationSample]
+    batch_size: int
+
+
+class Example(NamedTuple):
+    """A narrated video to look at, with what is known of it.
+
+    Attributes:
+        sample: The whole video as windows, with its captions in the order of time.
+        spans: When each caption is spoken, (start, end) in seconds.
+        truth: When what a caption tells of can be seen; None for a caption that tells of nothing.
+    """
+
+    sample: EvaluationSample
+    spans: Sequence[tuple[float, float]]
+    truth: Sequence[tuple[float, float] | None]
+
+
+class VideoTextData(LightningDataModule, ABC):
+    """Loaders of a corpus, and the protocols that say how it is scored.
+
+    Args:
+        batch_size: Narrations of a training batch over all processes together.
+        num_workers: Loader processes of each training or evaluating process; 0 to read in itself.
+        seed: What is drawn is a function of it, the epoch, and the position in the corpus.
+
+    Raises:
+        ArgumentError: If ``batch_size`` is not positive or ``num_workers`` negative.
+    """
+
+    def __init__(self, *, batch_size: int = 16, num_workers: int = 0, seed: int = 0) -> None:
+        super().__init__()
+        if batch_size < 1 or num_workers < 0:
+            message = (
+                f"batch_size={batch_size} has to be 1 or more, num_workers={num_workers} 0 or more"
+            )
+            raise ArgumentError(message)
+        # a rank with fewer evaluation batches than the others, or none, is part of the plan
+        self.allow_zero_length_dataloader_with_multiple_devices = True
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+
+    @property
+    @abstractmethod
+    def clip_shape(self) -> ClipShape:
+        """The clips this datamodule gives."""
+
+    @abstractmethod
+    def captions(self) -> Iterator[str]:
+        """Yield the training captions, in the same order in every process."""
+
+    @abstractmethod
+    def train_dataset(self) -> Dataset[Narration]:
+        """Return the training corpus; its ``__getitem__`` takes a ``Draw``."""
+
+    def benchmarks(self, stage: Stage) -> Sequence[Benchmark]:
+        """Return what a stage is scored by, the one that models are chosen by first.
+
+        Args:
+            stage: Which split.
+        """
+        del stage
+        return []
+
+    def protocols(self, stage: Stage) -> list[Protocol]:
+        """Return how the loaders of a stage are scored, one protocol a loader.
+
+        Args:
+            stage: Which split.
+        """
+        return [benchmark.protocol for benchmark in self.benchmarks(stage)]
+
+    def example(self) -> Example | None:
+        """Return a narrated video to look at during training, where the corpus has one."""
+        return None
+
+    def train_dataloader(self) -> DataLoader[NarrationBatch]:
+        """Return the loader of this process's rows of the training batches."""
+        dataset = self.train_dataset()
+        batches = ShuffledBatches(
+            len(dataset),  # type: ignore[arg-type]  # torch does not say that a Dataset has a length
+            self.batch_size,
+            seed=self.seed,
+            process=process(),
+        )
+        return DataLoader(
+            dataset,
+            batch_sampler=batches,
+            collate_fn=collate_narrations,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+
+    def val_dataloader(self) -> list[DataLoader[EvaluationBatch]]:
+        """Return a loader for each protocol of the validation split."""
+        return [self._evaluation_loader(benchmark) for benchmark in self.benchmarks("validate")]
+
+    def test_dataloader(self) -> list[DataLoader[EvaluationBatch]]:
+        """Return a loader for each protocol of the test split."""
+        return [self._evaluation_loader(benchmark) for benchmark in self.benchmarks("test")]
+
+    def _evaluation_loader(self, benchmark: Benchmark) -> DataLoader[EvaluationBatch]:
+        count = len(benchmark.items)  # type: ignore[arg-type]
+        return DataLoader(
+            benchmark.items,
+            batch_sampler=WholeBatches(count, benchmark.batch_size, process=process()),
+            collate_fn=collate_evaluation,
+            num_workers=self.num_workers,
+        )

@@ -1,0 +1,148 @@
+"""Kitchen, rendered when it is first needed, for training and for its two protocols."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vtlearn.datamodules.base import Benchmark, ClipShape, Example, Stage, VideoTextData
+from vtlearn.datasets import howto100m
+from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
+from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.datasets.kitchen import KitchenCorpus
+from vtlearn.datasets.kitchen.evaluation import (
+    NarratedVideo,
+    alignment_items,
+    narrated_videos,
+    retrieval_items,
+    text_id,
+    whole_video,
+)
+from vtlearn.evaluation.localization import NarrationAlignment
+from vtlearn.evaluation.retrieval import Retrieval
+
+__all__ = ["Kitchen"]
+
+_SPLITS: Mapping[Stage, str] = {"validate": "val", "test": "test"}
+
+
+class Kitchen(VideoTextData):
+    """Train and test on narrated cooking videos that are rendered when they are first needed.
+
+    Args:
+        root: Where they are, or will be.
+        sampling: How the clips of a narration are drawn; windows of the protocols are of the same
+            length.
+        max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
+        batch_size: Narrations of a training batch over all processes together.
+        evaluation_batch_size: Clips, or whole videos, that are encoded together when scoring.
+        num_workers: Loader processes of each process; 0 to read in itself.
+        seed: What is drawn is a function of it, the epoch, and the position in the corpus.
+        kitchen_seed: Another seed renders another Kitchen.
+        kitchen: What the corpus is rendered with: how many videos, their size, how noisy the narrator is.
+
+    Example:
+        >>> Kitchen(sampling=ClipSampling(num_frames=8, fps=4.0, size=64), shift=5.0).clip_shape
+        ClipShape(num_frames=8, size=64)
+    """
+
+    def __init__(
+        self,
+        root: Path = Path("data/kitchen"),
+        *,
+        sampling: ClipSampling | None = None,
+        max_unreadable_fraction: float = 0.01,
+        batch_size: int = 16,
+        evaluation_batch_size: int = 8,
+        num_workers: int = 0,
+        seed: int = 0,
+        kitchen_seed: int = 0,
+        **kitchen: Any,
+    ) -> None:
+        super().__init__(batch_size=batch_size, num_workers=num_workers, seed=seed)
+        self.root = Path(root)
+        self.sampling = sampling or ClipSampling(num_frames=8, fps=4.0, size=64)
+        self.max_unreadable_fraction = max_unreadable_fraction
+        self.evaluation_batch_size = evaluation_batch_size
+        self.corpus = KitchenCorpus(root, seed=kitchen_seed, **kitchen)
+        self._videos: dict[Stage, list[NarratedVideo]] = {}
+
+    @property
+    def clip_shape(self) -> ClipShape:
+        """The clips this datamodule gives."""
+        return ClipShape(self.sampling.num_frames, self.sampling.size)
+
+    def prepare_data(self) -> None:
+        """Render the videos unless they are there."""
+        self.corpus.prepare()
+
+    def captions(self) -> Iterator[str]:
+        """Yield the training captions, video by video."""
+        return self.train_dataset().texts()
+
+    def train_dataset(self) -> howto100m.HowTo100M:
+        """Return the training split, read as any corpus in HowTo100M's layout is."""
+        return howto100m.HowTo100M(
+            self.root / "videos",
+            self.root / "captions",
+            video_list=self.root / "splits" / "train.csv",
+            sampling=self.sampling,
+            seed=self.seed,
+            max_unreadable_fraction=self.max_unreadable_fraction,
+            quarantine=self.root / "unreadable.jsonl",
+        )
+
+    def benchmarks(self, stage: Stage) -> list[Benchmark]:
+        """Return clip retrieval and narration alignment on a split.
+
+        Args:
+            stage: Which split.
+        """
+        return [self._retrieval(stage), self._alignment(stage)]
+
+    def example(self) -> Example:
+        """Return the first validation video, with the truth of each of its captions."""
+        video = self._split("validate")[0]
+        item = whole_video(video, list(range(len(video.captions))), self.sampling.clip_seconds)
+        told = video.told()
+        return Example(
+            sample=self._items([item])[0],
+            spans=[(caption.start, caption.end) for caption in video.captions],
+            truth=[told.get(number) for number in range(len(video.captions))],
+        )
+
+    def _retrieval(self, stage: Stage) -> Benchmark:
+        items = retrieval_items(self._split(stage), self.sampling.clip_seconds)
+        protocol = Retrieval(
+            "kitchen-retrieval",
+            1,
+            expected=[item.id for item in items],
+            relevance={item.text_ids[0]: [item.id] for item in items},
+            windows="one, from the middle of a pair's first occurrence",
+        )
+        return Benchmark(protocol, self._items(items), 8 * self.evaluation_batch_size)
+
+    def _alignment(self, stage: Stage) -> Benchmark:
+        videos = self._split(stage)
+        truth = {
+            video.id: {text_id(video.id, number): span for number, span in video.told().items()}
+            for video in videos
+            if video.told()
+        }
+        protocol = NarrationAlignment(
+            "kitchen-alignment", 1, truth=truth, windows="one a second over the whole video"
+        )
+        items = alignment_items(videos, self.sampling.clip_seconds)
+        return Benchmark(protocol, self._items(items), self.evaluation_batch_size)
+
+    def _items(self, items: list[EvaluationItem]) -> EvaluationItems:
+        return EvaluationItems(
+            items,
+            num_frames=self.sampling.num_frames,
+            fps=self.sampling.fps,
+            size=self.sampling.size,
+        )
+
+    def _split(self, stage: Stage) -> list[NarratedVideo]:
+        if stage not in self._videos:
+            self._videos[stage] = narrated_videos(self.root, _SPLITS[stage])
+        return self._videos[stage]

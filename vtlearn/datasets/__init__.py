@@ -1,0 +1,21 @@
+"""Datasets list corpora on disk and read samples from them; they know nothing of batches or Lightning.
+
+``base`` finds videos, seeds what is drawn, and keeps account of what cannot be read. A corpus is a
+file: ``howto100m`` reads narrated videos, ``kitchen`` renders some of its own in the same layout.
+``evaluation`` reads the clips and videos that a protocol scores.
+"""
+
+from vtlearn.datasets.base import Draw, Quarantine
+from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
+from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
+from vtlearn.datasets.kitchen import KitchenCorpus
+
+__all__ = [
+    "ClipSampling",
+    "Draw",
+    "EvaluationItem",
+    "EvaluationItems",
+    "HowTo100M",
+    "KitchenCorpus",
+    "Quarantine",
+]

@@ -1,0 +1,144 @@
+"""What vtlearn raises for a user's mistake: each says what is wrong, where, and the way out.
+
+All of them derive from :class:`VTLearnError`, so that the command line can show one as a sentence
+instead of a traceback, and all of them survive pickling, so that a loader's worker can raise one.
+"""
+
+from collections.abc import Sequence
+
+__all__ = [
+    "ArgumentError",
+    "CheckpointError",
+    "CorpusNotFoundError",
+    "EvaluationError",
+    "MissingPackageError",
+    "TooManyUnreadableError",
+    "TranscriptError",
+    "UnreadableVideoError",
+    "VTLearnError",
+]
+
+
+class VTLearnError(Exception):
+    """A user's mistake, or something wrong with a user's files.
+
+    Subclasses compose their sentence from the constructor's arguments, which ``args`` keeps: that is
+    what makes them picklable. All arguments but the first have defaults, because torch raises an error
+    of a loader's worker again as ``kind(text of the traceback)``.
+
+    Example:
+        >>> import pickle
+        >>> str(pickle.loads(pickle.dumps(UnreadableVideoError("a.mp4", "no video stream"))))
+        'a.mp4 cannot be read: no video stream'
+    """
+
+    def __str__(self) -> str:
+        """Return the sentence a user reads."""
+        return _raised_in_worker(self) or self.sentence()
+
+    def sentence(self) -> str:
+        """Compose the sentence from the constructor's arguments."""
+        return " ".join(str(part) for part in self.args)
+
+
+class ArgumentError(VTLearnError, ValueError):
+    """An argument, or a combination of arguments, that makes no sense."""
+
+
+class CheckpointError(VTLearnError):
+    """A checkpoint that does not fit the model, or is no checkpoint of ours."""
+
+
+class EvaluationError(VTLearnError):
+    """Vectors or ids that cannot be scored: NaN, twice the same id, an id nobody expects."""
+
+
+class TranscriptError(VTLearnError):
+    """Captions that cannot be what they claim: no end, an end before the start, no text."""
+
+
+class MissingPackageError(VTLearnError, ImportError):
+    """An optional package that is needed now.
+
+    Args:
+        package: The name it is imported by.
+        extra: The extra of vtlearn that installs it.
+        purpose: What it is needed for.
+    """
+
+    def __init__(self, package: str, extra: str = "", purpose: str = "") -> None:
+        super().__init__(package, extra, purpose)
+
+    def sentence(self) -> str:
+        """Name the package and the command that installs it."""
+        package, extra, purpose = self.args
+        return f"{purpose} needs the package {package}: pip install 'vtlearn[{extra}]'"
+
+
+class UnreadableVideoError(VTLearnError):
+    """A video that cannot be opened, has no video stream, or yields no frame.
+
+    Args:
+        path: The file.
+        reason: What the decoder said.
+    """
+
+    def __init__(self, path: str, reason: str = "") -> None:
+        super().__init__(path, reason)
+
+    def sentence(self) -> str:
+        """Name the file and the reason."""
+        path, reason = self.args
+        return f"{path} cannot be read: {reason}"
+
+
+class TooManyUnreadableError(VTLearnError):
+    """More videos of a corpus are unreadable than its owner said were acceptable.
+
+    Args:
+        unreadable: How many have been met.
+        total: How many videos the corpus has.
+        limit: The largest share that was to be accepted.
+        report: The file that names them.
+    """
+
+    def __init__(
+        self, unreadable: int, total: int = 0, limit: float = 0.0, report: str = ""
+    ) -> None:
+        super().__init__(unreadable, total, limit, report)
+
+    def sentence(self) -> str:
+        """Give the arithmetic, the report, and the argument to change."""
+        unreadable, total, limit, report = self.args
+        return (
+            f"{unreadable} of {total} videos cannot be read, more than max_unreadable_fraction={limit}; "
+            f"{report} names them. Mend or remove them, or accept more by a larger "
+            "max_unreadable_fraction."
+        )
+
+
+class CorpusNotFoundError(VTLearnError):
+    """A corpus that is not on disk where it was looked for.
+
+    Args:
+        corpus: Its name.
+        missing: The files or folders that were expected, each with what it should hold.
+        source: Where its authors publish it.
+    """
+
+    def __init__(self, corpus: str, missing: Sequence[str] = (), source: str = "") -> None:
+        super().__init__(corpus, tuple(missing), source)
+
+    def sentence(self) -> str:
+        """List what was expected and where it can be had."""
+        corpus, missing, source = self.args
+        expected = "\n".join(f"  {line}" for line in missing)
+        return f"{corpus} was not found. Expected:\n{expected}\nIts authors publish it at {source}"
+
+
+def _raised_in_worker(error: VTLearnError) -> str | None:
+    """Take our sentence out of the traceback that torch makes of a worker's error."""
+    text = str(error.args[0]) if error.args else ""
+    if len(error.args) > 0 and text.startswith("Caught ") and " worker process " in text:
+        return text.rpartition(f"{type(error).__module__}.{type(error).__name__}: ")[2].strip()
+    return None

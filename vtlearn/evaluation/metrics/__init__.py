@@ -1,0 +1,33 @@
+"""What protocols count, as pure functions, and as torchmetrics classes where batches add up.
+
+``similarity`` compares vectors so that equal ones tie; ``retrieval`` turns scores into ranks that
+are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vectors, tile by tile;
+``bootstrap`` says how sure a figure is.
+"""
+
+from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
+from vtlearn.evaluation.metrics.retrieval import (
+    Ranks,
+    RetrievalRanks,
+    expected_rank,
+    ranks,
+    recall_at,
+)
+from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
+from vtlearn.evaluation.metrics.tiled_ranks import DirectionRanks, vector_ranks
+
+__all__ = [
+    "RESAMPLES",
+    "DirectionRanks",
+    "Ranks",
+    "RetrievalRanks",
+    "Similarity",
+    "Statistic",
+    "bootstrap_interval",
+    "comparable",
+    "expected_rank",
+    "product",
+    "ranks",
+    "recall_at",
+    "vector_ranks",
+]

@@ -1,0 +1,241 @@
+"""Results on disk and on screen, with all that is needed to say whether two may be compared."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.table import Table
+from rich.text import Text
+
+import vtlearn
+from vtlearn.errors import CheckpointError
+from vtlearn.evaluation.protocol import Coverage, Result
+
+__all__ = [
+    "CodeVersion",
+    "checkpoint_sha256",
+    "code_version",
+    "result_record",
+    "results_table",
+    "write_results",
+]
+
+_GIT_SECONDS = 10.0
+
+
+class CodeVersion(NamedTuple):
+    """Which code computed a result.
+
+    Attributes:
+        version: The package's version.
+        commit: The checkout's commit, with ``-dirty`` after it where files differ from it; None
+            where the package does not run from a git checkout.
+    """
+
+    version: str
+    commit: str | None
+
+
+def write_results(
+    path: str | Path,
+    results: Sequence[Result],
+    *,
+    checkpoint: str | Path | None,
+    dtype: str,
+    world_size: int,
+) -> None:
+    """Write ``results.json``: a list of one record a protocol.
+
+    The file is replaced in one step, so that it is never seen half written.
+
+    Args:
+        path: Where to; missing folders are made.
+        results: What the protocols found.
+        checkpoint: The file the weights came from; None for a model that was never saved.
+        dtype: What the model computed in, as ``float32`` or ``bfloat16``.
+        world_size: How many processes took part.
+
+    Raises:
+        CheckpointError: If there is no such checkpoint.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "results.json")
+        ...     write_results(file, [], checkpoint=None, dtype="float32", world_size=1)
+        ...     json.loads(file.read_text())
+        []
+    """
+    weights = _checkpoint_record(checkpoint)
+    records = [
+        result_record(result, checkpoint=weights, dtype=dtype, world_size=world_size)
+        for result in results
+    ]
+    text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
+    _replace(Path(path), f"{text}\n")
+
+
+def result_record(
+    result: Result, *, checkpoint: dict[str, str | None], dtype: str, world_size: int
+) -> dict[str, Any]:
+    """Lay out one protocol's result as ``results.json`` holds it.
+
+    Args:
+        result: What the protocol found.
+        checkpoint: ``path`` and ``sha256`` of the weights; both None where they were never saved.
+        dtype: What the model computed in.
+        world_size: How many processes took part.
+
+    Returns:
+        What JSON can hold.
+    """
+    return {
+        **result._asdict(),
+        "intervals": {name: list(interval) for name, interval in result.intervals.items()},
+        "coverage": result.coverage._asdict(),
+        "checkpoint": checkpoint,
+        "code": code_version()._asdict(),
+        "dtype": dtype,
+        "world_size": world_size,
+    }
+
+
+def results_table(results: Sequence[Result]) -> Table:
+    """Lay results out for a terminal, the primary metric of each protocol highlighted.
+
+    Args:
+        results: What the protocols found.
+
+    Returns:
+        A table of protocol, metric, value, 95 % interval and coverage. NOT COMPARABLE stands beside
+        every figure of a protocol that did not get all it expects.
+
+    Example:
+        >>> results_table([]).columns[1].header
+        'metric'
+    """
+    table = Table(title="Results (shares in percent)")
+    table.add_column("protocol")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval", justify="right")
+    table.add_column("coverage")
+    for result in results:
+        for metric, value in result.metrics.items():
+            low, high = result.intervals[metric]
+            table.add_row(
+                Text(f"{result.protocol}@{result.version}"),
+                Text(metric),
+                Text(f"{value:.2f}"),
+                Text(f"{low:.2f} - {high:.2f}"),
+                _coverage(result.coverage),
+                style="bold green" if metric == result.primary else None,
+            )
+        table.add_section()
+    return table
+
+
+def checkpoint_sha256(path: str | Path) -> str:
+    """Hash a checkpoint, read piece by piece.
+
+    Args:
+        path: A file, or a folder as sharded strategies write: its files in the order of their
+            names, each preceded by its name.
+
+    Returns:
+        SHA-256 in hexadecimal; a file's is what ``sha256sum`` prints.
+
+    Raises:
+        CheckpointError: If there is nothing there, or it cannot be read.
+    """
+    path = Path(path)
+    try:
+        if not path.is_dir():
+            return _file_sha256(path)
+        whole = hashlib.sha256()
+        for part in sorted(part for part in path.rglob("*") if part.is_file()):
+            whole.update(f"{part.relative_to(path).as_posix()}\n{_file_sha256(part)}\n".encode())
+        return whole.hexdigest()
+    except OSError as error:
+        message = f"The checkpoint {path} cannot be read ({error.strerror}); give an existing file."
+        raise CheckpointError(message) from error
+
+
+def code_version(folder: str | Path | None = None) -> CodeVersion:
+    """Say which code is running.
+
+    Args:
+        folder: A folder of source code, by default this package's.
+
+    Returns:
+        The package's version, and the commit where git tracks the folder. A package installed into
+        an environment that lies in somebody's checkout is not tracked by it, and has no commit.
+
+    Example:
+        >>> code_version().version == vtlearn.__version__
+        True
+    """
+    home = Path(folder or Path(__file__).parents[1])
+    if not _git(home, "ls-files", "--", "."):
+        return CodeVersion(vtlearn.__version__, None)
+    described = _git(home, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return CodeVersion(vtlearn.__version__, described or None)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    program = shutil.which("git")
+    if program is None:
+        return ""
+    # A hook's GIT_DIR points at its own repository; without optional locks git only reads.
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    try:
+        done = subprocess.run(  # noqa: S603 - a found program and arguments of our own
+            [program, "-C", str(folder), *arguments],
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
+            stdin=subprocess.DEVNULL,
+            timeout=_GIT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+def _checkpoint_record(path: str | Path | None) -> dict[str, str | None]:
+    if path is None:
+        return {"path": None, "sha256": None}
+    return {"path": str(path), "sha256": checkpoint_sha256(path)}
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _coverage(coverage: Coverage) -> Text:
+    text = Text(f"{coverage.evaluated}/{coverage.expected}")
+    return text if coverage.complete else text.append(" NOT COMPARABLE", style="bold red")
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)  # mkstemp makes files that only their owner can read
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

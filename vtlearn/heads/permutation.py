@@ -1,0 +1,110 @@
+"""Shuffle look-alike neighbours in time: the augmentation of VT-TWINS.
+
+Clips that look alike may as well have come in another order. A permutation that moves no entry by
+more than two places is drawn with a probability that falls with the change it makes to the matrix of
+similarities, and the entries are put in that order before the loss.
+"""
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vtlearn.errors import ArgumentError
+from vtlearn.heads.sequence import Side
+
+__all__ = ["near_permutations", "permutation_probabilities", "permute_time"]
+
+_REACH = 2
+#: 11,854 permutations; their number grows by 2.3 with every entry more.
+_LONGEST = 12
+
+
+@cache
+def near_permutations(size: int) -> Tensor:
+    """List the permutations that move no entry by more than two places.
+
+    Args:
+        size: How many entries there are, at most 12.
+
+    Returns:
+        (permutations, size), int64, the identity among them.
+
+    Raises:
+        ArgumentError: If there are more entries than that.
+
+    Example:
+        >>> [len(near_permutations(size)) for size in (4, 6, 8)]
+        [14, 73, 400]
+    """
+    if size > _LONGEST:
+        message = (
+            f"permutation of {size} clips: there are too many orders beyond {_LONGEST}; "
+            "use fewer clips a narration, or permute=False"
+        )
+        raise ArgumentError(message)
+    found: list[list[int]] = [[]]
+    for place in range(size):
+        reach = range(max(0, place - _REACH), min(size, place + _REACH + 1))
+        found = [
+            [*start, entry] for start in found for entry in reach if entry not in start
+        ]
+    return torch.tensor(found)
+
+
+def permutation_probabilities(vectors: Tensor, length: Tensor, sharpness: float = 50.0) -> Tensor:
+    """Say how likely each permutation is: the less it changes the similarities, the likelier.
+
+    Args:
+        vectors: Unit vectors of sequences, (batch, entries, dim).
+        length: How many entries of each are valid, (batch,); the others stay in their places.
+        sharpness: What distances are multiplied by.
+
+    Returns:
+        softmax of -sharpness x ||A - A permuted||, (batch, permutations), with A = -vectors vectors^T.
+
+    Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text Representation
+    Learning via Differentiable Weak Temporal Alignment", CVPR 2022; the formula is that of its code.
+    """
+    orders = near_permutations(vectors.shape[1]).to(vectors.device)
+    places = torch.arange(vectors.shape[1], device=vectors.device)
+    inside = places < length[:, None]
+    affinity = -(vectors @ vectors.transpose(1, 2)) * inside[:, :, None] * inside[:, None, :]
+    moved = affinity[:, orders[:, :, None], orders[:, None, :]]
+    distance = (affinity[:, None] - moved).flatten(2).norm(dim=2)
+    allowed = ((orders == places) | inside[:, None, :]).all(2)
+    return (-sharpness * distance).masked_fill(~allowed, -torch.inf).softmax(1)
+
+
+def permute_time(side: Side, draws: Tensor) -> Side:
+    """Put the entries of each sequence in an order drawn for it.
+
+    Args:
+        side: Sequences of unit vectors, (units, entries, dim).
+        draws: One number between 0 and 1 a sequence, (units,): the same draw gives the same order.
+
+    Returns:
+        The sequences in their new orders; gradients reach the entries, not the probabilities.
+    """
+    probabilities = permutation_probabilities(side.vectors.detach(), side.length)
+    chosen = torch.searchsorted(probabilities.double().cumsum(1), draws.double()[:, None])
+    orders = near_permutations(side.vectors.shape[1]).to(chosen.device)
+    # rounding can leave the cumulated sum a hair under 1
+    order = orders[chosen.squeeze(1).clamp(max=len(orders) - 1)]
+    return Side(side.vectors.gather(1, order[:, :, None].expand_as(side.vectors)), side.length)
+
+
+def draws_for(rows: Tensor, seed: int, stream: int) -> Tensor:
+    """Draw one number a row from (seed, stream, row), alike on every process.
+
+    Args:
+        rows: (units,), int64.
+        seed: The step's.
+        stream: Another for another use in the same step.
+
+    Returns:
+        (units,), float64, between 0 and 1, on the rows' device.
+    """
+    values = [np.random.default_rng((seed, stream, row)).random() for row in rows.tolist()]
+    return torch.tensor(values, dtype=torch.float64, device=rows.device)

@@ -1,0 +1,365 @@
+"""The LightningModule: a video encoder, a text encoder and a head, trained and scored together."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import AdamW, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from vtlearn.batch import (
+    Encoded,
+    EvaluationBatch,
+    NarrationBatch,
+    TextFeatures,
+    VideoFeatures,
+    valid,
+)
+from vtlearn.datamodules.base import Example, VideoTextData
+from vtlearn.distributed import gather, gather_objects, process
+from vtlearn.encoders.base import TextEncoder, VideoEncoder
+from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.evaluation.protocol import EncodedItem, Protocol, Result
+from vtlearn.evaluation.results import Run, publish
+from vtlearn.heads.base import Alignment, AlignmentHead, Grid, HeadOutput
+from vtlearn.part import describe, describe_callable
+from vtlearn.schedule import WarmupCosine
+
+__all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
+
+OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
+
+FeaturesT = TypeVar("FeaturesT", VideoFeatures, TextFeatures)
+
+#: Windows of an evaluation batch that are encoded at once; long videos have thousands.
+_CHUNK = 256
+
+
+class VideoTextLearner(LightningModule):
+    """Train any video encoder and any text encoder with any head, and score them by any protocol.
+
+    Args:
+        video_encoder: Turns clips into vectors.
+        text_encoder: Turns captions into vectors of the same width.
+        head: Turns the vectors of a batch into a loss.
+        optimizer: Makes the optimiser of the trainable parameters.
+        scheduler: Makes the schedule of the learning rate, stepped after each optimiser step.
+
+    Raises:
+        ArgumentError: If the encoders' vectors differ in width.
+
+    Example:
+        >>> from vtlearn.encoders.text import TinyText
+        >>> from vtlearn.encoders.video import TinyVideo
+        >>> from vtlearn.heads import S2DTW
+        >>> learner = VideoTextLearner(TinyVideo(dim=64), TinyText(dim=64), S2DTW())
+        >>> learner.hparams["head"]["class_path"]
+        'vtlearn.heads.s2dtw.S2DTW'
+    """
+
+    def __init__(
+        self,
+        video_encoder: VideoEncoder,
+        text_encoder: TextEncoder,
+        head: AlignmentHead,
+        optimizer: OptimizerFactory = AdamW,
+        scheduler: SchedulerFactory = WarmupCosine,
+    ) -> None:
+        super().__init__()
+        if video_encoder.dim != text_encoder.dim:
+            message = (
+                f"{type(video_encoder).__name__} gives vectors of dim={video_encoder.dim} and "
+                f"{type(text_encoder).__name__} of dim={text_encoder.dim}; give both the same dim"
+            )
+            raise ArgumentError(message)
+        self.video_encoder = video_encoder
+        self.text_encoder = text_encoder
+        self.head = head
+        self._optimizer = optimizer
+        self._scheduler = scheduler
+        self._protocols: list[Protocol] = []
+        self.results: list[Result] = []
+        parts = {
+            "video_encoder": describe(video_encoder),
+            "text_encoder": describe(text_encoder),
+            "head": describe(head),
+            "optimizer": describe_callable(optimizer),
+            "scheduler": describe_callable(scheduler),
+        }
+        # plain class paths and arguments, so that a checkpoint opens with weights_only=True
+        self.save_hyperparameters({name: part for name, part in parts.items() if part is not None})
+
+    # ---------------------------------------------------------------------------------- building
+
+    def setup(self, stage: str) -> None:
+        """Check that data and encoders fit, and build the text encoder's vocabulary if it has none.
+
+        Args:
+            stage: ``fit``, ``validate``, ``test`` or ``predict``.
+
+        Raises:
+            ArgumentError: If the data's clips are not those the video encoder was made for.
+        """
+        data = self._data()
+        shape, encoder = data.clip_shape, self.video_encoder
+        if (shape.num_frames, shape.size) != (encoder.num_frames, encoder.size):
+            message = (
+                f"the data give clips of {shape.num_frames} frames of {shape.size} px, "
+                f"{type(encoder).__name__} was made for {encoder.num_frames} frames of {encoder.size} px: "
+                "set num_frames and size alike in data.init_args.sampling and model.video_encoder.init_args"
+            )
+            raise ArgumentError(message)
+        if stage == "fit" and self.text_encoder.needs_vocabulary:
+            self.text_encoder.build(data.captions())
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Make the optimiser, after ``setup``, of everything that is trainable by then."""
+        optimizer = self._optimizer(p for p in self.parameters() if p.requires_grad)
+        scheduler = self._scheduler(optimizer)
+        if isinstance(scheduler, WarmupCosine):
+            scheduler.plan(int(self.trainer.estimated_stepping_batches))
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    # ---------------------------------------------------------------------------------- training
+
+    def training_step(self, batch: NarrationBatch, batch_idx: int) -> Tensor:
+        """Encode this process's narrations, gather everybody's, and score our rows of the grid.
+
+        Args:
+            batch: This process's narrations.
+            batch_idx: Not used.
+
+        Returns:
+            The loss, a scalar.
+        """
+        del batch_idx
+        video, text = self.encode(batch)
+        rank, world = process()
+        own = len(batch.ids)
+        seed = int(torch.initial_seed() % 2**31) + self.global_step
+        grid = Grid(start=rank * own, own=own, world=world, seed=seed)
+        output: HeadOutput = self.head(_gathered(video), _gathered(text), grid)
+        named = {"train/loss": output.loss.detach()}
+        named |= {f"train/{name}": value for name, value in output.logs.items()}
+        self.log_dict(named, batch_size=own, sync_dist=world > 1)
+        self.log("loss", output.loss.detach(), prog_bar=True, logger=False)
+        return output.loss
+
+    def encode(self, batch: NarrationBatch) -> tuple[VideoFeatures, TextFeatures]:
+        """Encode what is valid in a batch of narrations; padding is never encoded.
+
+        Args:
+            batch: Clips and captions, padded at the end.
+
+        Returns:
+            Features (batch, clips, dim) and (batch, captions, candidates, dim), zero where padded.
+        """
+        mask = valid(batch.length, batch.video.shape[1])
+        clips: Encoded = self.video_encoder(batch.video[mask])
+        candidates = max((len(clip) for narration in batch.captions for clip in narration), default=1)
+        captions = [text for narration in batch.captions for clip in narration for text in clip]
+        texts = self.encode_captions(captions)
+        by_clip = Encoded(*(x if x is None else x.unflatten(0, (-1, candidates)) for x in texts))
+        return (
+            VideoFeatures(*(_unpacked(x, mask) for x in clips), batch.length),
+            TextFeatures(*(_unpacked(x, mask) for x in by_clip), batch.length),
+        )
+
+    def encode_captions(self, captions: Sequence[str]) -> Encoded:
+        """Tokenise and encode captions.
+
+        Args:
+            captions: One string an item.
+
+        Returns:
+            ``pooled`` (captions, dim), and tokens where the encoder has them.
+        """
+        tokens = self.text_encoder.tokenize(captions)
+        encoded: Encoded = self.text_encoder(type(tokens)(*(x.to(self.device) for x in tokens)))
+        return encoded
+
+    # -------------------------------------------------------------------------------- evaluation
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin the validation split's protocols."""
+        self._protocols = self._data().protocols("validate")
+
+    def on_test_epoch_start(self) -> None:
+        """Begin the test split's protocols."""
+        self._protocols = self._data().protocols("test")
+
+    def validation_step(
+        self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """Encode items for the loader's protocol.
+
+        Args:
+            batch: Items with their windows and captions.
+            batch_idx: Not used.
+            dataloader_idx: Which protocol.
+        """
+        del batch_idx
+        for item in self.encode_items(batch):
+            self._protocols[dataloader_idx].update(item)
+
+    def test_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Encode items for the loader's protocol.
+
+        Args:
+            batch: Items with their windows and captions.
+            batch_idx: Not used.
+            dataloader_idx: Which protocol.
+        """
+        self.validation_step(batch, batch_idx, dataloader_idx)
+
+    def encode_items(self, batch: EvaluationBatch) -> list[EncodedItem]:
+        """Encode the windows and captions of evaluation items, as the head embeds them.
+
+        Args:
+            batch: Items, their windows and captions laid end to end.
+
+        Returns:
+            One encoded item each, float32 or wider.
+        """
+        chunks = [self.video_encoder(frames).pooled for frames in batch.video.split(_CHUNK)]
+        windows = self.head.embed(torch.cat(chunks)).split(batch.windows)
+        texts = self.head.embed(self.encode_captions(batch.captions).pooled).split(batch.texts)
+        text_ids = iter(batch.text_ids)
+        return [
+            EncodedItem(
+                id=batch.ids[index],
+                clip=self.head.embed(windows[index].mean(0)),
+                windows=windows[index],
+                times=times,
+                text_ids=[next(text_ids) for _ in range(batch.texts[index])],
+                texts=texts[index],
+            )
+            for index, times in enumerate(batch.times.split(batch.windows))
+        ]
+
+    def on_validation_epoch_end(self) -> None:
+        """Score the split, log the figures, and print them unless this is training."""
+        self._finish("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Score the split, log the figures, print them and write ``results.json``."""
+        self._finish("test")
+
+    def _finish(self, name: str) -> None:
+        """Merge what all processes collected and compute, on every process alike."""
+        merged = [protocol.merge(gather_objects(protocol.state())) for protocol in self._protocols]
+        self.results = [protocol.compute() for protocol in merged]
+        for number, result in enumerate(self.results):
+            if number == 0:
+                self._log_figure(f"{name}/primary", result.metrics[result.primary], prog_bar=True)
+            for metric, value in result.metrics.items():
+                self._log_figure(f"{name}/{result.protocol}/{metric}", value)
+        if self.results and self.trainer.state.fn != "fit" and self.trainer.is_global_zero:
+            self._publish()
+
+    def _log_figure(self, name: str, value: float, *, prog_bar: bool = False) -> None:
+        # computed alike on every process, so there is nothing to reduce
+        self.log(name, value, prog_bar=prog_bar, sync_dist=False, rank_zero_only=False)
+
+    def _publish(self) -> None:
+        path = self.trainer.ckpt_path
+        run = Run(
+            checkpoint=Path(path) if path else None,
+            dtype=str(self.trainer.precision),
+            world_size=self.trainer.world_size,
+        )
+        folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+        publish(self.results, run, folder / "results.json")
+
+    # ---------------------------------------------------------------------------------- looking
+
+    def align(self, example: Example) -> Alignment:
+        """Align the windows and captions of one narrated video.
+
+        Args:
+            example: The video.
+
+        Returns:
+            Cost, expected alignment and path, (windows, captions).
+        """
+        sample = example.sample
+        frames = sample.video.to(self.device)
+        with torch.no_grad():
+            windows = torch.cat([self.video_encoder(part).pooled for part in frames.split(_CHUNK)])
+            captions = self.encode_captions(sample.captions).pooled
+        video = VideoFeatures(windows[None], None, torch.tensor([len(windows)]))
+        text = TextFeatures(captions[None, :, None], None, torch.tensor([len(captions)]))
+        return self.head.align(video, text)
+
+    # ---------------------------------------------------------------------------------- loading
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Load weights, and say what did not match instead of printing every tensor.
+
+        Args:
+            state_dict: Weights and vocabularies by name.
+            strict: Whether names have to match exactly.
+            assign: Whether to take the tensors themselves instead of copying them.
+
+        Returns:
+            The names that were missing or unexpected.
+
+        Raises:
+            CheckpointError: If a name or a shape does not match.
+        """
+        own = self.state_dict()
+        try:
+            return super().load_state_dict(state_dict, strict=strict, assign=assign)
+        except RuntimeError as error:
+            raise CheckpointError(_mismatch(own, state_dict)) from error
+
+    def _data(self) -> VideoTextData:
+        data = getattr(self.trainer, "datamodule", None)
+        if not isinstance(data, VideoTextData):
+            message = "the learner trains and tests on a VideoTextData: pass it as datamodule="
+            raise ArgumentError(message)
+        return data
+
+
+def _gathered(features: FeaturesT) -> FeaturesT:
+    return type(features)(*(x if x is None else gather(x) for x in features))
+
+
+def _unpacked(x: Tensor | None, mask: Tensor) -> Tensor | None:
+    """Put the rows of valid entries back where they were in the batch."""
+    return None if x is None else x.new_zeros(*mask.shape, *x.shape[1:]).index_put((mask,), x)
+
+
+def _mismatch(own: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    reshaped = [
+        f"{name}: {tuple(given[name].shape)} in the checkpoint, {tuple(own[name].shape)} in the model"
+        for name in own
+        if isinstance(given.get(name), Tensor) and given[name].shape != own[name].shape
+    ]
+    differences = {
+        "missing in the checkpoint": [name for name in own if name not in given],
+        "unknown to the model": [name for name in given if name not in own],
+        "of another shape": reshaped,
+    }
+    lines = [
+        f"  {len(names)} {what}, for example {names[0]}" for what, names in differences.items() if names
+    ]
+    return "\n".join(
+        [
+            "the checkpoint is one of another model:",
+            *lines,
+            "Leave the model's options out to take them from the checkpoint, or give those it was "
+            "trained with.",
+        ]
+    )

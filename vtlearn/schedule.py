@@ -1,0 +1,68 @@
+"""Linear warm-up, then half a cosine down to zero."""
+
+import math
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from vtlearn.errors import ArgumentError
+
+__all__ = ["WarmupCosine"]
+
+
+class WarmupCosine(LambdaLR):
+    """Scale the learning rate from 0 to 1 over a warm-up, then along half a cosine to 0.
+
+    Args:
+        optimizer: What it steers.
+        warmup_steps: Optimiser steps of the warm-up.
+        total_steps: Optimiser steps until 0; None for the length of the training, which the learner
+            fills in.
+
+    Raises:
+        ArgumentError: If the warm-up is negative or not shorter than the whole.
+
+    Example:
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> schedule = WarmupCosine(optimizer, warmup_steps=2, total_steps=4)
+        >>> [round(schedule.factor(step), 2) for step in range(5)]
+        [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+
+    def __init__(
+        self, optimizer: Optimizer, warmup_steps: int = 0, total_steps: int | None = None
+    ) -> None:
+        if warmup_steps < 0:
+            message = f"warmup_steps={warmup_steps}: it has to be 0 or more"
+            raise ArgumentError(message)
+        self.warmup_steps = warmup_steps
+        self.total_steps = total_steps
+        super().__init__(optimizer, self.factor)
+
+    def plan(self, total_steps: int) -> None:
+        """Fill in the length of the training, unless it was given.
+
+        Args:
+            total_steps: Optimiser steps of the whole training.
+
+        Raises:
+            ArgumentError: If the warm-up would take all of it.
+        """
+        if self.total_steps is None:
+            self.total_steps = total_steps
+        if self.warmup_steps >= self.total_steps:
+            message = (
+                f"warmup_steps={self.warmup_steps} leaves nothing of the {self.total_steps} steps of "
+                "this training: shorten the warm-up or train longer"
+            )
+            raise ArgumentError(message)
+
+    def factor(self, step: int) -> float:
+        """Return what the learning rate is multiplied by at an optimiser step."""
+        if step < self.warmup_steps:
+            return step / self.warmup_steps
+        if self.total_steps is None:
+            return 1.0
+        done = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
+        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
