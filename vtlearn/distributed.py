@@ -54,7 +54,7 @@ def gather(x: Tensor) -> Tensor:
     """
     if process().world == 1:
         return x
-    gathered: Tensor = _Gather.apply(x)
+    gathered: Tensor = _Gather.apply(x)  # type: ignore[no-untyped-call]
     return gathered
 
 
@@ -88,7 +88,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat(parts)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(_ctx: FunctionCtx, gradient: Tensor) -> Tensor:
         # all_reduce and slice rather than reduce_scatter, which gloo does not have
         total = gradient.clone(memory_format=torch.contiguous_format)

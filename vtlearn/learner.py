@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from rich.console import Console
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import AdamW, Optimizer
@@ -20,12 +21,12 @@ from vtlearn.batch import (
     VideoFeatures,
     valid,
 )
-from vtlearn.datamodules.base import Example, VideoTextData
+from vtlearn.datamodules.base import Example, Stage, VideoTextData
 from vtlearn.distributed import gather, gather_objects, process
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.evaluation.protocol import EncodedItem, Protocol, Result
-from vtlearn.evaluation.results import Run, publish
+from vtlearn.evaluation.results import results_table, write_results
 from vtlearn.heads.base import Alignment, AlignmentHead, Grid, HeadOutput
 from vtlearn.part import describe, describe_callable
 from vtlearn.schedule import WarmupCosine
@@ -191,11 +192,11 @@ class VideoTextLearner(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Begin the validation split's protocols."""
-        self._protocols = self._data().protocols("validate")
+        self._begin("validate")
 
     def on_test_epoch_start(self) -> None:
         """Begin the test split's protocols."""
-        self._protocols = self._data().protocols("test")
+        self._begin("test")
 
     def validation_step(
         self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0
@@ -254,6 +255,11 @@ class VideoTextLearner(LightningModule):
         """Score the split, log the figures, print them and write ``results.json``."""
         self._finish("test")
 
+    def _begin(self, stage: Stage) -> None:
+        self._protocols = self._data().protocols(stage)
+        for protocol in self._protocols:  # vectors are compared as the head was trained to
+            protocol.similarity = "cosine" if self.head.normalize else "dot"
+
     def _finish(self, name: str) -> None:
         """Merge what all processes collected and compute, on every process alike."""
         merged = [protocol.merge(gather_objects(protocol.state())) for protocol in self._protocols]
@@ -271,14 +277,18 @@ class VideoTextLearner(LightningModule):
         self.log(name, value, prog_bar=prog_bar, sync_dist=False, rank_zero_only=False)
 
     def _publish(self) -> None:
-        path = self.trainer.ckpt_path
-        run = Run(
-            checkpoint=Path(path) if path else None,
+        folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+        path = folder / "results.json"
+        write_results(
+            path,
+            self.results,
+            checkpoint=self.trainer.ckpt_path,
             dtype=str(self.trainer.precision),
             world_size=self.trainer.world_size,
         )
-        folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
-        publish(self.results, run, folder / "results.json")
+        console = Console()
+        console.print(results_table(self.results))
+        console.print(f"results: {path}", soft_wrap=True, highlight=False)
 
     # ---------------------------------------------------------------------------------- looking
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vtlearn.alignment.dtw import HardPath, dtw
 from vtlearn.alignment.soft_dtw import soft_alignment
@@ -144,7 +143,9 @@ def unit_length(x: Tensor) -> Tensor:
         tensor([[0.6000, 0.8000],
                 [0.0000, 0.0000]])
     """
-    return functional.normalize(_wide(x), dim=-1)
+    wide = _wide(x)
+    norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+    return wide / norm.masked_fill(norm == 0, torch.inf)
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError
 
-__all__ = ["Box", "Orientation", "centre_square", "crop_boxes", "require_inside"]
+__all__ = ["Box", "Orientation", "centre_square", "crop_boxes"]
 
 Box = tuple[int, int, int, int]
 """Top, left, height and width of a part of a picture, in pixels."""
@@ -140,24 +140,3 @@ def crop_boxes(crop: str | Sequence[Sequence[int]] | Tensor, clips: int) -> list
         )
         raise ArgumentError(message)
     return [(top, left, rows, columns) for top, left, rows, columns in boxes.tolist()]
-
-
-def require_inside(box: Box, height: int, width: int) -> None:
-    """Refuse a box that is empty or leaves the picture.
-
-    Args:
-        box: The box.
-        height: Height of the picture.
-        width: Width of the picture.
-
-    Raises:
-        ArgumentError: If it does.
-    """
-    top, left, rows, columns = box
-    fits = 0 <= top <= height - rows and 0 <= left <= width - columns
-    if not fits or rows < 1 or columns < 1:
-        message = (
-            f"the box (top, left, height, width) = {box} is empty or leaves the picture, which is "
-            f"{height} pixels high and {width} wide"
-        )
-        raise ArgumentError(message)

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vtlearn.errors import ArgumentError, UnreadableVideoError
-from vtlearn.media.framing import Box, Orientation, centre_square, crop_boxes, require_inside
+from vtlearn.errors import UnreadableVideoError
+from vtlearn.media.checks import require_inside, require_positive
+from vtlearn.media.framing import Box, Orientation, centre_square, crop_boxes
 from vtlearn.media.timeline import Film, Picture, frame_times, mark_shown, runs
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class VideoReader:
     """
 
     def __init__(self, num_threads: int = 1) -> None:
-        _require_positive(num_threads=num_threads)
+        require_positive(num_threads=num_threads)
         self.num_threads = num_threads
 
     def clips(
@@ -123,7 +124,7 @@ class VideoReader:
             ArgumentError: If a number makes no sense, or a box leaves the picture.
             UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
         """
-        _require_positive(num_frames=num_frames, fps=fps, size=size)
+        require_positive(num_frames=num_frames, fps=fps, size=size)
         times = frame_times(starts, num_frames, fps)
         order = np.argsort(times, axis=None, kind="stable")
         frames = np.zeros((times.size, 3, size, size), np.uint8)
@@ -396,10 +397,3 @@ def _planes(frame: "av.VideoFrame") -> NDArray[np.uint8]:
         for plane in frame.planes
     )
     return np.stack([red, green, blue])[:, : frame.height, : frame.width]
-
-
-def _require_positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not number > 0:
-            message = f"{name} must be positive, but is {number}"
-            raise ArgumentError(message)

@@ -39,7 +39,7 @@ def vector_ranks(
     its right ones. A video's rank is taken among videos, each standing for the best of its texts
     (those that are the query's own as well left out), so that a video with forty captions is no
     easier or harder to pass than one with a single caption. A text that belongs to no video present
-    stands for itself.
+    stands for itself. All of this happens on the CPU.
 
     Args:
         videos: (videos, dim), any floating dtype.
@@ -63,6 +63,7 @@ def vector_ranks(
         2021, whose multi-sentence protocol takes the best of a video's captions. Its ties fall as a
         sort leaves them; ours are expectations.
     """
+    videos, texts, pairs = videos.detach().cpu(), texts.detach().cpu(), pairs.cpu()
     _check_finite(videos, "video")
     _check_finite(texts, "text")
     pairs = torch.unique(pairs, dim=0)  # sorted by video

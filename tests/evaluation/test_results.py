@@ -1,0 +1,183 @@
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import vtlearn
+from vtlearn.errors import CheckpointError
+from vtlearn.evaluation.protocol import Coverage, Result
+from vtlearn.evaluation.results import (
+    checkpoint_sha256,
+    code_version,
+    results_table,
+    write_results,
+)
+
+KEYS = [
+    "protocol",
+    "version",
+    "mode",
+    "similarity",
+    "windows",
+    "primary",
+    "metrics",
+    "intervals",
+    "coverage",
+    "ids_sha256",
+    "checkpoint",
+    "code",
+    "dtype",
+    "world_size",
+]
+
+
+def result(missing: list[str] | None = None, value: float = 41.25) -> Result:
+    return Result(
+        protocol="pairs[1]",
+        version=2,
+        mode="exact",
+        similarity="cosine",
+        windows="whole",
+        primary="t2v_R@1",
+        metrics={"t2v_R@1": value, "t2v_median_rank": 3.0},
+        intervals={"t2v_R@1": (39.5, 44.0), "t2v_median_rank": (2.0, 4.0)},
+        coverage=Coverage(8 - len(missing or []), 8, missing or []),
+        ids_sha256="0" * 64,
+    )
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    command = [str(shutil.which("git")), "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "code.py").write_text("1\n")
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "package")
+    git(tmp_path, "commit", "--quiet", "--no-verify", "--message", "first")
+    return tmp_path
+
+
+def test_records_hold_exactly_the_promised_keys(tmp_path: Path) -> None:
+    weights, path = tmp_path / "run.ckpt", tmp_path / "deep" / "results.json"
+    weights.write_bytes(b"weights")
+    write_results(
+        path, [result(["v3"]), result()], checkpoint=weights, dtype="bfloat16", world_size=4
+    )
+    records = json.loads(path.read_text())
+    assert [list(record) for record in records] == [KEYS, KEYS]
+    first = records[0]
+    assert first["intervals"] == {"t2v_R@1": [39.5, 44.0], "t2v_median_rank": [2.0, 4.0]}
+    assert first["coverage"] == {"evaluated": 7, "expected": 8, "missing": ["v3"]}
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert first["checkpoint"] == {"path": str(weights), "sha256": digest}
+    assert first["code"]["version"] == vtlearn.__version__
+    assert set(first["code"]) == {"version", "commit"}
+    assert (first["dtype"], first["world_size"]) == ("bfloat16", 4)
+
+
+def test_a_model_that_was_never_saved_has_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    write_results(path, [result()], checkpoint=None, dtype="float32", world_size=1)
+    assert json.loads(path.read_text())[0]["checkpoint"] == {"path": None, "sha256": None}
+
+
+def test_a_failure_leaves_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "results.json"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_results(path, [result(value=float("nan"))], checkpoint=None, dtype="x", world_size=1)
+
+    def full(descriptor: int) -> None:
+        message = f"no space left on device for {descriptor}"
+        raise OSError(message)
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="no space left"):
+        write_results(path, [result()], checkpoint=None, dtype="x", world_size=1)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_of_weights_is_hashed_whole(tmp_path: Path) -> None:
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "0").write_bytes(b"a")
+    before = checkpoint_sha256(tmp_path)
+    (tmp_path / "shards" / "1").write_bytes(b"b")
+    assert checkpoint_sha256(tmp_path) != before
+
+
+def test_a_missing_checkpoint_is_said(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"none\.ckpt cannot be read \(No such file"):
+        checkpoint_sha256(tmp_path / "none.ckpt")
+
+
+def test_commit_is_that_of_the_checkout(checkout: Path) -> None:
+    assert code_version(checkout / "package").commit == git(checkout, "rev-parse", "HEAD")
+    (checkout / "package" / "code.py").write_text("2\n")
+    assert (
+        code_version(checkout / "package").commit == f"{git(checkout, 'rev-parse', 'HEAD')}-dirty"
+    )
+
+
+def test_a_package_inside_a_strangers_checkout_has_no_commit(checkout: Path) -> None:
+    (checkout / "site-packages").mkdir()
+    (checkout / "site-packages" / "code.py").write_text("1\n")
+    assert code_version(checkout / "site-packages").commit is None
+
+
+def test_a_hooks_environment_does_not_mislead(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", str(checkout / "elsewhere"))
+    assert code_version(checkout / "package").commit is not None
+
+
+def test_without_git_or_a_checkout_there_is_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert code_version(tmp_path).commit is None
+    assert code_version(tmp_path / "nowhere").commit is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert code_version().commit is None
+
+
+def test_a_git_that_hangs_is_given_up(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vtlearn.evaluation.results._GIT_SECONDS", 1e-6)
+    assert code_version(checkout / "package").commit is None
+
+
+def shown(*results: Result) -> str:
+    console = Console(width=120, record=True, file=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(results_table(results))
+    return capture.get()
+
+
+def test_table_shows_every_figure_with_its_interval() -> None:
+    text = shown(result())
+    for part in ("pairs[1]@2", "t2v_R@1", "41.25", "39.50 - 44.00", "8/8", "t2v_median_rank"):
+        assert part in text
+    assert "NOT COMPARABLE" not in text
+
+
+def test_incomplete_coverage_is_not_comparable() -> None:
+    text = shown(result(["v3"]))
+    assert text.count("7/8 NOT COMPARABLE") == 2
+
+
+def test_only_the_primary_metric_is_highlighted() -> None:
+    assert [row.style for row in results_table([result()]).rows] == ["bold green", None]

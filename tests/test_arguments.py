@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from vtlearn.arguments import (
+    find_configs,
+    named_checkpoint,
+    put_checkpoint_first,
+    replace_data,
+    separated,
+    shipped_configs,
+)
+from vtlearn.errors import ArgumentError, CheckpointError
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def test_a_config_that_is_not_here_is_one_of_the_shipped(elsewhere: Path) -> None:
+    argv = find_configs(separated(["fit", "--config=configs/vttwins.yaml", "-c", "vttwins.yaml"]))
+    shipped = str(shipped_configs() / "vttwins.yaml")
+    assert argv == ["fit", "--config", shipped, "-c", shipped]
+
+
+def test_a_config_that_is_here_wins(elsewhere: Path) -> None:
+    touch(elsewhere / "configs" / "vttwins.yaml")
+    assert find_configs(["fit", "--config", "configs/vttwins.yaml"])[2] == "configs/vttwins.yaml"
+
+
+def test_a_config_that_is_nowhere_names_the_nearest(elsewhere: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"no file configs/vtwins.yaml.*did you mean configs/vttwins.yaml"):
+        find_configs(["fit", "--config", "configs/vtwins.yaml"])
+
+
+def test_a_class_name_is_no_file() -> None:
+    assert find_configs(["test", "--data", "Kitchen"]) == ["test", "--data", "Kitchen"]
+
+
+def test_new_data_replace_the_old() -> None:
+    assert replace_data(["fit", "--data", "A", "--data.init_args.x", "1"]) == [
+        "fit", "--data", "null", "--data", "A", "--data.init_args.x", "1",
+    ]
+
+
+def test_no_checkpoint_is_named() -> None:
+    assert named_checkpoint(["fit", "--config", "{}"]) is None
+
+
+def test_best_is_the_newest_of_the_configurations_runs(elsewhere: Path) -> None:
+    (elsewhere / "mine.yaml").write_text("trainer: {logger: {init_args: {save_dir: runs, name: mine}}}")
+    old = touch(elsewhere / "runs/mine/version_0/checkpoints/best.ckpt")
+    new = touch(elsewhere / "runs/mine/version_1/checkpoints/best.ckpt")
+    touch(elsewhere / "runs/other/version_0/checkpoints/best.ckpt")
+    argv = ["test", "--config", "mine.yaml", "--ckpt_path", "best"]
+    import os
+
+    os.utime(old, (1, 1))
+    found = named_checkpoint(argv)
+    assert found is not None
+    assert found.resolve() == new
+    with pytest.raises(CheckpointError, match=r"no last.ckpt below runs/mine: train first"):
+        named_checkpoint([*argv[:-1], "last"])
+
+
+def test_a_checkpoint_in_a_file_is_seen_and_the_command_line_wins(elsewhere: Path) -> None:
+    (elsewhere / "a.yaml").write_text("ckpt_path: a.ckpt")
+    first, second = touch(elsewhere / "a.ckpt"), touch(elsewhere / "b.ckpt")
+    argv = ["test", "--config", "a.yaml"]
+    assert named_checkpoint(argv) == Path(first.name)
+    assert named_checkpoint([*argv, "--ckpt_path", "b.ckpt"]) == Path(second.name)
+
+
+def test_the_checkpoints_model_comes_first(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    head = {"class_path": "InfoNCE", "init_args": {}}
+    torch.save({"hyper_parameters": {"head": head}}, path)
+    argv = put_checkpoint_first(["test", "--config", "a.yaml"], path)
+    assert argv[:2] == ["test", "--config"]
+    assert json.loads(argv[2]) == {"model": {"head": head}}
+    assert argv[3:] == ["--config", "a.yaml", "--ckpt_path", str(path)]
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="there is no such file"):
+        named_checkpoint(["test", "--ckpt_path", "x.ckpt"])
+    path = tmp_path / "x.ckpt"
+    path.write_text("hello")
+    with pytest.raises(CheckpointError, match=r"x.ckpt is no checkpoint of vtlearn"):
+        put_checkpoint_first(["test"], path)
