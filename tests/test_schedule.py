@@ -35,5 +35,9 @@ def test_a_given_length_is_kept() -> None:
 def test_refusals() -> None:
     with pytest.raises(ArgumentError, match="warmup_steps=-1"):
         WarmupCosine(optimizer(), warmup_steps=-1)
-    with pytest.raises(ArgumentError, match="leaves nothing of the 5 steps"):
-        WarmupCosine(optimizer(), warmup_steps=5).plan(5)
+
+
+def test_a_training_shorter_than_the_warm_up_ends_within_it() -> None:
+    schedule = WarmupCosine(optimizer(), warmup_steps=10)
+    schedule.plan(5)
+    assert [schedule.factor(step) for step in (0, 5)] == [0.0, 0.5]

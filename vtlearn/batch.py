@@ -21,6 +21,7 @@ __all__ = [
     "VideoFeatures",
     "collate_evaluation",
     "collate_narrations",
+    "pad",
     "valid",
 ]
 
@@ -171,9 +172,9 @@ def collate_narrations(samples: Sequence[Narration]) -> NarrationBatch:
     clips = max(sample.video.shape[0] for sample in samples)
     return NarrationBatch(
         ids=[sample.id for sample in samples],
-        video=torch.stack([_pad(sample.video, clips) for sample in samples]),
+        video=torch.stack([pad(sample.video, clips) for sample in samples]),
         captions=[sample.captions for sample in samples],
-        spans=torch.stack([_pad(sample.spans, clips) for sample in samples]),
+        spans=torch.stack([pad(sample.spans, clips) for sample in samples]),
         length=torch.tensor([sample.length for sample in samples]),
     )
 
@@ -198,5 +199,15 @@ def collate_evaluation(samples: Sequence[EvaluationSample]) -> EvaluationBatch:
     )
 
 
-def _pad(x: Tensor, size: int) -> Tensor:
-    return torch.cat([x, x.new_zeros(size - len(x), *x.shape[1:])])
+def pad(x: Tensor, size: int) -> Tensor:
+    """Append zeros along the first axis.
+
+    Args:
+        x: (entries, ...).
+        size: How many entries there should be.
+
+    Returns:
+        (size, ...); ``x`` itself where nothing is missing.
+    """
+    missing = size - len(x)
+    return torch.cat([x, x.new_zeros(missing, *x.shape[1:])]) if missing else x

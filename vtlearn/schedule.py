@@ -13,6 +13,8 @@ __all__ = ["WarmupCosine"]
 class WarmupCosine(LambdaLR):
     """Scale the learning rate from 0 to 1 over a warm-up, then along half a cosine to 0.
 
+    A training shorter than the warm-up ends within it.
+
     Args:
         optimizer: What it steers.
         warmup_steps: Optimiser steps of the warm-up.
@@ -20,7 +22,7 @@ class WarmupCosine(LambdaLR):
             fills in.
 
     Raises:
-        ArgumentError: If the warm-up is negative or not shorter than the whole.
+        ArgumentError: If the warm-up is negative.
 
     Example:
         >>> import torch
@@ -45,18 +47,9 @@ class WarmupCosine(LambdaLR):
 
         Args:
             total_steps: Optimiser steps of the whole training.
-
-        Raises:
-            ArgumentError: If the warm-up would take all of it.
         """
         if self.total_steps is None:
             self.total_steps = total_steps
-        if self.warmup_steps >= self.total_steps:
-            message = (
-                f"warmup_steps={self.warmup_steps} leaves nothing of the {self.total_steps} steps of "
-                "this training: shorten the warm-up or train longer"
-            )
-            raise ArgumentError(message)
 
     def factor(self, step: int) -> float:
         """Return what the learning rate is multiplied by at an optimiser step."""

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -57,9 +58,12 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if shutil.which("git") is None:
         pytest.skip("needs git")
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # run from a hook, this would change the hook's repository
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "code.py").write_text("1\n")
     git(tmp_path, "init", "--quiet")

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-__all__ = ["grey", "write_video"]
+__all__ = ["grey", "write_audio", "write_video"]
 
 
 def grey(level: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -43,6 +44,7 @@ def write_video(
     unit = time_base or 1 / Fraction(rate)
     with av.open(path, "w", options=dict(container or {})) as output:
         stream = output.add_stream(codec, rate=Fraction(rate), options=_options(codec, options))
+        assert isinstance(stream, VideoStream)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pix_fmt
         stream.gop_size = gop
@@ -62,5 +64,23 @@ def write_video(
 
 
 def _options(codec: str, options: Mapping[str, str] | None) -> dict[str, str]:
-    default = {"preset": "ultrafast", "crf": "10"} if codec == "libx264" else {}
-    return default | dict(options or {})
+    if codec == "libx264":
+        fine = {"preset": "ultrafast", "crf": "10"}
+    else:
+        fine = {"qmax": "2"} if codec.startswith("mpeg") else {}
+    return fine | dict(options or {})
+
+
+def write_audio(path: Path, seconds: int = 1) -> Path:
+    """Encode silence to a file without video."""
+    with av.open(path, "w") as output:
+        stream = output.add_stream("aac", rate=8000)
+        for number in range(seconds * 8):
+            frame = av.AudioFrame.from_ndarray(
+                np.zeros((1, 1000), np.float32), format="fltp", layout="mono"
+            )
+            frame.sample_rate = 8000
+            frame.pts = number * 1000
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path

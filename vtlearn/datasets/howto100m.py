@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vtlearn.batch import Narration
+from vtlearn.batch import Narration, pad
 from vtlearn.datasets.base import (
     Draw,
     Quarantine,
@@ -202,7 +202,7 @@ class HowTo100M(Dataset[Narration]):
         """Read one clip a start; return the readable ones, and which they are."""
         sampling = self.sampling
         boxes = self._boxes(path, len(starts), rng)
-        mirrored = torch.from_numpy(rng.random(len(starts)) < sampling.flip)
+        mirrored = rng.random(len(starts)) < sampling.flip
         clips = self._reader.clips(
             path,
             starts,
@@ -212,11 +212,14 @@ class HowTo100M(Dataset[Narration]):
             crop="center" if boxes is None else boxes,
             pad=sampling.pad,
         )
-        frames = torch.where(mirrored[:, None, None, None, None], clips.frames.flip(-1), clips.frames)
+        frames = clips.frames
+        for clip in mirrored.nonzero()[0]:
+            pixels = frames[clip].numpy()  # torch's threads cost more than this saves
+            pixels[:] = pixels[..., ::-1].copy()
         readable = clips.valid.any(1)
         if not readable.any():
             raise UnreadableVideoError(str(path), "none of the clips drawn from it has a frame")
-        return frames[readable], readable.tolist()
+        return (frames if readable.all() else frames[readable]), readable.tolist()
 
     def _boxes(self, path: Path, count: int, rng: np.random.Generator) -> Tensor | None:
         if self.sampling.crop == "center":
@@ -236,7 +239,7 @@ class HowTo100M(Dataset[Narration]):
         near = [nearest_captions(all_spans, index, self.sampling.candidates) for index in chosen]
         return Narration(
             id=video_id,
-            video=torch.cat([video, video.new_zeros(missing, *video.shape[1:])]),
+            video=pad(video, self.sampling.num_clips),
             captions=[[captions[index].text for index in indices] for indices in near],
             spans=torch.tensor(spans + [(0.0, 0.0)] * missing, dtype=torch.float64),
             length=len(chosen),

@@ -27,6 +27,13 @@ __all__ = [
 ]
 
 _GIT_SECONDS = 10.0
+_GIT_ELSEWHERE = {  # what a hook sets to point git at its own repository
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_WORK_TREE",
+}
 
 
 class CodeVersion(NamedTuple):
@@ -94,6 +101,17 @@ def result_record(
 
     Returns:
         What JSON can hold.
+
+    Example:
+        >>> result = Result(
+        ...     "pairs", 1, "exact", "cosine", "whole", "R@1", {"R@1": 50.0}, {"R@1": (40.0, 60.0)},
+        ...     Coverage.of(["a"], ["a"]), "0" * 64,
+        ... )
+        >>> record = result_record(
+        ...     result, checkpoint={"path": None, "sha256": None}, dtype="float32", world_size=1
+        ... )
+        >>> record["intervals"], record["coverage"]["evaluated"]
+        ({'R@1': [40.0, 60.0]}, 1)
     """
     return {
         **result._asdict(),
@@ -153,6 +171,12 @@ def checkpoint_sha256(path: str | Path) -> str:
 
     Raises:
         CheckpointError: If there is nothing there, or it cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile() as file:
+        ...     checkpoint_sha256(file.name)[:16]
+        'e3b0c44298fc1c14'
     """
     path = Path(path)
     try:
@@ -192,8 +216,7 @@ def _git(folder: Path, *arguments: str) -> str:
     program = shutil.which("git")
     if program is None:
         return ""
-    # A hook's GIT_DIR points at its own repository; without optional locks git only reads.
-    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    environment = {name: os.environ[name] for name in os.environ.keys() - _GIT_ELSEWHERE}
     try:
         done = subprocess.run(  # noqa: S603 - a found program and arguments of our own
             [program, "-C", str(folder), *arguments],
@@ -201,7 +224,7 @@ def _git(folder: Path, *arguments: str) -> str:
             check=True,
             encoding="utf-8",
             errors="replace",
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
+            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},  # only read
             stdin=subprocess.DEVNULL,
             timeout=_GIT_SECONDS,
         )

@@ -24,7 +24,7 @@ class Orientation(NamedTuple):
         flip_columns: Whether the leftmost column comes last.
 
     Example:
-        >>> quarter_turn = Orientation.read(np.int32([0, -1, 0, 1, 0]).tobytes())
+        >>> quarter_turn = Orientation.read(np.array([0, -1, 0, 1, 0], np.int32).tobytes())
         >>> quarter_turn.lay(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8))[0]
         array([[3, 6],
                [2, 5],

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -194,18 +194,17 @@ def mark_shown(
         [(0.0, True), (3.0, False), (1.0, False), (2.0, True)]
     """
     starts: list[float] = []
-    ahead: deque[PacketT] = deque()
-    rest = iter(packets)
-    while True:
-        for packet in islice(rest, max(1, _REORDER - len(ahead))):
-            ahead.append(packet)
-            time = start(packet)
-            if time is not None:
-                insort(starts, time)
-        if not ahead:
-            return
-        packet = ahead.popleft()
-        yield packet, _is_shown(start(packet), starts, times)
+    ahead: deque[tuple[PacketT, float | None]] = deque()
+    for packet in packets:
+        time = start(packet)
+        ahead.append((packet, time))
+        if time is not None:
+            insort(starts, time)
+        if len(ahead) == _REORDER:
+            first, time = ahead.popleft()
+            yield first, _is_shown(time, starts, times)
+    for packet, time in ahead:
+        yield packet, _is_shown(time, starts, times)
 
 
 def _is_shown(time: float | None, starts: Sequence[float], times: Sequence[float]) -> bool:

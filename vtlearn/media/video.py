@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Clips", "VideoInfo", "VideoReader"]
 
+_Pixels = NDArray[np.uint8]
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
 
@@ -129,8 +130,8 @@ class VideoReader:
         order = np.argsort(times, axis=None, kind="stable")
         frames = np.zeros((times.size, 3, size, size), np.uint8)
         valid = np.zeros(times.size, bool)
-        painter = _Painter(size, crop_boxes(crop, len(times)), num_frames)
         wanted = times.ravel()[order].tolist()
+        painter = _Painter(size, crop_boxes(crop, len(times)), num_frames)
         with _opened(path, self.num_threads, wanted) as film:
             for run in runs(film, wanted, hold_last=pad == "edge"):
                 slots = order[run.first : run.last]
@@ -208,7 +209,8 @@ class _File(Film["av.VideoFrame"]):
         if not streams:
             raise UnreadableVideoError(self.path, "it has no video stream")
         self.stream = streams[0]
-        self._base = self.stream.time_base or Fraction(1, av.time_base)
+        base = self.stream.time_base or Fraction(1, av.time_base)
+        self._unit, self._units = base.numerator, base.denominator  # ticks are unit / units seconds
         self.stream.codec_context.thread_count = self.num_threads
         if self.num_threads > 1:
             self.stream.thread_type = "AUTO"
@@ -264,10 +266,10 @@ class _File(Film["av.VideoFrame"]):
         return self._seconds(max(ends)) if ends else len(packets) / self.fps
 
     def _ticks(self, seconds: float) -> int:
-        return int(seconds * self._base.denominator / self._base.numerator)
+        return int(seconds * self._units / self._unit)
 
     def _seconds(self, ticks: int) -> float:
-        return ticks * self._base.numerator / self._base.denominator
+        return ticks * self._unit / self._units
 
     def _pictures(self, *, sought: bool) -> "Iterator[Picture[av.VideoFrame]]":
         """Give each frame its times; after a seek and after a loss, go on with a keyframe."""
@@ -313,7 +315,8 @@ class _File(Film["av.VideoFrame"]):
         """Packets, and whether they are shown: if not, others may still be made from them."""
         context = self.stream.codec_context
         # Only H.264 says of every frame whether it is a reference. Two fields may be two packets.
-        if self.wanted and context.name == "h264" and context.field_order == _PROGRESSIVE:
+        skippable = context.name == "h264" and context.field_order == _PROGRESSIVE
+        if skippable and context.has_b_frames and self.wanted:
             return mark_shown(self._packets(), self._start, self.wanted)
         return ((packet, True) for packet in self._packets())
 
@@ -339,15 +342,13 @@ class _Painter:
         self.num_frames = num_frames
         self._graphs: dict[tuple[Box, int, int, str], Graph] = {}
 
-    def fill(
-        self, frames: NDArray[np.uint8], slots: NDArray[np.intp], frame: "av.VideoFrame"
-    ) -> None:
+    def fill(self, frames: _Pixels, slots: NDArray[np.intp], frame: "av.VideoFrame") -> None:
         """Put a frame into those slots of (clips * frames, 3, size, size) that show it."""
         boxes = [self.boxes[clip] for clip in (slots // self.num_frames).tolist()]
         for box in set(boxes):
             frames[slots[[other == box for other in boxes]]] = self._paint(frame, box)
 
-    def _paint(self, frame: "av.VideoFrame", box: Box | None) -> NDArray[np.uint8]:
+    def _paint(self, frame: "av.VideoFrame", box: Box | None) -> _Pixels:
         """Return the box, or the square in the middle, upright, (3, size, size)."""
         orientation = _orientation(frame)
         height, width = orientation.upright_size(frame.height, frame.width)
@@ -390,7 +391,7 @@ def _build_graph(box: Box, frame: "av.VideoFrame", size: int) -> "Graph":
     return graph
 
 
-def _planes(frame: "av.VideoFrame") -> NDArray[np.uint8]:
+def _planes(frame: "av.VideoFrame") -> _Pixels:
     """View a planar frame's green, blue and red as (3, height, width) of red, green and blue."""
     green, blue, red = (
         np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)

@@ -1,0 +1,105 @@
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vtlearn.encoders.video.tiny import TinyVideo
+from vtlearn.errors import ArgumentError
+
+
+def clips(count: int = 2, frames: int = 8, height: int = 32, width: int = 32) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    shape = (count, frames, 3, height, width)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+
+
+def small() -> TinyVideo:
+    torch.manual_seed(0)
+    encoder = TinyVideo(dim=16, width=4)
+    encoder.train()(clips(8))  # running statistics worth testing with
+    return encoder.eval()
+
+
+def twin(encoder: TinyVideo, frames: Tensor) -> Tensor:
+    """Three-dimensional convolutions throughout, from the weights alone."""
+    weights = encoder.state_dict()
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        names = ("running_mean", "running_var", "weight", "bias")
+        values = [weights[f"{name}.{one}"][:, None, None, None] for one in names]
+        mean, var, scale, shift = values
+        normal: Tensor = (x - mean) / (var + 1e-5).sqrt() * scale + shift
+        return normal
+
+    x = (frames.transpose(1, 2).double() / 255 - 0.5) / 0.25
+    x = functional.conv3d(x, weights["stem.weight"][:, :, None], None, (1, 4, 4), (0, 3, 3))
+    x = norm(x, "norm").relu()
+    for index in range(3):
+        name, step = f"blocks.{index}", (1, 1, 1) if index == 0 else (1, 2, 2)
+        y = functional.conv3d(x, weights[f"{name}.space.weight"][:, :, None], None, step, (0, 1, 1))
+        y = norm(y, f"{name}.norm1").relu()
+        y = functional.conv3d(y, weights[f"{name}.time.weight"][..., None], None, 1, (1, 0, 0))
+        if index > 0:
+            x = functional.conv3d(x, weights[f"{name}.shortcut.0.weight"][:, :, None], None, step)
+            x = norm(x, f"{name}.shortcut.1")
+        x = (norm(y, f"{name}.norm2") + x).relu()
+    return functional.linear(x.mean((2, 3, 4)), weights["fc.weight"], weights["fc.bias"])
+
+
+@pytest.mark.parametrize(("frames", "height", "width"), [(8, 64, 64), (5, 33, 47), (1, 32, 32)])
+def test_folding_time_into_the_batch_is_convolving_in_three_dimensions(
+    frames: int, height: int, width: int
+) -> None:
+    encoder = small().double()
+    video = clips(3, frames, height, width)
+    torch.testing.assert_close(encoder(video).pooled, twin(encoder, video))
+
+
+def test_shapes() -> None:
+    encoded = small()(clips(3, 6))
+    assert encoded.pooled.shape == (3, 16)
+    assert encoded.tokens.shape == (3, 6, 16)
+
+
+def test_no_clips_are_no_rows() -> None:
+    assert small()(clips(0)).pooled.shape == (0, 16)
+
+
+def test_a_reversed_clip_is_another() -> None:
+    encoder, video = small(), clips()
+    forward, backward = encoder(video).pooled, encoder(video.flip(1)).pooled
+    assert (forward - backward).abs().max() > 1e-3
+
+
+def test_clips_do_not_see_each_other() -> None:
+    encoder, video = small(), clips(4)
+    alone = torch.cat([encoder(one[None]).pooled for one in video])
+    torch.testing.assert_close(encoder(video).pooled, alone)
+
+
+def test_strides_of_the_frames_do_not_matter() -> None:
+    encoder, video = small(), clips()
+    other = video.transpose(0, 1).contiguous().transpose(0, 1)
+    torch.testing.assert_close(encoder(other).pooled, encoder(video).pooled)
+
+
+def test_gradient_reaches_every_parameter() -> None:
+    encoder = small().train()
+    encoder(clips()).pooled.square().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_it_computes_in_the_dtype_of_its_weights() -> None:
+    assert small().bfloat16()(clips()).pooled.dtype == torch.bfloat16
+
+
+def test_scaled_frames_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="scales them itself"):
+        small()(clips() / 255)
+
+
+def test_numbers_must_be_positive() -> None:
+    with pytest.raises(ArgumentError, match="must be positive"):
+        TinyVideo(width=0)
