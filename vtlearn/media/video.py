@@ -154,13 +154,12 @@ class VideoReader:
             UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
         """
         with _opened(path, self.num_threads, []) as film:
-            first = next(film.play(0.0), None)
-            if first is None:
+            frame = next((picture.frame for picture in film.play(0.0)), None)
+            if frame is None:
                 raise film.empty()
-            frame = first.frame
             height, width = _orientation(frame).upright_size(frame.height, frame.width)
-            rotation = round(frame.rotation / 90) * 90 % 360
-            return VideoInfo(film.end(), width, height, film.fps, rotation)
+            turned = round(frame.rotation / 90) * 90 % 360
+            return VideoInfo(film.end(), width, height, film.fps, rotation=turned)
 
 
 @contextmanager

@@ -90,7 +90,7 @@ class _Block(nn.Module):
         self.norm1 = nn.BatchNorm2d(outputs)
         self.time = nn.Conv2d(outputs, outputs, (3, 1), padding=(1, 0), bias=False)
         self.norm2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Identity() if stride == 1 else _projection(inputs, outputs, stride)
+        self.shortcut = nn.Identity() if stride == 1 else _Projection(inputs, outputs, stride)
 
     def forward(self, x: Tensor, length: int) -> Tensor:
         """Transform (clips * length, inputs, height, width) into (clips * length, outputs, ...)."""
@@ -107,5 +107,21 @@ class _Block(nn.Module):
         return y.permute(0, 2, 3, 1).reshape(pictures, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+class _Projection(nn.Module):
+    """Take every ``stride``-th pixel, and give it other channels."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.mix = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The pixels are taken first: a 1x1 convolution with a stride, of fewer than 16 channels
+        # lying innermost, writes past its buffer in oneDNN and crashes the process some time later
+        # (https://github.com/uxlfoundation/oneDNN/issues/6035).
+        coarse = x[:, :, :: self.stride, :: self.stride]
+        projected: Tensor = self.norm(
+            self.mix(coarse.contiguous(memory_format=torch.channels_last))
+        )
+        return projected
