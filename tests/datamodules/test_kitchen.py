@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from vtlearn.datamodules import Kitchen
+from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.datasets.kitchen.evaluation import narrated_videos
+from vtlearn.errors import ArgumentError
+
+TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
+
+
+@pytest.fixture
+def data(kitchen_root: Path, small: dict[str, int]) -> Kitchen:
+    return Kitchen(kitchen_root, sampling=TINY, **small)
+
+
+def test_what_is_there_is_not_rendered_again(data: Kitchen, kitchen_root: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in kitchen_root.rglob("*")}
+    data.prepare_data()
+    assert before == {path: path.stat().st_mtime_ns for path in kitchen_root.rglob("*")}
+
+
+def test_another_narrator_is_never_silently_the_same(kitchen_root: Path, small: dict[str, int]) -> None:
+    with pytest.raises(ArgumentError, match="shift"):
+        Kitchen(kitchen_root, shift=5.0, **small).prepare_data()
+
+
+def test_training_reads_the_training_split_alone(data: Kitchen) -> None:
+    assert all(video_id.startswith("kitchen_train") for video_id in data.train_dataset().ids)
+
+
+def test_protocols_expect_the_split(data: Kitchen, kitchen_root: Path) -> None:
+    retrieval, alignment = data.protocols("test")
+    videos = narrated_videos(kitchen_root, "test")
+    assert sorted(alignment.expected) == [video.id for video in videos]
+    assert len(retrieval.expected) == len({s.caption for v in videos for s in v.truth.steps})
+    assert (retrieval.name, retrieval.version, retrieval.primary) == ("kitchen-retrieval", 1, "t2v_R@1")
+    assert (alignment.name, alignment.version) == ("kitchen-alignment", 1)
+
+
+def test_the_example_knows_the_truth(data: Kitchen) -> None:
+    example = data.example()
+    assert len(example.sample.captions) == len(example.spans) == len(example.truth)
+    assert len(example.sample.times) == len(example.sample.video)
+    known = [span for span in example.truth if span is not None]
+    assert known
+    assert all(start < end for start, end in known)

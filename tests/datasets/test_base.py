@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+
+from vtlearn.datasets.base import (
+    Draw,
+    Quarantine,
+    find_videos,
+    first_readable,
+    generator,
+    require_paths,
+)
+from vtlearn.errors import CorpusNotFoundError, TooManyUnreadableError, UnreadableVideoError
+
+
+def test_videos_are_found_however_deep_and_named_up_to_the_first_dot(tmp_path: Path) -> None:
+    for name in ("b/x/-_id.f137.mp4", "a/other.webm", "notes.txt", "c/other.mkv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_videos(tmp_path)
+    assert list(found) == ["-_id", "other"]
+    assert found["other"] == tmp_path / "a/other.webm"
+
+
+def test_what_is_missing_is_listed_with_where_to_get_it(tmp_path: Path) -> None:
+    expected = {tmp_path: "videos", tmp_path / "caption.json": "captions"}
+    with pytest.raises(CorpusNotFoundError, match=r"caption.json: captions  \(not there\)\n.*example.org"):
+        require_paths("Corpus", expected, "https://example.org")
+
+
+def test_draws_differ_by_epoch_index_and_seed() -> None:
+    draws = [(0, Draw(0, 1)), (0, Draw(1, 0)), (0, Draw(1, 1)), (1, Draw(0, 1))]
+    assert len({generator(seed, draw).random() for seed, draw in draws}) == 4
+
+
+class Reader:
+    """Reads ids that are not among the broken ones."""
+
+    def __init__(self, *broken: str) -> None:
+        self.broken = broken
+
+    def __call__(self, video_id: str) -> str:
+        if video_id in self.broken:
+            raise UnreadableVideoError(f"{video_id}.mp4", "truncated")
+        return video_id
+
+
+IDS = [f"v{index}" for index in range(10)]
+
+
+def test_an_unreadable_video_is_replaced_alike_everywhere(tmp_path: Path) -> None:
+    def tried(number: int, draw: Draw) -> str:
+        quarantine = Quarantine(tmp_path / f"{number}.jsonl", 10, 0.5)
+        return first_readable(IDS, draw, 3, quarantine, Reader("v4", "v7"))
+
+    assert tried(0, Draw(2, 1)) == "v1"
+    replaced = {tried(number, Draw(2, 4)) for number in range(3)}
+    assert len(replaced) == 1
+    assert not replaced & {"v4", "v7"}
+    assert len({tried(0, Draw(epoch, 4)) for epoch in range(20)}) > 1
+
+
+def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "unreadable.jsonl"
+    one, other = (Quarantine(path, 10, 0.2) for _ in range(2))
+    error = UnreadableVideoError("a.mp4", "empty")
+    for quarantine in (one, one, other):
+        quarantine.add("a", error)
+    other.add("b", error)
+    assert one.read() == {"a": str(error), "b": str(error)}
+    assert len(path.read_text().splitlines()) == 2
+    with pytest.raises(TooManyUnreadableError, match=r"3 of 10 videos .*max_unreadable_fraction=0.2"):
+        one.add("c", error)
+
+
+def test_a_corpus_without_a_readable_video_ends(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path / "q.jsonl", 10, 1.0)
+    with pytest.raises(TooManyUnreadableError, match="10 of 10"):
+        first_readable(IDS, Draw(0, 0), 0, quarantine, Reader(*IDS))

@@ -1,0 +1,45 @@
+"""A learner small enough to be trained in a test."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Trainer
+from torch.optim import AdamW
+
+from vtlearn.datamodules import Kitchen
+from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.encoders.text import TinyText
+from vtlearn.encoders.video import TinyVideo
+from vtlearn.heads import S2DTW, AlignmentHead
+from vtlearn.learner import VideoTextLearner
+
+SAMPLING = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
+
+
+def tiny_learner(head: AlignmentHead | None = None, dim: int = 8) -> VideoTextLearner:
+    return VideoTextLearner(
+        TinyVideo(dim=dim, num_frames=2, size=16, width=4),
+        TinyText(dim=dim, width=8, hidden=8, vocab_size=100),
+        head or S2DTW(),
+        optimizer=partial(AdamW, lr=1e-2),
+    )
+
+
+def tiny_kitchen(root: Path, small: dict[str, int], **options: Any) -> Kitchen:
+    options = {"batch_size": 4, "evaluation_batch_size": 2} | options
+    return Kitchen(root, sampling=SAMPLING, **options, **small)
+
+
+def quiet_trainer(folder: Path, **options: Any) -> Trainer:
+    options = {"max_epochs": 1, "logger": False, "enable_checkpointing": False} | options
+    return Trainer(
+        accelerator="cpu",
+        devices=1,
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        **options,
+    )

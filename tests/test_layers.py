@@ -1,0 +1,78 @@
+"""The arrows between the folders, read off the imports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import vtlearn
+
+ROOT = Path(vtlearn.__file__).parent
+FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
+
+#: What a folder may import of vtlearn beside itself and the files at the top that know nobody.
+ALLOWED = {
+    "alignment": set(),
+    "media": set(),
+    "encoders": set(),
+    "heads": {"alignment"},
+    "datasets": {"media"},
+    "evaluation": set(),
+    "datamodules": {"datasets", "evaluation"},
+    "callbacks": {"datamodules", "learner", "plotting"},
+    "plotting": {"heads"},
+    "learner": {"heads", "encoders", "datamodules", "evaluation"},
+}
+FREE = {"batch", "distributed", "errors", "imports", "part", "schedule", "__init__"}
+WITHOUT_LIGHTNING = {"alignment", "heads", "encoders", "media", "datasets"}
+
+
+def imports(name: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse((ROOT / name).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} imports relatively"
+            yield str(node.module)
+
+
+def room(name: str) -> str:
+    return name.split("/")[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_arrows_point_one_way(name: str) -> None:
+    here = room(name)
+    if here not in ALLOWED:
+        return
+    reached = {module.split(".")[1] for module in imports(name) if module.startswith("vtlearn.")}
+    assert reached <= ALLOWED[here] | FREE | {here}
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if room(name) in WITHOUT_LIGHTNING])
+def test_these_know_nothing_of_lightning(name: str) -> None:
+    assert not {module for module in imports(name) if "lightning" in module}
+
+
+@pytest.mark.parametrize(
+    ("package", "allowed"),
+    [
+        ("torch.distributed", {"distributed.py"}),
+        ("av", {"media/video.py", "datasets/kitchen/writer.py"}),
+        ("numba", {"alignment/soft_dtw_cpu.py"}),
+    ],
+)
+def test_one_file_knows_a_package(package: str, allowed: set[str]) -> None:
+    def uses(name: str) -> bool:
+        found = set(imports(name))
+        return any(module == package or module.startswith(f"{package}.") for module in found)
+
+    assert {name for name in FILES if uses(name)} <= allowed
+
+
+def test_every_module_has_a_test_at_the_mirrored_path() -> None:
+    tests = Path(__file__).parent
+    modules = [Path(name) for name in FILES if not name.endswith("__init__.py")]
+    wanted = [tests / path.parent / f"test_{path.stem.strip('_')}.py" for path in modules]
+    assert [str(path.relative_to(tests)) for path in wanted if not path.exists()] == []
