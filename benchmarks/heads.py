@@ -1,4 +1,4 @@
-"""Train the four heads on Kitchen with the same steps, batches and encoders, test each, print a table.
+"""Train the four heads on Kitchen with the same steps, batches and encoders, and compare.
 
     python benchmarks/heads.py [--seeds 0 1 2] [--heads vttwins mil_nce info_nce soft_dtw]
 
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--heads", nargs="+", choices=HEADS, default=list(HEADS))
     options = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     rows = {}
     for head in options.heads:
         runs = [train_and_test(head, seed) for seed in options.seeds]

@@ -2,8 +2,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.processes import Pool
 
+from tests.processes import Pool
 from vtlearn.datasets.kitchen import KitchenCorpus
 
 #: What the small Kitchen of the tests is rendered with.

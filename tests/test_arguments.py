@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ def touch(path: Path) -> Path:
     return path
 
 
-def test_a_config_that_is_not_here_is_one_of_the_shipped(elsewhere: Path) -> None:
+@pytest.mark.usefixtures("elsewhere")
+def test_a_config_that_is_not_here_is_one_of_the_shipped() -> None:
     argv = find_configs(separated(["fit", "--config=configs/vttwins.yaml", "-c", "vttwins.yaml"]))
     shipped = str(shipped_configs() / "vttwins.yaml")
     assert argv == ["fit", "--config", shipped, "-c", shipped]
@@ -38,8 +40,11 @@ def test_a_config_that_is_here_wins(elsewhere: Path) -> None:
     assert find_configs(["fit", "--config", "configs/vttwins.yaml"])[2] == "configs/vttwins.yaml"
 
 
-def test_a_config_that_is_nowhere_names_the_nearest(elsewhere: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"no file configs/vtwins.yaml.*did you mean configs/vttwins.yaml"):
+@pytest.mark.usefixtures("elsewhere")
+def test_a_config_that_is_nowhere_names_the_nearest() -> None:
+    with pytest.raises(
+        ArgumentError, match=r"no file configs/vtwins.yaml.*did you mean configs/vttwins.yaml"
+    ):
         find_configs(["fit", "--config", "configs/vtwins.yaml"])
 
 
@@ -49,7 +54,13 @@ def test_a_class_name_is_no_file() -> None:
 
 def test_new_data_replace_the_old() -> None:
     assert replace_data(["fit", "--data", "A", "--data.init_args.x", "1"]) == [
-        "fit", "--data", "null", "--data", "A", "--data.init_args.x", "1",
+        "fit",
+        "--data",
+        "null",
+        "--data",
+        "A",
+        "--data.init_args.x",
+        "1",
     ]
 
 
@@ -58,13 +69,13 @@ def test_no_checkpoint_is_named() -> None:
 
 
 def test_best_is_the_newest_of_the_configurations_runs(elsewhere: Path) -> None:
-    (elsewhere / "mine.yaml").write_text("trainer: {logger: {init_args: {save_dir: runs, name: mine}}}")
+    (elsewhere / "mine.yaml").write_text(
+        "trainer: {logger: {init_args: {save_dir: runs, name: mine}}}"
+    )
     old = touch(elsewhere / "runs/mine/version_0/checkpoints/best.ckpt")
     new = touch(elsewhere / "runs/mine/version_1/checkpoints/best.ckpt")
     touch(elsewhere / "runs/other/version_0/checkpoints/best.ckpt")
     argv = ["test", "--config", "mine.yaml", "--ckpt_path", "best"]
-    import os
-
     os.utime(old, (1, 1))
     found = named_checkpoint(argv)
     assert found is not None

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from tests.processes import Pool
 
+from tests.processes import Pool
 from vtlearn.distributed import Process, gather, gather_objects, process
 
 

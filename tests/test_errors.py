@@ -18,8 +18,16 @@ EXAMPLES = [
     UnreadableVideoError("a.mp4", "no video stream"),
     TooManyUnreadableError(4, 300, 0.01, "unreadable.jsonl"),
     CorpusNotFoundError("Kitchen", ["videos: mp4 files"], "https://example.org"),
-    *(getattr(errors, name)("what, where, the way out") for name in
-      ("ArgumentError", "CheckpointError", "EvaluationError", "TranscriptError", "VTLearnError")),
+    *(
+        getattr(errors, name)("what, where, the way out")
+        for name in (
+            "ArgumentError",
+            "CheckpointError",
+            "EvaluationError",
+            "TranscriptError",
+            "VTLearnError",
+        )
+    ),
 ]
 
 

@@ -22,10 +22,12 @@ def test_class_names_are_unique_because_yaml_gives_no_path() -> None:
     from vtlearn.datamodules import VideoTextData
     from vtlearn.part import Part
 
-    def below(kind: type) -> list[type]:
-        found = [kind for kind in kind.__subclasses__() if kind.__module__.startswith("vtlearn.")]
+    def below(base: type) -> list[type]:
+        kinds: list[type] = base.__subclasses__()
+        found = [kind for kind in kinds if kind.__module__.startswith("vtlearn.")]
         return found + [lower for kind in found for lower in below(kind)]
 
-    for base in (Part, VideoTextData):
+    bases: tuple[type, ...] = (Part, VideoTextData)
+    for base in bases:
         names = [kind.__name__ for kind in below(base)]
         assert len(names) == len(set(names))

@@ -30,11 +30,15 @@ for module in {modules()!r}:
 
 def test_the_package_itself_is_light() -> None:
     code = "import sys, json, vtlearn; print(json.dumps(sorted(sys.modules)))"
-    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    output = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
     heavy = {"torch", "numba", "triton", "av", "transformers", "pytorch_lightning"}
     assert not heavy & set(json.loads(output.stdout))
 
 
 def test_a_missing_package_names_the_extra() -> None:
-    with pytest.raises(MissingPackageError, match=r"The kernel needs .* pip install 'vtlearn\[fast\]'"):
+    with pytest.raises(
+        MissingPackageError, match=r"The kernel needs .* pip install 'vtlearn\[fast\]'"
+    ):
         require("no_such_package", extra="fast", purpose="The kernel")

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 
+from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.batch import collate_narrations
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
@@ -102,7 +102,9 @@ def test_weights_of_another_model_name_what_differs() -> None:
     other = tiny_learner(dim=16)
     with pytest.raises(CheckpointError, match=r"(?s)another model.*of another shape.*fc.weight"):
         tiny_learner(dim=8).load_state_dict(other.state_dict())
-    with pytest.raises(CheckpointError, match=r"1 unknown to the model, for example head.log_scale"):
+    with pytest.raises(
+        CheckpointError, match=r"1 unknown to the model, for example head.log_scale"
+    ):
         tiny_learner(InfoNCE()).load_state_dict(
             tiny_learner(InfoNCE(learn_temperature=True)).state_dict()
         )

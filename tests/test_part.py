@@ -40,4 +40,4 @@ def test_description_survives_copying_and_pickling() -> None:
 def test_factories() -> None:
     wanted = {"class_path": "torch.optim.adamw.AdamW", "init_args": {"lr": 0.1}}
     assert describe_callable(partial(torch.optim.AdamW, lr=0.1)) == wanted
-    assert describe_callable(lambda parameters: torch.optim.AdamW(parameters)) is None
+    assert describe_callable(lambda parameters: torch.optim.AdamW(parameters, lr=0.1)) is None

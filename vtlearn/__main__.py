@@ -12,8 +12,9 @@ Learn video-text representations from narrated, unlabelled video.
 
 commands:
   fit        train a model:            vtlearn fit --config configs/vttwins.yaml
-  validate   score it on validation:   vtlearn validate --ckpt_path x.ckpt --data configs/data/kitchen.yaml
-  test       score it on the test set: vtlearn test --config configs/vttwins.yaml --ckpt_path best
+  validate   score it on validation:   vtlearn validate --ckpt_path x.ckpt --data
+  configs/data/kitchen.yaml test       score it on the test set: vtlearn test --config
+  configs/vttwins.yaml --ckpt_path best
 
 Each has its own --help; --version prints the version.
 """
@@ -56,12 +57,13 @@ def _no_such_command(argv: Sequence[str]) -> str:
     """Say what should have been typed; options before the command are the usual slip."""
     command = next((word for word in argv if word in _COMMANDS), None)
     if command is None:
-        return f"vtlearn: error: there is no command {argv[0]!r}; there are {', '.join(_COMMANDS)}\n"
+        return (
+            f"vtlearn: error: there is no command {argv[0]!r}; there are {', '.join(_COMMANDS)}\n"
+        )
     options = list(argv)
     options.remove(command)
     return (
-        "vtlearn: error: the command comes first. Type:\n"
-        f"  vtlearn {command} {' '.join(options)}\n"
+        f"vtlearn: error: the command comes first. Type:\n  vtlearn {command} {' '.join(options)}\n"
     )
 
 

@@ -1,13 +1,14 @@
 """What is done to the command line before it is parsed.
 
-Configuration files are found, a checkpoint's own model is put where anything else overrides it, and a
-new data section replaces the old one whole.
+Configuration files are found, a checkpoint's own model is put where anything else overrides it, and
+a new data section replaces the old one whole.
 """
 
 import difflib
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +98,8 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
         argv: The command line, separated, its configurations found.
 
     Returns:
-        Its path, or None if none is named. ``best`` and ``last`` name the newest such file below the
-        folder of the runs of that configuration.
+        Its path, or None if none is named. ``best`` and ``last`` name the newest such file below
+        the folder of the runs of that configuration.
 
     Raises:
         CheckpointError: If there is no such file.
@@ -125,8 +126,8 @@ def put_checkpoint_first(argv: Sequence[str], checkpoint: Path) -> list[str]:
         checkpoint: A checkpoint of ours.
 
     Returns:
-        The command line with the model's section, as JSON, before all other options, and the path of
-        the checkpoint behind them.
+        The command line with the model's section, as JSON, before all other options, and the path
+        of the checkpoint behind them.
 
     Raises:
         CheckpointError: If the file is no checkpoint of ours.
@@ -146,7 +147,7 @@ def _hyper_parameters(checkpoint: Path) -> dict[str, Any]:
 
 
 def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return zip(argv, argv[1:], strict=False)
+    return pairwise(argv)
 
 
 def _is_file_name(word: str) -> bool:

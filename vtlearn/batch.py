@@ -1,8 +1,8 @@
 """What travels: from a dataset to a batch, from an encoder to a head, from a head to the learner.
 
-Axes are named batch B, clips N, captions M, candidates K, frames T, dim D, as everywhere in vtlearn.
-A batch is a NamedTuple because Lightning moves it and a loader pins it without being told how.
-A mask is a length: valid entries come first, whatever is missing is padded at the end.
+Axes are named batch B, clips N, captions M, candidates K, frames T, dim D, as everywhere in
+vtlearn. A batch is a NamedTuple because Lightning moves it and a loader pins it without being told
+how. A mask is a length: valid entries come first, whatever is missing is padded at the end.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,6 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import LearningRateMonitor, RichProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 # imported for their classes: a configuration names them without a path
 import vtlearn.datamodules
@@ -112,8 +111,8 @@ class VTLearnCLI(LightningCLI):
         trainer = self._get(self.config, "trainer")
         if trainer.use_distributed_sampler:
             message = (
-                "trainer.use_distributed_sampler=true would repeat items to make the processes' shares "
-                "even, and count them twice; leave it out: batches are dealt out by vtlearn"
+                "trainer.use_distributed_sampler=true would repeat items to make the processes' "
+                "shares even, and count them twice; leave it out: vtlearn deals batches out itself"
             )
             raise ArgumentError(message)
         local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -163,4 +162,5 @@ def _log_plainly() -> None:
     if not logger.handlers:
         logger.addHandler(logging.StreamHandler())
         logger.propagate = False
-    logger.setLevel(logging.INFO if rank_zero_only.rank == 0 else logging.WARNING)
+    first = os.environ.get("RANK", "0") == "0"  # set by torchrun before there are process groups
+    logger.setLevel(logging.INFO if first else logging.WARNING)

@@ -1,8 +1,8 @@
 """Several processes as one: the only file that knows ``torch.distributed``.
 
 A loss that contrasts over the whole batch needs everybody's features, and its gradient has to reach
-the process that computed them. :func:`gather` does both exactly: its backward sums what all processes
-ask of a feature, so that W processes train as one would on the whole batch.
+the process that computed them. :func:`gather` does both exactly: its backward sums what all
+processes ask of a feature, so that W processes train as one would on the whole batch.
 """
 
 from collections.abc import Sequence
@@ -42,9 +42,10 @@ def process() -> Process:
 def gather(x: Tensor) -> Tensor:
     """Give every process the rows of all processes, in the order of their ranks.
 
-    The backward sums the gradients that all processes have for a row and hands it to the row's owner.
-    With a loss of each process's own rows, scaled as ``HeadOutput`` says, the gradients after DDP's
-    averaging are those of one process on the whole batch, also for parameters used after the gather.
+    The backward sums the gradients that all processes have for a row and hands it to the row's
+    owner. With a loss of each process's own rows, scaled as ``HeadOutput`` says, the gradients
+    after DDP's averaging are those of one process on the whole batch, also for parameters used
+    after the gather.
 
     Args:
         x: (rows, ...), the same shape on every process.

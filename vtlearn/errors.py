@@ -22,9 +22,9 @@ __all__ = [
 class VTLearnError(Exception):
     """A user's mistake, or something wrong with a user's files.
 
-    Subclasses compose their sentence from the constructor's arguments, which ``args`` keeps: that is
-    what makes them picklable. All arguments but the first have defaults, because torch raises an error
-    of a loader's worker again as ``kind(text of the traceback)``.
+    Subclasses compose their sentence from the constructor's arguments, which ``args`` keeps: that
+    is what makes them picklable. All arguments but the first have defaults, because torch raises an
+    error of a loader's worker again as ``kind(text of the traceback)``.
 
     Example:
         >>> import pickle
@@ -111,9 +111,9 @@ class TooManyUnreadableError(VTLearnError):
         """Give the arithmetic, the report, and the argument to change."""
         unreadable, total, limit, report = self.args
         return (
-            f"{unreadable} of {total} videos cannot be read, more than max_unreadable_fraction={limit}; "
-            f"{report} names them. Mend or remove them, or accept more by a larger "
-            "max_unreadable_fraction."
+            f"{unreadable} of {total} videos cannot be read, more than "
+            f"max_unreadable_fraction={limit}; {report} names them. "
+            "Mend or remove them, or accept more by a larger max_unreadable_fraction."
         )
 
 

@@ -112,8 +112,9 @@ class VideoTextLearner(LightningModule):
         if (shape.num_frames, shape.size) != (encoder.num_frames, encoder.size):
             message = (
                 f"the data give clips of {shape.num_frames} frames of {shape.size} px, "
-                f"{type(encoder).__name__} was made for {encoder.num_frames} frames of {encoder.size} px: "
-                "set num_frames and size alike in data.init_args.sampling and model.video_encoder.init_args"
+                f"{type(encoder).__name__} was made for {encoder.num_frames} frames of "
+                f"{encoder.size} px: set num_frames and size alike in data.init_args.sampling and "
+                "model.video_encoder.init_args"
             )
             raise ArgumentError(message)
         if stage == "fit" and self.text_encoder.needs_vocabulary:
@@ -166,13 +167,15 @@ class VideoTextLearner(LightningModule):
         """
         mask = valid(batch.length, batch.video.shape[1])
         clips: Encoded = self.video_encoder(batch.video[mask])
-        candidates = max((len(clip) for narration in batch.captions for clip in narration), default=1)
+        candidates = max(
+            (len(clip) for narration in batch.captions for clip in narration), default=1
+        )
         captions = [text for narration in batch.captions for clip in narration for text in clip]
         texts = self.encode_captions(captions)
-        by_clip = Encoded(*(x if x is None else x.unflatten(0, (-1, candidates)) for x in texts))
+        by_clip = (None if x is None else x.unflatten(0, (-1, candidates)) for x in texts)
         return (
-            VideoFeatures(*(_unpacked(x, mask) for x in clips), batch.length),
-            TextFeatures(*(_unpacked(x, mask) for x in by_clip), batch.length),
+            VideoFeatures._make((*(_unpacked(x, mask) for x in clips), batch.length)),
+            TextFeatures._make((*(_unpacked(x, mask) for x in by_clip), batch.length)),
         )
 
     def encode_captions(self, captions: Sequence[str]) -> Encoded:
@@ -343,7 +346,8 @@ class VideoTextLearner(LightningModule):
 
 
 def _gathered(features: FeaturesT) -> FeaturesT:
-    return type(features)(*(x if x is None else gather(x) for x in features))
+    gathered = (x if x is None else gather(x) for x in features)
+    return type(features)(*gathered)  # type: ignore[arg-type]
 
 
 def _unpacked(x: Tensor | None, mask: Tensor) -> Tensor | None:
@@ -353,7 +357,7 @@ def _unpacked(x: Tensor | None, mask: Tensor) -> Tensor | None:
 
 def _mismatch(own: Mapping[str, Any], given: Mapping[str, Any]) -> str:
     reshaped = [
-        f"{name}: {tuple(given[name].shape)} in the checkpoint, {tuple(own[name].shape)} in the model"
+        f"{name}, {tuple(given[name].shape)} there and {tuple(own[name].shape)} here"
         for name in own
         if not name.endswith("_extra_state")  # a vocabulary may be of any size
         and isinstance(given.get(name), Tensor)
@@ -365,7 +369,9 @@ def _mismatch(own: Mapping[str, Any], given: Mapping[str, Any]) -> str:
         "of another shape": reshaped,
     }
     lines = [
-        f"  {len(names)} {what}, for example {names[0]}" for what, names in differences.items() if names
+        f"  {len(names)} {what}, for example {names[0]}"
+        for what, names in differences.items()
+        if names
     ]
     return "\n".join(
         [

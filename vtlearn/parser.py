@@ -86,7 +86,7 @@ def _option_of_class(found: re.Match[str], message: str) -> str:
 
 
 def _class_name(found: re.Match[str], message: str) -> str:
-    kinds = (Part, VideoTextData, Optimizer, LRScheduler)
+    kinds: tuple[type, ...] = (Part, VideoTextData, Optimizer, LRScheduler)
     known = {kind.__name__ for base in kinds for kind in _subclasses(base)}
     return f"{_key(message)}: there is no class {found[1]}{_nearest(found[1], known)}"
 
@@ -134,6 +134,7 @@ def _nearest(wanted: str, known: Iterable[str]) -> str:
 
 
 def _subclasses(base: type) -> Iterable[type]:
+    kind: type
     for kind in base.__subclasses__():
         yield kind
         yield from _subclasses(kind)

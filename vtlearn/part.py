@@ -1,4 +1,4 @@
-"""A part of a model that knows how it was built, so that a checkpoint can say how to build it again.
+"""Parts of a model that know how they were built, so that a checkpoint can say so.
 
 Encoders and heads are parts. What they were given is kept as plain class paths and arguments, never
 as pickled objects: a checkpoint made of them opens with ``torch.load(weights_only=True)``.
@@ -66,8 +66,8 @@ def describe_callable(factory: Callable[..., Any]) -> dict[str, Any] | None:
         factory: A class, or a ``functools.partial`` of one (which is what a configuration gives).
 
     Returns:
-        ``{"class_path": ..., "init_args": {...}}``, or None for a function, whose content nobody can
-        write down.
+        ``{"class_path": ..., "init_args": {...}}``, or None for a function, whose content nobody
+        can write down.
 
     Example:
         >>> describe_callable(partial(dict, a=1))
@@ -75,7 +75,9 @@ def describe_callable(factory: Callable[..., Any]) -> dict[str, Any] | None:
     """
     outer = factory if isinstance(factory, partial) else partial(factory)
     kind = next((value for value in (outer.func, *outer.args) if isinstance(value, type)), None)
-    return kind and {"class_path": _path(kind), "init_args": describe(outer.keywords)}
+    if kind is None:
+        return None
+    return {"class_path": _path(kind), "init_args": describe(outer.keywords)}
 
 
 def _path(kind: type) -> str:

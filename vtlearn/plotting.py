@@ -32,8 +32,8 @@ def draw_alignment(
     """Draw how the windows and captions of a video go together.
 
     Left the cost with the hard path, right the expected alignment; time runs to the right, captions
-    from top to bottom. In both, a green frame shows when what a caption tells of is on screen, and an
-    orange line when the caption is spoken.
+    from top to bottom. In both, a green frame shows when what a caption tells of is on screen, and
+    an orange line when the caption is spoken.
 
     Args:
         alignment: Cost, expected alignment (windows, captions) and path.
@@ -90,13 +90,20 @@ def _draw_path(axes: Axes, alignment: Alignment, times: Sequence[float]) -> None
 
 def _draw_spans(axes: Axes, spans: Sequence[Span], truth: Sequence[Span | None]) -> None:
     for row, (start, end) in enumerate(spans):
-        axes.plot([start, end], [row + 0.42] * 2, color=_SPOKEN, linewidth=2,
-                  label="caption is spoken" if row == 0 else None)
+        axes.plot(
+            [start, end],
+            [row + 0.42] * 2,
+            color=_SPOKEN,
+            linewidth=2,
+            label="caption is spoken" if row == 0 else None,
+        )
     labelled = False
     for row, span in enumerate(truth):
         if span is None:
             continue
         xs = [span[0], span[1], span[1], span[0], span[0]]
         ys = [row - 0.45, row - 0.45, row + 0.45, row + 0.45, row - 0.45]
-        axes.plot(xs, ys, color=_TRUTH, linewidth=1.5, label=None if labelled else "truth: on screen")
+        axes.plot(
+            xs, ys, color=_TRUTH, linewidth=1.5, label=None if labelled else "truth: on screen"
+        )
         labelled = True

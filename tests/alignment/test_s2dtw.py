@@ -81,12 +81,12 @@ def test_what_lies_beyond_the_lengths_changes_nothing(gamma: float, dummy: float
         poisoned[p, :, m[p] :] = torch.inf
     poisoned.requires_grad_()
     values = s2dtw(poisoned, gamma, dummy=dummy, n=n, m=m)
-    values.sum().backward()  # type: ignore[no-untyped-call]
+    values.sum().backward()
     assert poisoned.grad is not None
     for p in range(3):
         leaf = similarity[p, : n[p], : m[p]].clone().requires_grad_()
         value = s2dtw(leaf, gamma, dummy=dummy)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         torch.testing.assert_close(values[p], value)
         assert leaf.grad is not None
         padded = torch.zeros(4, 5, dtype=torch.float64)
@@ -132,7 +132,7 @@ def test_cost_has_the_leading_shape_innermost() -> None:
 def test_small_smoothing_neither_overflows_nor_turns_into_nan(gamma: float) -> None:
     similarity = (similarities(5, 6, 6, seed=4).float() * 3).requires_grad_()
     value = s2dtw(similarity, gamma)
-    value.sum().backward()  # type: ignore[no-untyped-call]
+    value.sum().backward()
     assert similarity.grad is not None
     assert bool(torch.isfinite(similarity.grad).all())
     torch.testing.assert_close(value, s2dtw(similarity, 0.0), atol=20 * gamma + 1e-5, rtol=0)

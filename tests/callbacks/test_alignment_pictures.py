@@ -3,8 +3,8 @@ from pathlib import Path
 from PIL import Image
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 
+from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.callbacks import AlignmentPictures
 
 

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import torch
-from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 
+from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.callbacks import BestCheckpoint, StepCheckpoint
 from vtlearn.datamodules import HowTo100M
 
@@ -13,8 +13,10 @@ def test_the_best_by_validation_and_the_last_are_kept(
     callbacks = [BestCheckpoint(), StepCheckpoint(every_n_train_steps=1)]
     trainer = quiet_trainer(tmp_path, max_epochs=2, callbacks=callbacks, enable_checkpointing=True)
     trainer.fit(tiny_learner(), datamodule=tiny_kitchen(kitchen_root, small))
-    best, last = (Path(str(callback.dirpath)) / name
-                  for callback, name in zip(callbacks, ("best.ckpt", "last.ckpt"), strict=True))
+    best, last = (
+        Path(str(callback.dirpath)) / name
+        for callback, name in zip(callbacks, ("best.ckpt", "last.ckpt"), strict=True)
+    )
     assert callbacks[0].best_model_path == str(best)
     assert torch.load(best, weights_only=True)["global_step"] in (2, 4)
     assert torch.load(last, weights_only=True)["global_step"] == 4
@@ -25,7 +27,10 @@ def test_without_validation_there_is_no_best(kitchen_root: Path, tmp_path: Path)
     from tests.models import SAMPLING
 
     data = HowTo100M(
-        kitchen_root / "videos", kitchen_root / "captions", sampling=SAMPLING, batch_size=4,
+        kitchen_root / "videos",
+        kitchen_root / "captions",
+        sampling=SAMPLING,
+        batch_size=4,
         quarantine=tmp_path / "q.jsonl",
     )
     callbacks = [BestCheckpoint(), StepCheckpoint(every_n_train_steps=1)]

@@ -43,7 +43,9 @@ def test_a_loader_for_each_protocol(data: Kitchen) -> None:
         assert len(protocols) == len(loaders) == 2
         for protocol, loader in zip(protocols, loaders, strict=True):
             batches: list[EvaluationBatch] = list(loader)
-            assert sorted(one for batch in batches for one in batch.ids) == sorted(protocol.expected)
+            assert sorted(one for batch in batches for one in batch.ids) == sorted(
+                protocol.expected
+            )
 
 
 class Bare(VideoTextData):

@@ -1,3 +1,5 @@
+from itertools import chain
+
 import pytest
 
 from vtlearn.datamodules.dealing import ShuffledBatches, WholeBatches
@@ -13,7 +15,7 @@ def dealt(world: int, epoch: int = 0) -> list[list[Draw]]:
         batches = ShuffledBatches(13, 4, seed=5, process=Process(rank, world))
         batches.set_epoch(epoch)
         shares.append(list(batches))
-    return [sum(rows, []) for rows in zip(*shares, strict=True)]
+    return [list(chain(*rows)) for rows in zip(*shares, strict=True)]
 
 
 @pytest.mark.parametrize("world", [2, 4])
@@ -22,14 +24,14 @@ def test_any_number_of_processes_shares_the_same_batches(world: int) -> None:
 
 
 def test_an_epoch_is_a_permutation_and_another_epoch_another_one() -> None:
-    first, second = (sum(dealt(1, epoch), []) for epoch in (0, 1))
-    assert len({draw.index for draw in first}) == 12  # three full batches of thirteen samples
-    assert [draw.index for draw in first] != [draw.index for draw in second]
+    first, second = (list(chain(*dealt(1, epoch))) for epoch in (0, 1))
+    assert len({draw.sample for draw in first}) == 12  # three full batches of thirteen samples
+    assert [draw.sample for draw in first] != [draw.sample for draw in second]
     assert {draw.epoch for draw in second} == {1}
 
 
 def test_batches_that_cannot_be_shared_are_refused() -> None:
-    with pytest.raises(ArgumentError, match="batch_size=4 .* divide by their number, 3"):
+    with pytest.raises(ArgumentError, match=r"batch_size=4 .* divide by their number, 3"):
         ShuffledBatches(13, 4, seed=0, process=Process(0, 3))
     with pytest.raises(ArgumentError, match="more than the 3 samples"):
         ShuffledBatches(3, 4, seed=0, process=Process(0, 1))

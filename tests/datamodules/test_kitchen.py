@@ -21,9 +21,11 @@ def test_what_is_there_is_not_rendered_again(data: Kitchen, kitchen_root: Path) 
     assert before == {path: path.stat().st_mtime_ns for path in kitchen_root.rglob("*")}
 
 
-def test_another_narrator_is_never_silently_the_same(kitchen_root: Path, small: dict[str, int]) -> None:
+def test_another_narrator_is_never_silently_the_same(
+    kitchen_root: Path, small: dict[str, int]
+) -> None:
     with pytest.raises(ArgumentError, match="shift"):
-        Kitchen(kitchen_root, shift=5.0, **small).prepare_data()
+        Kitchen(kitchen_root, sampling=TINY, shift=5.0, **small).prepare_data()
 
 
 def test_training_reads_the_training_split_alone(data: Kitchen) -> None:
@@ -35,7 +37,11 @@ def test_protocols_expect_the_split(data: Kitchen, kitchen_root: Path) -> None:
     videos = narrated_videos(kitchen_root, "test")
     assert sorted(alignment.expected) == [video.id for video in videos]
     assert len(retrieval.expected) == len({s.caption for v in videos for s in v.truth.steps})
-    assert (retrieval.name, retrieval.version, retrieval.primary) == ("kitchen-retrieval", 1, "t2v_R@1")
+    assert (retrieval.name, retrieval.version, retrieval.primary) == (
+        "kitchen-retrieval",
+        1,
+        "t2v_R@1",
+    )
     assert (alignment.name, alignment.version) == ("kitchen-alignment", 1)
 
 

@@ -24,7 +24,9 @@ def test_videos_are_found_however_deep_and_named_up_to_the_first_dot(tmp_path: P
 
 def test_what_is_missing_is_listed_with_where_to_get_it(tmp_path: Path) -> None:
     expected = {tmp_path: "videos", tmp_path / "caption.json": "captions"}
-    with pytest.raises(CorpusNotFoundError, match=r"caption.json: captions  \(not there\)\n.*example.org"):
+    with pytest.raises(
+        CorpusNotFoundError, match=r"caption.json: captions  \(not there\)\n.*example.org"
+    ):
         require_paths("Corpus", expected, "https://example.org")
 
 
@@ -41,7 +43,8 @@ class Reader:
 
     def __call__(self, video_id: str) -> str:
         if video_id in self.broken:
-            raise UnreadableVideoError(f"{video_id}.mp4", "truncated")
+            path = f"{video_id}.mp4"
+            raise UnreadableVideoError(path, "truncated")
         return video_id
 
 
@@ -69,7 +72,9 @@ def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> 
     other.add("b", error)
     assert one.read() == {"a": str(error), "b": str(error)}
     assert len(path.read_text().splitlines()) == 2
-    with pytest.raises(TooManyUnreadableError, match=r"3 of 10 videos .*max_unreadable_fraction=0.2"):
+    with pytest.raises(
+        TooManyUnreadableError, match=r"3 of 10 videos .*max_unreadable_fraction=0.2"
+    ):
         one.add("c", error)
 
 

@@ -7,7 +7,7 @@ from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.errors import UnreadableVideoError
 
 
-def test_windows_are_read_at_their_times(tmp_path: Path, kitchen_root: Path) -> None:
+def test_windows_are_read_at_their_times(kitchen_root: Path) -> None:
     path = next(iter(sorted((kitchen_root / "videos").glob("*.mp4"))))
     item = EvaluationItem("x", path, [0.0, 3.0], ["a text"], ["x#0"])
     (sample,) = [EvaluationItems([item], num_frames=4, fps=4.0, size=16)[0]]
@@ -20,6 +20,8 @@ def test_windows_are_read_at_their_times(tmp_path: Path, kitchen_root: Path) -> 
 def test_an_unreadable_video_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "broken.mp4"
     path.write_text("no video")
-    items = EvaluationItems([EvaluationItem("x", path, [0.0], [], [])], num_frames=1, fps=1.0, size=8)
+    items = EvaluationItems(
+        [EvaluationItem("x", path, [0.0], [], [])], num_frames=1, fps=1.0, size=8
+    )
     with pytest.raises(UnreadableVideoError, match=r"broken.mp4"):
         items[0]

@@ -79,7 +79,9 @@ def test_random_boxes_and_flips_are_drawn_for_each_clip(kitchen_root: Path) -> N
     assert torch.equal(corpus(kitchen_root, plain)[0].video, flipped.video.flip(-1))
     boxed = corpus(kitchen_root, replace(plain, crop="random", crop_pixels=20, size=20))[0]
     assert boxed.video.shape[-2:] == (20, 20)
-    assert not same(boxed, corpus(kitchen_root, replace(plain, crop="random", crop_pixels=20, size=20))[1])
+    assert not same(
+        boxed, corpus(kitchen_root, replace(plain, crop="random", crop_pixels=20, size=20))[1]
+    )
 
 
 def test_one_big_caption_file(root: Path) -> None:
@@ -101,7 +103,7 @@ def test_a_broken_video_is_replaced_counted_and_written_down(root: Path) -> None
     (line,) = (root / "unreadable.jsonl").read_text().splitlines()
     assert json.loads(line)["id"] == victim
     (root / "unreadable.jsonl").unlink()
-    with pytest.raises(TooManyUnreadableError, match="max_unreadable_fraction=0.01"):
+    with pytest.raises(TooManyUnreadableError, match=r"max_unreadable_fraction=0\.01"):
         corpus(root)[2]
 
 

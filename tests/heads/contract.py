@@ -4,10 +4,10 @@ from typing import cast
 
 import pytest
 import torch
-from tests.heads.batches import LENGTHS, features, of_lengths, with_pooled
-from tests.processes import Pool
 from torch import Tensor
 
+from tests.heads.batches import LENGTHS, features, of_lengths, with_pooled
+from tests.processes import Pool
 from vtlearn.batch import TextFeatures, VideoFeatures
 from vtlearn.distributed import gather, process
 from vtlearn.heads import AlignmentHead, Grid, HeadOutput
@@ -39,7 +39,7 @@ def parameter_gradients(head: AlignmentHead, lengths: list[int]) -> list[Tensor]
     if world > 1:
         for gradient in gradients:
             torch.distributed.all_reduce(gradient)
-            gradient /= world
+            gradient.div_(world)
     return gradients
 
 

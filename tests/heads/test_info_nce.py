@@ -2,10 +2,10 @@ import math
 
 import pytest
 import torch
-from tests.heads.batches import LENGTHS, features
-from tests.heads.contract import ContrastContract, loss_of
 from torch.nn import functional
 
+from tests.heads.batches import LENGTHS, features
+from tests.heads.contract import ContrastContract, loss_of
 from vtlearn.heads import InfoNCE
 from vtlearn.heads.sequence import Direction
 

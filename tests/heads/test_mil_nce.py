@@ -2,9 +2,9 @@ import math
 
 import pytest
 import torch
+
 from tests.heads.batches import LENGTHS, features
 from tests.heads.contract import ContrastContract, loss_of
-
 from vtlearn.batch import TextFeatures, VideoFeatures
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import MILNCE
@@ -47,17 +47,16 @@ class TestMILNCE(ContrastContract):
         for i in units:
             row = sum(score(i, j, k) for j in units for k in range(2))
             column = sum(
-                score(j, i, k)
-                for j in units
-                for k in range(2)
-                if count == 2 or not positive(i, j)
+                score(j, i, k) for j in units for k in range(2) if count == 2 or not positive(i, j)
             )
             positives = sum(score(i, j, k) for j in units for k in range(2) if positive(i, j))
             losses.append(math.log(row + column) - math.log(positives))
         head = MILNCE(
             neighbours=neighbours, positives_in_denominator=count, temperature=2.0, normalize=False
         )
-        assert loss_of(head, video, text).item() == pytest.approx(sum(losses) / len(losses), rel=1e-12)
+        assert loss_of(head, video, text).item() == pytest.approx(
+            sum(losses) / len(losses), rel=1e-12
+        )
 
     def test_perfect_pairs_approach_zero_and_log_two(self) -> None:
         eye = 50 * torch.eye(3, dtype=torch.float64).reshape(3, 1, 3)
@@ -68,5 +67,7 @@ class TestMILNCE(ContrastContract):
             assert loss_of(head, *pair).item() == pytest.approx(limit, abs=1e-9)
 
     def test_refuses_what_makes_no_sense(self) -> None:
-        with pytest.raises(ArgumentError, match="positives_in_denominator 1 or 2"):
+        with pytest.raises(
+            ArgumentError, match="positives_in_denominator=3, which has to be 1 or 2"
+        ):
             MILNCE(positives_in_denominator=3)

@@ -1,8 +1,8 @@
 import pytest
 import torch
+
 from tests.heads.batches import features
 from tests.heads.contract import ContrastContract, loss_of
-
 from vtlearn.batch import TextFeatures, VideoFeatures
 from vtlearn.heads import S2DTW, AlignmentHead, SoftDTW
 
@@ -47,8 +47,10 @@ class TestS2DTW(ContrastContract):
         pairs = head.pairs(video, text, grid=None)  # type: ignore[arg-type]
         wanted = [[4.25189502, 2.43117251], [0.86670933, 2.18302283]]  # (videos, texts)
         torch.testing.assert_close(
-            head.score(pairs.video, pairs.text), torch.tensor(wanted, dtype=torch.float64),
-            rtol=0, atol=1e-7,
+            head.score(pairs.video, pairs.text),
+            torch.tensor(wanted, dtype=torch.float64),
+            rtol=0,
+            atol=1e-7,
         )
 
     def test_permutation_depends_on_the_seed_alone_and_only_in_training(self) -> None:
@@ -57,7 +59,9 @@ class TestS2DTW(ContrastContract):
         head = S2DTW(permute=True)
         first = loss_of(head, alike, text, seed=1)
         assert torch.equal(first, loss_of(head, alike, text, seed=1))
-        assert any(not torch.equal(first, loss_of(head, alike, text, seed=seed)) for seed in range(2, 9))
+        assert any(
+            not torch.equal(first, loss_of(head, alike, text, seed=seed)) for seed in range(2, 9)
+        )
         plain = loss_of(S2DTW(), alike, text)
         assert torch.equal(loss_of(head.eval(), alike, text, seed=1), plain)
 
@@ -72,5 +76,6 @@ class TestS2DTW(ContrastContract):
                 return -soft_dtw(cost, self.gamma)
 
         torch.testing.assert_close(
-            loss_of(S2DTW(dummy=None, smoothing=False), video, text), loss_of(OfNegative(), video, text)
+            loss_of(S2DTW(dummy=None, smoothing=False), video, text),
+            loss_of(OfNegative(), video, text),
         )

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from tests.heads.batches import LENGTHS, features
-from tests.heads.contract import ContrastContract, loss_of
 from torch.nn import functional
 
+from tests.heads.batches import LENGTHS, features
+from tests.heads.contract import ContrastContract, loss_of
 from vtlearn.alignment.soft_dtw import soft_dtw
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import SoftDTW
@@ -29,7 +29,9 @@ class TestSoftDTW(ContrastContract):
             dtype=torch.float64,
         )
         target = torch.arange(4)
-        wanted = (functional.cross_entropy(scores, target) + functional.cross_entropy(scores.T, target)) / 2
+        wanted = (
+            functional.cross_entropy(scores, target) + functional.cross_entropy(scores.T, target)
+        ) / 2
         torch.testing.assert_close(loss_of(SoftDTW(gamma=0.2), video, text), wanted)
 
     def test_negative_gamma_is_refused(self) -> None:

@@ -62,5 +62,5 @@ class StepCheckpoint(ModelCheckpoint):
             pl_module: Not used.
         """
         del pl_module
-        if self.dirpath is not None and not trainer.fast_dev_run:
+        if self.dirpath is not None and not getattr(trainer, "fast_dev_run", False):
             trainer.save_checkpoint(Path(self.dirpath) / f"{self.filename}.ckpt")

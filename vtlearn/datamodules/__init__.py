@@ -1,4 +1,4 @@
-"""Datamodules batch the corpora for training, deal them out to processes, and say how they are scored.
+"""Datamodules batch corpora, deal them out to processes, and say how they are scored.
 
 ``base`` holds the loaders and what a datamodule promises, ``dealing`` the order and the shares. A
 corpus' own module, of the same name as its dataset, says only which files and which protocols.

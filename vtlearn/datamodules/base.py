@@ -1,4 +1,4 @@
-"""What all datamodules share: loaders that deal out batches, and the protocols they are scored by."""
+"""What all datamodules share: loaders that deal out batches, and how they are scored."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -8,10 +8,8 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from vtlearn.batch import (
-    EvaluationBatch,
     EvaluationSample,
     Narration,
-    NarrationBatch,
     collate_evaluation,
     collate_narrations,
 )
@@ -124,7 +122,7 @@ class VideoTextData(LightningDataModule, ABC):
         """Return a narrated video to look at during training, where the corpus has one."""
         return None
 
-    def train_dataloader(self) -> DataLoader[NarrationBatch]:
+    def train_dataloader(self) -> DataLoader[Narration]:
         """Return the loader of this process's rows of the training batches."""
         dataset = self.train_dataset()
         batches = ShuffledBatches(
@@ -141,15 +139,15 @@ class VideoTextData(LightningDataModule, ABC):
             persistent_workers=self.num_workers > 0,
         )
 
-    def val_dataloader(self) -> list[DataLoader[EvaluationBatch]]:
+    def val_dataloader(self) -> list[DataLoader[EvaluationSample]]:
         """Return a loader for each protocol of the validation split."""
         return [self._evaluation_loader(benchmark) for benchmark in self.benchmarks("validate")]
 
-    def test_dataloader(self) -> list[DataLoader[EvaluationBatch]]:
+    def test_dataloader(self) -> list[DataLoader[EvaluationSample]]:
         """Return a loader for each protocol of the test split."""
         return [self._evaluation_loader(benchmark) for benchmark in self.benchmarks("test")]
 
-    def _evaluation_loader(self, benchmark: Benchmark) -> DataLoader[EvaluationBatch]:
+    def _evaluation_loader(self, benchmark: Benchmark) -> DataLoader[EvaluationSample]:
         count = len(benchmark.items)  # type: ignore[arg-type]
         return DataLoader(
             benchmark.items,

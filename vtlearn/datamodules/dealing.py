@@ -1,7 +1,7 @@
 """How a corpus is dealt out to the processes: which indices, in which order, in which batch.
 
-Batches are made of the whole corpus first and dealt out afterwards, so that the batches, and with them
-the figures, are the same for any number of processes.
+Batches are made of the whole corpus first and dealt out afterwards, so that the batches, and with
+them the figures, are the same for any number of processes.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,8 @@ __all__ = ["ShuffledBatches", "WholeBatches"]
 class ShuffledBatches(Sampler[list[Draw]]):
     """Shuffle the corpus anew each epoch and give each process its rows of every batch.
 
-    The order is a function of (seed, epoch). The last batch of an epoch is left out if it is not full.
+    The order is a function of (seed, epoch). The last batch of an epoch is left out if it is not
+    full.
 
     Args:
         count: How many samples the corpus has.
@@ -39,8 +40,8 @@ class ShuffledBatches(Sampler[list[Draw]]):
     def __init__(self, count: int, batch_size: int, *, seed: int, process: Process) -> None:
         if batch_size % process.world:
             message = (
-                f"batch_size={batch_size} is the whole batch over all processes and has to divide by "
-                f"their number, {process.world}"
+                f"batch_size={batch_size} is the whole batch over all processes and has to divide "
+                f"by their number, {process.world}"
             )
             raise ArgumentError(message)
         if count < batch_size:

@@ -38,7 +38,8 @@ class Kitchen(VideoTextData):
         num_workers: Loader processes of each process; 0 to read in itself.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
         kitchen_seed: Another seed renders another Kitchen.
-        kitchen: What the corpus is rendered with: how many videos, their size, how noisy the narrator is.
+        kitchen: What the corpus is rendered with: how many videos, their size, how noisy the
+            narrator is.
 
     Example:
         >>> Kitchen(sampling=ClipSampling(num_frames=8, fps=4.0, size=64), shift=5.0).clip_shape

@@ -1,4 +1,4 @@
-"""Datasets list corpora on disk and read samples from them; they know nothing of batches or Lightning.
+"""Datasets list corpora and read samples; they know nothing of batches or Lightning.
 
 ``base`` finds videos, seeds what is drawn, and keeps account of what cannot be read. A corpus is a
 file: ``howto100m`` reads narrated videos, ``kitchen`` renders some of its own in the same layout.

@@ -28,22 +28,22 @@ class Draw(NamedTuple):
 
     Attributes:
         epoch: From 0.
-        index: Position in the corpus.
+        sample: Position in the corpus.
     """
 
     epoch: int
-    index: int
+    sample: int
 
 
 def generator(seed: int, draw: Draw) -> np.random.Generator:
-    """Make the generator of one sample: a function of (seed, epoch, index) and nothing else.
+    """Make the generator of one sample: a function of (seed, epoch, sample) and nothing else.
 
     Example:
-        >>> a, b = (generator(0, Draw(epoch=3, index=7)).random() for _ in range(2))
+        >>> a, b = (generator(0, Draw(epoch=3, sample=7)).random() for _ in range(2))
         >>> a == b
         True
     """
-    return np.random.default_rng((seed, draw.epoch, draw.index))
+    return np.random.default_rng((seed, draw.epoch, draw.sample))
 
 
 def require_paths(corpus: str, expected: Mapping[Path, str], source: str) -> None:
@@ -85,8 +85,8 @@ def find_videos(folder: Path) -> dict[str, Path]:
 class Quarantine:
     """A file that names the videos that could not be read, and why; kept by all processes together.
 
-    One line of JSON a video. Writing is an append, so that workers and processes need not know of each
-    other; the count is that of the distinct ids in the file.
+    One line of JSON a video. Writing is an append, so that workers and processes need not know of
+    each other; the count is that of the distinct ids in the file.
 
     Args:
         path: The file; it appears with the first unreadable video.
@@ -145,7 +145,7 @@ def first_readable(
 ) -> SampleT:
     """Read the sample that was drawn, or, where its video cannot be read, another in its place.
 
-    The order in which others are tried is a function of (seed, epoch, index), so that any number of
+    The order in which others are tried is a function of (seed, epoch, sample), so that any number of
     workers and processes trains on the same videos.
 
     Args:
@@ -166,13 +166,13 @@ def first_readable(
             return read(ids[index])
         except (UnreadableVideoError, TranscriptError) as error:
             quarantine.add(ids[index], error)
-    raise TooManyUnreadableError(
-        len(ids), len(ids), quarantine.max_fraction, str(quarantine.path)
-    )
+    raise TooManyUnreadableError(len(ids), len(ids), quarantine.max_fraction, str(quarantine.path))
 
 
 def _candidates(count: int, draw: Draw, seed: int) -> Iterator[int]:
-    yield draw.index
+    yield draw.sample
     # another stream than the sample's own, so that replacing draws nothing from it
-    others: Iterable[int] = np.random.default_rng((seed, draw.epoch, draw.index, 1)).permutation(count)
-    yield from (int(index) for index in others if index != draw.index)
+    others: Iterable[int] = np.random.default_rng((seed, draw.epoch, draw.sample, 1)).permutation(
+        count
+    )
+    yield from (int(index) for index in others if index != draw.sample)

@@ -1,4 +1,4 @@
-"""HowTo100M, and every folder laid out like it: narrated videos with the captions of their speech."""
+"""HowTo100M, and every folder laid out like it: narrated videos with captions of speech."""
 
 import csv
 from collections.abc import Iterator
@@ -32,6 +32,7 @@ from vtlearn.media.video import VideoReader
 
 __all__ = ["ClipSampling", "HowTo100M"]
 
+_NAME = "HowTo100M"
 _SOURCE = "https://www.di.ens.fr/willow/research/howto100m/"
 
 
@@ -40,7 +41,8 @@ class ClipSampling:
     """How the clips of a narration are drawn from a video and its captions.
 
     Args:
-        num_clips: Consecutive captions a narration has, one clip each; 1 for single clips (MIL-NCE).
+        num_clips: Consecutive captions a narration has, one clip each; 1 for single clips
+            (MIL-NCE).
         candidates: Captions a clip has: its own first, then the nearest others in time.
         num_frames: Frames a clip has.
         fps: Frames a second it is sampled at.
@@ -89,16 +91,17 @@ class ClipSampling:
 class HowTo100M(Dataset[Narration]):
     """Runs of consecutive captions with one clip each.
 
-    Layout: any folder of videos, however nested, whose names begin with the id; captions as one JSON or
-    csv a video in a folder, or as one big ``caption.json`` or ``raw_caption.json``; optionally a csv
-    whose column ``video_path`` lists what to use.
+    Layout: any folder of videos, however nested, whose names begin with the id; captions as one
+        JSON or
+    csv a video in a folder, or as one big ``caption.json`` or ``raw_caption.json``; optionally a
+    csv whose column ``video_path`` lists what to use.
 
     Args:
         videos: Folder of the videos.
         captions: Folder of per-video captions, or one JSON file of all.
         video_list: csv with a column ``video_path``; None for every video with captions.
         sampling: How clips are drawn.
-        seed: What is drawn is a function of (seed, epoch, index).
+        seed: What is drawn is a function of (seed, epoch, sample).
         max_unreadable_fraction: Stop when more of the videos than this cannot be read.
         quarantine: Where unreadable videos are written down.
 
@@ -106,8 +109,9 @@ class HowTo100M(Dataset[Narration]):
         CorpusNotFoundError: If the files are not there, or nothing listed is.
         ArgumentError: If the list names videos that are not there.
 
-    Source of the two samplings: VT-TWINS draws eight consecutive captions; MIL-NCE one caption with its
-    nearest as candidates. Both published loaders cut times to whole seconds; here they stay float.
+    Source of the two samplings: VT-TWINS draws eight consecutive captions; MIL-NCE one caption with
+    its nearest as candidates. Both published loaders cut times to whole seconds; here they stay
+    float.
     """
 
     def __init__(
@@ -130,7 +134,7 @@ class HowTo100M(Dataset[Narration]):
         self.ids = [video_id for video_id in self.paths if self._has_captions(video_id)]
         if not self.ids:
             lines = [f"{videos}: videos of which {captions} has captions  (there are none)"]
-            raise CorpusNotFoundError("HowTo100M", lines, _SOURCE)
+            raise CorpusNotFoundError(_NAME, lines, _SOURCE)
         self.quarantine = Quarantine(quarantine, len(self.ids), max_unreadable_fraction)
         self._reader = VideoReader()
 
@@ -145,16 +149,16 @@ class HowTo100M(Dataset[Narration]):
             draw: Which sample of which epoch; an integer is a sample of epoch 0.
 
         Returns:
-            ``num_clips`` clips, packed and padded at the end, with ``candidates`` captions each. Of a
-            video that cannot be read, another takes the place.
+            ``num_clips`` clips, packed and padded at the end, with ``candidates`` captions each. Of
+            a video that cannot be read, another takes the place.
 
         Raises:
             TooManyUnreadableError: If more videos are unreadable than may be.
         """
         if isinstance(draw, int):
             draw = Draw(0, draw)
-        if not 0 <= draw.index < len(self):
-            raise IndexError(draw.index)
+        if not 0 <= draw.sample < len(self):
+            raise IndexError(draw.sample)
 
         def read(video_id: str) -> Narration:
             return self._narration(video_id, generator(self.seed, draw))
@@ -175,7 +179,7 @@ class HowTo100M(Dataset[Narration]):
         return read_transcript(self._caption_path(video_id))
 
     def texts(self) -> Iterator[str]:
-        """Yield every caption, video by video in the order of ``ids``; damaged ones are left out."""
+        """Yield every caption, video by video in the order of ``ids``, but for damaged ones."""
         for video_id in self.ids:
             try:
                 yield from (caption.text for caption in self.transcript(video_id))
@@ -218,7 +222,8 @@ class HowTo100M(Dataset[Narration]):
             pixels[:] = pixels[..., ::-1].copy()
         readable = clips.valid.any(1)
         if not readable.any():
-            raise UnreadableVideoError(str(path), "none of the clips drawn from it has a frame")
+            reason = "none of the clips drawn from it has a frame"
+            raise UnreadableVideoError(str(path), reason)
         return (frames if readable.all() else frames[readable]), readable.tolist()
 
     def _boxes(self, path: Path, count: int, rng: np.random.Generator) -> Tensor | None:
@@ -228,7 +233,9 @@ class HowTo100M(Dataset[Narration]):
         side = min(info.width, info.height, self.sampling.crop_pixels or info.height)
         tops = rng.integers(0, info.height - side + 1, count)
         lefts = rng.integers(0, info.width - side + 1, count)
-        return torch.tensor([[top, left, side, side] for top, left in zip(tops, lefts, strict=True)])
+        return torch.tensor(
+            [[top, left, side, side] for top, left in zip(tops, lefts, strict=True)]
+        )
 
     def _pack(
         self, video_id: str, video: Tensor, captions: list[Caption], chosen: list[int]
@@ -262,7 +269,7 @@ def _require(videos: Path, captions: Path, video_list: Path | None) -> None:
     }
     if video_list is not None:
         expected[video_list] = "csv whose column video_path lists the videos to use"
-    require_paths("HowTo100M", expected, _SOURCE)
+    require_paths(_NAME, expected, _SOURCE)
 
 
 def _listed(found: dict[str, Path], video_list: Path | None) -> dict[str, Path]:
@@ -282,4 +289,3 @@ def _listed(found: dict[str, Path], video_list: Path | None) -> dict[str, Path]:
         )
         raise ArgumentError(message)
     return {video_id: found[video_id] for video_id in dict.fromkeys(ids)}
-

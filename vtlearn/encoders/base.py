@@ -46,7 +46,8 @@ class VideoEncoder(Part, ABC):
         """Encode clips.
 
         Args:
-            frames: (clips, frames, 3, height, width), uint8; the encoder scales and normalises them.
+            frames: (clips, frames, 3, height, width), uint8; the encoder scales and normalises
+                them.
 
         Returns:
             ``pooled`` (clips, dim), float, and tokens where the encoder has them.
@@ -67,12 +68,13 @@ class TextEncoder(Part, ABC):
         """Whether :meth:`build` has to be called before the first caption can be read."""
         return False
 
-    def build(self, captions: Iterable[str]) -> None:  # noqa: B027 - most encoders have nothing to build
+    def build(self, captions: Iterable[str]) -> None:
         """Make a vocabulary of one's own from the training captions.
 
         The learner calls this in ``setup("fit")``, before the optimiser is made, and only while
-        ``needs_vocabulary`` is true; every process is given the same captions in the same order. The
-        vocabulary then travels in the checkpoint, by ``get_extra_state`` and ``set_extra_state``.
+        ``needs_vocabulary`` is true; every process is given the same captions in the same order.
+        The vocabulary then travels in the checkpoint, by ``get_extra_state`` and
+        ``set_extra_state``.
 
         Args:
             captions: All captions of the training corpus.

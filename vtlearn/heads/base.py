@@ -39,8 +39,8 @@ class HeadOutput(NamedTuple):
     """What a head makes of a batch.
 
     Attributes:
-        loss: W x (sum over own valid rows) / (valid rows of the whole batch), a scalar: averaged over
-            the W processes it is the mean over the batch.
+        loss: W x (sum over own valid rows) / (valid rows of the whole batch), a scalar: averaged
+            over the W processes it is the mean over the batch.
         logs: Named scalars worth plotting, detached.
     """
 
@@ -145,7 +145,8 @@ def unit_length(x: Tensor) -> Tensor:
     """
     wide = _wide(x)
     norm = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
-    return wide / norm.masked_fill(norm == 0, torch.inf)
+    scaled: Tensor = wide / norm.masked_fill(norm == 0, torch.inf)
+    return scaled
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ class InfoNCE(SequenceContrast):
 
     The loss of a clip is -log softmax of its caption's score among all valid captions of the batch,
     and likewise for a caption; ``both`` takes their mean. With U units it is log U for an untrained
-    model whose scores are all equal, and approaches 0. Where captions have candidates, only the caption
-    itself (candidate 0) is used.
+    model whose scores are all equal, and approaches 0. Where captions have candidates, only the
+    caption itself (candidate 0) is used.
 
     Args:
         direction: Whether a video looks for its text, a text for its video, or both (their mean).

@@ -15,34 +15,37 @@ __all__ = ["MILNCE"]
 class MILNCE(SequenceContrast):
     """Contrast clips with captions where any candidate of a clip may be the one that describes it.
 
-    For clip i with positives P(i), the loss is log of the sum of exp over P(i), against the sum over
-    P(i), all other captions with clip i, and all other clips with the candidates of clip i. With one
-    candidate a clip, equal scores and U units it is log(2U - 1); it approaches 0. With
-    ``positives_in_denominator=2`` the positives stand there twice, as in the published code; the loss
-    then approaches log 2.
+    For clip i with positives P(i), the loss is log of the sum of exp over P(i), against the sum
+    over P(i), all other captions with clip i, and all other clips with the candidates of clip i.
+    With one candidate a clip, equal scores and U units it is log(2U - 1); it approaches 0. With
+    ``positives_in_denominator=2`` the positives stand there twice, as in the published code; the
+    loss then approaches log 2.
 
     Args:
         neighbours: How many captions before and after a clip's own in its narration are positives
             too, with all their candidates.
-        positives_in_denominator: 1, or 2 as the published code has it (there a neighbour's column is
-            contrasted as well).
+        positives_in_denominator: 1, or 2 as the published code has it (there a neighbour's column
+            is contrasted as well).
         temperature: What scores are divided by.
         learn_temperature: Train the temperature, from that value.
         normalize: Compare vectors by cosine (True) or by raw dot product (False, the paper's).
 
     Raises:
-        ArgumentError: If ``neighbours`` is negative or ``positives_in_denominator`` neither 1 nor 2.
+        ArgumentError: If ``neighbours`` is negative or ``positives_in_denominator`` neither 1 nor
+            2.
 
-    Source: A. Miech, J.-B. Alayrac, L. Smaira, I. Laptev, J. Sivic, A. Zisserman, "End-to-End Learning
-    of Visual Representations from Uncurated Instructional Videos", CVPR 2020, equation 1. ``neighbours``
-    are ours: in a narration the captions beside a clip's own serve as candidates without being encoded
-    again.
+    Source: A. Miech, J.-B. Alayrac, L. Smaira, I. Laptev, J. Sivic, A. Zisserman, "End-to-End
+        Learning
+    of Visual Representations from Uncurated Instructional Videos", CVPR 2020, equation 1.
+    ``neighbours`` are ours: in a narration the captions beside a clip's own serve as candidates
+    without being encoded again.
 
     Example:
         >>> x = torch.eye(2).reshape(2, 1, 2)
         >>> one = torch.ones(2, dtype=torch.int64)
         >>> head = MILNCE(temperature=1.0)
-        >>> loss, _ = head(VideoFeatures(x, None, one), TextFeatures(x[:, :, None], None, one), Grid(0, 2))
+        >>> text = TextFeatures(x[:, :, None], None, one)
+        >>> loss, _ = head(VideoFeatures(x, None, one), text, Grid(start=0, own=2))
         >>> round(loss.item(), 4)  # log(1 + 2 exp(-1))
         0.5514
     """
@@ -61,8 +64,8 @@ class MILNCE(SequenceContrast):
         )
         if neighbours < 0 or positives_in_denominator not in (1, 2):
             message = (
-                f"MILNCE(neighbours={neighbours}, positives_in_denominator={positives_in_denominator}): "
-                "neighbours has to be 0 or more, positives_in_denominator 1 or 2"
+                f"MILNCE got neighbours={neighbours}, which has to be 0 or more, and "
+                f"positives_in_denominator={positives_in_denominator}, which has to be 1 or 2"
             )
             raise ArgumentError(message)
         self.neighbours = neighbours

@@ -1,8 +1,8 @@
 """Shuffle look-alike neighbours in time: the augmentation of VT-TWINS.
 
 Clips that look alike may as well have come in another order. A permutation that moves no entry by
-more than two places is drawn with a probability that falls with the change it makes to the matrix of
-similarities, and the entries are put in that order before the loss.
+more than two places is drawn with a probability that falls with the change it makes to the matrix
+of similarities, and the entries are put in that order before the loss.
 """
 
 from functools import cache
@@ -47,9 +47,7 @@ def near_permutations(size: int) -> Tensor:
     found: list[list[int]] = [[]]
     for place in range(size):
         reach = range(max(0, place - _REACH), min(size, place + _REACH + 1))
-        found = [
-            [*start, entry] for start in found for entry in reach if entry not in start
-        ]
+        found = [[*start, entry] for start in found for entry in reach if entry not in start]
     return torch.tensor(found)
 
 
@@ -62,10 +60,13 @@ def permutation_probabilities(vectors: Tensor, length: Tensor, sharpness: float 
         sharpness: What distances are multiplied by.
 
     Returns:
-        softmax of -sharpness x ||A - A permuted||, (batch, permutations), with A = -vectors vectors^T.
+        softmax of -sharpness x ||A - A permuted||, (batch, permutations), with A = -vectors
+        vectors^T.
 
-    Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text Representation
-    Learning via Differentiable Weak Temporal Alignment", CVPR 2022; the formula is that of its code.
+    Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text
+        Representation
+    Learning via Differentiable Weak Temporal Alignment", CVPR 2022; the formula is that of its
+    code.
     """
     orders = near_permutations(vectors.shape[1]).to(vectors.device)
     places = torch.arange(vectors.shape[1], device=vectors.device)
@@ -74,7 +75,8 @@ def permutation_probabilities(vectors: Tensor, length: Tensor, sharpness: float 
     moved = affinity[:, orders[:, :, None], orders[:, None, :]]
     distance = (affinity[:, None] - moved).flatten(2).norm(dim=2)
     allowed = ((orders == places) | inside[:, None, :]).all(2)
-    return (-sharpness * distance).masked_fill(~allowed, -torch.inf).softmax(1)
+    logits: Tensor = -sharpness * distance
+    return logits.masked_fill(~allowed, -torch.inf).softmax(1)
 
 
 def permute_time(side: Side, draws: Tensor) -> Side:

@@ -17,11 +17,11 @@ __all__ = ["S2DTW"]
 class S2DTW(SoftDTW):
     """Contrast whole videos with whole texts by locally smoothed, weak temporal alignment.
 
-    The score of a video and a text is -S: soft-DTW of the cost -<clip, caption>, to which each cell's
-    cheapest neighbour is added (``smoothing``) and between whose rows and columns lie dummies of a
-    fixed cost, so that a path may pass by a clip or a caption (``dummy``). Optionally look-alike
-    neighbours change places first (``permute``). Each of the three can be switched off: they are the
-    paper's ablation. Candidates are not used.
+    The score of a video and a text is -S: soft-DTW of the cost -<clip, caption>, to which each
+    cell's cheapest neighbour is added (``smoothing``) and between whose rows and columns lie
+    dummies of a fixed cost, so that a path may pass by a clip or a caption (``dummy``). Optionally
+    look-alike neighbours change places first (``permute``). Each of the three can be switched off:
+    they are the paper's ablation. Candidates are not used.
 
     Args:
         gamma: Smoothing, in units of the cost.
@@ -33,10 +33,11 @@ class S2DTW(SoftDTW):
         learn_temperature: Train the temperature, from that value.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
 
-    Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text Representation
+    Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text
+        Representation
     Learning via Differentiable Weak Temporal Alignment", CVPR 2022. The released loss has one
-    direction, text to video, and leaves the permutation out; videos and texts may here have different
-    lengths.
+    direction, text to video, and leaves the permutation out; videos and texts may here have
+    different lengths.
 
     Example:
         >>> import torch

@@ -1,8 +1,9 @@
 """Contrast over the whole batch: which pair of video and text belongs together?
 
-The base of every head whose loss compares a pair with the other pairs of the batch. It packs what is
-valid, gives each process its own rows (and columns) of the grid, and counts shares so that any number
-of processes computes the loss of one. A subclass says what a unit is, and how well two units go together.
+The base of every head whose loss compares a pair with the other pairs of the batch. It packs what
+is valid, gives each process its own rows (and columns) of the grid, and counts shares so that any
+number of processes computes the loss of one. A subclass says what a unit is, and how well two units
+go together.
 """
 
 from abc import abstractmethod
@@ -93,7 +94,9 @@ class SequenceContrast(AlignmentHead):
             raise ArgumentError(message)
         self.direction = direction
         self.temperature = temperature
-        self.log_scale = nn.Parameter(torch.tensor(-log(temperature))) if learn_temperature else None
+        self.log_scale = (
+            nn.Parameter(torch.tensor(-log(temperature))) if learn_temperature else None
+        )
 
     @abstractmethod
     def pairs(self, video: VideoFeatures, text: TextFeatures, grid: Grid) -> Pairs:
@@ -148,8 +151,8 @@ class SequenceContrast(AlignmentHead):
         """Turn scores into one loss for each own unit; cross-entropy unless a subclass differs.
 
         Args:
-            rows: Scores of own videos with all texts, (own, units, ...), or None where the direction
-                has no use for them.
+            rows: Scores of own videos with all texts, (own, units, ...), or None where the
+                direction has no use for them.
             columns: Scores of all videos with own texts, (units, own, ...), or None.
             own: Where the own units stand among all units, (own,).
             pairs: All units.
@@ -158,7 +161,7 @@ class SequenceContrast(AlignmentHead):
             (own,).
         """
         del pairs
-        strips = [strip for strip in (rows, columns if columns is None else columns.T) if strip is not None]
+        strips = _own_first(rows, columns)
         losses = [functional.cross_entropy(strip, own, reduction="none") for strip in strips]
         return torch.stack(losses).mean(0)
 
@@ -178,7 +181,9 @@ class SequenceContrast(AlignmentHead):
 
     def _scale(self) -> Tensor:
         if self.log_scale is None:
-            return torch.tensor(1 / self.temperature, dtype=torch.float64)  # keeps the scores' dtype
+            return torch.tensor(
+                1 / self.temperature, dtype=torch.float64
+            )  # keeps the scores' dtype
         return self.log_scale.exp().clamp(max=_LARGEST_SCALE)
 
 
@@ -190,7 +195,8 @@ def single_entries(vectors: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Ten
         length: (batch,).
 
     Returns:
-        The valid entries (units, ..., dim), the narration (units,) and the position (units,) of each.
+        The valid entries (units, ..., dim), the narration (units,) and the position (units,) of
+        each.
     """
     row, position = valid(length, vectors.shape[1]).nonzero(as_tuple=True)
     return vectors[row, position], row, position
@@ -204,23 +210,30 @@ def grid_similarity(video: Tensor, text: Tensor) -> Tensor:
         text: (texts, captions, dim).
 
     Returns:
-        (videos, texts, clips, captions), with the pairs innermost in memory: dynamic programming goes
-        cell by cell, for all pairs at once.
+        (videos, texts, clips, captions), with the pairs innermost in memory: dynamic programming
+        goes cell by cell, for all pairs at once.
     """
     similarity = torch.matmul(video.transpose(0, 1)[:, None], text.permute(1, 2, 0)[None])
     return similarity.permute(2, 3, 0, 1)
 
 
 def _without_padding(features: FeaturesT) -> FeaturesT:
-    """Put zeros where there is padding, so that not even NaN in it can reach a loss or a gradient."""
+    """Put zeros where there is padding: not even NaN in it may reach a loss or a gradient."""
     outside = ~valid(features.length, features.pooled.shape[1])
     outside = outside.reshape(outside.shape + (1,) * (features.pooled.ndim - 2))
     return features._replace(pooled=features.pooled.masked_fill(outside, 0))
 
 
+def _own_first(rows: Tensor | None, columns: Tensor | None) -> list[Tensor]:
+    """Turn what there is of the two strips into (own, units, ...) each."""
+    turned = None if columns is None else columns.transpose(0, 1)
+    return [strip for strip in (rows, turned) if strip is not None]
+
+
 def _accuracy(rows: Tensor | None, columns: Tensor | None, own: Tensor) -> Tensor:
-    strips = [strip for strip in (rows, columns if columns is None else columns.transpose(0, 1))
-              if strip is not None]
-    best = [strip.flatten(2).amax(2) if strip.ndim > 2 else strip for strip in strips]
-    hits = [(strip.argmax(1) == own).float() for strip in best]
-    return torch.cat(hits).mean() if len(own) else torch.zeros((), device=own.device)
+    if len(own) == 0:
+        return torch.zeros((), device=own.device)
+    best = [
+        strip.flatten(2).amax(2) if strip.ndim > 2 else strip for strip in _own_first(rows, columns)
+    ]
+    return torch.stack([(strip.argmax(1) == own).float() for strip in best]).mean()

@@ -1,4 +1,4 @@
-"""Whole narrations compared by soft dynamic time warping: every clip and every caption must be used."""
+"""Whole narrations compared by soft dynamic time warping: every clip and caption is used."""
 
 from torch import Tensor
 
@@ -29,8 +29,8 @@ class SoftDTW(SequenceContrast):
         ArgumentError: If ``gamma`` is negative.
 
     Source: M. Cuturi, M. Blondel, "Soft-DTW: a Differentiable Loss Function for Time-Series",
-    ICML 2017, equation 3; the contrast over pairs of a batch is VT-TWINS's, without its smoothing and
-    its dummies.
+    ICML 2017, equation 3; the contrast over pairs of a batch is VT-TWINS's, without its smoothing
+    and its dummies.
 
     Example:
         >>> import torch
@@ -74,7 +74,9 @@ class SoftDTW(SequenceContrast):
             One unit a narration, (units, clips, dim) and (units, captions, dim).
         """
         del grid
-        return narration_pairs(self.embed(video.pooled), self.embed(text.pooled[:, :, 0]), video, text)
+        return narration_pairs(
+            self.embed(video.pooled), self.embed(text.pooled[:, :, 0]), video, text
+        )
 
     def score(self, video: Side, text: Side) -> Tensor:
         """Align every video with every text.
@@ -97,7 +99,8 @@ class SoftDTW(SequenceContrast):
             text: A batch of one, (1, captions, candidates, dim).
 
         Returns:
-            The cost 1 - <clip, caption>, its soft alignment with this head's gamma, and the hard path.
+            The cost 1 - <clip, caption>, its soft alignment with this head's gamma, and the hard
+            path.
         """
         clips, captions = (self.embed(x) for x in only_video(video, text))
         cost = 1 - clips @ captions.T

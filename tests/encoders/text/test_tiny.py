@@ -70,7 +70,7 @@ def test_the_table_has_a_row_a_subword() -> None:
 
 
 def test_padding_does_not_change_the_answer() -> None:
-    encoder = built()
+    encoder = built().eval()
     tokens = encoder.tokenize(["fry the egg"])
     length = int(tokens.length)
     cut = encoder(Tokens(tokens.ids[:, :length], tokens.length)).pooled
@@ -88,9 +88,14 @@ def test_an_empty_caption_has_a_finite_vector() -> None:
 
 def test_pooled_is_the_maximum_over_subwords() -> None:
     encoder = built()
+    encoder(encoder.tokenize(captions()))  # running statistics worth testing with
+    encoder.eval()
     tokens = encoder.tokenize(["chop the egg"])
     words = [encoder.layers(encoder.embedding(one)) for one in tokens.ids[0, : tokens.length[0]]]
-    torch.testing.assert_close(encoder(tokens).pooled[0], encoder.fc(torch.stack(words).amax(0)))
+    pooled = encoder.fc(torch.stack(words).amax(0))
+    mean, variance = (encoder.spread.state_dict()[f"running_{name}"] for name in ("mean", "var"))
+    expected = (pooled - mean) / (variance + encoder.spread.eps).sqrt()
+    torch.testing.assert_close(encoder(tokens).pooled[0], expected)
 
 
 def test_gradient_reaches_every_parameter() -> None:

@@ -35,15 +35,14 @@ def twin(encoder: TinyVideo, frames: Tensor) -> Tensor:
     x = functional.conv3d(x, weights["stem.weight"][:, :, None], None, (1, 4, 4), (0, 3, 3))
     x = norm(x, "norm").relu()
     for index in range(3):
-        name, step = f"blocks.{index}", (1, 1, 1) if index == 0 else (1, 2, 2)
+        name, step = f"blocks.{index}", (1, 2, 2)
         y = functional.conv3d(x, weights[f"{name}.space.weight"][:, :, None], None, step, (0, 1, 1))
         y = norm(y, f"{name}.norm1").relu()
         y = functional.conv3d(y, weights[f"{name}.time.weight"][..., None], None, 1, (1, 0, 0))
-        if index > 0:
-            x = functional.conv3d(x, weights[f"{name}.shortcut.mix.weight"][:, :, None], None, step)
-            x = norm(x, f"{name}.shortcut.norm")
-        x = (norm(y, f"{name}.norm2") + x).relu()
-    return functional.linear(x.mean((2, 3, 4)), weights["fc.weight"], weights["fc.bias"])
+        x = functional.conv3d(x, weights[f"{name}.shortcut.mix.weight"][:, :, None], None, step)
+        x = (norm(y, f"{name}.norm2") + norm(x, f"{name}.shortcut.norm")).relu()
+    x = functional.linear(x.mean((2, 3, 4)), weights["fc.weight"], weights["fc.bias"])
+    return norm(x[:, :, None, None, None], "spread").flatten(1)
 
 
 @pytest.mark.parametrize(("frames", "height", "width"), [(8, 64, 64), (5, 33, 47), (1, 32, 32)])
@@ -58,7 +57,7 @@ def test_folding_time_into_the_batch_is_convolving_in_three_dimensions(
 def test_shapes() -> None:
     encoded = small()(clips(3, 6))
     assert encoded.pooled.shape == (3, 16)
-    assert encoded.tokens.shape == (3, 6, 16)
+    assert encoded.tokens.shape == (3, 6, 32)
 
 
 def test_no_clips_are_no_rows() -> None:

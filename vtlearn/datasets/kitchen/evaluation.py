@@ -1,4 +1,4 @@
-"""What Kitchen asks of a model: find the clip of a plain caption, and find when a caption happens."""
+"""What Kitchen asks of a model: which clip a plain caption means, and when one happens."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -91,7 +91,9 @@ def alignment_items(videos: list[NarratedVideo], clip_seconds: float) -> list[Ev
     Returns:
         An item a video; a text's id is the video's id and the caption's number.
     """
-    return [whole_video(video, sorted(video.told()), clip_seconds) for video in videos if video.told()]
+    return [
+        whole_video(video, sorted(video.told()), clip_seconds) for video in videos if video.told()
+    ]
 
 
 def whole_video(video: NarratedVideo, numbers: list[int], clip_seconds: float) -> EvaluationItem:

@@ -1,0 +1,91 @@
+"""Every shipped configuration fits a step; a new one cannot be forgotten."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from vtlearn.__main__ import main
+from vtlearn.arguments import shipped_configs
+
+ROOT = shipped_configs()
+METHODS = sorted([*ROOT.glob("*.yaml"), *ROOT.glob("paper/*.yaml")])
+TRAINERS = sorted(ROOT.glob("trainer/*.yaml"))
+DATA = sorted(ROOT.glob("data/**/*.yaml"))
+
+ENCODERS = {
+    "video_encoder": {
+        "class_path": "TinyVideo",
+        "init_args": {"dim": 8, "num_frames": 2, "size": 16, "width": 4},
+    },
+    "text_encoder": {
+        "class_path": "TinyText",
+        "init_args": {"dim": 8, "width": 8, "hidden": 8, "vocab_size": 100},
+    },
+}
+
+
+@pytest.fixture
+def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Tiny encoders, one step, the CPU."""
+    monkeypatch.chdir(tmp_path)
+    trainer: dict[str, Any] = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "num_nodes": 1,
+        "precision": "32-true",
+        "max_steps": 1,
+        "limit_val_batches": 1,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    path = tmp_path / "overlay.yaml"
+    path.write_text(yaml.safe_dump({"model": ENCODERS, "trainer": trainer}))
+    return path
+
+
+def small_data(name: str, kitchen_root: Path, small: dict[str, int]) -> list[str]:
+    """Point a corpus at the small Kitchen, which is laid out like it."""
+    places: dict[str, dict[str, object]] = {
+        "Kitchen": {"root": kitchen_root, **small},
+        "HowTo100M": {
+            "videos": kitchen_root / "videos",
+            "captions": kitchen_root / "captions",
+            "video_list": kitchen_root / "splits" / "train.csv",
+        },
+    }
+    options = {"batch_size": 4, "num_workers": 0, **places[name]}
+    options |= {"sampling.num_frames": 2, "sampling.size": 16, "sampling.crop_pixels": 32}
+    return [
+        word for key, value in options.items() for word in (f"--data.init_args.{key}", str(value))
+    ]
+
+
+@pytest.mark.parametrize("config", METHODS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_method_fits_a_step(
+    config: Path, overlay: Path, kitchen_root: Path, small: dict[str, int]
+) -> None:
+    corpus = yaml.safe_load(config.read_text())["data"]["class_path"]
+    argv = ["fit", "--config", str(config), "--config", str(overlay)]
+    assert main([*argv, *small_data(corpus, kitchen_root, small)]) == 0
+    assert len(list(overlay.parent.rglob("last.ckpt"))) == 1
+
+
+@pytest.mark.parametrize("config", TRAINERS, ids=lambda path: path.stem)
+def test_every_trainer_lies_over_a_method(
+    config: Path, overlay: Path, kitchen_root: Path, small: dict[str, int]
+) -> None:
+    argv = ["fit", "--config", str(ROOT / "vttwins.yaml"), "--config", str(config)]
+    argv += ["--config", str(overlay), "--trainer.strategy", "auto"]
+    assert main([*argv, *small_data("Kitchen", kitchen_root, small)]) == 0
+
+
+@pytest.mark.parametrize("config", DATA, ids=lambda path: path.stem)
+def test_every_corpus_takes_the_place_of_a_methods_own(
+    config: Path, overlay: Path, kitchen_root: Path, small: dict[str, int]
+) -> None:
+    corpus = yaml.safe_load(config.read_text())["class_path"]
+    argv = ["fit", "--config", str(ROOT / "vttwins.yaml"), "--config", str(overlay)]
+    argv += ["--data", str(config), *small_data(corpus, kitchen_root, small)]
+    assert main(argv) == 0

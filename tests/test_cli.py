@@ -1,0 +1,226 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from vtlearn.__main__ import main
+from vtlearn.cli import VTLearnCLI
+
+TINY_MODEL = {
+    "video_encoder": {
+        "class_path": "TinyVideo",
+        "init_args": {"dim": 8, "num_frames": 2, "size": 16, "width": 4},
+    },
+    "text_encoder": {
+        "class_path": "TinyText",
+        "init_args": {"dim": 8, "width": 8, "hidden": 8, "vocab_size": 100},
+    },
+    "head": {"class_path": "S2DTW", "init_args": {"gamma": 0.2}},
+    "scheduler": {"class_path": "WarmupCosine"},
+}
+
+
+@pytest.fixture
+def workplace(
+    tmp_path: Path, kitchen_root: Path, small: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with two configurations to type commands in."""
+    monkeypatch.chdir(tmp_path)
+    data = {
+        "class_path": "Kitchen",
+        "init_args": {
+            "root": str(kitchen_root),
+            "batch_size": 4,
+            "evaluation_batch_size": 2,
+            "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0, "size": 16},
+            **small,
+        },
+    }
+    trainer = {
+        "accelerator": "cpu",
+        "max_epochs": 1,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "logger": {
+            "class_path": "TensorBoardLogger",
+            "init_args": {"save_dir": "runs", "name": "t"},
+        },
+    }
+    method = {"model": TINY_MODEL, "data": data, "trainer": trainer}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(method))
+    (tmp_path / "data.yaml").write_text(yaml.safe_dump(data))
+    (tmp_path / "quiet.yaml").write_text(yaml.safe_dump({"trainer": trainer}))
+    return tmp_path
+
+
+def results(folder: Path) -> list[dict[str, object]]:
+    (path,) = sorted(folder.rglob("results.json"))[-1:]
+    records: list[dict[str, object]] = json.loads(path.read_text())
+    return records
+
+
+def test_fit_then_test_the_best_without_a_model_configuration(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    checkpoint = next(workplace.rglob("best.ckpt"))
+    content = torch.load(checkpoint, weights_only=True)
+    assert content["hyper_parameters"]["head"]["init_args"]["gamma"] == 0.2
+    argv = ["test", "--ckpt_path", str(checkpoint), "--config", "quiet.yaml", "--data", "data.yaml"]
+    assert main(argv) == 0
+    output = capsys.readouterr().out
+    assert "kitchen-retrieval" in output
+    assert "alignment picture: " in output
+    first = results(workplace)
+    assert main(["test", "--config", "tiny.yaml", "--ckpt_path", "best"]) == 0
+    again = results(workplace)
+    assert [record["metrics"] for record in again] == [record["metrics"] for record in first]
+
+
+class Parsed(VTLearnCLI):
+    """Stops when the configuration is known."""
+
+    def instantiate_classes(self) -> None:
+        raise StopIteration
+
+    @classmethod
+    def of(cls, *argv: str) -> dict[str, object]:
+        cli = cls.__new__(cls)
+        with pytest.raises(StopIteration):
+            cli.__init__(list(argv))  # type: ignore[misc]
+        config: dict[str, object] = cli.config[argv[0]].as_dict()
+        return config
+
+
+def saved(folder: Path) -> Path:
+    path = folder / "x.ckpt"
+    torch.save({"hyper_parameters": TINY_MODEL, "state_dict": {}}, path)
+    return path
+
+
+def test_command_line_over_file_over_checkpoint(workplace: Path) -> None:
+    (workplace / "over.yaml").write_text("model: {head: {init_args: {gamma: 0.3}}}")
+    ckpt = ["test", "--ckpt_path", str(saved(workplace)), "--data", "data.yaml"]
+    over = ["--config", "over.yaml"]
+    typed = ["--model.head.init_args.gamma", "0.4"]
+    for extra, wanted in (([], 0.2), (over, 0.3), (over + typed, 0.4)):
+        model = Parsed.of(*ckpt, *extra)["model"]
+        assert model["head"]["init_args"]["gamma"] == wanted  # type: ignore[index]
+    other = Parsed.of(*ckpt, "--model.head", "InfoNCE")["model"]
+    assert other["head"]["class_path"] == "vtlearn.heads.InfoNCE"  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("workplace")
+def test_new_data_keep_nothing_of_the_old() -> None:
+    config = Parsed.of(
+        "fit",
+        "--config",
+        "tiny.yaml",
+        "--data",
+        "HowTo100M",
+        "--data.init_args.videos",
+        "v",
+        "--data.init_args.captions",
+        "c",
+    )
+    arguments = config["data"]["init_args"]  # type: ignore[index]
+    assert arguments["batch_size"] == 16
+    assert "root" not in arguments
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_second_config_lays_itself_over_the_first() -> None:
+    config = Parsed.of("fit", "--config", "vttwins.yaml", "--config", "trainer/ddp.yaml")
+    assert config["trainer"]["strategy"] == "ddp"  # type: ignore[index]
+    assert config["trainer"]["max_epochs"] > 1  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--config", "a.yaml", "fit"], "vtlearn fit --config a.yaml"),
+        (["train"], "there is no command 'train'"),
+        (["fit", "--config", "a.yaml"], "there is no file a.yaml"),
+        (["test", "--config", "tiny.yaml", "--ckpt_path", "x.ckpt"], "there is no such file"),
+        (
+            ["fit", "--config", "tiny.yaml", "--trainer.use_distributed_sampler", "true"],
+            "count them twice",
+        ),
+        (["fit", "--config", "tiny.yaml", "--data.init_args.shift", "9"], "shift"),
+        (
+            ["fit", "--config", "tiny.yaml", "--data.init_args.batch_size", "100"],
+            "more than the 8 samples",
+        ),
+        (
+            [
+                "fit",
+                "--config",
+                "tiny.yaml",
+                "--data",
+                "configs/data/howto100m.yaml",
+                "--data.init_args.sampling.num_frames",
+                "2",
+                "--data.init_args.sampling.size",
+                "16",
+            ],
+            "HowTo100M was not found. Expected:",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("workplace")
+def test_a_mistake_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], argv: list[str], sentence: str
+) -> None:
+    assert main(argv) == 2
+    error = capsys.readouterr().err
+    assert "vtlearn: error: " in error
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_help_does_not_need_torch() -> None:
+    code = "import sys; from vtlearn.__main__ import main; main(['--help']); "
+    code += "sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_checkpoint_of_another_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    argv = [
+        "test",
+        "--config",
+        "tiny.yaml",
+        "--ckpt_path",
+        "last",
+        "--model.video_encoder.init_args.width",
+        "6",
+    ]
+    assert main(argv) == 2
+    assert "the checkpoint is one of another model" in capsys.readouterr().err
+
+
+@pytest.mark.ddp
+@pytest.mark.slow
+def test_one_and_two_processes_train_and_score_alike(workplace: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def vtlearn(world: int, *argv: str) -> None:
+        launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={world}", "--standalone"]
+        command = [sys.executable, *(launcher if world > 1 else []), "-m", "vtlearn", *argv]
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+
+    vtlearn(2, "fit", "--config", "tiny.yaml")
+    figures = []
+    for world in (1, 2, 3):
+        vtlearn(world, "test", "--config", "tiny.yaml", "--ckpt_path", "best")
+        newest = max(workplace.rglob("results.json"), key=lambda path: path.stat().st_mtime)
+        records = json.loads(newest.read_text())
+        assert {record.pop("world_size") for record in records} == {world}
+        figures.append(json.dumps(records))
+    assert figures[0] == figures[1] == figures[2]
