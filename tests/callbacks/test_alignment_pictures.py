@@ -13,7 +13,7 @@ def test_pictures_go_to_the_run_and_to_tensorboard(
 ) -> None:
     logger = TensorBoardLogger(tmp_path, "run")
     trainer = quiet_trainer(
-        tmp_path, max_epochs=3, callbacks=[AlignmentPictures(every_n_epochs=2)], logger=logger
+        tmp_path, max_epochs=3, callbacks=[AlignmentPictures(every_n_validations=2)], logger=logger
     )
     learner, data = tiny_learner(), tiny_kitchen(kitchen_root, small)
     trainer.fit(learner, datamodule=data)
@@ -29,6 +29,6 @@ def test_pictures_go_to_the_run_and_to_tensorboard(
 def test_none_are_drawn_when_none_are_wanted(
     kitchen_root: Path, small: dict[str, int], tmp_path: Path
 ) -> None:
-    trainer = quiet_trainer(tmp_path, callbacks=[AlignmentPictures(every_n_epochs=0)])
+    trainer = quiet_trainer(tmp_path, callbacks=[AlignmentPictures(every_n_validations=0)])
     trainer.fit(tiny_learner(), datamodule=tiny_kitchen(kitchen_root, small))
     assert not (tmp_path / "alignment").exists()

@@ -19,11 +19,12 @@ class AlignmentPictures(Callback):
     Pictures go to ``alignment/`` in the run's folder and, where there is one, to TensorBoard.
 
     Args:
-        every_n_epochs: How many epochs lie between two pictures; 0 for none.
+        every_n_validations: How many validations lie between two pictures; 0 for none.
     """
 
-    def __init__(self, every_n_epochs: int = 5) -> None:
-        self.every_n_epochs = every_n_epochs
+    def __init__(self, every_n_validations: int = 1) -> None:
+        self.every_n_validations = every_n_validations
+        self._validations = 0
         self._example: Example | None = None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -33,9 +34,11 @@ class AlignmentPictures(Callback):
             trainer: Knows the epoch, the data and the run's folder.
             pl_module: The learner.
         """
-        due = self.every_n_epochs and trainer.current_epoch % self.every_n_epochs == 0
-        if due and not trainer.sanity_checking:
+        if trainer.sanity_checking or not self.every_n_validations:
+            return
+        if self._validations % self.every_n_validations == 0:
             self._draw(trainer, pl_module, f"epoch-{trainer.current_epoch:03d}")
+        self._validations += 1
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw what the tested model makes of the example.
@@ -44,7 +47,7 @@ class AlignmentPictures(Callback):
             trainer: Knows the data and the run's folder.
             pl_module: The learner.
         """
-        if self.every_n_epochs:
+        if self.every_n_validations:
             self._draw(trainer, pl_module, "test")
 
     def _draw(self, trainer: Trainer, learner: LightningModule, name: str) -> None:
