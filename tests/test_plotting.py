@@ -21,6 +21,8 @@ def test_axes_captions_path_and_truth_are_drawn() -> None:
     )
     left, right = figure.axes[:2]
     assert "time (s)" in left.get_xlabel()
+    assert left.yaxis_inverted()  # the first caption at the top
+    assert right.yaxis_inverted()
     labels = [label.get_text() for label in left.get_yticklabels()]
     assert labels[0] == "chop the carrot"
     assert labels[1].endswith("[...]")

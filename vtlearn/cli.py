@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ from vtlearn.learner import VideoTextLearner
 from vtlearn.parser import Parser
 
 __all__ = ["VTLearnCLI", "run"]
+
+_LOG = logging.getLogger(__name__)
 
 _TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,
@@ -120,6 +123,15 @@ class VTLearnCLI(LightningCLI):
             trainer.devices = local
             trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // local
 
+    def after_fit(self) -> None:
+        """Say where the best model is."""
+        for callback in self.trainer.checkpoint_callbacks:
+            if isinstance(callback, BestCheckpoint) and callback.best_model_path:
+                path, score = callback.best_model_path, callback.best_model_score
+                _LOG.info(
+                    "best model: %s (%s %.1f)", os.path.relpath(path), callback.monitor, score
+                )
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer, with the callbacks that its options leave room for.
 
@@ -157,10 +169,14 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _log_plainly() -> None:
-    """Show what vtlearn has to say once, without a prefix of module and level."""
+    """Show what vtlearn has to say, and leave out what Lightning tells everybody."""
     logger = logging.getLogger("vtlearn")
     if not logger.handlers:
         logger.addHandler(logging.StreamHandler())
         logger.propagate = False
     first = os.environ.get("RANK", "0") == "0"  # set by torchrun before there are process groups
     logger.setLevel(logging.INFO if first else logging.WARNING)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # of Lightning 2.6 with torch 2.13, about its own code
+    warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*deprecated")

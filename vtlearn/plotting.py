@@ -57,6 +57,7 @@ def draw_alignment(
         axes.set_xlabel("time (s), centre of the window")
     left.set_yticks(range(len(captions)), [shorten(text, _LABEL_WIDTH) for text in captions])
     left.set_ylabel("captions, as spoken")
+    left.invert_yaxis()  # shared by both: the first caption stands at the top
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     figure.suptitle(title)
     return figure
@@ -70,7 +71,6 @@ def _draw_matrix(
     rows = np.arange(len(values) + 1) - 0.5
     mesh = axes.pcolormesh(edges, rows, values, cmap=colours, rasterized=True)
     axes.figure.colorbar(mesh, ax=axes, pad=0.01)
-    axes.invert_yaxis()
     axes.set_title(title)
 
 

@@ -63,4 +63,5 @@ class StepCheckpoint(ModelCheckpoint):
         """
         del pl_module
         if self.dirpath is not None and not getattr(trainer, "fast_dev_run", False):
-            trainer.save_checkpoint(Path(self.dirpath) / f"{self.filename}.ckpt")
+            path = Path(self.dirpath) / f"{self.filename}.ckpt"
+            trainer.save_checkpoint(path, weights_only=False)  # the optimiser as well

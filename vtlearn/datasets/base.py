@@ -145,8 +145,8 @@ def first_readable(
 ) -> SampleT:
     """Read the sample that was drawn, or, where its video cannot be read, another in its place.
 
-    The order in which others are tried is a function of (seed, epoch, sample), so that any number of
-    workers and processes trains on the same videos.
+    The order in which others are tried is a function of (seed, epoch, sample), so that any number
+    of workers and processes trains on the same videos.
 
     Args:
         ids: The corpus.
@@ -166,13 +166,13 @@ def first_readable(
             return read(ids[index])
         except (UnreadableVideoError, TranscriptError) as error:
             quarantine.add(ids[index], error)
-    raise TooManyUnreadableError(len(ids), len(ids), quarantine.max_fraction, str(quarantine.path))
+    total = len(ids)
+    raise TooManyUnreadableError(total, total, quarantine.max_fraction, str(quarantine.path))
 
 
 def _candidates(count: int, draw: Draw, seed: int) -> Iterator[int]:
     yield draw.sample
     # another stream than the sample's own, so that replacing draws nothing from it
-    others: Iterable[int] = np.random.default_rng((seed, draw.epoch, draw.sample, 1)).permutation(
-        count
-    )
+    rng = np.random.default_rng((seed, draw.epoch, draw.sample, 1))
+    others: Iterable[int] = rng.permutation(count)
     yield from (int(index) for index in others if index != draw.sample)
