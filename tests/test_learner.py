@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
-from vtlearn.batch import collate_narrations
+from tests.models import SAMPLING, quiet_trainer, tiny_kitchen, tiny_learner
+from vtlearn.batch import Encoded, collate_narrations
+from vtlearn.datamodules import HowTo100M
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError, CheckpointError
@@ -118,3 +119,31 @@ def test_encoders_and_data_have_to_fit(
     learner = VideoTextLearner(TinyVideo(dim=8, num_frames=4), TinyText(dim=8), S2DTW())
     with pytest.raises(ArgumentError, match="clips of 2 frames of 16 px, TinyVideo was made for 4"):
         quiet_trainer(tmp_path).fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
+
+
+class Seen(TinyVideo):
+    """Keeps what it is shown in training."""
+
+    shown: list[torch.Tensor]
+
+    def forward(self, frames: torch.Tensor) -> Encoded:
+        self.__dict__.setdefault("shown", []).append(frames)
+        return super().forward(frames)
+
+
+def test_each_epoch_shows_other_clips(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    encoder = Seen(dim=8, num_frames=2, size=16, width=4)
+    learner = VideoTextLearner(encoder, tiny_learner().text_encoder, S2DTW())
+    trainer = quiet_trainer(tmp_path, max_epochs=2, limit_val_batches=0)
+    trainer.fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
+    first, second = (torch.cat(encoder.shown[start : start + 2]) for start in (0, 2))
+    clips = {clip.numpy().tobytes() for clip in first}
+    assert sum(clip.numpy().tobytes() in clips for clip in second) < len(second) / 2
+
+
+def test_data_without_a_protocol_cannot_be_tested(kitchen_root: Path, tmp_path: Path) -> None:
+    data = HowTo100M(kitchen_root / "videos", kitchen_root / "captions", sampling=SAMPLING)
+    with pytest.raises(ArgumentError, match="HowTo100M has no protocol to test a model by"):
+        quiet_trainer(tmp_path).test(tiny_learner(), datamodule=data)

@@ -41,3 +41,11 @@ def test_a_training_shorter_than_the_warm_up_ends_within_it() -> None:
     schedule = WarmupCosine(optimizer(), warmup_steps=10)
     schedule.plan(5)
     assert [schedule.factor(step) for step in (0, 5)] == [0.0, 0.5]
+
+
+def test_a_longer_training_plans_anew_after_resuming() -> None:
+    first, second = (WarmupCosine(optimizer()) for _ in range(2))
+    first.plan(10)
+    second.plan(20)
+    second.load_state_dict(first.state_dict())
+    assert second.total_steps == 20

@@ -175,8 +175,16 @@ def _found(name: str) -> str:
 def _configs(argv: Sequence[str]) -> Iterator[dict[str, Any]]:
     for option, value in _options(argv):
         if option in _CONFIG and _is_file_name(value):
-            content = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+            content = _read_yaml(Path(value))
             yield content if isinstance(content, dict) else {}
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        message = f"{path} is no YAML: {' '.join(str(error).split())}"
+        raise ArgumentError(message) from error
 
 
 def _runs(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> Path:

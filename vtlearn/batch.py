@@ -183,11 +183,13 @@ def collate_evaluation(samples: Sequence[EvaluationSample]) -> EvaluationBatch:
     """Lay the windows and captions of several items end to end.
 
     Args:
-        samples: Items whose windows have one shape.
+        samples: Items whose windows have one shape; none for a process that has nothing left to do.
 
     Returns:
         The batch.
     """
+    if not samples:
+        return EvaluationBatch([], torch.empty(0), torch.empty(0), [], [], [], [])
     return EvaluationBatch(
         ids=[sample.id for sample in samples],
         video=torch.cat([sample.video for sample in samples]),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -37,6 +38,9 @@ OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 FeaturesT = TypeVar("FeaturesT", VideoFeatures, TextFeatures)
+
+#: What a trainer's precision computes in.
+_DTYPES = {"16": "float16", "bf16": "bfloat16", "32": "float32", "64": "float64"}
 
 #: Windows of an evaluation batch that are encoded at once; long videos have thousands.
 _CHUNK = 256
@@ -105,7 +109,8 @@ class VideoTextLearner(LightningModule):
             stage: ``fit``, ``validate``, ``test`` or ``predict``.
 
         Raises:
-            ArgumentError: If the data's clips are not those the video encoder was made for.
+            ArgumentError: If the data's clips are not those the video encoder was made for, or
+                there is nothing to score by.
         """
         data = self._data()
         shape, encoder = data.clip_shape, self.video_encoder
@@ -116,6 +121,9 @@ class VideoTextLearner(LightningModule):
                 f"{encoder.size} px: set num_frames and size alike in data.init_args.sampling and "
                 "model.video_encoder.init_args"
             )
+            raise ArgumentError(message)
+        if stage in ("validate", "test") and not data.protocols(_stage(stage)):
+            message = f"{type(data).__name__} has no protocol to {stage} a model by: use other data"
             raise ArgumentError(message)
         if stage == "fit" and self.text_encoder.needs_vocabulary:
             self.text_encoder.build(data.captions())
@@ -138,16 +146,16 @@ class VideoTextLearner(LightningModule):
 
         Args:
             batch: This process's narrations.
-            batch_idx: Not used.
+            batch_idx: Its number in the epoch; what the head draws depends on it.
 
         Returns:
             The loss, a scalar.
         """
-        del batch_idx
         video, text = self.encode(batch)
         rank, world = process()
         own = len(batch.ids)
-        seed = int(torch.initial_seed() % 2**31) + self.global_step
+        entropy = (self._data().seed, self.current_epoch, batch_idx)
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         grid = Grid(start=rank * own, own=own, world=world, seed=seed)
         output: HeadOutput = self.head(_gathered(video), _gathered(text), grid)
         named = {"train/loss": output.loss.detach()}
@@ -166,17 +174,20 @@ class VideoTextLearner(LightningModule):
             Features (batch, clips, dim) and (batch, captions, candidates, dim), zero where padded.
         """
         mask = valid(batch.length, batch.video.shape[1])
-        clips: Encoded = self.video_encoder(batch.video[mask])
+        clips = self._kept(self.video_encoder(batch.video[mask]))
         candidates = max(
             (len(clip) for narration in batch.captions for clip in narration), default=1
         )
         captions = [text for narration in batch.captions for clip in narration for text in clip]
-        texts = self.encode_captions(captions)
+        texts = self._kept(self.encode_captions(captions))
         by_clip = (None if x is None else x.unflatten(0, (-1, candidates)) for x in texts)
         return (
             VideoFeatures._make((*(_unpacked(x, mask) for x in clips), batch.length)),
             TextFeatures._make((*(_unpacked(x, mask) for x in by_clip), batch.length)),
         )
+
+    def _kept(self, encoded: Encoded) -> Encoded:
+        return encoded if self.head.needs_tokens else encoded._replace(tokens=None)
 
     def encode_captions(self, captions: Sequence[str]) -> Encoded:
         """Tokenise and encode captions.
@@ -212,6 +223,8 @@ class VideoTextLearner(LightningModule):
             dataloader_idx: Which protocol.
         """
         del batch_idx
+        if not batch.ids:
+            return  # this process's share of the last batches
         for item in self.encode_items(batch):
             self._protocols[dataloader_idx].update(item)
 
@@ -272,21 +285,24 @@ class VideoTextLearner(LightningModule):
                 self._log_figure(f"{name}/primary", result.metrics[result.primary], prog_bar=True)
             for metric, value in result.metrics.items():
                 self._log_figure(f"{name}/{result.protocol}/{metric}", value)
-        if self.results and self.trainer.state.fn != "fit" and self.trainer.is_global_zero:
-            self._publish()
+        if self.results and self.trainer.state.fn != "fit":
+            # every process asks for the folder, because they agree on it by talking
+            folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+            if self.trainer.is_global_zero:
+                self._publish(folder / "results.json")
 
     def _log_figure(self, name: str, value: float, *, prog_bar: bool = False) -> None:
         # computed alike on every process, so there is nothing to reduce
         self.log(name, value, prog_bar=prog_bar, sync_dist=False, rank_zero_only=False)
 
-    def _publish(self) -> None:
-        folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
-        path = folder / "results.json"
+    def _publish(self, path: Path) -> None:
         write_results(
             path,
             self.results,
             checkpoint=self.trainer.ckpt_path,
-            dtype=str(self.trainer.precision),
+            dtype=_DTYPES.get(
+                str(self.trainer.precision).split("-")[0], str(self.trainer.precision)
+            ),
             world_size=self.trainer.world_size,
         )
         console = Console()
@@ -343,6 +359,10 @@ class VideoTextLearner(LightningModule):
             message = "the learner trains and tests on a VideoTextData: pass it as datamodule="
             raise ArgumentError(message)
         return data
+
+
+def _stage(name: str) -> Stage:
+    return "test" if name == "test" else "validate"
 
 
 def _gathered(features: FeaturesT) -> FeaturesT:

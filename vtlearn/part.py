@@ -7,9 +7,12 @@ as pickled objects: a checkpoint made of them opens with ``torch.load(weights_on
 import inspect
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 from torch import nn
+
+from vtlearn.errors import ArgumentError
 
 __all__ = ["Part", "describe", "describe_callable"]
 
@@ -48,6 +51,9 @@ def describe(value: Any) -> Any:
 
     Returns:
         ``{"class_path": ..., "init_args": {...}}`` for a part; anything else as it is.
+
+    Raises:
+        ArgumentError: If a value can be written neither as JSON nor as a part.
     """
     if isinstance(value, Part):
         arguments = {name: describe(given) for name, given in value.arguments.items()}
@@ -56,7 +62,12 @@ def describe(value: Any) -> Any:
         return [describe(entry) for entry in value]
     if isinstance(value, dict):
         return {key: describe(entry) for key, entry in value.items()}
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    message = f"a checkpoint cannot say how to build {value!r}: give plain numbers and strings"
+    raise ArgumentError(message)
 
 
 def describe_callable(factory: Callable[..., Any]) -> dict[str, Any] | None:
@@ -77,7 +88,10 @@ def describe_callable(factory: Callable[..., Any]) -> dict[str, Any] | None:
     kind = next((value for value in (outer.func, *outer.args) if isinstance(value, type)), None)
     if kind is None:
         return None
-    return {"class_path": _path(kind), "init_args": describe(outer.keywords)}
+    try:
+        return {"class_path": _path(kind), "init_args": describe(outer.keywords)}
+    except ArgumentError:
+        return None
 
 
 def _path(kind: type) -> str:

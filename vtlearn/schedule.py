@@ -1,6 +1,7 @@
 """Linear warm-up, then half a cosine down to zero."""
 
 import math
+from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -40,6 +41,7 @@ class WarmupCosine(LambdaLR):
             raise ArgumentError(message)
         self.warmup_steps = warmup_steps
         self.total_steps = total_steps
+        self._given = total_steps is not None
         super().__init__(optimizer, self.factor)
 
     def plan(self, total_steps: int) -> None:
@@ -50,6 +52,11 @@ class WarmupCosine(LambdaLR):
         """
         if self.total_steps is None:
             self.total_steps = total_steps
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state for a checkpoint; a length that was planned is planned anew."""
+        state: dict[str, Any] = super().state_dict()
+        return state if self._given else {k: v for k, v in state.items() if k != "total_steps"}
 
     def factor(self, step: int) -> float:
         """Return what the learning rate is multiplied by at an optimiser step."""

@@ -26,6 +26,12 @@ ENCODERS = {
 }
 
 
+def test_there_are_configurations() -> None:
+    assert METHODS
+    assert TRAINERS
+    assert DATA
+
+
 @pytest.fixture
 def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Tiny encoders, one step, the CPU."""

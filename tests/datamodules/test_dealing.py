@@ -40,6 +40,6 @@ def test_batches_that_cannot_be_shared_are_refused() -> None:
 @pytest.mark.parametrize("world", [1, 2, 3, 5])
 def test_whole_batches_come_once_each(world: int) -> None:
     shares = [WholeBatches(13, 4, process=Process(rank, world)) for rank in range(world)]
-    batches = sorted(batch for share in shares for batch in share)
+    batches = sorted(batch for share in shares for batch in share if batch)
     assert batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12]]
-    assert [len(share) for share in shares] == [len(list(share)) for share in shares]
+    assert {len(list(share)) for share in shares} == {len(shares[0])}  # all take as many steps

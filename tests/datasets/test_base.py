@@ -53,7 +53,7 @@ IDS = [f"v{index}" for index in range(10)]
 
 def test_an_unreadable_video_is_replaced_alike_everywhere(tmp_path: Path) -> None:
     def tried(number: int, draw: Draw) -> str:
-        quarantine = Quarantine(tmp_path / f"{number}.jsonl", 10, 0.5)
+        quarantine = Quarantine(tmp_path / f"{number}.jsonl", IDS, 0.5)
         return first_readable(IDS, draw, 3, quarantine, Reader("v4", "v7"))
 
     assert tried(0, Draw(2, 1)) == "v1"
@@ -65,7 +65,7 @@ def test_an_unreadable_video_is_replaced_alike_everywhere(tmp_path: Path) -> Non
 
 def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> None:
     path = tmp_path / "new" / "unreadable.jsonl"
-    one, other = (Quarantine(path, 10, 0.2) for _ in range(2))
+    one, other = (Quarantine(path, "abcdefghij", 0.2) for _ in range(2))
     error = UnreadableVideoError("a.mp4", "empty")
     for quarantine in (one, one, other):
         quarantine.add("a", error)
@@ -79,6 +79,15 @@ def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> 
 
 
 def test_a_corpus_without_a_readable_video_ends(tmp_path: Path) -> None:
-    quarantine = Quarantine(tmp_path / "q.jsonl", 10, 1.0)
+    quarantine = Quarantine(tmp_path / "q.jsonl", IDS, 1.0)
     with pytest.raises(TooManyUnreadableError, match="10 of 10"):
         first_readable(IDS, Draw(0, 0), 0, quarantine, Reader(*IDS))
+
+
+def test_other_corpora_and_a_line_cut_short_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"id": "another", "reason": "x"}\n{"id": "a", "rea')
+    quarantine = Quarantine(path, "abcdefghij", 0.1)
+    path.write_text(path.read_text() + "\n")
+    quarantine.add("b", UnreadableVideoError("b.mp4", "empty"))
+    assert quarantine.read().keys() == {"another", "b"}

@@ -87,6 +87,13 @@ class ContrastContract:
         wide = with_pooled(video, text, video.pooled.double(), text.pooled.double())
         torch.testing.assert_close(loss.double(), loss_of(head, *wide), rtol=1e-4, atol=1e-5)
 
+    def test_autocast_does_not_reach_the_scores(self, head: AlignmentHead) -> None:
+        video, text = features(dtype=torch.float32)
+        head.float()
+        wanted = loss_of(head, video, text)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.equal(loss_of(head, video, text), wanted)
+
     @pytest.mark.ddp
     @pytest.mark.parametrize("lengths", [[4, 4, 4, 4], LENGTHS, [3, 1, 0, 0]])
     def test_two_processes_give_the_gradients_of_one(

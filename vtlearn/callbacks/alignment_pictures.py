@@ -52,21 +52,22 @@ class AlignmentPictures(Callback):
 
     def _draw(self, trainer: Trainer, learner: LightningModule, name: str) -> None:
         data = getattr(trainer, "datamodule", None)
+        # every process asks for the folder, because they agree on it by talking
+        folder = Path(trainer.log_dir or trainer.default_root_dir) / "alignment"
         if not (trainer.is_global_zero and isinstance(learner, VideoTextLearner)):
             return
         if self._example is None and isinstance(data, VideoTextData):
             self._example = data.example()
         if self._example is not None:
-            self._keep(trainer, _picture(learner, self._example), name)
+            self._keep(trainer, _picture(learner, self._example), folder / f"{name}.png")
 
-    def _keep(self, trainer: Trainer, figure: Figure, name: str) -> None:
-        folder = Path(trainer.log_dir or trainer.default_root_dir) / "alignment"
-        folder.mkdir(parents=True, exist_ok=True)
-        figure.savefig(folder / f"{name}.png", dpi=110)
+    def _keep(self, trainer: Trainer, figure: Figure, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
         if isinstance(trainer.logger, TensorBoardLogger):
             trainer.logger.experiment.add_figure("alignment", figure, trainer.global_step)
-        if name == "test":
-            trainer.print(f"alignment picture: {folder / name}.png")
+        if path.stem == "test":
+            trainer.print(f"alignment picture: {path}")
 
 
 def _picture(learner: VideoTextLearner, example: Example) -> Figure:

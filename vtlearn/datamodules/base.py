@@ -82,8 +82,6 @@ class VideoTextData(LightningDataModule, ABC):
                 f"batch_size={batch_size} has to be 1 or more, num_workers={num_workers} 0 or more"
             )
             raise ArgumentError(message)
-        # a rank with fewer evaluation batches than the others, or none, is part of the plan
-        self.allow_zero_length_dataloader_with_multiple_devices = True
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
@@ -131,6 +129,8 @@ class VideoTextData(LightningDataModule, ABC):
             seed=self.seed,
             process=process(),
         )
+        if self.trainer is not None:  # Lightning says which epoch too late for a resumed one
+            batches.set_epoch(self.trainer.current_epoch)
         return DataLoader(
             dataset,
             batch_sampler=batches,

@@ -5,6 +5,7 @@ them the figures, are the same for any number of processes.
 """
 
 from collections.abc import Iterator
+from math import ceil
 
 import numpy as np
 from torch.utils.data import Sampler
@@ -53,6 +54,11 @@ class ShuffledBatches(Sampler[list[Draw]]):
         self.process = process
         self.epoch = 0
 
+    @property
+    def sampler(self) -> "ShuffledBatches":
+        """Stand where Lightning looks for ``set_epoch``: at the sampler of a loader's batches."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """Shuffle for another epoch; Lightning calls this at its start.
 
@@ -79,6 +85,8 @@ class WholeBatches(Sampler[list[int]]):
 
     Every item is dealt out once; nothing is repeated to make shares even. An item has the same
     neighbours in its batch, and so the same vector to the last bit, for any number of processes.
+    Where the batches do not come out even, the last of some processes is empty, so that all take
+    equally many steps.
 
     Args:
         count: How many items there are.
@@ -86,8 +94,8 @@ class WholeBatches(Sampler[list[int]]):
         process: This process.
 
     Example:
-        >>> list(WholeBatches(5, 2, process=Process(rank=0, world=2)))
-        [[0, 1], [4]]
+        >>> list(WholeBatches(5, 2, process=Process(rank=1, world=2)))
+        [[2, 3], []]
     """
 
     def __init__(self, count: int, batch_size: int, *, process: Process) -> None:
@@ -96,11 +104,11 @@ class WholeBatches(Sampler[list[int]]):
         self.process = process
 
     def __len__(self) -> int:
-        """Return how many batches this process gets."""
-        return len(range(self.process.rank, -(-self.count // self.batch_size), self.process.world))
+        """Return how many batches each process gets."""
+        return ceil(ceil(self.count / self.batch_size) / self.process.world)
 
     def __iter__(self) -> Iterator[list[int]]:
         """Yield the batches of this process."""
-        step = self.batch_size * self.process.world
-        for first in range(self.process.rank * self.batch_size, self.count, step):
+        for turn in range(len(self)):
+            first = (turn * self.process.world + self.process.rank) * self.batch_size
             yield list(range(first, min(first + self.batch_size, self.count)))

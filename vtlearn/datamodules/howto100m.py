@@ -56,6 +56,10 @@ class HowTo100M(VideoTextData):
         """The clips this datamodule gives."""
         return ClipShape(self.sampling.num_frames, self.sampling.size)
 
+    def prepare_data(self) -> None:
+        """Forget what could not be read in an earlier training: it may have been mended."""
+        Path(self.quarantine).unlink(missing_ok=True)
+
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""
         return self.train_dataset().texts()

@@ -22,6 +22,7 @@ from vtlearn.evaluation.retrieval import Retrieval
 
 __all__ = ["Kitchen"]
 
+_QUARANTINE = "unreadable.jsonl"
 _SPLITS: Mapping[Stage, str] = {"validate": "val", "test": "test"}
 
 
@@ -73,8 +74,9 @@ class Kitchen(VideoTextData):
         return ClipShape(self.sampling.num_frames, self.sampling.size)
 
     def prepare_data(self) -> None:
-        """Render the videos unless they are there."""
+        """Render the videos unless they are there, and forget what an earlier training said."""
         self.corpus.prepare()
+        (self.root / _QUARANTINE).unlink(missing_ok=True)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""
@@ -89,7 +91,7 @@ class Kitchen(VideoTextData):
             sampling=self.sampling,
             seed=self.seed,
             max_unreadable_fraction=self.max_unreadable_fraction,
-            quarantine=self.root / "unreadable.jsonl",
+            quarantine=self.root / _QUARANTINE,
         )
 
     def benchmarks(self, stage: Stage) -> list[Benchmark]:

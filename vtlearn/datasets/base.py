@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -90,13 +90,13 @@ class Quarantine:
 
     Args:
         path: The file; it appears with the first unreadable video.
-        total: How many videos the corpus has.
+        ids: The corpus; other ids in the file do not count.
         max_fraction: The largest share of them that may be unreadable.
     """
 
-    def __init__(self, path: Path, total: int, max_fraction: float) -> None:
+    def __init__(self, path: Path, ids: Collection[str], max_fraction: float) -> None:
         self.path = path
-        self.total = total
+        self.ids = frozenset(ids)
         self.max_fraction = max_fraction
         self._known: set[str] = set()
 
@@ -112,14 +112,14 @@ class Quarantine:
         """
         if video_id in self._known:
             return
-        self._known |= self.read().keys()
+        self._known |= self.read().keys() & self.ids
         if video_id not in self._known:
             _LOG.warning("left out: %s", error)
             self._append({"id": video_id, "error": type(error).__name__, "reason": str(error)})
         self._known.add(video_id)
-        if len(self._known) > self.max_fraction * self.total:
+        if len(self._known) > self.max_fraction * len(self.ids):
             raise TooManyUnreadableError(
-                len(self._known), self.total, self.max_fraction, str(self.path)
+                len(self._known), len(self.ids), self.max_fraction, str(self.path)
             )
 
     def read(self) -> dict[str, str]:
@@ -127,7 +127,7 @@ class Quarantine:
         if not self.path.exists():
             return {}
         lines = self.path.read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines]
+        records = [json.loads(line) for line in lines if line.endswith("}")]  # not one cut short
         return {record["id"]: record["reason"] for record in records}
 
     def _append(self, record: Mapping[str, str]) -> None:

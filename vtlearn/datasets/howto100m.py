@@ -55,7 +55,7 @@ class ClipSampling:
         pad: What a clip shows past the end of its video: the last frame, or black.
 
     Raises:
-        ArgumentError: If a count, the size or the frame rate is not positive.
+        ArgumentError: If a number is outside its range, or a word is none of those.
 
     Example:
         >>> ClipSampling(num_frames=8, fps=4.0).clip_seconds
@@ -80,6 +80,16 @@ class ClipSampling:
         wrong = {name: getattr(self, name) for name in names if getattr(self, name) <= 0}
         if wrong:
             message = f"clips cannot be drawn with {wrong}: each has to be positive"
+            raise ArgumentError(message)
+        if not 0 <= self.flip <= 1 or self.min_seconds < 0 or (self.crop_pixels or 1) < 1:
+            message = (
+                f"clips cannot be drawn with flip={self.flip}, a probability, "
+                f"min_seconds={self.min_seconds}, 0 or more, and "
+                f"crop_pixels={self.crop_pixels}, 1 or more"
+            )
+            raise ArgumentError(message)
+        if self.crop not in ("center", "random") or self.pad not in ("edge", "black"):
+            message = f"crop={self.crop!r} is center or random, pad={self.pad!r} edge or black"
             raise ArgumentError(message)
 
     @property
@@ -135,7 +145,7 @@ class HowTo100M(Dataset[Narration]):
         if not self.ids:
             lines = [f"{videos}: videos of which {captions} has captions  (there are none)"]
             raise CorpusNotFoundError(_NAME, lines, _SOURCE)
-        self.quarantine = Quarantine(quarantine, len(self.ids), max_unreadable_fraction)
+        self.quarantine = Quarantine(quarantine, self.ids, max_unreadable_fraction)
         self._reader = VideoReader()
 
     def __len__(self) -> int:
@@ -258,7 +268,7 @@ class HowTo100M(Dataset[Narration]):
 
     def _has_captions(self, video_id: str) -> bool:
         if self._all_captions is not None:
-            return video_id in self._all_captions
+            return bool(self._all_captions.get(video_id))
         return self._caption_path(video_id).exists()
 
 
@@ -280,7 +290,7 @@ def _listed(found: dict[str, Path], video_list: Path | None) -> dict[str, Path]:
         if rows.fieldnames is None or "video_path" not in rows.fieldnames:
             message = f"{video_list} has no column video_path; its columns are {rows.fieldnames}"
             raise ArgumentError(message)
-        ids = [Path(row["video_path"]).name.split(".", 1)[0] for row in rows]
+        ids = [Path(row["video_path"] or "").name.split(".", 1)[0] for row in rows]
     missing = [video_id for video_id in ids if video_id not in found]
     if missing:
         message = (

@@ -67,7 +67,12 @@ class AlignmentHead(Part, ABC):
 
     Args:
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
+
+    Attributes:
+        needs_tokens: Whether the head reads the encoders' tokens; otherwise it gets none.
     """
+
+    needs_tokens: bool = False
 
     def __init__(self, *, normalize: bool = True) -> None:
         super().__init__()

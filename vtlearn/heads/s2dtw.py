@@ -135,4 +135,7 @@ class S2DTW(SoftDTW):
 def _without_dummies(path: HardPath) -> HardPath:
     cells = path.cells[: int(path.length)]
     kept = cells[(cells % 2 == 1).all(1)] // 2
-    return HardPath(path.distance, kept, path.length.new_tensor(len(kept)))
+    # of a grid of 2N+1 by 2M+1 cells, whose paths have up to 2N+2M+1
+    padded = kept.new_full((len(path.cells) // 2 - 1, 2), -1)
+    padded[: len(kept)] = kept
+    return HardPath(path.distance, padded, path.length.new_tensor(len(kept)))

@@ -8,7 +8,7 @@ go together.
 
 from abc import abstractmethod
 from math import log
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -77,7 +77,7 @@ class SequenceContrast(AlignmentHead):
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
 
     Raises:
-        ArgumentError: If the temperature is not positive.
+        ArgumentError: If the temperature is not positive, or there is no such direction.
     """
 
     def __init__(
@@ -91,6 +91,14 @@ class SequenceContrast(AlignmentHead):
         super().__init__(normalize=normalize)
         if temperature <= 0:
             message = f"temperature={temperature} of {type(self).__name__}: it has to be positive"
+            raise ArgumentError(message)
+        if direction not in get_args(Direction):
+            message = (
+                f"direction={direction!r}: it has to be one of {', '.join(get_args(Direction))}"
+            )
+            raise ArgumentError(message)
+        if learn_temperature and temperature < 1 / _LARGEST_SCALE:
+            message = f"a learned temperature stays above 0.01; it cannot start at {temperature}"
             raise ArgumentError(message)
         self.direction = direction
         self.temperature = temperature
@@ -135,7 +143,11 @@ class SequenceContrast(AlignmentHead):
             The loss; logged are the temperature and the share of own units that score their partner
             highest.
         """
-        pairs = self.pairs(_without_padding(video), _without_padding(text), grid)
+        with torch.autocast(video.pooled.device.type, enabled=False):  # float32 or wider, always
+            return self._contrast(_without_padding(video), _without_padding(text), grid)
+
+    def _contrast(self, video: VideoFeatures, text: TextFeatures, grid: Grid) -> HeadOutput:
+        pairs = self.pairs(video, text, grid)
         mine = (pairs.row >= grid.start) & (pairs.row < grid.start + grid.own)
         own = mine.nonzero().squeeze(1)
         rows, columns = self._strips(pairs, own)
