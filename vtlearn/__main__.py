@@ -11,9 +11,9 @@ usage: vtlearn COMMAND [options]
 Learn video-text representations from narrated, unlabelled video.
 
 commands:
-  fit        train a model          vtlearn fit --config configs/vttwins.yaml
-  validate   score on validation    vtlearn validate --config configs/vttwins.yaml --ckpt_path best
-  test       score on the test set   vtlearn test --ckpt_path x.ckpt --data configs/data/kitchen.yaml
+  fit       train a model          vtlearn fit --config configs/vttwins.yaml
+  validate  score on validation    vtlearn validate --config configs/vttwins.yaml --ckpt_path best
+  test      score on the test set  vtlearn test --ckpt_path x.ckpt --data configs/data/kitchen.yaml
 
 Each has its own --help; --version prints the version.
 """

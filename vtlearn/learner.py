@@ -123,7 +123,7 @@ class VideoTextLearner(LightningModule):
             )
             raise ArgumentError(message)
         if stage in ("validate", "test") and not data.protocols(_stage(stage)):
-            message = f"{type(data).__name__} has no protocol to {stage} a model by: use other data"
+            message = f"{type(data).__name__} has no protocol to {_stage(stage)} a model by: use other data"
             raise ArgumentError(message)
         if stage == "fit" and self.text_encoder.needs_vocabulary:
             self.text_encoder.build(data.captions())
