@@ -14,6 +14,18 @@ from vtlearn.encoders.video import TinyVideo
 from vtlearn.heads import S2DTW, AlignmentHead
 from vtlearn.learner import VideoTextLearner
 
+#: The same encoders as a configuration has them.
+TINY_ENCODERS = {
+    "video_encoder": {
+        "class_path": "TinyVideo",
+        "init_args": {"dim": 8, "num_frames": 2, "size": 16, "width": 4},
+    },
+    "text_encoder": {
+        "class_path": "TinyText",
+        "init_args": {"dim": 8, "width": 8, "hidden": 8, "vocab_size": 100},
+    },
+}
+
 SAMPLING = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
 
 

@@ -8,18 +8,12 @@ import pytest
 import torch
 import yaml
 
+from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.cli import VTLearnCLI
 
 TINY_MODEL = {
-    "video_encoder": {
-        "class_path": "TinyVideo",
-        "init_args": {"dim": 8, "num_frames": 2, "size": 16, "width": 4},
-    },
-    "text_encoder": {
-        "class_path": "TinyText",
-        "init_args": {"dim": 8, "width": 8, "hidden": 8, "vocab_size": 100},
-    },
+    **TINY_ENCODERS,
     "head": {"class_path": "S2DTW", "init_args": {"gamma": 0.2}},
     "scheduler": {"class_path": "WarmupCosine"},
 }

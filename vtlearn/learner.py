@@ -100,8 +100,6 @@ class VideoTextLearner(LightningModule):
         # plain class paths and arguments, so that a checkpoint opens with weights_only=True
         self.save_hyperparameters({name: part for name, part in parts.items() if part is not None})
 
-    # ---------------------------------------------------------------------------------- building
-
     def setup(self, stage: str) -> None:
         """Check that data and encoders fit, and build the text encoder's vocabulary if it has none.
 
@@ -123,7 +121,7 @@ class VideoTextLearner(LightningModule):
             )
             raise ArgumentError(message)
         if stage in ("validate", "test") and not data.protocols(_stage(stage)):
-            message = f"{type(data).__name__} has no protocol to {_stage(stage)} a model by: use other data"
+            message = f"{type(data).__name__} has no protocol to {_stage(stage)} a model by"
             raise ArgumentError(message)
         if stage == "fit" and self.text_encoder.needs_vocabulary:
             self.text_encoder.build(data.captions())
@@ -138,8 +136,6 @@ class VideoTextLearner(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
-
-    # ---------------------------------------------------------------------------------- training
 
     def training_step(self, batch: NarrationBatch, batch_idx: int) -> Tensor:
         """Encode this process's narrations, gather everybody's, and score our rows of the grid.
@@ -201,8 +197,6 @@ class VideoTextLearner(LightningModule):
         tokens = self.text_encoder.tokenize(captions)
         encoded: Encoded = self.text_encoder(type(tokens)(*(x.to(self.device) for x in tokens)))
         return encoded
-
-    # -------------------------------------------------------------------------------- evaluation
 
     def on_validation_epoch_start(self) -> None:
         """Begin the validation split's protocols."""
@@ -309,8 +303,6 @@ class VideoTextLearner(LightningModule):
         console.print(results_table(self.results))
         console.print(f"results: {path}", soft_wrap=True, highlight=False)
 
-    # ---------------------------------------------------------------------------------- looking
-
     def align(self, example: Example) -> Alignment:
         """Align the windows and captions of one narrated video.
 
@@ -328,8 +320,6 @@ class VideoTextLearner(LightningModule):
         video = VideoFeatures(windows[None], None, torch.tensor([len(windows)]))
         text = TextFeatures(captions[None, :, None], None, torch.tensor([len(captions)]))
         return self.head.align(video, text)
-
-    # ---------------------------------------------------------------------------------- loading
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False

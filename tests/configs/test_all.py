@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.arguments import shipped_configs
 
@@ -13,17 +14,6 @@ ROOT = shipped_configs()
 METHODS = sorted([*ROOT.glob("*.yaml"), *ROOT.glob("paper/*.yaml")])
 TRAINERS = sorted(ROOT.glob("trainer/*.yaml"))
 DATA = sorted(ROOT.glob("data/**/*.yaml"))
-
-ENCODERS = {
-    "video_encoder": {
-        "class_path": "TinyVideo",
-        "init_args": {"dim": 8, "num_frames": 2, "size": 16, "width": 4},
-    },
-    "text_encoder": {
-        "class_path": "TinyText",
-        "init_args": {"dim": 8, "width": 8, "hidden": 8, "vocab_size": 100},
-    },
-}
 
 
 def test_there_are_configurations() -> None:
@@ -47,7 +37,7 @@ def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "enable_model_summary": False,
     }
     path = tmp_path / "overlay.yaml"
-    path.write_text(yaml.safe_dump({"model": ENCODERS, "trainer": trainer}))
+    path.write_text(yaml.safe_dump({"model": TINY_ENCODERS, "trainer": trainer}))
     return path
 
 
