@@ -171,9 +171,8 @@ def run(argv: Sequence[str]) -> int:
 def _log_plainly() -> None:
     """Show what vtlearn has to say, and leave out what Lightning tells everybody."""
     logger = logging.getLogger("vtlearn")
-    if not logger.handlers:
-        logger.addHandler(logging.StreamHandler())
-        logger.propagate = False
+    logger.handlers = [logging.StreamHandler()]
+    logger.propagate = False
     first = os.environ.get("RANK", "0") == "0"  # set by torchrun before there are process groups
     logger.setLevel(logging.INFO if first else logging.WARNING)
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
