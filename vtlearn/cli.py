@@ -177,5 +177,7 @@ def _log_plainly() -> None:
     logger.setLevel(logging.INFO if first else logging.WARNING)
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # a test keeps its results apart from the training's, as it should
+    warnings.filterwarnings("ignore", message="The dirpath has changed from")
     # of Lightning 2.6 with torch 2.13, about its own code
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*deprecated")
