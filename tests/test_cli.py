@@ -76,6 +76,17 @@ def test_fit_then_test_the_best_without_a_model_configuration(
     assert [record["metrics"] for record in again] == [record["metrics"] for record in first]
 
 
+def test_training_goes_on_from_the_last(workplace: Path) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    argv = ["fit", "--config", "tiny.yaml", "--ckpt_path", "last", "--trainer.max_epochs", "3"]
+    assert main(argv) == 0
+    last = max(workplace.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
+    content = torch.load(last, weights_only=True)
+    assert content["global_step"] == 6
+    (schedule,) = content["lr_schedulers"]
+    assert schedule["_last_lr"] == [0.0]  # planned anew for three epochs, of which this is the end
+
+
 class Parsed(VTLearnCLI):
     """Stops when the configuration is known."""
 
