@@ -179,5 +179,7 @@ def _log_plainly() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # a test keeps its results apart from the training's, as it should
     warnings.filterwarnings("ignore", message="The dirpath has changed from")
+    # figures are computed alike on every process, so there is nothing to reduce
+    warnings.filterwarnings("ignore", message=r"It is recommended to use `self\.log\(.*sync_dist")
     # of Lightning 2.6 with torch 2.13, about its own code
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*deprecated")
