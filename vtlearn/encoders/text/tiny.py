@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vtlearn.batch import Encoded
 from vtlearn.encoders.base import TextEncoder, Tokens
+from vtlearn.encoders.spread import Spread
 from vtlearn.encoders.text.table import max_over_words, padded, resized
 from vtlearn.errors import ArgumentError, CheckpointError
 
@@ -71,7 +72,7 @@ class TinyText(TextEncoder):
             nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
         )
         self.fc = nn.Linear(hidden, dim)
-        self.spread = nn.BatchNorm1d(dim)
+        self.spread = Spread(dim)
 
     @property
     def needs_vocabulary(self) -> bool:

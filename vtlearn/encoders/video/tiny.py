@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from vtlearn.batch import Encoded
 from vtlearn.encoders.base import VideoEncoder
+from vtlearn.encoders.spread import Spread
 from vtlearn.encoders.video.frames import check_frames
 from vtlearn.errors import ArgumentError
 
@@ -54,7 +55,7 @@ class TinyVideo(VideoEncoder):
             _Block(channels, 2 * channels) for channels in (width, 2 * width, 4 * width)
         )
         self.fc = nn.Linear(8 * width, dim)
-        self.spread = nn.BatchNorm1d(dim)
+        self.spread = Spread(dim)
 
     def forward(self, frames: Tensor) -> Encoded:
         """Encode clips.
