@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vtlearn.alignment.costs import cosine, dot
+from vtlearn.alignment.costs import cosine, dot, squared_euclidean
 
 
 def test_cosine_is_one_minus_the_angle_s_cosine_by_a_loop() -> None:
@@ -45,7 +45,7 @@ def test_cosine_has_the_gradient_of_its_value() -> None:
 
 def test_half_precision_is_computed_in_float32() -> None:
     x = torch.randn(3, 64, generator=torch.Generator().manual_seed(2)).bfloat16()
-    for cost in (cosine(x, x), dot(x, x)):
+    for cost in (cosine(x, x), dot(x, x), squared_euclidean(x, x)):
         assert cost.dtype == torch.float32
     torch.testing.assert_close(cosine(x, x).diagonal(), torch.zeros(3), atol=1e-6, rtol=0)
 
@@ -53,3 +53,40 @@ def test_half_precision_is_computed_in_float32() -> None:
 def test_dot_is_negative_for_alike_vectors() -> None:
     x, y = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0], [-1.0, 0.0]])
     assert dot(x, y).tolist() == [[-11.0, 1.0]]
+
+
+def test_squared_euclidean_is_the_sum_of_squared_differences() -> None:
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(2, 1, 3, 5, generator=generator, dtype=torch.float64)
+    y = torch.randn(4, 6, 5, generator=generator, dtype=torch.float64)
+    differences = x[..., :, None, :] - y[..., None, :, :]
+    torch.testing.assert_close(squared_euclidean(x, y), differences.square().sum(-1))
+
+
+def test_squared_euclidean_is_never_negative_and_as_close_as_it_says() -> None:
+    generator = torch.Generator().manual_seed(4)
+    x = torch.randn(200, 64, generator=generator) + 10
+    y = x + 1e-4 * torch.randn(200, 64, generator=generator)
+    cost = squared_euclidean(x, y)
+    exact = (x.double()[:, None] - y.double()).square().sum(-1)
+    norms = x.square().sum(-1)[:, None] + y.square().sum(-1)
+    assert bool((cost >= 0).all())
+    assert bool((cost.diagonal() == 0).any())  # some would be negative
+    assert bool(((cost - exact).abs() <= 1e-6 * norms).all())
+
+
+def test_squared_euclidean_has_the_gradient_of_its_value() -> None:
+    generator = torch.Generator().manual_seed(5)
+    x = torch.randn(3, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    y = torch.randn(2, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(squared_euclidean, (x, y))
+
+
+def test_squared_euclidean_of_near_vectors_keeps_its_gradient() -> None:
+    generator = torch.Generator().manual_seed(6)
+    x = (torch.randn(200, 64, generator=generator) + 10).requires_grad_()
+    y = x.detach() + 1e-4 * torch.randn(200, 64, generator=generator)
+    (gradient,) = torch.autograd.grad(squared_euclidean(x, y).diagonal().sum(), x)
+    torch.testing.assert_close(gradient, 2 * (x.detach() - y), rtol=0, atol=1e-5)
+    (gradient,) = torch.autograd.grad(squared_euclidean(x, x.detach()).diagonal().sum(), x)
+    assert bool((gradient == 0).all())

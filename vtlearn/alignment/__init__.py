@@ -12,12 +12,14 @@ Everything is a function of (..., clips, captions): no modules, no parameters, n
 
 from vtlearn.alignment.costs import cosine, dot
 from vtlearn.alignment.dtw import HardPath, dtw
+from vtlearn.alignment.kernels import kernel_for
 from vtlearn.alignment.s2dtw import s2dtw, s2dtw_cost
-from vtlearn.alignment.soft_dtw import kernel_for, soft_alignment, soft_dtw
+from vtlearn.alignment.soft_dtw import divergence, soft_alignment, soft_dtw
 
 __all__ = [
     "HardPath",
     "cosine",
+    "divergence",
     "dot",
     "dtw",
     "kernel_for",

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["cosine", "dot"]
+__all__ = ["cosine", "dot", "squared_euclidean"]
 
 
 def cosine(x: Tensor, y: Tensor, eps: float = 0.0) -> Tensor:
@@ -51,6 +51,33 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
         tensor([[-3., -0.]])
     """
     return -(_wide(x) @ _wide(y).mT)
+
+
+def squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
+    """Compare vectors by the square of their distance.
+
+    It is expanded into norms and dot products, which needs no (..., clips, captions, dim) table of
+    differences. The price is cancellation: a cost is off by up to 1e-6 of the two squared norms in
+    float32, so that one much below that is noise. Where it matters, subtract a common mean from
+    both, or pass float64.
+
+    Args:
+        x: (..., clips, dim), any floating dtype.
+        y: (..., captions, dim); the leading shapes broadcast.
+
+    Returns:
+        (..., clips, captions), float32 or wider, never negative; the gradient is 2 (x - y), also
+        where the vectors are equal.
+
+    Example:
+        >>> squared_euclidean(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0], [3.0, 0.0]]))
+        tensor([[4., 0.]])
+    """
+    x, y = _wide(x), _wide(y)
+    norms = x.square().sum(-1)[..., :, None] + y.square().sum(-1)[..., None, :]
+    squared = norms - 2 * (x @ y.mT)
+    # unlike a clamp, this leaves the gradient alone
+    return squared - squared.detach().clamp(max=0)
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vtlearn.alignment.pairs import as_pairs
-from vtlearn.alignment.soft_dtw import solve
+from vtlearn.alignment.kernels import Lengths, warp_gradient
+from vtlearn.alignment.pairs import pair_last
+from vtlearn.alignment.warping import Warping
 
 __all__ = ["HardPath", "dtw"]
 
@@ -26,13 +27,17 @@ class HardPath(NamedTuple):
     length: Tensor
 
 
-def dtw(cost: Tensor, *, n: Tensor | int | None = None, m: Tensor | int | None = None) -> HardPath:
+def dtw(
+    cost: Tensor, *, n: Lengths = None, m: Lengths = None, bandwidth: Lengths = None
+) -> HardPath:
     """Find the cheapest monotone path from the first clip and caption to the last.
 
     Args:
         cost: (..., clips, captions), float16, bfloat16, float32 or float64, any strides.
         n: Valid clips of each pair, integers that broadcast to the leading shape; None: all.
         m: Valid captions of each pair, likewise. What lies beyond the lengths changes nothing.
+        bandwidth: How many captions a path may stray from the straight line between a pair's first
+            and last cell, likewise; None: any number.
 
     Returns:
         Distance, cells and length. Of equal steps into a cell the diagonal one is taken, then the
@@ -51,8 +56,8 @@ def dtw(cost: Tensor, *, n: Tensor | int | None = None, m: Tensor | int | None =
         (tensor(0.), [[0, 0], [1, 0], [2, 1]])
     """
     *leading, clips, captions = cost.shape
-    value, visited = solve(as_pairs(cost.detach(), n, m), 0.0, want_expected=True)
-    on_path = (visited == 1) & torch.isfinite(value)
+    value, visited = warp_gradient(cost, Warping(0.0), n, m, bandwidth)
+    on_path = pair_last(visited) == 1
     length = on_path.sum((0, 1))
     # a monotone path is in order where its cells are sorted by clip, then by caption
     pair, clip, caption = on_path.movedim(2, 0).nonzero(as_tuple=True)
@@ -60,7 +65,7 @@ def dtw(cost: Tensor, *, n: Tensor | int | None = None, m: Tensor | int | None =
     cells = pair.new_full((len(length), clips + captions - 1, 2), -1)
     cells[pair, step] = torch.stack([clip, caption], dim=-1)
     return HardPath(
-        value.to(cost.dtype).reshape(leading),
+        value,
         cells.reshape(*leading, clips + captions - 1, 2),
         length.reshape(leading),
     )

@@ -1,81 +1,100 @@
 """A stack of costs, of any leading shape and any strides, as the pairs that a recursion solves.
 
-The recursions of this folder solve all pairs at once, cell by cell, so they want the pair axis
-innermost. A cost that lies in memory like that already is not copied.
+The recursions of this folder solve all pairs at once, cell by cell, and address a cell by clip,
+caption and pair. Where the leading shape can be flattened without moving numbers, a cost is not
+copied.
 """
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from vtlearn.alignment.bands import Columns, columns_within, feasible
 from vtlearn.errors import ArgumentError
 
-__all__ = ["Pairs", "Solution", "Solver", "as_pairs", "check_gamma", "fold_back", "inside"]
+__all__ = ["Pairs", "as_pairs", "check_gamma", "fold_back", "inside", "pair_last"]
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class Pairs(NamedTuple):
-    """Costs with the pair axis innermost, and their lengths.
+    """Costs addressed by clip, caption and pair, and their lengths.
 
     Attributes:
-        cost: (clips, captions, pairs), float32 or float64.
+        cost: (clips, captions, pairs), float32 or float64, any strides.
         n: How many clips of each pair are valid, (pairs,), int64, between 1 and clips.
         m: How many captions of each pair are valid, (pairs,), int64, between 1 and captions.
+        columns: The captions that the band of each pair leaves to each clip, (clips, pairs); None
+            without a band.
     """
 
     cost: Tensor
     n: Tensor
     m: Tensor
+    columns: Columns | None = None
 
 
-class Solution(NamedTuple):
-    """What a kernel of soft-DTW makes of pairs.
-
-    Attributes:
-        value: (pairs,), in the dtype of the pairs' cost.
-        expected: The probability that the path visits each cell, (clips, captions, pairs), zero
-            beyond the lengths; of size 0 where it was not wanted.
-    """
-
-    value: Tensor
-    expected: Tensor
-
-
-Solver = Callable[[Pairs, float, bool], Solution]
-"""A kernel: from pairs, gamma, and whether the expected alignment is wanted, to a solution."""
-
-
-def as_pairs(cost: Tensor, n: Tensor | int | None = None, m: Tensor | int | None = None) -> Pairs:
-    """Lay costs out for a recursion, and check their lengths.
+def as_pairs(
+    cost: Tensor,
+    n: Tensor | int | None = None,
+    m: Tensor | int | None = None,
+    bandwidth: Tensor | int | None = None,
+) -> Pairs:
+    """Address costs by clip, caption and pair, and check their lengths.
 
     Args:
         cost: (..., clips, captions), float16, bfloat16, float32 or float64.
         n: Valid clips of each pair, integers that broadcast to the leading shape; None: all.
         m: Valid captions of each pair, likewise.
+        bandwidth: How many captions a path may stray from the slope-corrected diagonal, likewise;
+            None: any number.
 
     Returns:
         The pairs, in the order of the flattened leading shape; a view of ``cost`` where possible.
 
     Raises:
-        ArgumentError: If the cost is no stack of float matrices, or a length does not fit it.
+        ArgumentError: If the cost is no stack of float matrices, a length does not fit it, or a
+            bandwidth is negative.
 
     Example:
         >>> pairs = as_pairs(torch.zeros(5, 2, 3), m=torch.tensor([1, 2, 3, 3, 1]))
         >>> pairs.cost.shape, pairs.n.tolist(), pairs.m.tolist()
         (torch.Size([2, 3, 5]), [2, 2, 2, 2, 2], [1, 2, 3, 3, 1])
     """
-    _check_cost(cost)
-    *leading, rows, columns = cost.shape
+    check_cost(cost)
+    leading, (rows, columns) = cost.shape[:-2], cost.shape[-2:]
     wide = cost.to(torch.promote_types(cost.dtype, torch.float32))
-    return Pairs(
-        wide.movedim((-2, -1), (0, 1)).reshape(rows, columns, -1),
-        _lengths("n", n, rows, torch.Size(leading), cost.device),
-        _lengths("m", m, columns, torch.Size(leading), cost.device),
-    )
+    lengths = [
+        _one_a_pair(name, size if given is None else given, leading, cost.device)
+        for name, given, size in (("n", n, rows), ("m", m, columns))
+    ]
+    for name, length, given, size in zip("nm", lengths, (n, m), (rows, columns), strict=True):
+        if given is not None:
+            _check_lengths(name, length, size)
+    pairs = Pairs(pair_last(wide), *(length.reshape(-1) for length in lengths))
+    if bandwidth is None:
+        return pairs
+    width = _one_a_pair("bandwidth", bandwidth, leading, cost.device)
+    width = feasible(width.reshape(-1), pairs.n, pairs.m, rows)
+    return pairs._replace(columns=columns_within(width, pairs.n, pairs.m, rows))
+
+
+def pair_last(table: Tensor) -> Tensor:
+    """Address a stack of matrices by row, column and pair.
+
+    Args:
+        table: (..., clips, captions).
+
+    Returns:
+        (clips, captions, pairs), a view where possible.
+
+    Example:
+        >>> pair_last(torch.zeros(5, 4, 2, 3)).shape
+        torch.Size([2, 3, 20])
+    """
+    return table.flatten(0, -3).movedim(0, -1) if table.ndim > 2 else table[..., None]
 
 
 def fold_back(table: Tensor, cost: Tensor) -> Tensor:
@@ -97,7 +116,7 @@ def fold_back(table: Tensor, cost: Tensor) -> Tensor:
 
 
 def inside(pairs: Pairs) -> Tensor:
-    """Mark the cells that lie within the lengths.
+    """Mark the cells that a path may visit: within the lengths, and within the band.
 
     Args:
         pairs: Costs and their lengths.
@@ -111,7 +130,11 @@ def inside(pairs: Pairs) -> Tensor:
                 [False, False]])
     """
     rows, columns = (torch.arange(size, device=pairs.n.device) for size in pairs.cost.shape[:2])
-    return (rows[:, None, None] < pairs.n) & (columns[:, None] < pairs.m)
+    valid = (rows[:, None, None] < pairs.n) & (columns[:, None] < pairs.m)
+    if pairs.columns is None:
+        return valid
+    first, end = (bound[:, None] for bound in pairs.columns)
+    return valid & (columns[:, None] >= first) & (columns[:, None] < end)
 
 
 def check_gamma(gamma: float) -> None:
@@ -134,7 +157,18 @@ def check_gamma(gamma: float) -> None:
         raise ArgumentError(message)
 
 
-def _check_cost(cost: Tensor) -> None:
+def check_cost(cost: Tensor) -> None:
+    """Refuse what is no stack of float matrices.
+
+    Args:
+        cost: (..., clips, captions).
+
+    Raises:
+        ArgumentError: If its dtype is no float, or it has no clips or no captions.
+
+    Example:
+        >>> check_cost(torch.zeros(0, 2, 3))
+    """
     if cost.dtype not in _DTYPES:
         message = f"the cost has dtype {cost.dtype}, and has to be a float: pass cost.float()"
         raise ArgumentError(message)
@@ -146,24 +180,21 @@ def _check_cost(cost: Tensor) -> None:
         raise ArgumentError(message)
 
 
-def _lengths(
-    name: str, given: Tensor | int | None, size: int, leading: torch.Size, device: torch.device
+def _one_a_pair(
+    name: str, given: Tensor | int, leading: torch.Size, device: torch.device
 ) -> Tensor:
-    lengths = torch.as_tensor(size if given is None else given, device=device)
-    if lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
-        message = f"{name} has dtype {lengths.dtype}, and has to be integers, one a pair"
+    numbers = torch.as_tensor(given, device=device)
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype == torch.bool:
+        message = f"{name} has dtype {numbers.dtype}, and has to be integers, one a pair"
         raise ArgumentError(message)
     try:
-        lengths = lengths.long().expand(leading)
+        return numbers.long().expand(leading)
     except RuntimeError as error:
         message = (
-            f"{name} has shape {tuple(lengths.shape)}, which does not broadcast to the leading "
-            f"shape {tuple(leading)} of the cost: pass one length a pair"
+            f"{name} has shape {tuple(numbers.shape)}, which does not broadcast to the leading "
+            f"shape {tuple(leading)} of the cost: pass one number a pair"
         )
         raise ArgumentError(message) from error
-    if given is not None:
-        _check_lengths(name, lengths, size)
-    return lengths.reshape(-1)
 
 
 def _check_lengths(name: str, lengths: Tensor, size: int) -> None:

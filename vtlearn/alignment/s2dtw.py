@@ -4,11 +4,11 @@ Each cell's cost is smoothed with its neighbours before it, and dummy rows and c
 cost let the path pass a clip or a caption that has no counterpart.
 """
 
-import torch
 from torch import Tensor
 
-from vtlearn.alignment.pairs import Pairs, as_pairs, check_gamma, inside
-from vtlearn.alignment.soft_dtw import soft_dtw
+from vtlearn.alignment.kernels import Lengths, warp
+from vtlearn.alignment.pairs import as_pairs, check_gamma
+from vtlearn.alignment.warping import Warping, weaken
 
 __all__ = ["s2dtw", "s2dtw_cost"]
 
@@ -19,8 +19,8 @@ def s2dtw(
     *,
     dummy: float | None = 0.5,
     smoothing: bool = True,
-    n: Tensor | int | None = None,
-    m: Tensor | int | None = None,
+    n: Lengths = None,
+    m: Lengths = None,
 ) -> Tensor:
     """Score how well weakly aligned clips and captions match; lower is better, it may be negative.
 
@@ -46,16 +46,11 @@ def s2dtw(
         captions; here their numbers may differ.
 
     Example:
+        >>> import torch
         >>> s2dtw(torch.eye(3)), s2dtw(torch.eye(3).flip(0))
         (tensor(-4.2519), tensor(-0.8667))
     """
-    check_gamma(gamma)
-    pairs = as_pairs(similarity, n, m)
-    cost = _cost(pairs, gamma, dummy, smoothing).movedim((0, 1), (-2, -1))
-    # as many rows and columns as the cost has within the lengths
-    rows, columns = (pairs.n, pairs.m) if dummy is None else (2 * pairs.n + 1, 2 * pairs.m + 1)
-    value = soft_dtw(cost, gamma, n=rows, m=columns)
-    return value.reshape(similarity.shape[:-2]).to(similarity.dtype)
+    return warp(-similarity, Warping(gamma, dummy, smoothing), n, m)
 
 
 def s2dtw_cost(
@@ -64,8 +59,8 @@ def s2dtw_cost(
     *,
     dummy: float | None = 0.5,
     smoothing: bool = True,
-    n: Tensor | int | None = None,
-    m: Tensor | int | None = None,
+    n: Lengths = None,
+    m: Lengths = None,
 ) -> Tensor:
     """Build the cost that S2DTW runs soft-DTW on.
 
@@ -92,6 +87,7 @@ def s2dtw_cost(
         recursive, and the first cell gets the soft minimum of three zeros.
 
     Example:
+        >>> import torch
         >>> s2dtw_cost(torch.eye(2), gamma=0.0)
         tensor([[ 0.5000,  0.5000,  0.5000,  0.5000,  0.5000],
                 [ 0.5000, -1.0000,  0.5000, -1.0000,  0.5000],
@@ -100,36 +96,6 @@ def s2dtw_cost(
                 [ 0.5000,  0.5000,  0.5000,  0.5000,  0.5000]])
     """
     check_gamma(gamma)
-    cost = _cost(as_pairs(similarity, n, m), gamma, dummy, smoothing)
+    cost = weaken(as_pairs(-similarity, n, m), Warping(gamma, dummy, smoothing)).cost
     shape = (*similarity.shape[:-2], *cost.shape[:2])
     return cost.movedim((0, 1), (-2, -1)).reshape(shape).to(similarity.dtype)
-
-
-def _cost(pairs: Pairs, gamma: float, dummy: float | None, smoothing: bool) -> Tensor:
-    clips, captions, count = pairs.cost.shape
-    cost = torch.where(inside(pairs), -pairs.cost, 0)
-    if smoothing:
-        cost = cost + _least_neighbour(cost, gamma)
-    if dummy is None:
-        return cost
-    grid = cost.new_full((2 * clips + 1, 2 * captions + 1, count), dummy)
-    grid[1::2, 1::2] = cost
-    return grid
-
-
-def _least_neighbour(cost: Tensor, gamma: float) -> Tensor:
-    """Take the soft minimum of what lies diagonally, vertically and horizontally before a cell."""
-    above = torch.cat([torch.full_like(cost[:1], torch.inf), cost[:-1]])
-    neighbours = torch.stack([_one_right(above), above, _one_right(cost)])
-    first = torch.zeros_like(cost, dtype=torch.bool)
-    first[0, 0] = True
-    neighbours = torch.where(first, 0, neighbours)  # of the first cell, three zeros
-    if gamma == 0:
-        return neighbours.min(dim=0).values
-    # shifted by the least, which has no gradient of its own
-    least = neighbours.amin(dim=0).detach()
-    return least - gamma * torch.log(torch.exp((least - neighbours) / gamma).sum(dim=0))
-
-
-def _one_right(cost: Tensor) -> Tensor:
-    return torch.cat([torch.full_like(cost[:, :1], torch.inf), cost[:, :-1]], dim=1)

@@ -1,200 +1,210 @@
 """Soft-DTW of many pairs on the CPU, compiled by numba at first use.
 
-The kernel functions are plain Python on
-NumPy arrays: they run uncompiled, slowly, and numba is imported only when :func:`kernel` compiles
-them. A tile is a run of neighbouring pairs. A thread solves a whole tile, so that what the backward
-needs of the forward is three weights a cell of one tile, not of all pairs.
+float32 costs are solved as powers (``cpu.powers``), eight pairs or eight clips at once. float64
+costs, gamma = 0 and the rare pair whose powers leave the range of an exponent are solved exactly,
+one by one. ``cpu`` tells the story.
 
-Threads are Python's, and the kernel releases the interpreter's lock. Numba's own parallel loops run
+Threads are Python's, and the kernels release the interpreter's lock. Numba's own parallel loops run
 on OpenMP, which kills a forked child process (a notebook's ``ddp_fork``) at its first such loop.
 """
 
 import functools
-import math
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from vtlearn.alignment.pairs import Pairs, Solution, Solver
-from vtlearn.imports import require
+from vtlearn.alignment.bands import Columns
+from vtlearn.alignment.cpu.exact import solve_exactly
+from vtlearn.alignment.cpu.lanes import LANES
+from vtlearn.alignment.cpu.strips import solve_strips
+from vtlearn.alignment.cpu.tiles import solve_tiles
+from vtlearn.alignment.pairs import Pairs
+from vtlearn.alignment.warping import Warping, pull_back, weaken
 
-__all__ = ["kernel"]
+__all__ = ["solve"]
+
+_SMALL = 2**14
+"""Cells that are solved before a second thread has started."""
+
+_SCRATCH = 2**26
+"""Bytes of weights that a thread keeps; what does not fit is computed twice."""
+
+
+def solve(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
+    """Solve pairs that lie on the CPU.
+
+    Args:
+        pairs: Costs and their lengths; fastest in float32, with the pair axis or the caption axis
+            innermost.
+        warping: What to solve them for.
+        gradient: (clips, captions, pairs), is overwritten by the gradient of each value with
+            respect to its cost; None: it is not wanted.
+
+    Returns:
+        (pairs,), the value of each pair.
+
+    Example:
+        >>> one, gradient = torch.tensor([2]), torch.empty(2, 2, 1)
+        >>> solve(Pairs(torch.ones(2, 2, 1), one, one), Warping(0.0), gradient)
+        tensor([2.])
+        >>> gradient[:, :, 0]
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    if pairs.cost.dtype != torch.float32 or warping.gamma == 0:
+        return _solve_exactly(pairs, warping, gradient)
+    if _in_strips(pairs.cost.shape):
+        if warping.weak:  # strips know no dummies
+            return _solve_weakened(pairs, warping, gradient)
+        value, left_over = _solve_strips(pairs, warping.gamma, gradient)
+    else:
+        value, left_over = _solve_tiles(pairs, warping, gradient)
+    if bool(left_over.any()):
+        _solve_again(pairs, warping, left_over, value, gradient)
+    return value
+
+
+def _in_strips(shape: torch.Size) -> bool:
+    """Say whether a pair's clips fill the lanes better than pairs do."""
+    clips, captions, pairs = shape
+    threads = torch.get_num_threads()
+    turns_of_tiles = _parts(_parts(pairs, LANES), threads) * clips * captions
+    turns_of_strips = _parts(pairs, threads) * _parts(clips, LANES) * (captions + LANES - 1)
+    return 1.3 * turns_of_strips < turns_of_tiles
+
+
+def _solve_tiles(
+    pairs: Pairs, warping: Warping, gradient: Tensor | None
+) -> tuple[Tensor, np.ndarray]:
+    clips, captions, count = pairs.cost.shape
+    # of each clip: two rows of cells with dummies, and smoothing's weights
+    cells = captions if warping.dummy is None else 2 * (2 * captions + 1)
+    block = _block((cells + captions * warping.smoothing) * LANES, clips)
+    arguments = (
+        (warping.gamma, warping.dummy or 0.0, warping.dummy is not None, warping.smoothing),
+    )
+    return _solve_flat(solve_tiles, pairs, arguments, _parts(count, LANES), block, gradient)
+
+
+def _solve_strips(
+    pairs: Pairs, gamma: float, gradient: Tensor | None
+) -> tuple[Tensor, np.ndarray]:
+    clips, captions, count = pairs.cost.shape
+    block = _block((captions + LANES - 1) * LANES, _parts(clips, LANES))
+    return _solve_flat(solve_strips, pairs, (gamma,), count, block, gradient)
+
+
+def _solve_flat(
+    kernel: Any,
+    pairs: Pairs,
+    arguments: tuple[Any, ...],
+    parts: int,
+    block: int,
+    gradient: Tensor | None,
+) -> tuple[Tensor, np.ndarray]:
+    """Call a kernel that reads and writes flat memory, in as many parts as threads are useful."""
+    value = pairs.cost.new_empty(pairs.cost.shape[2])
+    left_over = np.zeros(len(value), np.bool_)
+    read, strides = _flat(pairs.cost)
+    write, write_strides = (np.empty(0, np.float32), strides) if gradient is None else _flat(gradient)
+    given = read, strides, tuple(pairs.cost.shape), _lengths(pairs), _columns(pairs.columns)
+
+    def solve_some(first: int, end: int) -> None:
+        kernel(
+            *given, *arguments, (first, end), block, value.numpy(), left_over, write, write_strides
+        )
+
+    _share_out(solve_some, parts, pairs.cost.numel())
+    return value, left_over
+
+
+def _solve_exactly(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
+    wide = pairs._replace(cost=pairs.cost.double())
+    weak = weaken(wide, warping) if warping.weak else wide
+    cost = weak.cost.movedim(2, 0).contiguous()
+    value = cost.new_empty(len(cost))
+    expected = torch.zeros_like(cost) if gradient is not None else cost.new_empty(0, 0, 0)
+    columns = tuple(bound.reshape(-1, len(cost)) for bound in _columns(weak.columns))
+
+    def solve_some(first: int, end: int) -> None:
+        tables = value.numpy(), expected.numpy()
+        some = first, end
+        solve_exactly(cost.numpy(), _lengths(weak), columns, warping.gamma, some, *tables)
+
+    _share_out(solve_some, len(cost), cost.numel())
+    if gradient is not None:
+        gradient.copy_(pull_back(expected.movedim(0, 2), wide, warping))
+    return value.to(pairs.cost.dtype)
+
+
+def _solve_weakened(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
+    weak = weaken(pairs, warping)
+    expected = None if gradient is None else torch.empty_like(weak.cost)
+    value = solve(weak, Warping(warping.gamma), expected)
+    if gradient is not None and expected is not None:
+        gradient.copy_(pull_back(expected, pairs, warping))
+    return value
+
+
+def _solve_again(
+    pairs: Pairs, warping: Warping, left_over: np.ndarray, value: Tensor, gradient: Tensor | None
+) -> None:
+    some = torch.from_numpy(left_over).nonzero().squeeze(1)
+    columns = pairs.columns and Columns(*(bound[:, some] for bound in pairs.columns))
+    few = Pairs(pairs.cost[:, :, some], pairs.n[some], pairs.m[some], columns)
+    table = None if gradient is None else torch.empty_like(few.cost)
+    value[some] = _solve_exactly(few, warping, table)
+    if gradient is not None and table is not None:
+        gradient[:, :, some] = table
+
+
+def _flat(table: Tensor) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Show the memory that a table spans, and how far apart its rows, columns and pairs lie."""
+    table = table.detach()
+    extent = sum((size - 1) * step for size, step in zip(table.shape, table.stride(), strict=True))
+    span = 0 if table.numel() == 0 else extent + 1
+    return table.as_strided((span,), (1,)).numpy(), table.stride()
+
+
+def _lengths(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    return pairs.n.contiguous().numpy(), pairs.m.contiguous().numpy()
+
+
+def _columns(columns: Columns | None) -> tuple[np.ndarray, np.ndarray]:
+    if columns is None:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    return columns.first.contiguous().view(-1).numpy(), columns.end.contiguous().view(-1).numpy()
+
+
+def _block(cells: int, rows: int) -> int:
+    """Say how many rows' weights are kept, three floats a cell, if not all of them."""
+    return max(1, min(rows, _SCRATCH // (3 * 4 * cells)))
+
+
+def _parts(count: int, size: int) -> int:
+    return -(-count // size)
+
+
+def _share_out(solve_some: Callable[[int, int], None], parts: int, cells: int) -> None:
+    """Solve all parts: one share here, the others in as many threads as torch may use."""
+    threads = 1 if cells < _SMALL else min(torch.get_num_threads(), parts)
+    if threads <= 1:
+        solve_some(0, parts)
+        return
+    ends = [parts * share // threads for share in range(threads + 1)]
+    pool = _pool(threads - 1, os.getpid())
+    others = [pool.submit(solve_some, ends[k], ends[k + 1]) for k in range(1, threads)]
+    solve_some(0, ends[1])
+    for other in others:
+        other.result()  # raises what a thread raised
 
 
 @functools.cache
-def kernel() -> Solver:
-    """Compile the kernel, or read it from numba's cache on disk.
-
-    Returns:
-        The solver of pairs that lie on the CPU.
-
-    Raises:
-        ImportError: If numba is not installed, or does not work with what is.
-
-    Example:
-        >>> solve = kernel()  # doctest: +SKIP
-        >>> solve(as_pairs(torch.ones(1, 1)), 0.1, False).value  # doctest: +SKIP
-        tensor([1.])
-    """
-    numba = require("numba", extra="fast", purpose="The CPU kernel of soft-DTW")
-    compiled: dict[str, Any] = {}
-    for function in (_softmin, _forward, _backward, _solve_tile):
-        # each calls those before it by their global names: give it their compiled forms
-        linked = FunctionType(function.__code__, globals() | compiled)
-        compiled[function.__name__] = _compile(numba, linked)
-    return functools.partial(_solve, compiled["_solve_tile"])
-
-
-def _compile(numba: Any, function: FunctionType) -> Any:
-    jit = functools.partial(numba.njit, nogil=True, error_model="numpy")
-    try:
-        return jit(cache=True)(function)
-    except RuntimeError:  # there is no folder that numba could write its cache to
-        return jit()(function)
-
-
-def _solve(tile: Any, pairs: Pairs, gamma: float, want_expected: bool) -> Solution:
-    shape = pairs.cost.shape
-    value = pairs.cost.new_zeros(shape[2])
-    expected = pairs.cost.new_zeros(shape if want_expected else (0, 0, 0))
-    cost, n, m = (table.detach().contiguous().numpy() for table in pairs)
-    outputs = value.numpy(), expected.numpy()
-    lanes, threads = _shares(shape)
-
-    def solve_from(first: int) -> None:
-        tile(cost, n, m, cost.dtype.type(gamma), first, first + lanes, *outputs)
-
-    starts = range(0, shape[2], lanes)
-    if min(threads, len(starts)) <= 1:
-        for first in starts:
-            solve_from(first)
-    else:
-        with ThreadPoolExecutor(min(threads, len(starts))) as pool:
-            list(pool.map(solve_from, starts))  # the list raises what a thread raised
-    return Solution(value, expected)
-
-
-def _shares(shape: torch.Size) -> tuple[int, int]:
-    """Say how many pairs make a tile, and how many threads share the tiles."""
-    cells, pairs, threads = shape[0] * shape[1], shape[2], torch.get_num_threads()
-    if cells * pairs < 2**13:  # solved before a thread has started
-        return max(1, pairs), 1
-    lanes = min(max(2**18 // cells, 8), 64)  # whole cache lines of pairs, a tile within the cache
-    lanes = min(lanes, max(2**24 // cells, 1))  # and not above 200 MB a thread
-    return max(1, min(lanes, -(-pairs // threads))), threads
-
-
-def _softmin(diagonal: Any, vertical: Any, horizontal: Any, gamma: Any, one: Any) -> Any:
-    """Find the soft minimum of three numbers and their weights in it.
-
-    Args:
-        diagonal: The first number.
-        vertical: The second.
-        horizontal: The third.
-        gamma: Smoothing; 0 is the hard minimum, the first of equals.
-        one: 1 in the precision to compute in.
-
-    Returns:
-        The soft minimum and three weights that sum to 1, or are all 0 where all three numbers are
-        infinite or one is NaN.
-    """
-    zero = one - one
-    lowest = min(diagonal, vertical, horizontal)
-    total = diagonal + vertical + horizontal
-    if lowest == np.inf or (math.isnan(total) and lowest != -np.inf):
-        return total, zero, zero, zero
-    if gamma == 0:
-        if diagonal == lowest:
-            return lowest, one, zero, zero
-        return (lowest, zero, one, zero) if vertical == lowest else (lowest, zero, zero, one)
-    # equal to the lowest is 1 without arithmetic, which -inf would not survive
-    a = one if diagonal == lowest else math.exp((lowest - diagonal) / gamma)
-    b = one if vertical == lowest else math.exp((lowest - vertical) / gamma)
-    c = one if horizontal == lowest else math.exp((lowest - horizontal) / gamma)
-    total = a + b + c
-    return lowest - gamma * math.log(total), a / total, b / total, c / total
-
-
-def _forward(cost: Any, n: Any, m: Any, gamma: Any, value: Any, weights: Any) -> None:
-    """Run the recursion over a tile, and keep the weights of each cell's three predecessors.
-
-    Args:
-        cost: (clips, captions, lanes).
-        n: Valid clips of each pair, (lanes,).
-        m: Valid captions of each pair, (lanes,).
-        gamma: Smoothing, in the cost's dtype.
-        value: (lanes,), written to.
-        weights: (rows + 1, columns + 1, 3, lanes), zeros, written to within the lengths; of size 0
-            where they are not wanted.
-    """
-    rows, columns, lanes = n.max(), m.max(), len(n)
-    one, infinity = cost.dtype.type(1), cost.dtype.type(np.inf)
-    above = np.full((columns + 1, lanes), infinity, cost.dtype)
-    current = np.full((columns + 1, lanes), infinity, cost.dtype)
-    above[0] = 0  # what precedes the first cell
-    for i in range(rows):
-        for j in range(columns):
-            for p in range(lanes):
-                least, a, b, c = _softmin(above[j, p], above[j + 1, p], current[j, p], gamma, one)
-                # an unreachable cell stays so, even at a cost of -inf
-                current[j + 1, p] = least if least == infinity else least + cost[i, j, p]
-                if weights.size > 0 and i < n[p] and j < m[p]:
-                    weights[i, j, 0, p], weights[i, j, 1, p], weights[i, j, 2, p] = a, b, c
-        for p in range(lanes):
-            if i == n[p] - 1:
-                value[p] = current[m[p], p]
-        above, current = current, above
-        current[0] = infinity
-
-
-def _backward(weights: Any, n: Any, m: Any, expected: Any) -> None:
-    """Follow the weights from each pair's last cell to the first.
-
-    Args:
-        weights: (rows + 1, columns + 1, 3, lanes), zero beyond the lengths.
-        n: Valid clips of each pair, (lanes,).
-        m: Valid captions of each pair, (lanes,).
-        expected: (clips, captions, lanes), zeros, written to within the lengths.
-    """
-    rows, columns, lanes = n.max(), m.max(), len(n)
-    below = np.zeros((columns + 1, lanes), weights.dtype)
-    current = np.zeros((columns + 1, lanes), weights.dtype)
-    for i in range(rows - 1, -1, -1):
-        for j in range(columns - 1, -1, -1):
-            for p in range(lanes):
-                visits = (
-                    below[j + 1, p] * weights[i + 1, j + 1, 0, p]
-                    + below[j, p] * weights[i + 1, j, 1, p]
-                    + current[j + 1, p] * weights[i, j + 1, 2, p]
-                )
-                if i == n[p] - 1 and j == m[p] - 1:
-                    visits = weights.dtype.type(1)
-                current[j, p] = visits
-                expected[i, j, p] = visits
-        below, current = current, below
-
-
-def _solve_tile(
-    cost: Any, n: Any, m: Any, gamma: Any, first: int, last: int, value: Any, expected: Any
-) -> None:
-    """Solve the pairs from ``first`` to before ``last``.
-
-    Args:
-        cost: (clips, captions, pairs).
-        n: Valid clips of each pair, (pairs,).
-        m: Valid captions of each pair, (pairs,).
-        gamma: Smoothing, in the cost's dtype.
-        first: The first pair of the tile.
-        last: The first pair after it; may lie beyond the end.
-        value: (pairs,), written to.
-        expected: (clips, captions, pairs), zeros, written to; of size 0 where it is not wanted.
-    """
-    n, m, value = n[first:last], m[first:last], value[first:last]
-    kept = 3 if expected.size > 0 else 0
-    weights = np.zeros((n.max() + 1, m.max() + 1, kept, len(n)), cost.dtype)
-    _forward(cost[:, :, first:last], n, m, gamma, value, weights)
-    if kept > 0:
-        _backward(weights, n, m, expected[:, :, first:last])
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    del process  # threads do not survive a fork: a child needs its own
+    return ThreadPoolExecutor(threads, thread_name_prefix="vtlearn-alignment")

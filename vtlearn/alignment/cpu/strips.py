@@ -1,0 +1,234 @@
+"""Few long pairs: a strip is eight clips of one pair, a clip a lane, swept from caption to caption.
+
+Lane k is k captions behind lane 0, so that what it needs of the clip before was computed one step
+earlier in the lane before: all cells of a step lie on an anti-diagonal. A strip leaves its last row
+to the next one.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from vtlearn.alignment.cpu.lanes import (
+    LANES,
+    inlined,
+    as_float,
+    jit,
+    lane,
+    load,
+    shift_down,
+    shift_up,
+    splat,
+    store,
+    with_lane,
+)
+from vtlearn.alignment.cpu.powers import (
+    LARGEST,
+    NEVER,
+    add_three,
+    forget,
+    in_units,
+    powers_of_row,
+)
+
+__all__ = ["solve_strips"]
+
+_WEIGHTS = 3 * LANES
+"""Of a cell's diagonal, vertical and horizontal predecessor, in each lane."""
+
+
+@jit
+def solve_strips(
+    cost: Any,
+    strides: Any,
+    shape: Any,
+    lengths: Any,
+    columns: Any,
+    gamma: float,
+    some: Any,
+    block: int,
+    value: Any,
+    left_over: Any,
+    gradient: Any,
+    gradient_strides: Any,
+) -> None:
+    """Solve some pairs, one after the other.
+
+    Args:
+        cost: float32, flat.
+        strides: How far apart clips, captions and pairs lie in it.
+        shape: How many clips, captions and pairs there are.
+        lengths: Valid clips and valid captions of each pair, two int64 arrays (pairs,).
+        columns: First caption, and the one after the last, of each clip and pair; two int64 arrays
+            (clips, pairs), without clips where there is no band.
+        gamma: Smoothing.
+        some: The first pair, and the one after the last.
+        block: How many strips' weights are kept at a time; the forward is repeated for all blocks
+            but the last.
+        value: (pairs,), written to.
+        left_over: (pairs,), becomes true for pairs that need wider exponents: theirs is no result.
+        gradient: float32, flat, is overwritten; of size 0 where it is not wanted.
+        gradient_strides: How far apart clips, captions and pairs lie in it.
+    """
+    clips, captions, pairs = shape
+    steps = captions + LANES - 1
+    wanted = gradient.size > 0
+    blocks = (clips + LANES * block - 1) // (LANES * block)
+    # what a strip reads and writes, a vector a step
+    row = np.empty(steps * LANES, np.float32)
+    cells_m, cells_e = np.empty(steps * LANES, np.float32), np.empty(steps * LANES, np.int32)
+    weights = np.empty((block if wanted else 0) * steps * _WEIGHTS, np.float32)
+    above_m, above_e = np.empty(captions, np.float32), np.empty(captions, np.int32)
+    saved_m = np.empty((blocks if wanted else 0, captions), np.float32)
+    saved_e = np.empty((blocks if wanted else 0, captions), np.int32)
+    below = np.empty(captions, np.float32)
+    first, end = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
+    for p in range(some[0], some[1]):
+        n, m = lengths[0][p], lengths[1][p]
+        used = m + LANES - 1
+        strips = (n + LANES - 1) // LANES
+        last_block = (strips - 1) // block
+        worst = np.float32(0)
+        reached = np.float32(1)
+        for turn in range(2 * last_block + 1 if wanted else last_block + 1):
+            # first all blocks in order, then all but the last once more from the end
+            number = turn if turn <= last_block else 2 * last_block - turn
+            keep = wanted and turn >= last_block
+            if turn == 0:
+                for j in range(m):
+                    above_m[j], above_e[j] = 1, NEVER
+            if wanted and turn < last_block:
+                for j in range(m):
+                    saved_m[number, j], saved_e[number, j] = above_m[j], above_e[j]
+            elif turn > last_block:
+                for j in range(m):
+                    above_m[j], above_e[j] = saved_m[number, j], saved_e[number, j]
+            first_strip, end_strip = number * block, min(number * block + block, strips)
+            for strip in range(first_strip, end_strip):
+                top = strip * LANES
+                for k in range(LANES):
+                    i = top + k
+                    if i < n:
+                        at = i * strides[0] + p * strides[2]
+                        for j in range(m):
+                            row[(j + k) * LANES + k] = cost[at + j * strides[1]]
+                _bounds(top, n, m, columns[0], columns[1], pairs, p, first, end)
+                spread = powers_of_row(
+                    row, used, True, load(first, 0), load(end, 0), gamma,
+                    cells_m, cells_e, 0, splat(np.int32(0)),
+                )
+                for k in range(LANES):
+                    found = lane(as_float(spread), k)
+                    worst = worst if worst >= found or np.isnan(worst) else found
+                at = (strip - first_strip) * steps * _WEIGHTS
+                ends = (n - 1) % LANES if strip == strips - 1 else -1
+                found = _sweep(cells_m, cells_e, above_m, above_e, m, strip == 0, ends, gamma, weights, at, keep)
+                if strip == strips - 1:
+                    value[p] = found
+                    reached = np.float32(0 if found == np.inf else 1)
+            if not keep:
+                continue
+            if turn == last_block:
+                for j in range(m):
+                    below[j] = 0
+                for i in range(clips):
+                    at = i * gradient_strides[0] + p * gradient_strides[2]
+                    for j in range(m if i < n else 0, captions):
+                        gradient[at + j * gradient_strides[1]] = 0
+            for strip in range(end_strip - 1, first_strip - 1, -1):
+                top = strip * LANES
+                ends = (n - 1) % LANES if strip == strips - 1 else -1
+                at = (strip - first_strip) * steps * _WEIGHTS
+                _sweep_back(weights, at, m, below, ends, reached, row)
+                for k in range(LANES):
+                    i = top + k
+                    if i < n:
+                        at = i * gradient_strides[0] + p * gradient_strides[2]
+                        for j in range(m):
+                            gradient[at + j * gradient_strides[1]] = row[(j + k) * LANES + k]
+        if not worst * np.float32(2 * (n + m)) < np.float32(LARGEST):
+            left_over[p] = True
+
+
+@inlined
+def _bounds(
+    top: int, n: int, m: int, firsts: Any, ends: Any, pairs: int, p: int, first: Any, end: Any
+) -> None:
+    """Say at which steps each lane is within its pair's lengths and band."""
+    for k in range(LANES):
+        first[k], end[k] = k, m + k if top + k < n else 0
+        if firsts.size > 0 and top + k < n:
+            first[k] = firsts[(top + k) * pairs + p] + k
+            end[k] = ends[(top + k) * pairs + p] + k
+
+
+@inlined
+def _sweep(
+    m: Any,
+    e: Any,
+    boundary_m: Any,
+    boundary_e: Any,
+    captions: int,
+    is_first: bool,
+    ends: int,
+    gamma: float,
+    weights: Any,
+    at: int,
+    keep: bool,
+) -> float:
+    """Run the recursion over a strip: ``boundary`` is the row above it, and becomes its last.
+
+    Returns:
+        The value, if the pair ends in lane ``ends`` of this strip.
+    """
+    never, one = splat(np.int32(NEVER)), splat(np.float32(1))
+    left_m, left_e = one, never
+    diagonal_m, diagonal_e = one, never
+    if is_first:  # what precedes the first cell
+        diagonal_e = with_lane(never, 0, np.int32(0))
+    result = np.inf
+    for t in range(captions + LANES - 1):
+        entering_m, entering_e = np.float32(1), np.int32(NEVER)
+        if t < captions:
+            entering_m, entering_e = boundary_m[t], boundary_e[t]
+        above_m, above_e = shift_up(left_m, entering_m), shift_up(left_e, entering_e)
+        a, b, c, total, top = add_three(diagonal_m, diagonal_e, above_m, above_e, left_m, left_e)
+        if keep:
+            share = one / total
+            store(weights, at, a * share)
+            store(weights, at + LANES, b * share)
+            store(weights, at + 2 * LANES, c * share)
+            at += _WEIGHTS
+        left_m, left_e = forget(
+            total * load(m, t * LANES), top + load(e, t * LANES)
+        )
+        if t >= LANES - 1:
+            boundary_m[t - LANES + 1] = lane(left_m, LANES - 1)
+            boundary_e[t - LANES + 1] = lane(left_e, LANES - 1)
+        if ends >= 0 and t == captions - 1 + ends:
+            result = in_units(lane(left_m, ends), lane(left_e, ends), gamma)
+        diagonal_m, diagonal_e = above_m, above_e
+    return result
+
+
+@inlined
+def _sweep_back(
+    weights: Any, at: int, m: int, below: Any, ends: int, reached: float, path: Any
+) -> None:
+    """Follow the weights of a strip: ``below`` arrives from the next one, and becomes this one's."""
+    nothing = splat(np.float32(0))
+    right = vertical = diagonal = earlier_diagonal = nothing
+    at += (m + LANES - 1) * _WEIGHTS
+    for t in range(m + LANES - 2, -1, -1):
+        at -= _WEIGHTS
+        entering = below[t - LANES + 1] if t >= LANES - 1 else np.float32(0)
+        visits = right + shift_down(vertical + earlier_diagonal, entering)
+        if ends >= 0 and t == m - 1 + ends:
+            visits = visits + with_lane(nothing, ends, reached)
+        store(path, t * LANES, visits)
+        right = visits * load(weights, at + 2 * LANES)
+        vertical = visits * load(weights, at + LANES)
+        if t < m:
+            below[t] = lane(vertical, 0) + lane(diagonal, 0)
+        earlier_diagonal = diagonal
+        diagonal = visits * load(weights, at)

@@ -1,0 +1,381 @@
+"""Many pairs: a tile is eight of them, a pair a lane, solved row by row.
+
+Costs are read from any strides, a row at a time, so that what lies between input and output stays
+in the cache. S2DTW's larger cost is never made: a row of it is either dummies or a smoothed row
+between dummies, and smoothing is itself a sum of powers.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from vtlearn.alignment.cpu.lanes import (
+    LANES,
+    fill,
+    inlined,
+    as_float,
+    jit,
+    lane,
+    load,
+    multiply_add,
+    prefetch,
+    select,
+    size,
+    splat,
+    store,
+    transpose,
+)
+from vtlearn.alignment.cpu.powers import (
+    LARGEST,
+    NEVER,
+    add_three,
+    forget,
+    in_units,
+    powers_of_row,
+)
+
+__all__ = ["solve_tiles"]
+
+_WEIGHTS = 3 * LANES
+"""Of a cell's diagonal, vertical and horizontal predecessor, in each lane."""
+
+
+@jit
+def solve_tiles(
+    cost: Any,
+    strides: Any,
+    shape: Any,
+    lengths: Any,
+    columns: Any,
+    warping: Any,
+    tiles: Any,
+    block: int,
+    value: Any,
+    left_over: Any,
+    gradient: Any,
+    gradient_strides: Any,
+) -> None:
+    """Solve some tiles.
+
+    Args:
+        cost: float32, flat.
+        strides: How far apart clips, captions and pairs lie in it.
+        shape: How many clips, captions and pairs there are.
+        lengths: Valid clips and valid captions of each pair, two int64 arrays (pairs,).
+        columns: First caption, and the one after the last, of each clip and pair; two int64 arrays
+            (clips, pairs), without clips where there is no band.
+        warping: gamma; the dummies' cost; whether there are dummies; whether to smooth.
+        tiles: The first tile, and the one after the last.
+        block: How many clips' weights are kept at a time; the forward is repeated for all blocks
+            but the last.
+        value: (pairs,), written to.
+        left_over: (pairs,), becomes true for pairs that need wider exponents: theirs is no result.
+        gradient: float32, flat, is overwritten; of size 0 where it is not wanted.
+        gradient_strides: How far apart clips, captions and pairs lie in it.
+    """
+    clips, captions, pairs = shape
+    gamma, dummy, has_dummies, smoothing = warping
+    step = 2 if has_dummies else 1
+    width = step * captions + step - 1  # of a row of cells
+    row_weights = width * _WEIGHTS
+    wanted = gradient.size > 0
+    kept = block if wanted else 0
+    row = np.empty(captions * LANES, np.float32)
+    weights = np.empty(kept * step * row_weights, np.float32)
+    smooth_weights = np.empty((kept * captions if smoothing else 0) * _WEIGHTS, np.float32)
+    # rows of powers: of the costs, here and (for smoothing) before; of cells; of dummies
+    cells_at, dummies_at = 2 * captions * LANES, (2 * captions + width) * LANES
+    m, e = _vectors(2 * captions + 2 * width)
+    above_m, above_e = _vectors(width + 1)
+    blocks = (clips + block - 1) // block
+    saved_m, saved_e = _vectors((blocks if 0 < kept < clips else 0) * (width + 1))
+    n_of, m_of = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
+    first, end = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
+    reached = np.empty(LANES, np.float32)
+    below, path = np.empty(width * LANES, np.float32), np.empty(width * LANES, np.float32)
+    smooth_below = np.empty(captions * LANES, np.float32)
+    nothing = splat(np.float32(0))
+    size_of_dummy = np.float32(0)
+    if has_dummies:
+        _dummies(dummy, gamma, 2 * width, m, e, cells_at)
+        size_of_dummy = np.float32(abs(dummy / gamma) * math.log2(math.e))
+    for tile in range(tiles[0], tiles[1]):
+        start = tile * LANES
+        count = min(LANES, pairs - start)
+        rows, used, shortest, narrowest = 1, 1, clips, captions
+        for k in range(LANES):
+            n_of[k], m_of[k] = 1, 1
+            if k < count:
+                n_of[k], m_of[k] = lengths[0][start + k], lengths[1][start + k]
+                rows, shortest = max(rows, n_of[k]), min(shortest, n_of[k])
+                used, narrowest = max(used, m_of[k]), min(narrowest, m_of[k])
+        cells = step * used + step - 1
+        last_block = (rows - 1) // block
+        worst = size(splat(size_of_dummy))
+        bounded = columns[0].size > 0 or shortest < rows or narrowest < used
+        # above the first row is nothing, but for what precedes the first cell
+        fill(above_m, 0, width + 1, splat(np.float32(1)))
+        fill(above_e, 0, width + 1, splat(np.int32(NEVER)))
+        fill(above_e, 0, 1, splat(np.int32(0)))
+        if has_dummies:
+            _cells(m, e, dummies_at, above_m, above_e, cells, weights, 0, False)
+        # first all blocks in order, then all but the last once more from the end
+        for turn in range(2 * last_block + 1 if wanted else last_block + 1):
+            number = turn if turn <= last_block else 2 * last_block - turn
+            keep = wanted and turn >= last_block
+            saved = number * (width + 1) * LANES
+            if wanted and turn < last_block:
+                _copy(above_m, above_e, 0, LANES, saved_m, saved_e, saved, LANES, width + 1)
+            elif turn > last_block:
+                _copy(saved_m, saved_e, saved, LANES, above_m, above_e, 0, LANES, width + 1)
+            top, bottom = number * block, min(number * block + block, rows)
+            for i in range(max(top - 1, 0) if smoothing else top, bottom):
+                now, before = i % 2 * captions * LANES, (i + 1) % 2 * captions * LANES
+                read_row(cost, strides, i, start, count, used, row)
+                _expect(cost, strides, i, start + LANES, used)
+                if keep:
+                    _expect(gradient, gradient_strides, i, start, used)
+                if bounded:
+                    _bounds(
+                        i, n_of, m_of, columns[0], columns[1], pairs, start, count, first, end
+                    )
+                worst = powers_of_row(
+                    row, used, bounded, load(first, 0), load(end, 0), gamma, m, e, now, worst
+                )
+                if i < top:
+                    continue  # only what smoothing needs of it
+                here = cells_at if smoothing or has_dummies else now
+                if smoothing:
+                    at = (i - top) * captions * _WEIGHTS
+                    _smooth(m, e, now, before, i, used, here, step, smooth_weights, at, keep)
+                elif has_dummies:
+                    _copy(m, e, now, LANES, m, e, here + LANES, 2 * LANES, used)
+                for part in range(step):
+                    at = ((i - top) * step + part) * row_weights
+                    _cells(m, e, here, above_m, above_e, cells, weights, at, keep)
+                    here = dummies_at
+                if i < shortest - 1:
+                    continue
+                for k in range(count):
+                    if i == n_of[k] - 1:
+                        last = (step * m_of[k] + step - 1) * LANES + k
+                        found = in_units(above_m[last], above_e[last], gamma)
+                        value[start + k] = found
+                        reached[k] = np.float32(0 if found == np.inf else 1)
+            if not keep:
+                continue
+            if turn == last_block:
+                fill(below, 0, width, nothing)
+                fill(smooth_below, 0, captions, nothing)
+                fill(row, 0, captions, nothing)
+                for i in range(rows, clips):
+                    write_row(row, gradient, gradient_strides, i, start, count, captions)
+            for i in range(bottom - 1, top - 1, -1):
+                if i >= shortest - 1:
+                    for k in range(count):
+                        if i == n_of[k] - 1:
+                            below[(step * m_of[k] + step - 2) * LANES + k] = reached[k]
+                for part in range(step - 1, -1, -1):
+                    at = ((i - top) * step + part) * row_weights
+                    _visits(weights, at, cells, below, path)
+                if smoothing:
+                    at = (i - top) * captions * _WEIGHTS
+                    _unsmooth(path, step, smooth_weights, at, used, smooth_below, row)
+                else:
+                    for j in range(used):
+                        store(row, j * LANES, load(path, (step * j + step - 1) * LANES))
+                write_row(row, gradient, gradient_strides, i, start, count, captions)
+        for k in range(count):
+            if not lane(as_float(worst), k) * np.float32(2 * step * (rows + used) + 4) < np.float32(LARGEST):
+                left_over[start + k] = True
+
+
+@inlined
+def _expect(table: Any, strides: Any, i: int, start: int, captions: int) -> None:
+    """Ask for the memory of a row that is soon read or written."""
+    at = i * strides[0] + start * strides[2]
+    if strides[2] == 1:
+        for j in range(captions):
+            prefetch(table, at + j * strides[1])
+    elif strides[1] == 1:
+        for k in range(LANES):
+            for j in range(0, captions, LANES):
+                prefetch(table, at + k * strides[2] + j)
+
+
+@inlined
+def read_row(
+    cost: Any, strides: Any, i: int, start: int, count: int, captions: int, row: Any
+) -> None:
+    """Bring one row of a tile together, (captions, lanes), zero in lanes without a pair."""
+    at = i * strides[0] + start * strides[2]
+    if count == LANES and strides[2] == 1:
+        for j in range(captions):
+            store(row, j * LANES, load(cost, at + j * strides[1]))
+        return
+    whole = captions - captions % LANES if count == LANES and strides[1] == 1 else 0
+    for j in range(0, whole, LANES):
+        transpose(cost, at + j, strides[2], row, j * LANES, LANES)
+    for k in range(LANES):
+        for j in range(whole, captions):
+            row[j * LANES + k] = (
+                cost[at + k * strides[2] + j * strides[1]] if k < count else np.float32(0)
+            )
+
+
+@inlined
+def write_row(
+    row: Any, table: Any, strides: Any, i: int, start: int, count: int, captions: int
+) -> None:
+    """Take one row of a tile apart again."""
+    at = i * strides[0] + start * strides[2]
+    if count == LANES and strides[2] == 1:
+        for j in range(captions):
+            store(table, at + j * strides[1], load(row, j * LANES))
+        return
+    whole = captions - captions % LANES if count == LANES and strides[1] == 1 else 0
+    for j in range(0, whole, LANES):
+        transpose(row, j * LANES, LANES, table, at + j, strides[2])
+    for k in range(count):
+        for j in range(whole, captions):
+            table[at + k * strides[2] + j * strides[1]] = row[j * LANES + k]
+
+
+@inlined
+def _vectors(count: int) -> Any:
+    return np.empty(count * LANES, np.float32), np.empty(count * LANES, np.int32)
+
+
+@inlined
+def _dummies(dummy: float, gamma: float, count: int, m: Any, e: Any, at: int) -> None:
+    row = np.empty(count * LANES, np.float32)
+    fill(row, 0, count, splat(np.float32(dummy)))
+    every = splat(np.int32(count))
+    powers_of_row(row, count, False, every, every, gamma, m, e, at, every)
+
+
+@inlined
+def _copy(
+    from_m: Any, from_e: Any, at: int, apart: int, to_m: Any, to_e: Any, to: int, step: int, count: int
+) -> None:
+    for k in range(count):
+        store(to_m, to + k * step, load(from_m, at + k * apart))
+        store(to_e, to + k * step, load(from_e, at + k * apart))
+
+
+@inlined
+def _bounds(
+    i: int, n: Any, m: Any, firsts: Any, ends: Any, pairs: int, start: int, count: int, first: Any, end: Any
+) -> None:
+    """Say which captions each lane's pair may match with a clip."""
+    nothing = splat(np.int32(0))
+    store(first, 0, nothing)
+    store(end, 0, select(splat(np.int32(i)) < load(n, 0), load(m, 0), nothing))
+    if firsts.size > 0:
+        for k in range(count):
+            first[k], end[k] = firsts[i * pairs + start + k], ends[i * pairs + start + k]
+
+
+@inlined
+def _smooth(
+    m: Any,
+    e: Any,
+    now: int,
+    before: int,
+    i: int,
+    count: int,
+    cells: int,
+    step: int,
+    weights: Any,
+    at: int,
+    keep: bool,
+) -> None:
+    """Multiply the power of each cost by the sum of its neighbours', into a row of cells."""
+    never, one = splat(np.int32(NEVER)), splat(np.float32(1))
+    above_m, above_e = one, never
+    diagonal_m, diagonal_e = one, never
+    left_m, left_e = one, never
+    for j in range(count):
+        here_m, here_e = load(m, now + j * LANES), load(e, now + j * LANES)
+        if i > 0:
+            above_m, above_e = load(m, before + j * LANES), load(e, before + j * LANES)
+        a, b, c, total, top = add_three(diagonal_m, diagonal_e, above_m, above_e, left_m, left_e)
+        if keep:
+            share = one / total
+            store(weights, at, a * share)
+            store(weights, at + LANES, b * share)
+            store(weights, at + 2 * LANES, c * share)
+            at += _WEIGHTS
+        if i == 0 and j == 0:  # three costs of zero
+            total, top = splat(np.float32(3)), splat(np.int32(0))
+        smoothed_m, smoothed_e = forget(total * here_m, top + here_e)
+        store(m, cells + (step * j + step - 1) * LANES, smoothed_m)
+        store(e, cells + (step * j + step - 1) * LANES, smoothed_e)
+        left_m, left_e = here_m, here_e
+        diagonal_m, diagonal_e = above_m, above_e
+
+
+@inlined
+def _cells(
+    m: Any,
+    e: Any,
+    here: int,
+    above_m: Any,
+    above_e: Any,
+    count: int,
+    weights: Any,
+    at: int,
+    keep: bool,
+) -> None:
+    """Run the recursion over one row: ``above`` is the row before, and becomes this one."""
+    never, one = splat(np.int32(NEVER)), splat(np.float32(1))
+    left_m, left_e = one, never
+    diagonal_m, diagonal_e = load(above_m, 0), load(above_e, 0)
+    store(above_e, 0, never)
+    for j in range(LANES, count * LANES + LANES, LANES):
+        vertical_m, vertical_e = load(above_m, j), load(above_e, j)
+        a, b, c, total, top = add_three(
+            diagonal_m, diagonal_e, vertical_m, vertical_e, left_m, left_e
+        )
+        if keep:
+            share = one / total
+            store(weights, at, a * share)
+            store(weights, at + LANES, b * share)
+            store(weights, at + 2 * LANES, c * share)
+            at += _WEIGHTS
+        left_m, left_e = forget(total * load(m, here), top + load(e, here))
+        store(above_m, j, left_m)
+        store(above_e, j, left_e)
+        diagonal_m, diagonal_e = vertical_m, vertical_e
+        here += LANES
+
+
+@inlined
+def _visits(weights: Any, at: int, count: int, below: Any, path: Any) -> None:
+    """Follow the weights of one row: ``below`` is what arrives from the next, and becomes this's."""
+    from_right = from_diagonal = splat(np.float32(0))
+    at += count * _WEIGHTS
+    for j in range(count - 1, -1, -1):
+        at -= _WEIGHTS
+        visits = load(below, j * LANES) + from_right
+        store(path, j * LANES, visits)
+        store(below, j * LANES, multiply_add(visits, load(weights, at + LANES), from_diagonal))
+        from_right = visits * load(weights, at + 2 * LANES)
+        from_diagonal = visits * load(weights, at)
+
+
+@inlined
+def _unsmooth(
+    path: Any, step: int, weights: Any, at: int, count: int, below: Any, row: Any
+) -> None:
+    """Pass the visits of smoothed cells on to the costs that they were made of."""
+    from_right = from_diagonal = splat(np.float32(0))
+    at += count * _WEIGHTS
+    for j in range(count - 1, -1, -1):
+        at -= _WEIGHTS
+        visits = load(path, (step * j + step - 1) * LANES)
+        store(row, j * LANES, visits + load(below, j * LANES) + from_right)
+        store(below, j * LANES, multiply_add(visits, load(weights, at + LANES), from_diagonal))
+        from_right = visits * load(weights, at + 2 * LANES)
+        from_diagonal = visits * load(weights, at)

@@ -1,0 +1,207 @@
+"""The choice of a kernel, and the one operator behind which all kernels stand.
+
+``soft_dtw_torch`` is the specification and serves any device, ``soft_dtw_cpu`` is numba's,
+``soft_dtw_triton`` Triton's for CUDA. Each computes the value and, where it is wanted, its gradient
+in one call. The operator is registered with torch, so that ``torch.compile`` traces through it; no
+kernel is imported before it is first needed.
+"""
+
+import functools
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vtlearn.alignment.pairs import as_pairs, check_cost, check_gamma, fold_back, pair_last
+from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
+from vtlearn.alignment.warping import Solver, Warping
+from vtlearn.errors import ArgumentError
+from vtlearn.imports import require
+
+__all__ = ["kernel_for", "warp", "warp_gradient"]
+
+Lengths = Tensor | int | None
+
+
+class _Kernel(NamedTuple):
+    name: str
+    solve: Solver
+
+
+_TORCH = _Kernel("torch", solve_in_torch)
+
+
+def warp(
+    cost: Tensor,
+    warping: Warping,
+    n: Lengths = None,
+    m: Lengths = None,
+    bandwidth: Lengths = None,
+) -> Tensor:
+    """Solve a stack of costs, differentiably, with the kernel for where they lie.
+
+    Args:
+        cost: (..., clips, captions), float16, bfloat16, float32 or float64, any strides.
+        warping: What to solve them for.
+        n: Valid clips of each pair, integers that broadcast to the leading shape; None: all.
+        m: Valid captions of each pair, likewise.
+        bandwidth: Width of each pair's band, likewise; None: no bands.
+
+    Returns:
+        The value of each pair, (...), in the cost's dtype, computed in float32 or wider.
+
+    Raises:
+        ArgumentError: If gamma is negative, the cost is no stack of float matrices, a length does
+            not fit it, or a bandwidth is negative; in the backward, if a second derivative is asked
+            for.
+
+    Example:
+        >>> warp(torch.ones(2, 2), Warping(0.0))
+        tensor(2.)
+    """
+    # the gradient is cheapest now: the weights of the soft minima never leave the kernel
+    wanted = torch.is_grad_enabled() and cost.requires_grad
+    return _warp_wide(cost, warping, (n, m, bandwidth), want_gradient=wanted)[0].to(cost.dtype)
+
+
+def warp_gradient(
+    cost: Tensor,
+    warping: Warping,
+    n: Lengths = None,
+    m: Lengths = None,
+    bandwidth: Lengths = None,
+) -> tuple[Tensor, Tensor]:
+    """Solve a stack of costs, and return the gradient itself.
+
+    Args:
+        cost: As :func:`warp` takes it.
+        warping: Likewise.
+        n: Likewise.
+        m: Likewise.
+        bandwidth: Likewise.
+
+    Returns:
+        The value, (...), and its gradient, (..., clips, captions), both in the cost's dtype and
+        detached.
+
+    Raises:
+        ArgumentError: As :func:`warp` does.
+
+    Example:
+        >>> warp_gradient(torch.ones(2, 2), Warping(0.0))[1]
+        tensor([[1., 0.],
+                [0., 1.]])
+    """
+    lengths = (n, m, bandwidth)
+    value, gradient = _warp_wide(cost.detach(), warping, lengths, want_gradient=True)
+    return value.to(cost.dtype), gradient.to(cost.dtype)
+
+
+def kernel_for(tensor: Tensor) -> str:
+    """Tell which kernel solves a cost that lies where this tensor does.
+
+    Args:
+        tensor: Any tensor.
+
+    Returns:
+        ``numba``, ``triton`` or ``torch``.
+
+    Example:
+        >>> kernel_for(torch.zeros(1, device="meta"))
+        'torch'
+    """
+    return _kernel(tensor.device.type).name
+
+
+def _warp_wide(
+    cost: Tensor, warping: Warping, lengths: Sequence[Lengths], *, want_gradient: bool
+) -> tuple[Tensor, Tensor]:
+    check_gamma(warping.gamma)
+    check_cost(cost)
+    wide = cost.to(torch.promote_types(cost.dtype, torch.float32))
+    tensors = (None if given is None else torch.as_tensor(given) for given in lengths)
+    value, gradient = _warp(wide, *tensors, *warping, want_gradient)
+    return value, gradient
+
+
+@torch.library.custom_op("vtlearn::warp", mutates_args=())
+def _warp(
+    cost: Tensor,
+    n: Tensor | None,
+    m: Tensor | None,
+    bandwidth: Tensor | None,
+    gamma: float,
+    dummy: float | None,
+    smoothing: bool,
+    want_gradient: bool,
+) -> tuple[Tensor, Tensor]:
+    pairs = as_pairs(cost, n, m, bandwidth)
+    solve = _kernel(cost.device.type).solve
+    warping = Warping(gamma, dummy, smoothing)
+    if not want_gradient:
+        return solve(pairs, warping, None).reshape(cost.shape[:-2]), cost.new_empty(0)
+    gradient = torch.empty_like(cost)
+    table = pair_last(gradient)
+    value = solve(pairs, warping, table).reshape(cost.shape[:-2])
+    if table.data_ptr() != gradient.data_ptr():  # its leading shape could not be flattened in place
+        gradient.copy_(fold_back(table, cost))
+    return value, gradient
+
+
+@_warp.register_fake
+def _(
+    cost: Tensor,
+    n: Tensor | None,
+    m: Tensor | None,
+    bandwidth: Tensor | None,
+    gamma: float,
+    dummy: float | None,
+    smoothing: bool,
+    want_gradient: bool,
+) -> tuple[Tensor, Tensor]:
+    del n, m, bandwidth, gamma, dummy, smoothing
+    gradient = torch.empty_like(cost) if want_gradient else cost.new_empty(0)
+    return cost.new_empty(cost.shape[:-2]), gradient
+
+
+def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    del inputs
+    ctx.set_materialize_grads(False)
+    ctx.save_for_backward(output[1])
+
+
+def _backward(ctx: Any, arriving: Tensor | None, second: Tensor | None) -> tuple[Any, ...]:
+    if second is not None:
+        message = (
+            "soft-DTW can be differentiated once, not twice, and the gradient of its gradient was "
+            "asked for: take it without create_graph=True, or keep soft-DTW out of that graph"
+        )
+        raise ArgumentError(message)
+    (gradient,) = ctx.saved_tensors
+    unused = (None,) * 7
+    return (None if arriving is None else gradient * arriving[..., None, None], *unused)
+
+
+_warp.register_autograd(_backward, setup_context=_keep_gradient)
+
+
+@functools.cache
+def _kernel(device: str) -> _Kernel:
+    # the choice: a further kernel is a further line
+    if device == "cpu":
+        return _load("numba", "vtlearn.alignment.soft_dtw_cpu", extra="fast")
+    return _TORCH
+
+
+def _load(package: str, module: str, extra: str) -> _Kernel:
+    try:
+        require(package, extra=extra, purpose="A fast kernel of soft-DTW")
+        solve: Solver = import_module(module).solve
+    except ImportError as error:
+        message = f"soft-DTW runs without its fast kernel: {error}"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
+        return _TORCH
+    return _Kernel(package, solve)
