@@ -1,23 +1,22 @@
-import importlib
 import math
-import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vtlearn.alignment import soft_dtw_cpu
-from vtlearn.alignment.pairs import as_pairs, fold_back
-from vtlearn.alignment.soft_dtw import kernel_for, soft_alignment, soft_dtw, solve_reference
+from vtlearn.alignment import kernels
+from vtlearn.alignment.pairs import as_pairs
+from vtlearn.alignment.soft_dtw import divergence, soft_alignment, soft_dtw
+from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
+from vtlearn.alignment.warping import Warping
 from vtlearn.errors import ArgumentError
 
 Enumeration = Callable[[Tensor, float], tuple[float, Tensor]]
-# the package's own attribute of this name is the function
-module = importlib.import_module("vtlearn.alignment.soft_dtw")
 HAND = torch.tensor([[1, 2, 3], [4, 1, 2], [3, 2, 1]], dtype=torch.float64)
 
 
@@ -27,28 +26,27 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     name: str = request.param
     if name == "fast":
         pytest.importorskip("numba")
-        assert kernel_for(torch.zeros(1)) == "numba"
+        assert kernels.kernel_for(torch.zeros(1)) == "numba"
     else:
-        reference = module._Kernel("torch", solve_reference)
-        monkeypatch.setattr(module, "_cpu_kernel", lambda: reference)
+        monkeypatch.setattr(kernels, "_kernel", lambda device: kernels._TORCH)
     return name
-
-
-@pytest.fixture
-def without_numba(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(sys.modules, "numba", None)
-    module._cpu_kernel.cache_clear()
-    soft_dtw_cpu.kernel.cache_clear()
-    yield
-    module._cpu_kernel.cache_clear()
-    soft_dtw_cpu.kernel.cache_clear()
 
 
 def costs(*shape: int, seed: int = 0) -> Tensor:
     return 2 * torch.rand(*shape, generator=torch.Generator().manual_seed(seed)).double()
 
 
-def value_and_gradient(cost: Tensor, gamma: float, **lengths: Tensor) -> tuple[Tensor, Tensor]:
+def by_reference(cost: Tensor, gamma: float, **lengths: Tensor | int) -> tuple[Tensor, Tensor]:
+    """Solve in float64 with the specification."""
+    pairs = as_pairs(cost.double(), **lengths)
+    expected = torch.empty_like(pairs.cost)
+    value = solve_in_torch(pairs, Warping(gamma), expected)
+    return value.reshape(cost.shape[:-2]), expected.movedim(2, 0).reshape(cost.shape)
+
+
+def value_and_gradient(
+    cost: Tensor, gamma: float, **lengths: Tensor | int
+) -> tuple[Tensor, Tensor]:
     leaf = cost.detach().requires_grad_()
     value = soft_dtw(leaf, gamma, **lengths)
     (gradient,) = torch.autograd.grad(value.sum(), leaf)
@@ -132,11 +130,11 @@ def test_kernel_agrees_with_the_reference_on_each_pair_cut_to_its_lengths(
     flat = cost.reshape(-1, clips, captions)
     for p in range(len(flat)):
         rows, columns = int(n.flatten()[p]), int(m.flatten()[p])
-        alone = solve_reference(as_pairs(flat[p, :rows, :columns].double()), gamma, True)
+        alone, visits = by_reference(flat[p, :rows, :columns], gamma)
         expected = torch.zeros(clips, captions, dtype=torch.float64)
-        expected[:rows, :columns] = alone.expected[:, :, 0]
+        expected[:rows, :columns] = visits
         actual = value.flatten()[p].double()
-        torch.testing.assert_close(actual, alone.value[0], rtol=5e-6, atol=5e-6)
+        torch.testing.assert_close(actual, alone, rtol=5e-6, atol=5e-6)
         actual = gradient.reshape(flat.shape)[p].double()
         torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance)
 
@@ -147,9 +145,8 @@ def test_kernel_agrees_with_the_reference_on_each_pair_cut_to_its_lengths(
 def test_float32_is_close_to_float64(size: int, gamma: float) -> None:
     cost = costs(20 if size == 17 else 4, size, size, seed=2)
     value, gradient = value_and_gradient(cost.float(), gamma)
-    exact = solve_reference(as_pairs(cost.float().double()), gamma, True)
-    torch.testing.assert_close(value.double(), exact.value, rtol=5e-6, atol=0)
-    expected = fold_back(exact.expected, cost)
+    exact, expected = by_reference(cost.float(), gamma)
+    torch.testing.assert_close(value.double(), exact, rtol=5e-6, atol=0)
     torch.testing.assert_close(gradient.double(), expected, rtol=0, atol=1e-3)
     torch.testing.assert_close(gradient[:, 0, 0], torch.ones(len(cost)), rtol=0, atol=1e-5)
     assert bool((gradient >= 0).all())
@@ -182,6 +179,7 @@ def test_infinite_costs_are_walls(gamma: float) -> None:
     assert value[1:].tolist() == [math.inf, math.inf]
     assert not bool(gradient.isnan().any())
     assert float(gradient[0, 1, 1]) == 0
+    assert float(gradient[1:].abs().max()) == 0
 
 
 @pytest.mark.usefixtures("kernel")
@@ -250,19 +248,96 @@ def test_wrong_arguments_are_refused() -> None:
         soft_dtw(HAND.expand(2, 3, 3), n=torch.tensor([3, 0]))
     with pytest.raises(ArgumentError, match=r"m of pair \(0,\) is 4"):
         soft_alignment(HAND.expand(2, 3, 3), m=torch.tensor([4, 3]))
+    with pytest.raises(ArgumentError, match="bandwidth of pair 1 is -2"):
+        soft_dtw(HAND.expand(2, 3, 3), bandwidth=torch.tensor([0, -2]))
 
 
-def test_other_devices_are_served_by_torch() -> None:
-    assert kernel_for(torch.zeros(1, device="meta")) == "torch"
+def in_band(n: int, m: int, width: int) -> Tensor:
+    """Mark the cells of a slope-corrected band, in fractions."""
+    cells = torch.ones(n, m, dtype=torch.bool)
+    for i in range(n):
+        for j in range(m):
+            cells[i, j] = n == 1 or abs(Fraction(i * (m - 1), n - 1) - j) <= width
+    return cells
 
 
-@pytest.mark.usefixtures("without_numba")
-def test_without_numba_one_warning_says_why_it_is_slow() -> None:
-    with pytest.warns(RuntimeWarning, match=r"numba: pip install 'vtlearn\[fast\]'") as caught:
-        first = soft_dtw(HAND, 1.0)
-    assert len(caught) == 1
+@pytest.mark.usefixtures("kernel")
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    n=st.integers(1, 12),
+    m=st.integers(1, 12),
+    width=st.integers(0, 6),
+    gamma=st.sampled_from([0.0, 0.1, 1.0]),
+    pairs=st.sampled_from([1, 17]),
+)
+def test_a_band_is_a_wall_around_the_diagonal(
+    n: int, m: int, width: int, gamma: float, pairs: int
+) -> None:
+    cost = costs(pairs, 12, 12, seed=n).float()
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert torch.equal(soft_dtw(HAND, 1.0), first)
-    assert float(first) == pytest.approx(2.5778419962, abs=1e-9)
-    assert kernel_for(HAND) == "torch"
+        warnings.simplefilter("ignore", RuntimeWarning)  # some bands are widened
+        value, gradient = value_and_gradient(cost, gamma, n=n, m=m, bandwidth=width)
+    while not math.isfinite(
+        float(by_reference(torch.where(in_band(n, m, width), 0.0, math.inf), 0.0)[0])
+    ):
+        width += 1
+    walled = torch.where(in_band(n, m, width), cost[:, :n, :m], math.inf)
+    expected_value, expected = by_reference(walled, gamma)
+    torch.testing.assert_close(value.double(), expected_value, rtol=5e-6, atol=5e-6)
+    torch.testing.assert_close(gradient[:, :n, :m].double(), expected, rtol=0, atol=1e-5)
+    assert float(gradient.sum()) == pytest.approx(float(expected.sum()), abs=1e-3)
+
+
+@pytest.mark.usefixtures("kernel")
+def test_bands_differ_from_pair_to_pair() -> None:
+    cost, width = costs(20, 9, 7, seed=8), torch.arange(20) % 6 + 1
+    together = soft_dtw(cost, bandwidth=width)
+    apart = [soft_dtw(cost[p], bandwidth=int(width[p])) for p in range(20)]
+    torch.testing.assert_close(together, torch.stack(apart))
+    assert bool((together >= soft_dtw(cost) - 1e-12).all())
+    assert float(soft_alignment(cost, bandwidth=width)[0, 0, 6]) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 2048, 2048), (40, 300, 200), (3, 1, 4096), (17, 4096, 3)])
+@pytest.mark.parametrize("gamma", [1e-3, 0.1, 10.0])
+def test_long_pairs_keep_all_probability(shape: tuple[int, int, int], gamma: float) -> None:
+    pytest.importorskip("numba")
+    value, gradient = value_and_gradient(costs(*shape, seed=9).float(), gamma)
+    ones, lost = torch.ones(shape[0]), 1e-5 * max(1, *(size / 2048 for size in shape[1:]))
+    torch.testing.assert_close(gradient[:, 0, 0], ones, rtol=0, atol=lost)
+    torch.testing.assert_close(gradient[:, -1, -1], ones, rtol=0, atol=1e-5)
+    assert bool((gradient >= 0).all())
+    assert bool((gradient <= 1 + 1e-4).all())
+    # every clip and every caption is visited
+    assert bool((gradient.sum(2) > 1 - 1e-4).all())
+    assert bool((gradient.sum(1) > 1 - 1e-4).all())
+    # in float64 the pairs are solved another way, one after the other
+    exact = soft_dtw(costs(*shape, seed=9).float().double(), gamma)
+    torch.testing.assert_close(value.double(), exact, rtol=5e-6, atol=1e-4)
+
+
+def test_divergence_of_equal_sequences_is_zero_whatever_their_lengths() -> None:
+    x = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(10))
+    n = torch.tensor([6, 4, 1, 2])
+    for p in range(4):
+        x[p, n[p] :] = math.nan
+    assert divergence(x, x, n=n, m=n).tolist() == [0, 0, 0, 0]
+    y = torch.randn(4, 5, 3, generator=torch.Generator().manual_seed(11)).requires_grad_()
+    between = divergence(x, y, 0.5, n=n)
+    torch.testing.assert_close(between, divergence(y, x, 0.5, m=n))
+    assert bool((between > -1e-6).all())
+    (gradient,) = torch.autograd.grad(between.sum(), y)
+    assert bool(gradient.isfinite().all())
+    alone = [divergence(x[p, : n[p]], y[p], 0.5) for p in range(4)]
+    torch.testing.assert_close(between, torch.stack(alone))
+
+
+def test_divergence_is_made_of_three_soft_dtws() -> None:
+    x, y = costs(3, 2, seed=12), costs(4, 2, seed=13)
+    table = {
+        name: ((a[:, None] - b[None]) ** 2).sum(-1)
+        for name, a, b in (("xy", x, y), ("xx", x, x), ("yy", y, y))
+    }
+    parts = {name: by_reference(cost, 0.3)[0] for name, cost in table.items()}
+    expected = parts["xy"] - (parts["xx"] + parts["yy"]) / 2
+    torch.testing.assert_close(divergence(x, y, 0.3), expected)

@@ -4,14 +4,29 @@ import sys
 import threading
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from vtlearn.alignment import soft_dtw_cpu
 from vtlearn.alignment.pairs import Pairs, as_pairs
-from vtlearn.alignment.soft_dtw import solve_reference
-from vtlearn.errors import MissingPackageError
+from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
+from vtlearn.alignment.warping import Warping
+
+pytest.importorskip("numba")
+from vtlearn.alignment import soft_dtw_cpu  # noqa: E402  # needs numba
+
+WARPINGS = [
+    Warping(0.0),
+    Warping(1e-3),
+    Warping(0.1),
+    Warping(10.0),
+    Warping(0.1, 0.5, smoothing=True),
+    Warping(0.1, -0.2, smoothing=False),
+    Warping(0.1, None, smoothing=True),
+    Warping(0.0, 0.5, smoothing=True),
+]
+# more and fewer pairs than lanes, and pairs long enough for strips
+SHAPES = [(1, 1, 1), (5, 7, 16), (17, 16, 33), (40, 3, 20), (1, 40, 33), (3, 90, 7), (2, 33, 100)]
 
 
 @pytest.fixture
@@ -22,66 +37,107 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def ragged(count: int, rows: int, columns: int) -> Pairs:
+def pairs_of(
+    count: int, rows: int, columns: int, *, ragged: bool = True, pairs_last: bool = False
+) -> Pairs:
     generator = torch.Generator().manual_seed(count)
-    cost = torch.rand(count, rows, columns, generator=generator).double()
-    n = torch.randint(1, rows + 1, (count,), generator=generator)
-    m = torch.randint(1, columns + 1, (count,), generator=generator)
+    cost = torch.rand(count, rows, columns, generator=generator) * 2 - 0.5
+    if pairs_last:
+        cost = cost.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    n = torch.randint(1, rows + 1, (count,), generator=generator) if ragged else None
+    m = torch.randint(1, columns + 1, (count,), generator=generator) if ragged else None
     return as_pairs(cost, n, m)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.1])
-def test_the_plain_python_of_the_kernel_is_the_reference(gamma: float) -> None:
-    pairs = ragged(3, 4, 5)
-    value, expected = np.zeros(3), np.zeros((4, 5, 3))
-    cost, n, m = (part.contiguous().numpy() for part in pairs)
-    soft_dtw_cpu._solve_tile(cost, n, m, gamma, 0, 3, value, expected)
-    exact = solve_reference(pairs, gamma, True)
-    torch.testing.assert_close(torch.from_numpy(value), exact.value)
-    torch.testing.assert_close(torch.from_numpy(expected), exact.expected)
+def both(pairs: Pairs, warping: Warping) -> tuple[Tensor, Tensor]:
+    gradient = torch.full_like(pairs.cost, math.nan)
+    return soft_dtw_cpu.solve(pairs, warping, gradient), gradient
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.5])
-def test_softmin_of_what_is_not_finite(gamma: float) -> None:
-    inf = math.inf
-    assert soft_dtw_cpu._softmin(inf, inf, inf, gamma, 1.0) == (inf, 0, 0, 0)
-    assert soft_dtw_cpu._softmin(inf, 3.0, inf, gamma, 1.0) == (3, 0, 1, 0)
-    assert soft_dtw_cpu._softmin(inf, 3.0, -inf, gamma, 1.0) == (-inf, 0, 0, 1)
-    for numbers in ((math.nan, 1.0, 2.0), (1.0, math.nan, 2.0), (inf, inf, math.nan)):
-        least, *weights = soft_dtw_cpu._softmin(*numbers, gamma, 1.0)
-        assert math.isnan(least)
-        assert weights == [0, 0, 0]
+def check(pairs: Pairs, warping: Warping, gradient_error: float = 1e-4) -> None:
+    value, gradient = both(pairs, warping)
+    wide = pairs._replace(cost=pairs.cost.double())
+    exact = torch.empty_like(wide.cost)
+    torch.testing.assert_close(
+        value.double(), solve_in_torch(wide, warping, exact), rtol=5e-6, atol=5e-6
+    )
+    torch.testing.assert_close(gradient.double(), exact, rtol=0, atol=gradient_error)
+    assert torch.equal(soft_dtw_cpu.solve(pairs, warping, None), value)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("warping", WARPINGS)
+@pytest.mark.parametrize("ragged", [True, False])
+@pytest.mark.parametrize("pairs_last", [True, False])
+def test_float32_is_the_reference_in_float64(
+    shape: tuple[int, int, int], warping: Warping, ragged: bool, pairs_last: bool
+) -> None:
+    check(pairs_of(*shape, ragged=ragged, pairs_last=pairs_last), warping)
+
+
+@pytest.mark.parametrize("in_strips", [True, False])
+def test_tiles_and_strips_say_the_same(monkeypatch: pytest.MonkeyPatch, in_strips: bool) -> None:
+    monkeypatch.setattr(soft_dtw_cpu, "_in_strips", lambda shape: in_strips)
+    for shape in SHAPES:
+        for warping in WARPINGS[1:]:
+            check(pairs_of(*shape), warping)
+
+
+@pytest.mark.parametrize("shape", [(17, 16, 33), (2, 70, 40)])
+@pytest.mark.parametrize("warping", [Warping(0.1), Warping(0.1, 0.5, smoothing=True)])
+def test_what_does_not_fit_the_scratch_is_computed_twice_and_the_same(
+    shape: tuple[int, int, int], warping: Warping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = pairs_of(*shape)
+    at_once = both(pairs, warping)
+    for scratch in (1, 2**15, 2**17):
+        monkeypatch.setattr(soft_dtw_cpu, "_SCRATCH", scratch)
+        value, gradient = both(pairs, warping)
+        assert torch.equal(value, at_once[0])
+        assert torch.equal(gradient, at_once[1])
+
+
+@pytest.mark.parametrize("warping", [Warping(0.1), Warping(0.1, 0.5, smoothing=True)])
+@pytest.mark.parametrize("shape", [(20, 6, 5), (2, 40, 50)])
+@pytest.mark.parametrize("unusual", [1e30, -1e30, 1e9, math.inf, -math.inf, math.nan])
+def test_costs_of_any_size_are_solved_and_the_other_pairs_stay_as_they_were(
+    warping: Warping, shape: tuple[int, int, int], unusual: float
+) -> None:
+    pairs = pairs_of(*shape, ragged=False)
+    value, gradient = both(pairs, warping)
+    pairs.cost[2, 3, 1] = unusual
+    changed_value, changed_gradient = both(pairs, warping)
+    others = torch.arange(shape[0]) != 1
+    torch.testing.assert_close(changed_value[others], value[others])
+    torch.testing.assert_close(changed_gradient[:, :, others], gradient[:, :, others])
+    one = Pairs(pairs.cost[:, :, 1:2].double(), pairs.n[1:2], pairs.m[1:2])
+    exact = torch.empty_like(one.cost)
+    expected = solve_in_torch(one, warping, exact)
+    torch.testing.assert_close(changed_value[1:2].double(), expected, rtol=5e-6, atol=5e-6, equal_nan=True)
+    if math.isfinite(float(expected)):
+        actual = changed_gradient[:, :, 1:2].double()
+        torch.testing.assert_close(actual, exact, rtol=0, atol=1e-4)
+
+
+def test_a_dummy_beyond_any_exponent_is_solved_too() -> None:
+    check(pairs_of(20, 4, 5), Warping(1e-9, 0.5, smoothing=True))
+    check(pairs_of(20, 4, 5), Warping(1e-300, 0.5, smoothing=True))
 
 
 @pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize("count", [1, 63, 64, 65, 1000])
-def test_tiles_and_threads_leave_no_pair_out(count: int) -> None:
-    pytest.importorskip("numba")
-    pairs = ragged(count, 12, 11)
-    solution = soft_dtw_cpu.kernel()(pairs, 0.1, True)
-    exact = solve_reference(pairs, 0.1, True)
-    torch.testing.assert_close(solution.value, exact.value)
-    torch.testing.assert_close(solution.expected, exact.expected)
-
-
-@pytest.mark.usefixtures("two_threads")
-@pytest.mark.parametrize(
-    "shape", [(1, 1, 1), (2, 2, 0), (17, 17, 256), (256, 256, 3), (4096, 4096, 8)]
-)
-def test_a_tile_is_never_empty_and_never_huge(shape: tuple[int, int, int]) -> None:
-    lanes, threads = soft_dtw_cpu._shares(torch.Size(shape))
-    assert 1 <= lanes <= max(1, shape[2])
-    assert 1 <= threads <= 2
-    assert lanes == 1 or lanes * shape[0] * shape[1] <= 2**24
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 31, 33, 1000])
+def test_threads_leave_no_pair_out(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soft_dtw_cpu, "_SMALL", 0)
+    for warping in (Warping(0.1), Warping(0.0)):
+        check(pairs_of(count, 12, 11), warping)
 
 
 @pytest.mark.usefixtures("two_threads")
 def test_threads_of_a_program_may_solve_at_the_same_time() -> None:
-    pytest.importorskip("numba")
-    pairs, solve = ragged(500, 8, 9), soft_dtw_cpu.kernel()
-    values: list[torch.Tensor] = []
+    pairs = pairs_of(500, 8, 9)
+    values: list[Tensor] = []
     threads = [
-        threading.Thread(target=lambda: values.append(solve(pairs, 0.1, True).value))
+        threading.Thread(target=lambda: values.append(both(pairs, Warping(0.1))[0]))
         for _ in range(4)
     ]
     for thread in threads:
@@ -94,13 +150,13 @@ def test_threads_of_a_program_may_solve_at_the_same_time() -> None:
 
 def _solve_in_child() -> None:
     # few enough cells for torch to stay in one thread: its own threads do not survive a fork
-    soft_dtw_cpu.kernel()(ragged(200, 12, 11), 0.1, True)
+    both(pairs_of(200, 12, 11), Warping(0.1))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")
 @pytest.mark.usefixtures("two_threads")
-def test_a_forked_process_may_solve_after_its_parent_did() -> None:
-    pytest.importorskip("numba")
+def test_a_forked_process_may_solve_after_its_parent_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soft_dtw_cpu, "_SMALL", 0)
     _solve_in_child()
     child = multiprocessing.get_context("fork").Process(target=_solve_in_child)
     child.start()
@@ -110,23 +166,19 @@ def test_a_forked_process_may_solve_after_its_parent_did() -> None:
     assert exit_code == 0
 
 
-def test_without_numba_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "numba", None)
-    soft_dtw_cpu.kernel.cache_clear()
-    with pytest.raises(MissingPackageError, match=r"pip install 'vtlearn\[fast\]'"):
-        soft_dtw_cpu.kernel()
+def test_no_pairs_at_all() -> None:
+    pairs = as_pairs(torch.zeros(0, 3, 4))
+    assert both(pairs, Warping(0.1))[0].shape == (0,)
 
 
-def test_a_folder_that_cannot_be_written_only_costs_the_cache() -> None:
-    numba = pytest.importorskip("numba")
-
-    class Numba:
-        @staticmethod
-        def njit(**options: bool) -> object:
-            if options.pop("cache", False):
-                message = "cannot cache function: no locator available"
-                raise RuntimeError(message)
-            return numba.njit(**options)
-
-    function = soft_dtw_cpu._compile(Numba, lambda x: x + 1)  # type: ignore[arg-type]
-    assert function(1) == 2
+def test_pairs_with_gaps_between_them() -> None:
+    base = pairs_of(20, 9, 8, ragged=False)
+    spread = torch.empty(40, 9, 16).fill_(math.nan)[::2, :, ::2]
+    spread.copy_(base.cost.movedim(2, 0))
+    value, gradient = both(as_pairs(spread), Warping(0.1))
+    assert torch.equal(value, both(base, Warping(0.1))[0])
+    table = torch.full((40, 9, 16), -1.0)
+    soft_dtw_cpu.solve(base, Warping(0.1), table[::2, :, ::2].movedim(0, 2))
+    assert torch.equal(table[::2, :, ::2].movedim(0, 2), gradient)
+    assert bool((table[1::2] == -1).all())
+    assert bool((table[:, :, 1::2] == -1).all())

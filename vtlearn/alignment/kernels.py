@@ -169,20 +169,19 @@ def _(
 
 def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     del inputs
-    ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(output[1])
     ctx.save_for_backward(output[1])
 
 
-def _backward(ctx: Any, arriving: Tensor | None, second: Tensor | None) -> tuple[Any, ...]:
-    if second is not None:
+def _backward(ctx: Any, arriving: Tensor, _: Any) -> tuple[Any, ...]:
+    if torch.is_grad_enabled():  # a constant would pass for the gradient's own gradient
         message = (
-            "soft-DTW can be differentiated once, not twice, and the gradient of its gradient was "
-            "asked for: take it without create_graph=True, or keep soft-DTW out of that graph"
+            "soft-DTW can be differentiated once, not twice, and its gradient was asked for with "
+            "create_graph=True: take it without, or keep soft-DTW out of that graph"
         )
         raise ArgumentError(message)
     (gradient,) = ctx.saved_tensors
-    unused = (None,) * 7
-    return (None if arriving is None else gradient * arriving[..., None, None], *unused)
+    return gradient * arriving[..., None, None], *(None,) * 7
 
 
 _warp.register_autograd(_backward, setup_context=_keep_gradient)

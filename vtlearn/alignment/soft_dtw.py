@@ -125,7 +125,17 @@ def divergence(
         >>> divergence(x, x), divergence(x, torch.tensor([[0.0], [2.0]])) > 0
         (tensor(0.), tensor(True))
     """
+    x, y = _without_padding(x, n), _without_padding(y, m)
     across = soft_dtw(squared_euclidean(x, y), gamma, n=n, m=m)
     within_x = soft_dtw(squared_euclidean(x, x), gamma, n=n, m=n)
     within_y = soft_dtw(squared_euclidean(y, y), gamma, n=m, m=m)
     return across - (within_x + within_y) / 2
+
+
+def _without_padding(vectors: Tensor, length: Lengths) -> Tensor:
+    """Put zeros behind each sequence: a cost of NaN has no gradient, but what it is made of has."""
+    if length is None:
+        return vectors
+    at = torch.arange(vectors.shape[-2], device=vectors.device)
+    lengths = torch.as_tensor(length, device=vectors.device)
+    return torch.where((at < lengths[..., None])[..., None], vectors, 0)

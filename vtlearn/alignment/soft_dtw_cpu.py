@@ -9,6 +9,7 @@ on OpenMP, which kills a forked child process (a notebook's ``ddp_fork``) at its
 """
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from torch import Tensor
 from vtlearn.alignment.bands import Columns
 from vtlearn.alignment.cpu.exact import solve_exactly
 from vtlearn.alignment.cpu.lanes import LANES
+from vtlearn.alignment.cpu.powers import LARGEST
 from vtlearn.alignment.cpu.strips import solve_strips
 from vtlearn.alignment.cpu.tiles import solve_tiles
 from vtlearn.alignment.pairs import Pairs
@@ -56,6 +58,8 @@ def solve(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
         tensor([[1., 0.],
                 [0., 1.]])
     """
+    if pairs.cost.shape[2] == 0:
+        return pairs.cost.new_empty(0)
     if pairs.cost.dtype != torch.float32 or warping.gamma == 0:
         return _solve_exactly(pairs, warping, gradient)
     if _in_strips(pairs.cost.shape):
@@ -85,9 +89,11 @@ def _solve_tiles(
     # of each clip: two rows of cells with dummies, and smoothing's weights
     cells = captions if warping.dummy is None else 2 * (2 * captions + 1)
     block = _block((cells + captions * warping.smoothing) * LANES, clips)
-    arguments = (
-        (warping.gamma, warping.dummy or 0.0, warping.dummy is not None, warping.smoothing),
-    )
+    power = -(warping.dummy or 0) / warping.gamma * math.log2(math.e)
+    if abs(power) > LARGEST:
+        return _solve_exactly(pairs, warping, gradient), np.zeros(count, np.bool_)
+    dummy = 2.0 ** (power - round(power)), round(power)
+    arguments = (warping.gamma, warping.dummy is not None, warping.smoothing), dummy
     return _solve_flat(solve_tiles, pairs, arguments, _parts(count, LANES), block, gradient)
 
 
@@ -129,7 +135,7 @@ def _solve_exactly(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> T
     cost = weak.cost.movedim(2, 0).contiguous()
     value = cost.new_empty(len(cost))
     expected = torch.zeros_like(cost) if gradient is not None else cost.new_empty(0, 0, 0)
-    columns = tuple(bound.reshape(-1, len(cost)) for bound in _columns(weak.columns))
+    columns = _columns(weak.columns)
 
     def solve_some(first: int, end: int) -> None:
         tables = value.numpy(), expected.numpy()

@@ -297,6 +297,11 @@ def _softmin(
 
 
 @_jit
+def _larger(one: tensor, other: tensor) -> tensor:
+    return tl.maximum(one, other)
+
+
+@_jit
 def _one_over(total: tensor) -> tensor:
     """Divide, rounding to nearest: a bias would add up along a path, and change its mass."""
     one = tl.full(total.shape, 1.0, total.dtype)
@@ -448,14 +453,14 @@ def _forward_by_pairs(
     reach += pair
     infinite = tl.full((lanes,), float("inf"), dtype)
     final = infinite
-    for row in range(tl.max(last_row) + 1):
+    for row in range(tl.reduce(last_row, 0, _larger) + 1):
         # makes the row above readable, whichever threads wrote it
         tl.debug_barrier()
         here = reach + (row % ring) * (columns * count)
         before = reach + ((row + ring - 1) % ring) * (columns * count)
         left = infinite
         diagonal = tl.where(row == 0, 0.0, infinite)  # 0 is what precedes the first cell
-        for column in tl.range(tl.max(last_column) + 1, num_stages=ahead):
+        for column in tl.range(tl.reduce(last_column, 0, _larger) + 1, num_stages=ahead):
             visitable = _visitable(row, column, n, m, first, end, count, dummies, banded)
             price = _price(
                 cost, row, column, visitable, n, m, first, end, count, clip_stride, caption_stride,
@@ -574,9 +579,7 @@ def _forward_by_strips(
     end += pair
     cost += pair * pair_stride
     own = reach + (pair * strips + strip) * slots * lanes
-    over = (
-        own - slots * lanes + (lanes - 1) + tl.zeros_like(lane)
-    )  # the last lane of the strip above
+    over = own - slots * lanes + (lanes - 1) + 0 * lane  # the last lane of the strip above
     is_first = lane == 0
     from_over = is_first & (strip > 0)
     lane_above = tl.where(is_first, 0, lane - 1)  # the first has none, and reads ``over``
@@ -613,7 +616,7 @@ def _forward_by_strips(
         diagonal = above
     at = last_column + lane  # the step at which a lane is at the last column
     here = (row == last_row) & (at >= begin) & (at < stop)
-    tl.store(value + pair + tl.zeros_like(lane), final, mask=here)
+    tl.store(value + pair + 0 * lane, final, mask=here)
 
 
 @_kernel
@@ -649,7 +652,7 @@ def _backward_by_strips(
     lane = tl.arange(0, lanes)
     row = strip * lanes + lane
     # from a last cell that was not reached, nothing leads back
-    reached = tl.load(value + pair + tl.zeros_like(lane)) != float("inf")
+    reached = tl.load(value + pair + 0 * lane) != float("inf")
     first += pair
     end += pair
     gradient += pair * gradient_pair
@@ -659,7 +662,7 @@ def _backward_by_strips(
     by_lane = strip_of_all * slots * lanes + lane - 1 - lanes
     by_strip = (strip_of_all - 1) * slots * lanes + lanes - 1 + (lanes - 1) * lanes
     over = reach + tl.where(lane == 0, by_strip, by_lane)
-    passing = passed + strip_of_all * columns + tl.zeros_like(lane)
+    passing = passed + strip_of_all * columns + 0 * lane
     passed_here = passing + columns
     lane_below = tl.where(lane == lanes - 1, 0, lane + 1)  # the last has none, and reads ``passed``
     from_below = (lane == lanes - 1) & (strip + 1 < strips)

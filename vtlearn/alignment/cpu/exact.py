@@ -27,24 +27,35 @@ def solve_exactly(
         gradient: float64, (pairs, clips, captions), zeros, written to where a path leads; of size 0
             where it is not wanted.
     """
-    _, clips, captions = cost.shape
+    pairs, clips, captions = cost.shape
     # R of the recursion, behind a row and a column of what precedes it
     table = np.empty((clips + 1, captions + 1))
     for p in range(some[0], some[1]):
         n, m = lengths[0][p], lengths[1][p]
-        _forward(cost[p], n, m, columns, p, gamma, table)
+        _forward(cost[p], n, m, columns[0], columns[1], pairs, p, gamma, table)
         value[p] = table[n, m]
         if gradient.size > 0 and value[p] != np.inf:
             _backward(table, n, m, gamma, gradient[p])
 
 
 @jit
-def _forward(cost: Any, n: int, m: int, columns: Any, p: int, gamma: float, table: Any) -> None:
-    banded = columns[0].size > 0
+def _forward(
+    cost: Any,
+    n: int,
+    m: int,
+    firsts: Any,
+    ends: Any,
+    pairs: int,
+    p: int,
+    gamma: float,
+    table: Any,
+) -> None:
     table[: n + 1, : m + 1] = np.inf
     table[0, 0] = 0
     for i in range(n):
-        first, end = (columns[0][i, p], columns[1][i, p]) if banded else (0, m)
+        first, end = 0, m
+        if firsts.size > 0:
+            first, end = firsts[i * pairs + p], ends[i * pairs + p]
         for j in range(first, end):
             least = softmin(table[i, j], table[i, j + 1], table[i + 1, j], gamma)[0]
             # an unreachable cell stays so, even at a cost of -inf

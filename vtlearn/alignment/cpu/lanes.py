@@ -19,6 +19,7 @@ from numba.np.arrayobj import make_array
 
 __all__ = [
     "LANES",
+    "SIDE",
     "as_float",
     "exponent",
     "fill",
@@ -44,7 +45,10 @@ __all__ = [
 ]
 
 LANES = 16
-"""How many numbers a vector has. Where registers are shorter, LLVM takes several."""
+"""How many numbers a vector has: two registers of AVX2, so that one waits while one computes."""
+
+SIDE = 8
+"""Of the squares in which numbers are turned from pair after pair to pair beside pair."""
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
@@ -166,9 +170,9 @@ def _call(to: Any, name: str, *values: Any) -> Any:
     return to.call(cgutils.get_or_insert_function(to.module, kind, name), values)
 
 
-def _address(to: Any, data: Any, at: Any, lanes: _Lanes) -> Any:
-    """Point at the eight numbers that begin at an index."""
-    return to.bitcast(to.gep(data, [at], inbounds=True), lanes.vector.as_pointer())
+def _address(to: Any, data: Any, at: Any, vector: ir.VectorType) -> Any:
+    """Point at the numbers that begin at an index."""
+    return to.bitcast(to.gep(data, [at], inbounds=True), vector.as_pointer())
 
 
 def _lanes_of(number: Any) -> _Lanes:
@@ -181,7 +185,7 @@ def load(_: Any, array: Any, at: Any) -> Any:
     lanes = _lanes_of(array.dtype)
 
     def emit(to: Any, data: Any, start: Any) -> Any:
-        return to.load(_address(to, data, start, lanes), align=4)
+        return to.load(_address(to, data, start, lanes.vector), align=4)
 
     return _function((array, types.intp), lanes, emit)
 
@@ -191,7 +195,7 @@ def store(_: Any, array: Any, at: Any, lanes: Any) -> Any:
     """Write eight numbers into an array from an index on."""
 
     def emit(to: Any, data: Any, start: Any, numbers: Any) -> None:
-        to.store(numbers, _address(to, data, start, lanes), align=4)
+        to.store(numbers, _address(to, data, start, lanes.vector), align=4)
 
     return _function((array, types.intp, lanes), types.void, emit)
 
@@ -355,16 +359,17 @@ def mantissa(_: Any, a: Any) -> Any:
 def transpose(
     _: Any, source: Any, start: Any, apart: Any, target: Any, start_of_target: Any, step: Any
 ) -> Any:
-    """Read eight vectors that begin ``apart`` numbers apart, and write their transpose."""
+    """Read a square of :data:`SIDE` rows that begin ``apart`` numbers apart, and write it turned."""
     index = types.intp
+    row = ir.VectorType(_FLOAT, SIDE)
 
     def emit(to: Any, read: Any, at: Any, gap: Any, write: Any, into: Any, jump: Any) -> None:
         rows = []
-        for _row in range(LANES):
-            rows.append(to.load(_address(to, read, at, Floats), align=4))
+        for _row in range(SIDE):
+            rows.append(to.load(_address(to, read, at, row), align=4))
             at = to.add(at, gap)
-        for row in _transposed(to, rows):
-            to.store(row, _address(to, write, into, Floats), align=4)
+        for turned in _transposed(to, rows):
+            to.store(turned, _address(to, write, into, row), align=4)
             into = to.add(into, jump)
 
     takes = (source, index, index, target, index, index)
@@ -374,15 +379,16 @@ def transpose(
 def _transposed(to: Any, rows: list[Any]) -> list[Any]:
     """Exchange blocks of 1, 2, 4 numbers between vectors as far apart."""
     width = 1
-    while width < LANES:
-        low = [k + LANES * (k // width % 2) - (k // width % 2) * width for k in range(LANES)]
+    while width < SIDE:
+        odd = [k // width % 2 for k in range(SIDE)]
+        low = [k + (SIDE - width) * odd[k] for k in range(SIDE)]
+        high = [k + width for k in low]
         exchanged = list(rows)
-        for row in range(LANES):
-            if row // width % 2 == 0:
-                pair = rows[row], rows[row + width]
-                exchanged[row] = to.shuffle_vector(*pair, _constant(_INT, *low))
-                high = [k + width for k in low]
-                exchanged[row + width] = to.shuffle_vector(*pair, _constant(_INT, *high))
+        for k in range(SIDE):
+            if not odd[k]:
+                pair = rows[k], rows[k + width]
+                exchanged[k] = to.shuffle_vector(*pair, _constant(_INT, *low))
+                exchanged[k + width] = to.shuffle_vector(*pair, _constant(_INT, *high))
         rows = exchanged
         width *= 2
     return rows

@@ -11,6 +11,7 @@ import numpy as np
 
 from vtlearn.alignment.cpu.lanes import (
     LANES,
+    SIDE,
     inlined,
     as_float,
     jit,
@@ -20,6 +21,7 @@ from vtlearn.alignment.cpu.lanes import (
     shift_up,
     splat,
     store,
+    transpose,
     with_lane,
 )
 from vtlearn.alignment.cpu.powers import (
@@ -106,12 +108,7 @@ def solve_strips(
             first_strip, end_strip = number * block, min(number * block + block, strips)
             for strip in range(first_strip, end_strip):
                 top = strip * LANES
-                for k in range(LANES):
-                    i = top + k
-                    if i < n:
-                        at = i * strides[0] + p * strides[2]
-                        for j in range(m):
-                            row[(j + k) * LANES + k] = cost[at + j * strides[1]]
+                _read_strip(cost, strides, top, p, n, m, row)
                 _bounds(top, n, m, columns[0], columns[1], pairs, p, first, end)
                 spread = powers_of_row(
                     row, used, True, load(first, 0), load(end, 0), gamma,
@@ -140,14 +137,47 @@ def solve_strips(
                 ends = (n - 1) % LANES if strip == strips - 1 else -1
                 at = (strip - first_strip) * steps * _WEIGHTS
                 _sweep_back(weights, at, m, below, ends, reached, row)
-                for k in range(LANES):
-                    i = top + k
-                    if i < n:
-                        at = i * gradient_strides[0] + p * gradient_strides[2]
-                        for j in range(m):
-                            gradient[at + j * gradient_strides[1]] = row[(j + k) * LANES + k]
+                _write_strip(row, gradient, gradient_strides, top, p, n, m)
         if not worst * np.float32(2 * (n + m)) < np.float32(LARGEST):
             left_over[p] = True
+
+
+@inlined
+def _inner(strides: Any, top: int, n: int, m: int) -> int:
+    """Count the steps at which squares of a whole strip can be turned: none at its slanting ends."""
+    if strides[1] != 1 or top + LANES > n or m < LANES:
+        return 0
+    return (m - LANES + 1) // SIDE * SIDE
+
+
+@inlined
+def _read_strip(cost: Any, strides: Any, top: int, p: int, n: int, m: int, row: Any) -> None:
+    """Bring a strip together, (steps, lanes): lane k is k steps behind."""
+    at = top * strides[0] + p * strides[2]
+    inner = _inner(strides, top, n, m)
+    slant = strides[0] - 1  # from a step of one lane to the same step of the next
+    for k in range(0, LANES, SIDE):
+        for t in range(LANES - 1, LANES - 1 + inner, SIDE):
+            transpose(cost, at + k * slant + t, slant, row, t * LANES + k, LANES)
+    for k in range(min(LANES, n - top)):
+        for edge in range(m - inner):
+            j = edge if edge + k < LANES - 1 else edge + inner
+            row[(j + k) * LANES + k] = cost[at + k * strides[0] + j * strides[1]]
+
+
+@inlined
+def _write_strip(row: Any, table: Any, strides: Any, top: int, p: int, n: int, m: int) -> None:
+    """Take a strip apart again."""
+    at = top * strides[0] + p * strides[2]
+    inner = _inner(strides, top, n, m)
+    slant = strides[0] - 1
+    for k in range(0, LANES, SIDE):
+        for t in range(LANES - 1, LANES - 1 + inner, SIDE):
+            transpose(row, t * LANES + k, LANES, table, at + k * slant + t, slant)
+    for k in range(min(LANES, n - top)):
+        for edge in range(m - inner):
+            j = edge if edge + k < LANES - 1 else edge + inner
+            table[at + k * strides[0] + j * strides[1]] = row[(j + k) * LANES + k]
 
 
 @inlined
@@ -194,10 +224,9 @@ def _sweep(
         above_m, above_e = shift_up(left_m, entering_m), shift_up(left_e, entering_e)
         a, b, c, total, top = add_three(diagonal_m, diagonal_e, above_m, above_e, left_m, left_e)
         if keep:
-            share = one / total
-            store(weights, at, a * share)
-            store(weights, at + LANES, b * share)
-            store(weights, at + 2 * LANES, c * share)
+            store(weights, at, a / total)
+            store(weights, at + LANES, b / total)
+            store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
         left_m, left_e = forget(
             total * load(m, t * LANES), top + load(e, t * LANES)

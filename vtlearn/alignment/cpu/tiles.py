@@ -5,13 +5,13 @@ in the cache. S2DTW's larger cost is never made: a row of it is either dummies o
 between dummies, and smoothing is itself a sum of powers.
 """
 
-import math
 from typing import Any
 
 import numpy as np
 
 from vtlearn.alignment.cpu.lanes import (
     LANES,
+    SIDE,
     fill,
     inlined,
     as_float,
@@ -49,6 +49,7 @@ def solve_tiles(
     lengths: Any,
     columns: Any,
     warping: Any,
+    dummy: Any,
     tiles: Any,
     block: int,
     value: Any,
@@ -65,7 +66,8 @@ def solve_tiles(
         lengths: Valid clips and valid captions of each pair, two int64 arrays (pairs,).
         columns: First caption, and the one after the last, of each clip and pair; two int64 arrays
             (clips, pairs), without clips where there is no band.
-        warping: gamma; the dummies' cost; whether there are dummies; whether to smooth.
+        warping: gamma; whether there are dummies; whether to smooth.
+        dummy: The power of the dummies' cost: its mantissa and its exponent.
         tiles: The first tile, and the one after the last.
         block: How many clips' weights are kept at a time; the forward is repeated for all blocks
             but the last.
@@ -75,7 +77,7 @@ def solve_tiles(
         gradient_strides: How far apart clips, captions and pairs lie in it.
     """
     clips, captions, pairs = shape
-    gamma, dummy, has_dummies, smoothing = warping
+    gamma, has_dummies, smoothing = warping
     step = 2 if has_dummies else 1
     width = step * captions + step - 1  # of a row of cells
     row_weights = width * _WEIGHTS
@@ -96,10 +98,9 @@ def solve_tiles(
     below, path = np.empty(width * LANES, np.float32), np.empty(width * LANES, np.float32)
     smooth_below = np.empty(captions * LANES, np.float32)
     nothing = splat(np.float32(0))
-    size_of_dummy = np.float32(0)
-    if has_dummies:
-        _dummies(dummy, gamma, 2 * width, m, e, cells_at)
-        size_of_dummy = np.float32(abs(dummy / gamma) * math.log2(math.e))
+    dummy_m, dummy_e = splat(np.float32(dummy[0])), splat(np.int32(dummy[1]))
+    fill(m, cells_at, 2 * width, dummy_m)
+    fill(e, cells_at, 2 * width, dummy_e)
     for tile in range(tiles[0], tiles[1]):
         start = tile * LANES
         count = min(LANES, pairs - start)
@@ -112,14 +113,14 @@ def solve_tiles(
                 used, narrowest = max(used, m_of[k]), min(narrowest, m_of[k])
         cells = step * used + step - 1
         last_block = (rows - 1) // block
-        worst = size(splat(size_of_dummy))
+        worst = size(splat(np.float32(dummy[1])))
         bounded = columns[0].size > 0 or shortest < rows or narrowest < used
         # above the first row is nothing, but for what precedes the first cell
         fill(above_m, 0, width + 1, splat(np.float32(1)))
         fill(above_e, 0, width + 1, splat(np.int32(NEVER)))
         fill(above_e, 0, 1, splat(np.int32(0)))
         if has_dummies:
-            _cells(m, e, dummies_at, above_m, above_e, cells, weights, 0, False)
+            _dummies(dummy_m, dummy_e, above_m, above_e, cells)
         # first all blocks in order, then all but the last once more from the end
         for turn in range(2 * last_block + 1 if wanted else last_block + 1):
             number = turn if turn <= last_block else 2 * last_block - turn
@@ -214,9 +215,10 @@ def read_row(
         for j in range(captions):
             store(row, j * LANES, load(cost, at + j * strides[1]))
         return
-    whole = captions - captions % LANES if count == LANES and strides[1] == 1 else 0
-    for j in range(0, whole, LANES):
-        transpose(cost, at + j, strides[2], row, j * LANES, LANES)
+    whole = captions - captions % SIDE if count == LANES and strides[1] == 1 else 0
+    for k in range(0, LANES, SIDE):
+        for j in range(0, whole, SIDE):
+            transpose(cost, at + k * strides[2] + j, strides[2], row, j * LANES + k, LANES)
     for k in range(LANES):
         for j in range(whole, captions):
             row[j * LANES + k] = (
@@ -234,9 +236,10 @@ def write_row(
         for j in range(captions):
             store(table, at + j * strides[1], load(row, j * LANES))
         return
-    whole = captions - captions % LANES if count == LANES and strides[1] == 1 else 0
-    for j in range(0, whole, LANES):
-        transpose(row, j * LANES, LANES, table, at + j, strides[2])
+    whole = captions - captions % SIDE if count == LANES and strides[1] == 1 else 0
+    for k in range(0, LANES, SIDE):
+        for j in range(0, whole, SIDE):
+            transpose(row, j * LANES + k, LANES, table, at + k * strides[2] + j, strides[2])
     for k in range(count):
         for j in range(whole, captions):
             table[at + k * strides[2] + j * strides[1]] = row[j * LANES + k]
@@ -248,11 +251,14 @@ def _vectors(count: int) -> Any:
 
 
 @inlined
-def _dummies(dummy: float, gamma: float, count: int, m: Any, e: Any, at: int) -> None:
-    row = np.empty(count * LANES, np.float32)
-    fill(row, 0, count, splat(np.float32(dummy)))
-    every = splat(np.int32(count))
-    powers_of_row(row, count, False, every, every, gamma, m, e, at, every)
+def _dummies(m: Any, e: Any, above_m: Any, above_e: Any, count: int) -> None:
+    """Run the recursion over the first row of dummies, to each of which one path leads."""
+    path_m, path_e = splat(np.float32(1)), splat(np.int32(0))
+    fill(above_e, 0, 1, splat(np.int32(NEVER)))
+    for j in range(LANES, count * LANES + LANES, LANES):
+        path_m, path_e = forget(path_m * m, path_e + e)
+        store(above_m, j, path_m)
+        store(above_e, j, path_e)
 
 
 @inlined
@@ -302,10 +308,9 @@ def _smooth(
             above_m, above_e = load(m, before + j * LANES), load(e, before + j * LANES)
         a, b, c, total, top = add_three(diagonal_m, diagonal_e, above_m, above_e, left_m, left_e)
         if keep:
-            share = one / total
-            store(weights, at, a * share)
-            store(weights, at + LANES, b * share)
-            store(weights, at + 2 * LANES, c * share)
+            store(weights, at, a / total)
+            store(weights, at + LANES, b / total)
+            store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
         if i == 0 and j == 0:  # three costs of zero
             total, top = splat(np.float32(3)), splat(np.int32(0))
@@ -339,10 +344,9 @@ def _cells(
             diagonal_m, diagonal_e, vertical_m, vertical_e, left_m, left_e
         )
         if keep:
-            share = one / total
-            store(weights, at, a * share)
-            store(weights, at + LANES, b * share)
-            store(weights, at + 2 * LANES, c * share)
+            store(weights, at, a / total)
+            store(weights, at + LANES, b / total)
+            store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
         left_m, left_e = forget(total * load(m, here), top + load(e, here))
         store(above_m, j, left_m)

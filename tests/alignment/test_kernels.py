@@ -1,0 +1,112 @@
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from vtlearn.alignment import kernels
+from vtlearn.alignment.kernels import kernel_for, warp, warp_gradient
+from vtlearn.alignment.warping import Warping
+from vtlearn.errors import ArgumentError
+
+HAND = torch.tensor([[1, 2, 3], [4, 1, 2], [3, 2, 1]], dtype=torch.float64)
+
+
+@pytest.fixture
+def without_numba(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setitem(sys.modules, "numba", None)
+    kernels._kernel.cache_clear()
+    yield
+    kernels._kernel.cache_clear()
+
+
+def operands(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(*shape, generator=generator).to(dtype).requires_grad_()
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (3, 4, 5), (2, 3, 4, 5)])
+@pytest.mark.parametrize("warping", [Warping(0.1), Warping(0.2, 0.5, True)])
+def test_the_operator_keeps_what_torch_asks_of_operators(
+    shape: tuple[int, ...], warping: Warping
+) -> None:
+    n = torch.full(shape[:-2], 3)
+    for cost in (operands(*shape), operands(*shape, dtype=torch.float64), operands(*shape).mT):
+        torch.library.opcheck(kernels._warp, (cost, n, None, None, *warping, True))
+        torch.library.opcheck(kernels._warp, (cost.detach(), n, n, None, *warping, False))
+    torch.library.opcheck(kernels._warp, (operands(*shape), n, n, n, 0.1, None, False, True))
+
+
+def test_compiled_code_is_one_graph_and_says_the_same() -> None:
+    def loss(cost: Tensor, n: Tensor) -> Tensor:
+        plain = warp(cost, Warping(0.2), n, bandwidth=3)
+        return (plain * warp(-cost, Warping(0.1, 0.5, True), m=4)).sum()
+
+    cost, n = operands(3, 4, 5), torch.tensor([1, 2, 4])
+    compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(cost, n), loss(cost, n))
+    gradients = [torch.autograd.grad(run(cost, n), cost)[0] for run in (compiled, loss)]
+    torch.testing.assert_close(*gradients)
+
+
+def test_autocast_leaves_the_recursion_in_float32() -> None:
+    cost = operands(5, 8, 8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        product = cost @ torch.eye(8)
+        assert product.dtype == torch.bfloat16
+        value = warp(product, Warping(0.1))
+        assert warp(cost, Warping(0.1)).dtype == torch.float32
+    assert value.dtype == torch.bfloat16
+    assert torch.equal(value, warp(product.float(), Warping(0.1)).bfloat16())
+
+
+def test_a_gradient_is_zero_where_none_arrives() -> None:
+    cost = operands(3, 4, 5)
+    warp(cost, Warping(0.1))[1].backward()
+    assert cost.grad is not None
+    assert float(cost.grad[0].abs().max()) == float(cost.grad[2].abs().max()) == 0
+    _, expected = warp_gradient(cost[1], Warping(0.1))
+    torch.testing.assert_close(cost.grad[1], expected)
+
+
+def test_second_derivative_is_refused() -> None:
+    cost = operands(3, 3)
+    with pytest.raises(ArgumentError, match="differentiated once, not twice"):
+        torch.autograd.grad(warp(cost, Warping(0.1)), cost, create_graph=True)
+
+
+def test_gradient_may_be_taken_twice_over_the_same_graph() -> None:
+    cost = operands(3, 4, 5)
+    value = warp(cost, Warping(0.1)).sum()
+    value.backward(retain_graph=True)
+    first = cost.grad.clone() if cost.grad is not None else None
+    value.backward()
+    assert first is not None
+    torch.testing.assert_close(cost.grad, 2 * first)
+
+
+def test_other_devices_are_served_by_torch() -> None:
+    assert kernel_for(torch.zeros(1, device="meta")) == "torch"
+
+
+@pytest.mark.usefixtures("without_numba")
+def test_without_numba_one_warning_says_why_it_is_slow() -> None:
+    with pytest.warns(RuntimeWarning, match=r"numba: pip install 'vtlearn\[fast\]'") as caught:
+        first = warp(HAND, Warping(1.0))
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(warp(HAND, Warping(1.0)), first)
+    assert float(first) == pytest.approx(2.5778419962, abs=1e-9)
+    assert kernel_for(HAND) == "torch"
+
+
+def test_importing_imports_no_kernel() -> None:
+    code = (
+        "import sys, vtlearn, vtlearn.alignment, vtlearn.heads\n"
+        "assert not {'numba', 'triton', 'llvmlite'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
