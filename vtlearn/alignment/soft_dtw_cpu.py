@@ -3,28 +3,22 @@
 float32 costs are solved as powers (``cpu.powers``), eight pairs or eight clips at once. float64
 costs, gamma = 0 and the rare pair whose powers leave the range of an exponent are solved exactly,
 one by one. ``cpu`` tells the story.
-
-Threads are Python's, and the kernels release the interpreter's lock. Numba's own parallel loops run
-on OpenMP, which kills a forked child process (a notebook's ``ddp_fork``) at its first such loop.
 """
 
-import functools
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vtlearn.alignment.bands import Columns
-from vtlearn.alignment.cpu.exact import solve_exactly
+from vtlearn.alignment.cpu.calls import CALL
+from vtlearn.alignment.cpu.exact import run_exactly
 from vtlearn.alignment.cpu.lanes import LANES
 from vtlearn.alignment.cpu.powers import LARGEST
-from vtlearn.alignment.cpu.strips import solve_strips
-from vtlearn.alignment.cpu.tiles import solve_tiles
+from vtlearn.alignment.cpu.strips import run_strips
+from vtlearn.alignment.cpu.team import work_off
+from vtlearn.alignment.cpu.tiles import run_tiles
 from vtlearn.alignment.pairs import Pairs
 from vtlearn.alignment.warping import Warping, pull_back, weaken
 
@@ -86,15 +80,21 @@ def _solve_tiles(
     pairs: Pairs, warping: Warping, gradient: Tensor | None
 ) -> tuple[Tensor, np.ndarray]:
     clips, captions, count = pairs.cost.shape
-    # of each clip: two rows of cells with dummies, and smoothing's weights
-    cells = captions if warping.dummy is None else 2 * (2 * captions + 1)
-    block = _block((cells + captions * warping.smoothing) * LANES, clips)
     power = -(warping.dummy or 0) / warping.gamma * math.log2(math.e)
     if abs(power) > LARGEST:
         return _solve_exactly(pairs, warping, gradient), np.zeros(count, np.bool_)
-    dummy = 2.0 ** (power - round(power)), round(power)
-    arguments = (warping.gamma, warping.dummy is not None, warping.smoothing), dummy
-    return _solve_flat(solve_tiles, pairs, arguments, _parts(count, LANES), block, gradient)
+    # of each clip: two rows of cells with dummies, and smoothing's weights
+    cells = captions if warping.dummy is None else 2 * (2 * captions + 1)
+    options = {
+        "parts": _parts(count, LANES),
+        "block": _block((cells + captions * warping.smoothing) * LANES, clips),
+        "gamma": warping.gamma,
+        "has_dummies": warping.dummy is not None,
+        "smoothing": warping.smoothing,
+        "dummy_m": 2.0 ** (power - round(power)),
+        "dummy_e": round(power),
+    }
+    return _run(run_tiles(), pairs, gradient, options)
 
 
 def _solve_strips(
@@ -102,50 +102,43 @@ def _solve_strips(
 ) -> tuple[Tensor, np.ndarray]:
     clips, captions, count = pairs.cost.shape
     block = _block((captions + LANES - 1) * LANES, _parts(clips, LANES))
-    return _solve_flat(solve_strips, pairs, (gamma,), count, block, gradient)
-
-
-def _solve_flat(
-    kernel: Any,
-    pairs: Pairs,
-    arguments: tuple[Any, ...],
-    parts: int,
-    block: int,
-    gradient: Tensor | None,
-) -> tuple[Tensor, np.ndarray]:
-    """Call a kernel that reads and writes flat memory, in as many parts as threads are useful."""
-    value = pairs.cost.new_empty(pairs.cost.shape[2])
-    left_over = np.zeros(len(value), np.bool_)
-    read, strides = _flat(pairs.cost)
-    write, write_strides = (np.empty(0, np.float32), strides) if gradient is None else _flat(gradient)
-    given = read, strides, tuple(pairs.cost.shape), _lengths(pairs), _columns(pairs.columns)
-
-    def solve_some(first: int, end: int) -> None:
-        kernel(
-            *given, *arguments, (first, end), block, value.numpy(), left_over, write, write_strides
-        )
-
-    _share_out(solve_some, parts, pairs.cost.numel())
-    return value, left_over
+    return _run(run_strips(), pairs, gradient, {"parts": count, "block": block, "gamma": gamma})
 
 
 def _solve_exactly(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
     wide = pairs._replace(cost=pairs.cost.double())
     weak = weaken(wide, warping) if warping.weak else wide
-    cost = weak.cost.movedim(2, 0).contiguous()
-    value = cost.new_empty(len(cost))
-    expected = torch.zeros_like(cost) if gradient is not None else cost.new_empty(0, 0, 0)
-    columns = _columns(weak.columns)
-
-    def solve_some(first: int, end: int) -> None:
-        tables = value.numpy(), expected.numpy()
-        some = first, end
-        solve_exactly(cost.numpy(), _lengths(weak), columns, warping.gamma, some, *tables)
-
-    _share_out(solve_some, len(cost), cost.numel())
-    if gradient is not None:
-        gradient.copy_(pull_back(expected.movedim(0, 2), wide, warping))
+    cost = weak.cost.movedim(2, 0).contiguous().movedim(0, 2)
+    expected = None if gradient is None else torch.zeros_like(cost)
+    options = {"parts": cost.shape[2], "gamma": warping.gamma}
+    value, _ = _run(run_exactly(), weak._replace(cost=cost), expected, options)
+    if gradient is not None and expected is not None:
+        gradient.copy_(pull_back(expected, wide, warping))
     return value.to(pairs.cost.dtype)
+
+
+def _run(
+    function: int, pairs: Pairs, gradient: Tensor | None, options: dict[str, float]
+) -> tuple[Tensor, np.ndarray]:
+    """Call a kernel on all pairs: their value, and which of them need wider exponents."""
+    clips, captions, count = pairs.cost.shape
+    cost, n, m = (table.detach() for table in (pairs.cost, pairs.n.contiguous(), pairs.m.contiguous()))
+    value, left_over = cost.new_empty(count), np.zeros(count, np.bool_)
+    call = np.zeros(1, CALL)
+    for name, number in options.items():
+        call[name] = number
+    call["shape"] = clips, captions, count
+    call["cost"], call["cost_size"], call["strides"] = cost.data_ptr(), _span(cost), cost.stride()
+    call["n"], call["m"] = n.data_ptr(), m.data_ptr()
+    call["value"], call["left_over"] = value.data_ptr(), left_over.ctypes.data
+    if gradient is not None:
+        call["gradient"], call["gradient_size"] = gradient.data_ptr(), _span(gradient)
+        call["gradient_strides"] = gradient.stride()
+    if pairs.columns is not None:
+        first, end = (bound.contiguous() for bound in pairs.columns)
+        call["first"], call["end"], call["band_size"] = first.data_ptr(), end.data_ptr(), first.numel()
+    work_off(function, call, 1 if cost.numel() < _SMALL else torch.get_num_threads())
+    return value, left_over
 
 
 def _solve_weakened(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
@@ -169,22 +162,9 @@ def _solve_again(
         gradient[:, :, some] = table
 
 
-def _flat(table: Tensor) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Show the memory that a table spans, and how far apart its rows, columns and pairs lie."""
-    table = table.detach()
-    extent = sum((size - 1) * step for size, step in zip(table.shape, table.stride(), strict=True))
-    span = 0 if table.numel() == 0 else extent + 1
-    return table.as_strided((span,), (1,)).numpy(), table.stride()
-
-
-def _lengths(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    return pairs.n.contiguous().numpy(), pairs.m.contiguous().numpy()
-
-
-def _columns(columns: Columns | None) -> tuple[np.ndarray, np.ndarray]:
-    if columns is None:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    return columns.first.contiguous().view(-1).numpy(), columns.end.contiguous().view(-1).numpy()
+def _span(table: Tensor) -> int:
+    """Count the numbers between a table's first in memory and its last."""
+    return 1 + sum((size - 1) * step for size, step in zip(table.shape, table.stride(), strict=True))
 
 
 def _block(cells: int, rows: int) -> int:
@@ -194,23 +174,3 @@ def _block(cells: int, rows: int) -> int:
 
 def _parts(count: int, size: int) -> int:
     return -(-count // size)
-
-
-def _share_out(solve_some: Callable[[int, int], None], parts: int, cells: int) -> None:
-    """Solve all parts: one share here, the others in as many threads as torch may use."""
-    threads = 1 if cells < _SMALL else min(torch.get_num_threads(), parts)
-    if threads <= 1:
-        solve_some(0, parts)
-        return
-    ends = [parts * share // threads for share in range(threads + 1)]
-    pool = _pool(threads - 1, os.getpid())
-    others = [pool.submit(solve_some, ends[k], ends[k + 1]) for k in range(1, threads)]
-    solve_some(0, ends[1])
-    for other in others:
-        other.result()  # raises what a thread raised
-
-
-@functools.cache
-def _pool(threads: int, process: int) -> ThreadPoolExecutor:
-    del process  # threads do not survive a fork: a child needs its own
-    return ThreadPoolExecutor(threads, thread_name_prefix="vtlearn-alignment")

@@ -3,49 +3,61 @@
 import math
 from typing import Any
 
+import numba
 import numpy as np
 
+from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done, share_of
 from vtlearn.alignment.cpu.lanes import jit
 
-__all__ = ["softmin", "solve_exactly"]
+__all__ = ["run_exactly", "softmin", "solve_exactly"]
 
 
 @jit
 def solve_exactly(
-    cost: Any, lengths: Any, columns: Any, gamma: float, some: Any, value: Any, gradient: Any
+    cost: Any,
+    shape: Any,
+    lengths: Any,
+    columns: Any,
+    gamma: float,
+    some: Any,
+    value: Any,
+    gradient: Any,
 ) -> None:
     """Solve some pairs.
 
     Args:
-        cost: float64, (pairs, clips, captions).
+        cost: float64, (pairs, clips, captions), flat.
+        shape: How many clips, captions and pairs there are.
         lengths: Valid clips and valid captions of each pair, two int64 arrays (pairs,).
         columns: First caption, and the one after the last, of each clip and pair; two int64 arrays
             (clips, pairs), without clips where there is no band.
         gamma: Smoothing; 0 is the hard minimum.
         some: The first pair, and the one after the last.
         value: (pairs,), written to.
-        gradient: float64, (pairs, clips, captions), zeros, written to where a path leads; of size 0
-            where it is not wanted.
+        gradient: float64, (pairs, clips, captions), flat, zeros, written to where a path leads; of
+            size 0 where it is not wanted.
     """
-    pairs, clips, captions = cost.shape
+    clips, captions, pairs = shape
     # R of the recursion, behind a row and a column of what precedes it
     table = np.empty((clips + 1, captions + 1))
     for p in range(some[0], some[1]):
         n, m = lengths[0][p], lengths[1][p]
-        _forward(cost[p], n, m, columns[0], columns[1], pairs, p, gamma, table)
+        _forward(cost, captions, n, m, columns[0], columns[1], pairs, clips, p, gamma, table)
         value[p] = table[n, m]
         if gradient.size > 0 and value[p] != np.inf:
-            _backward(table, n, m, gamma, gradient[p])
+            _backward(table, n, m, gamma, gradient, p * clips * captions, captions)
 
 
 @jit
 def _forward(
     cost: Any,
+    captions: int,
     n: int,
     m: int,
     firsts: Any,
     ends: Any,
     pairs: int,
+    clips: int,
     p: int,
     gamma: float,
     table: Any,
@@ -53,31 +65,34 @@ def _forward(
     table[: n + 1, : m + 1] = np.inf
     table[0, 0] = 0
     for i in range(n):
+        at = (p * clips + i) * captions
         first, end = 0, m
         if firsts.size > 0:
             first, end = firsts[i * pairs + p], ends[i * pairs + p]
         for j in range(first, end):
             least = softmin(table[i, j], table[i, j + 1], table[i + 1, j], gamma)[0]
             # an unreachable cell stays so, even at a cost of -inf
-            table[i + 1, j + 1] = least if least == np.inf else least + cost[i, j]
+            table[i + 1, j + 1] = least if least == np.inf else least + cost[at + j]
 
 
 @jit
-def _backward(table: Any, n: int, m: int, gamma: float, visits: Any) -> None:
+def _backward(
+    table: Any, n: int, m: int, gamma: float, visits: Any, start: int, captions: int
+) -> None:
     """Pass visits on by the weights of the soft minima, which are those of the forward, bitwise."""
-    visits[n - 1, m - 1] = 1
+    visits[start + (n - 1) * captions + m - 1] = 1
     for i in range(n - 1, -1, -1):
         for j in range(m - 1, -1, -1):
-            here = visits[i, j]
-            if here == 0:
+            at = start + i * captions + j
+            if visits[at] == 0:
                 continue
             _, a, b, c = softmin(table[i, j], table[i, j + 1], table[i + 1, j], gamma)
             if i > 0 and j > 0:
-                visits[i - 1, j - 1] += here * a
+                visits[at - captions - 1] += visits[at] * a
             if i > 0:
-                visits[i - 1, j] += here * b
+                visits[at - captions] += visits[at] * b
             if j > 0:
-                visits[i, j - 1] += here * c
+                visits[at - 1] += visits[at] * c
 
 
 @jit
@@ -108,3 +123,32 @@ def softmin(diagonal: float, vertical: float, horizontal: float, gamma: float) -
     c = 1.0 if horizontal == lowest else math.exp((lowest - horizontal) / gamma)
     total = a + b + c
     return lowest - gamma * math.log(total), a / total, b / total, c / total
+
+
+@entry
+def run_exactly(pointer: Any) -> None:
+    """Solve shares of pairs until there is none left."""
+    call = numba.carray(pointer, 1)[0]
+    clips, captions, pairs = call.shape[0], call.shape[1], call.shape[2]
+    cost = array_of(call.cost, call.cost_size, np.float64)
+    gradient = array_of(call.gradient, call.gradient_size, np.float64)
+    lengths = array_of(call.n, pairs, np.int64), array_of(call.m, pairs, np.int64)
+    columns = (
+        array_of(call.first, call.band_size, np.int64),
+        array_of(call.end, call.band_size, np.int64),
+    )
+    while True:
+        share = next_share(pointer)
+        if share >= call.shares:
+            return
+        solve_exactly(
+            cost,
+            (clips, captions, pairs),
+            lengths,
+            columns,
+            call.gamma,
+            share_of(call.parts, share, call.shares),
+            array_of(call.value, pairs, np.float64),
+            gradient,
+        )
+        share_done(pointer)

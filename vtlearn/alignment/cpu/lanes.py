@@ -21,6 +21,7 @@ __all__ = [
     "LANES",
     "SIDE",
     "as_float",
+    "cached",
     "exponent",
     "fill",
     "inlined",
@@ -80,12 +81,25 @@ def jit(function: FunctionT) -> FunctionT:
     Returns:
         The function, which lets go of the interpreter's lock while it runs.
     """
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        compiled: FunctionT = numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # there is no folder that numba could write its cache to
-        compiled = numba.njit(**options)(function)
+    compiled: FunctionT = cached(numba.njit, function)
     return compiled
+
+
+def cached(compiler: Callable[..., Any], function: Callable[..., Any]) -> Any:
+    """Keep what is compiled on disk, if there is a folder that numba may write to.
+
+    Args:
+        compiler: Numba's decorator, called with options.
+        function: What to compile.
+
+    Returns:
+        The compiled function.
+    """
+    options = {"nogil": True} if compiler is numba.njit else {}
+    try:
+        return compiler(cache=True, error_model="numpy", **options)(function)
+    except RuntimeError:  # there is none
+        return compiler(error_model="numpy", **options)(function)
 
 
 def inlined(function: FunctionT) -> FunctionT:

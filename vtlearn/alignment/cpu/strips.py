@@ -7,8 +7,10 @@ to the next one.
 
 from typing import Any
 
+import numba
 import numpy as np
 
+from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done, share_of
 from vtlearn.alignment.cpu.lanes import (
     LANES,
     SIDE,
@@ -33,7 +35,7 @@ from vtlearn.alignment.cpu.powers import (
     powers_of_row,
 )
 
-__all__ = ["solve_strips"]
+__all__ = ["run_strips", "solve_strips"]
 
 _WEIGHTS = 3 * LANES
 """Of a cell's diagonal, vertical and horizontal predecessor, in each lane."""
@@ -261,3 +263,36 @@ def _sweep_back(
             below[t] = lane(vertical, 0) + lane(diagonal, 0)
         earlier_diagonal = diagonal
         diagonal = visits * load(weights, at)
+
+
+@entry
+def run_strips(pointer: Any) -> None:
+    """Solve shares of pairs until there is none left."""
+    call = numba.carray(pointer, 1)[0]
+    cost = array_of(call.cost, call.cost_size, np.float32)
+    gradient = array_of(call.gradient, call.gradient_size, np.float32)
+    pairs = call.shape[2]
+    lengths = array_of(call.n, pairs, np.int64), array_of(call.m, pairs, np.int64)
+    columns = (
+        array_of(call.first, call.band_size, np.int64),
+        array_of(call.end, call.band_size, np.int64),
+    )
+    while True:
+        share = next_share(pointer)
+        if share >= call.shares:
+            return
+        solve_strips(
+            cost,
+            (call.strides[0], call.strides[1], call.strides[2]),
+            (call.shape[0], call.shape[1], pairs),
+            lengths,
+            columns,
+            call.gamma,
+            share_of(call.parts, share, call.shares),
+            call.block,
+            array_of(call.value, pairs, np.float32),
+            array_of(call.left_over, pairs, np.bool_),
+            gradient,
+            (call.gradient_strides[0], call.gradient_strides[1], call.gradient_strides[2]),
+        )
+        share_done(pointer)

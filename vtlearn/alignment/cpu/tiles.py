@@ -7,8 +7,10 @@ between dummies, and smoothing is itself a sum of powers.
 
 from typing import Any
 
+import numba
 import numpy as np
 
+from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done, share_of
 from vtlearn.alignment.cpu.lanes import (
     LANES,
     SIDE,
@@ -35,7 +37,7 @@ from vtlearn.alignment.cpu.powers import (
     powers_of_row,
 )
 
-__all__ = ["solve_tiles"]
+__all__ = ["run_tiles", "solve_tiles"]
 
 _WEIGHTS = 3 * LANES
 """Of a cell's diagonal, vertical and horizontal predecessor, in each lane."""
@@ -383,3 +385,37 @@ def _unsmooth(
         store(below, j * LANES, multiply_add(visits, load(weights, at + LANES), from_diagonal))
         from_right = visits * load(weights, at + 2 * LANES)
         from_diagonal = visits * load(weights, at)
+
+
+@entry
+def run_tiles(pointer: Any) -> None:
+    """Solve shares of tiles until there is none left."""
+    call = numba.carray(pointer, 1)[0]
+    cost = array_of(call.cost, call.cost_size, np.float32)
+    gradient = array_of(call.gradient, call.gradient_size, np.float32)
+    pairs = call.shape[2]
+    lengths = array_of(call.n, pairs, np.int64), array_of(call.m, pairs, np.int64)
+    columns = (
+        array_of(call.first, call.band_size, np.int64),
+        array_of(call.end, call.band_size, np.int64),
+    )
+    while True:
+        share = next_share(pointer)
+        if share >= call.shares:
+            return
+        solve_tiles(
+            cost,
+            (call.strides[0], call.strides[1], call.strides[2]),
+            (call.shape[0], call.shape[1], pairs),
+            lengths,
+            columns,
+            (call.gamma, call.has_dummies != 0, call.smoothing != 0),
+            (call.dummy_m, call.dummy_e),
+            share_of(call.parts, share, call.shares),
+            call.block,
+            array_of(call.value, pairs, np.float32),
+            array_of(call.left_over, pairs, np.bool_),
+            gradient,
+            (call.gradient_strides[0], call.gradient_strides[1], call.gradient_strides[2]),
+        )
+        share_done(pointer)

@@ -1,0 +1,110 @@
+"""One call of a kernel as plain memory, which any thread can work on.
+
+A thread takes the next share that nobody has taken yet, until there is none: all are busy to the
+end, however unequal the pairs are and whatever else runs on their cores.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+
+from vtlearn.alignment.cpu.lanes import cached, inlined
+
+__all__ = ["CALL", "array_of", "entry", "next_share", "share_done", "share_of"]
+
+_NUMBER, _ADDRESS = np.int64, np.int64
+
+CALL = np.dtype(
+    [
+        ("taken", _NUMBER),  # how many shares threads have begun; first, for next_share
+        ("done", _NUMBER),  # how many they have finished; second, for share_done
+        ("shares", _NUMBER),
+        ("parts", _NUMBER),  # what is shared: tiles or pairs
+        ("block", _NUMBER),
+        ("shape", _NUMBER, 3),  # clips, captions, pairs
+        ("cost", _ADDRESS),
+        ("cost_size", _NUMBER),
+        ("strides", _NUMBER, 3),
+        ("gradient", _ADDRESS),
+        ("gradient_size", _NUMBER),
+        ("gradient_strides", _NUMBER, 3),
+        ("n", _ADDRESS),
+        ("m", _ADDRESS),
+        ("first", _ADDRESS),  # of a band, (clips, pairs)
+        ("end", _ADDRESS),
+        ("band_size", _NUMBER),
+        ("value", _ADDRESS),
+        ("left_over", _ADDRESS),
+        ("has_dummies", _NUMBER),
+        ("smoothing", _NUMBER),
+        ("gamma", np.float64),
+        ("dummy_m", np.float64),
+        ("dummy_e", np.float64),
+    ]
+)
+"""Arguments of a kernel; arrays are where their memory begins."""
+
+
+def entry(function: Callable[[Any], None]) -> Callable[[], int]:
+    """Compile what a thread does, when it is first needed.
+
+    Args:
+        function: Takes a pointer to a :data:`CALL`.
+
+    Returns:
+        What tells the address of the compiled function.
+    """
+
+    @functools.cache
+    def compiled() -> Any:
+        signature = types.void(types.CPointer(numba.from_dtype(CALL)))
+        return cached(functools.partial(numba.cfunc, signature), function)
+
+    return lambda: int(compiled().address)
+
+
+@intrinsic
+def next_share(_: Any, pointer: Any) -> Any:
+    """Take the next share of a call."""
+    return _count(pointer, 0)
+
+
+@intrinsic
+def share_done(_: Any, pointer: Any) -> Any:
+    """Say that a share is finished: an error in compiled code says nothing else."""
+    return _count(pointer, 1)
+
+
+def _count(pointer: Any, field: int) -> Any:
+    def lower(context: Any, to: Any, sig: Any, values: Any) -> Any:
+        del sig
+        number = context.get_value_type(types.int64)
+        counter = to.gep(to.bitcast(values[0], number.as_pointer()), [number(field)])
+        return to.atomic_rmw("add", counter, number(1), "seq_cst")
+
+    return types.int64(pointer), lower
+
+
+@intrinsic
+def _pointer_to(_: Any, address: Any) -> Any:
+    def lower(context: Any, to: Any, sig: Any, values: Any) -> Any:
+        return to.inttoptr(values[0], context.get_value_type(sig.return_type))
+
+    return types.voidptr(types.int64), lower
+
+
+@inlined
+def array_of(address: int, size: int, dtype: Any) -> Any:
+    """Show memory as a flat array."""
+    return numba.carray(_pointer_to(address), (size,), dtype)
+
+
+@inlined
+def share_of(parts: int, share: int, shares: int) -> Any:
+    """Find the first part of a share, and the one after its last."""
+    return parts * share // shares, parts * (share + 1) // shares
