@@ -127,8 +127,16 @@ def _warp_wide(
     return value, gradient
 
 
-@torch.library.custom_op("vtlearn::warp", mutates_args=())
-def _warp(
+torch.library.define(
+    "vtlearn::warp",
+    "(Tensor cost, Tensor? n, Tensor? m, Tensor? bandwidth, float gamma, float? dummy, "
+    "bool smoothing, bool want_gradient) -> (Tensor, Tensor)",
+)
+_warp = torch.ops.vtlearn.warp.default
+
+
+@torch.library.impl("vtlearn::warp", "CompositeExplicitAutograd")
+def _(
     cost: Tensor,
     n: Tensor | None,
     m: Tensor | None,
@@ -151,7 +159,7 @@ def _warp(
     return value, gradient
 
 
-@_warp.register_fake
+@torch.library.register_fake("vtlearn::warp")
 def _(
     cost: Tensor,
     n: Tensor | None,
@@ -168,9 +176,10 @@ def _(
 
 
 def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    del inputs
+    cost, n, m, bandwidth, *ctx.options = inputs
     ctx.mark_non_differentiable(output[1])
-    ctx.save_for_backward(output[1])
+    ctx.save_for_backward(cost, n, m, bandwidth)
+    ctx.gradient = output[1]
 
 
 def _backward(ctx: Any, arriving: Tensor, _: Any) -> tuple[Any, ...]:
@@ -180,11 +189,14 @@ def _backward(ctx: Any, arriving: Tensor, _: Any) -> tuple[Any, ...]:
             "create_graph=True: take it without, or keep soft-DTW out of that graph"
         )
         raise ArgumentError(message)
-    (gradient,) = ctx.saved_tensors
-    return gradient * arriving[..., None, None], *(None,) * 7
+    gradient, ctx.gradient = ctx.gradient, None
+    if gradient is None:  # it went with the first backward over this graph
+        gradient = _warp(*ctx.saved_tensors, *ctx.options)[1]
+    # in place: to touch as much new memory would take as long as a quarter of the kernel
+    return gradient.mul_(arriving[..., None, None]), *(None,) * 7
 
 
-_warp.register_autograd(_backward, setup_context=_keep_gradient)
+torch.library.register_autograd("vtlearn::warp", _backward, setup_context=_keep_gradient)
 
 
 @functools.cache

@@ -66,14 +66,11 @@ def as_pairs(
     check_cost(cost)
     leading, (rows, columns) = cost.shape[:-2], cost.shape[-2:]
     wide = cost.to(torch.promote_types(cost.dtype, torch.float32))
-    lengths = [
-        _one_a_pair(name, size if given is None else given, leading, cost.device)
+    lengths = (
+        _lengths(name, given, size, leading, cost.device)
         for name, given, size in (("n", n, rows), ("m", m, columns))
-    ]
-    for name, length, given, size in zip("nm", lengths, (n, m), (rows, columns), strict=True):
-        if given is not None:
-            _check_lengths(name, length, size)
-    pairs = Pairs(pair_last(wide), *(length.reshape(-1) for length in lengths))
+    )
+    pairs = Pairs(pair_last(wide), *lengths)
     if bandwidth is None:
         return pairs
     width = _one_a_pair("bandwidth", bandwidth, leading, cost.device)
@@ -195,6 +192,16 @@ def _one_a_pair(
             f"shape {tuple(leading)} of the cost: pass one number a pair"
         )
         raise ArgumentError(message) from error
+
+
+def _lengths(
+    name: str, given: Tensor | int | None, size: int, leading: torch.Size, device: torch.device
+) -> Tensor:
+    if given is None:
+        return torch.full((leading.numel(),), size, device=device)
+    lengths = _one_a_pair(name, given, leading, device)
+    _check_lengths(name, lengths, size)
+    return lengths.reshape(-1)
 
 
 def _check_lengths(name: str, lengths: Tensor, size: int) -> None:

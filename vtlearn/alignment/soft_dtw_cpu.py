@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vtlearn.alignment.bands import Columns
-from vtlearn.alignment.cpu.calls import CALL
+from vtlearn.alignment.cpu.calls import packed
 from vtlearn.alignment.cpu.exact import run_exactly
 from vtlearn.alignment.cpu.lanes import LANES
 from vtlearn.alignment.cpu.powers import LARGEST
@@ -121,23 +121,26 @@ def _run(
     function: int, pairs: Pairs, gradient: Tensor | None, options: dict[str, float]
 ) -> tuple[Tensor, np.ndarray]:
     """Call a kernel on all pairs: their value, and which of them need wider exponents."""
-    clips, captions, count = pairs.cost.shape
-    cost, n, m = (table.detach() for table in (pairs.cost, pairs.n.contiguous(), pairs.m.contiguous()))
-    value, left_over = cost.new_empty(count), np.zeros(count, np.bool_)
-    call = np.zeros(1, CALL)
-    for name, number in options.items():
-        call[name] = number
-    call["shape"] = clips, captions, count
-    call["cost"], call["cost_size"], call["strides"] = cost.data_ptr(), _span(cost), cost.stride()
-    call["n"], call["m"] = n.data_ptr(), m.data_ptr()
-    call["value"], call["left_over"] = value.data_ptr(), left_over.ctypes.data
+    cost, n, m = pairs.cost.detach(), pairs.n.contiguous(), pairs.m.contiguous()
+    value, left_over = cost.new_empty(cost.shape[2]), np.zeros(cost.shape[2], np.bool_)
+    arguments: dict[str, object] = {
+        "shape": tuple(cost.shape),
+        "cost": cost.data_ptr(),
+        "cost_size": _span(cost),
+        "strides": cost.stride(),
+        "n": n.data_ptr(),
+        "m": m.data_ptr(),
+        "value": value.data_ptr(),
+        "left_over": left_over.ctypes.data,
+    }
     if gradient is not None:
-        call["gradient"], call["gradient_size"] = gradient.data_ptr(), _span(gradient)
-        call["gradient_strides"] = gradient.stride()
+        arguments["gradient"], arguments["gradient_size"] = gradient.data_ptr(), _span(gradient)
+        arguments["gradient_strides"] = gradient.stride()
     if pairs.columns is not None:
         first, end = (bound.contiguous() for bound in pairs.columns)
-        call["first"], call["end"], call["band_size"] = first.data_ptr(), end.data_ptr(), first.numel()
-    work_off(function, call, 1 if cost.numel() < _SMALL else torch.get_num_threads())
+        arguments |= {"first": first.data_ptr(), "end": end.data_ptr(), "band_size": first.numel()}
+    threads = 1 if cost.numel() < _SMALL else torch.get_num_threads()
+    work_off(function, packed(arguments | options), threads)
     return value, left_over
 
 

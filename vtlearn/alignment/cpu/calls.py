@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 
 from vtlearn.alignment.cpu.lanes import cached, inlined
 
-__all__ = ["CALL", "array_of", "entry", "next_share", "share_done", "share_of"]
+__all__ = ["CALL", "array_of", "entry", "next_share", "packed", "share_done", "share_of"]
 
 _NUMBER, _ADDRESS = np.int64, np.int64
 
@@ -48,6 +48,21 @@ CALL = np.dtype(
     ]
 )
 """Arguments of a kernel; arrays are where their memory begins."""
+
+
+_BLANK = {name: (0, 0, 0) if CALL[name].shape else 0 for name in CALL.names or ()}
+
+
+def packed(arguments: dict[str, object]) -> np.ndarray:
+    """Write arguments into memory.
+
+    Args:
+        arguments: Some of the fields of :data:`CALL`; the others become zero.
+
+    Returns:
+        One :data:`CALL`. It keeps no array alive.
+    """
+    return np.array([tuple((_BLANK | arguments).values())], CALL)
 
 
 def entry(function: Callable[[Any], None]) -> Callable[[], int]:
