@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 EXTRAS := fast,kitchen
 TORCH := $(shell grep '^torch==' constraints.txt)
+TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format lint types cov bench notebooks clean
+.PHONY: help install demo test test-slow test-gpu check format lint types cov bench bench-alignment notebooks clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,8 +34,12 @@ demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: seven
 test: $(VENV)/installed-dev  ## Run the tests
 	$(BIN)/python -m pytest
 
-test-slow: $(VENV)/installed-dev  ## Run the tests that take minutes
+test-slow: $(VENV)/installed-dev  ## Run the tests that take minutes, the GPU's kernel in Triton's interpreter among them
+	@test "$$(uname)" != Linux || $(PIP) "$(TRITON)"
 	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(VENV)/installed-dev  ## Run the tests that need a CUDA device
+	$(BIN)/python -m pytest -m gpu
 
 check: lint types  ## Run everything that can be said without running the code
 
@@ -55,6 +60,11 @@ cov: $(VENV)/installed-dev  ## Run the tests and report which lines they reach
 
 bench: $(VENV)/installed  ## Train the four heads alike on Kitchen and print the table: half an hour
 	$(BIN)/python benchmarks/heads.py
+
+bench-alignment: $(VENV)/installed  ## Time soft-DTW and the S2DTW step against other implementations: five minutes
+	@$(PIP) -e ".[$(EXTRAS),bench]"
+	@mkdir -p runs
+	$(BIN)/python -W ignore benchmarks/alignment.py --csv runs/alignment.csv
 
 notebooks: $(VENV)/installed  ## Execute every notebook in place of reading it
 	@$(PIP) -e ".[$(EXTRAS),notebooks]"

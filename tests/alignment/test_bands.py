@@ -15,7 +15,7 @@ def captions_of(clip: int, n: int, m: int, width: int) -> list[int]:
 
 
 def joins_the_corners(n: int, m: int, width: int) -> bool:
-    reached = set()
+    reached: set[tuple[int, int]] = set()
     for i in range(n):
         for j in captions_of(i, n, m, width):
             if (i, j) == (0, 0) or reached & {(i - 1, j - 1), (i - 1, j), (i, j - 1)}:
@@ -48,7 +48,9 @@ def test_a_band_is_the_same_for_both_sequences_reversed() -> None:
 
 def test_widening_says_so_once_and_names_the_first_pair() -> None:
     n, m = torch.tensor([5, 2, 2]), torch.tensor([5, 10, 8])
-    with pytest.warns(RuntimeWarning, match=r"2 of 3 bands .* pair 1, 2 clips by 10 .* 0 to 4") as w:
+    with pytest.warns(
+        RuntimeWarning, match=r"2 of 3 bands .* pair 1, 2 clips by 10 .* 0 to 4"
+    ) as w:
         wide = feasible(torch.tensor([0, 0, 0]), n, m, 5)
     assert len(w) == 1
     assert wide.tolist() == [0, 4, 3]

@@ -28,7 +28,7 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
         pytest.importorskip("numba")
         assert kernels.kernel_for(torch.zeros(1)) == "numba"
     else:
-        monkeypatch.setattr(kernels, "_kernel", lambda device: kernels._TORCH)
+        monkeypatch.setattr(kernels, "_kernel", lambda _: kernels._TORCH)
     return name
 
 

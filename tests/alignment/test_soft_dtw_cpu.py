@@ -13,7 +13,7 @@ from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
 from vtlearn.alignment.warping import Warping
 
 pytest.importorskip("numba")
-from vtlearn.alignment import soft_dtw_cpu  # noqa: E402  # needs numba
+from vtlearn.alignment import soft_dtw_cpu  # needs numba
 
 WARPINGS = [
     Warping(0.0),
@@ -77,7 +77,7 @@ def test_float32_is_the_reference_in_float64(
 
 @pytest.mark.parametrize("in_strips", [True, False])
 def test_tiles_and_strips_say_the_same(monkeypatch: pytest.MonkeyPatch, in_strips: bool) -> None:
-    monkeypatch.setattr(soft_dtw_cpu, "_in_strips", lambda shape: in_strips)
+    monkeypatch.setattr(soft_dtw_cpu, "_in_strips", lambda _: in_strips)
     for shape in SHAPES:
         for warping in WARPINGS[1:]:
             check(pairs_of(*shape), warping)
@@ -113,7 +113,9 @@ def test_costs_of_any_size_are_solved_and_the_other_pairs_stay_as_they_were(
     one = Pairs(pairs.cost[:, :, 1:2].double(), pairs.n[1:2], pairs.m[1:2])
     exact = torch.empty_like(one.cost)
     expected = solve_in_torch(one, warping, exact)
-    torch.testing.assert_close(changed_value[1:2].double(), expected, rtol=5e-6, atol=5e-6, equal_nan=True)
+    torch.testing.assert_close(
+        changed_value[1:2].double(), expected, rtol=5e-6, atol=5e-6, equal_nan=True
+    )
     if math.isfinite(float(expected)):
         actual = changed_gradient[:, :, 1:2].double()
         torch.testing.assert_close(actual, exact, rtol=0, atol=1e-4)

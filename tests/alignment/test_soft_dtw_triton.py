@@ -308,3 +308,25 @@ def test_long_pairs_fit_into_two_gigabytes(kernel: Kernel) -> None:
     assert torch.cuda.max_memory_allocated() < 2e9
     assert bool(value.isfinite().all())
     torch.testing.assert_close(gradient[0, 0], torch.ones_like(value), rtol=0, atol=1e-5)
+
+
+def test_a_kernel_that_does_not_agree_is_not_given_away(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert kernel.module.solver(kernel.device) is kernel.module.solve
+    original = kernel.module._solve
+
+    def wrong(*arguments: object) -> Tensor:
+        value: Tensor = original(*arguments) + 1
+        return value
+
+    def failing(*arguments: object) -> Tensor:
+        message = "out of registers"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(kernel.module, "_solve", wrong)
+    with pytest.raises(ImportError, match="does not compute soft-DTW"):
+        kernel.module.solver(kernel.device)
+    monkeypatch.setattr(kernel.module, "_solve", failing)
+    with pytest.raises(ImportError, match="fails on this GPU: out of registers"):
+        kernel.module.solver(kernel.device)

@@ -77,7 +77,7 @@ def columns_within(width: Tensor, n: Tensor, m: Tensor, clips: int) -> Columns:
         clips: The largest number of clips.
 
     Returns:
-        The captions j with \\|i (m - 1) / (n - 1) - j\\| <= width for clip i, counted from 0; all
+        The captions j at most ``width`` from i (m - 1) / (n - 1) for clip i, counted from 0; all
         captions of a pair that has one clip.
 
     Source: Sakoe and Chiba, "Dynamic programming algorithm optimization for spoken word

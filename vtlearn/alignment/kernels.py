@@ -19,7 +19,6 @@ from vtlearn.alignment.pairs import as_pairs, check_cost, check_gamma, fold_back
 from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
 from vtlearn.alignment.warping import Solver, Warping
 from vtlearn.errors import ArgumentError
-from vtlearn.imports import require
 
 __all__ = ["kernel_for", "warp", "warp_gradient"]
 
@@ -159,7 +158,7 @@ def _(
     return value, gradient
 
 
-@torch.library.register_fake("vtlearn::warp")
+@torch.library.register_fake("vtlearn::warp")  # type: ignore[untyped-decorator]
 def _(
     cost: Tensor,
     n: Tensor | None,
@@ -178,8 +177,10 @@ def _(
 def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     cost, n, m, bandwidth, *ctx.options = inputs
     ctx.mark_non_differentiable(output[1])
-    ctx.save_for_backward(cost, n, m, bandwidth)
-    ctx.gradient = output[1]
+    # what traces a graph has tensors of its own kinds, and sees only what is saved by the rules
+    traced = type(output[1]) is not Tensor
+    ctx.save_for_backward(cost, n, m, bandwidth, output[1] if traced else None)
+    ctx.gradient = None if traced else output[1]
 
 
 def _backward(ctx: Any, arriving: Tensor, _: Any) -> tuple[Any, ...]:
@@ -189,11 +190,15 @@ def _backward(ctx: Any, arriving: Tensor, _: Any) -> tuple[Any, ...]:
             "create_graph=True: take it without, or keep soft-DTW out of that graph"
         )
         raise ArgumentError(message)
+    *inputs, saved = ctx.saved_tensors
+    scale = arriving[..., None, None]
+    if saved is not None:
+        return saved * scale, *(None,) * 7
     gradient, ctx.gradient = ctx.gradient, None
     if gradient is None:  # it went with the first backward over this graph
-        gradient = _warp(*ctx.saved_tensors, *ctx.options)[1]
+        gradient = _warp(*inputs, *ctx.options)[1]
     # in place: to touch as much new memory would take as long as a quarter of the kernel
-    return gradient.mul_(arriving[..., None, None]), *(None,) * 7
+    return gradient.mul_(scale), *(None,) * 7
 
 
 torch.library.register_autograd("vtlearn::warp", _backward, setup_context=_keep_gradient)
@@ -203,16 +208,17 @@ torch.library.register_autograd("vtlearn::warp", _backward, setup_context=_keep_
 def _kernel(device: str) -> _Kernel:
     # the choice: a further kernel is a further line
     if device == "cpu":
-        return _load("numba", "vtlearn.alignment.soft_dtw_cpu", extra="fast")
+        return _load("numba", "vtlearn.alignment.soft_dtw_cpu", "pip install 'vtlearn[fast]'")
+    if device == "cuda" and torch.version.hip is None:
+        return _load("triton", "vtlearn.alignment.soft_dtw_triton", "torch's CUDA builds bring it")
     return _TORCH
 
 
-def _load(package: str, module: str, extra: str) -> _Kernel:
+def _load(package: str, module: str, hint: str) -> _Kernel:
     try:
-        require(package, extra=extra, purpose="A fast kernel of soft-DTW")
-        solve: Solver = import_module(module).solve
+        solve: Solver = import_module(module).solver()
     except ImportError as error:
-        message = f"soft-DTW runs without its fast kernel: {error}"
+        message = f"soft-DTW runs without its fast kernel, in plain torch: {error} ({hint})"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
         return _TORCH
     return _Kernel(package, solve)

@@ -66,11 +66,11 @@ def as_pairs(
     check_cost(cost)
     leading, (rows, columns) = cost.shape[:-2], cost.shape[-2:]
     wide = cost.to(torch.promote_types(cost.dtype, torch.float32))
-    lengths = (
-        _lengths(name, given, size, leading, cost.device)
-        for name, given, size in (("n", n, rows), ("m", m, columns))
+    pairs = Pairs(
+        pair_last(wide),
+        _lengths("n", n, rows, leading, cost.device),
+        _lengths("m", m, columns, leading, cost.device),
     )
-    pairs = Pairs(pair_last(wide), *lengths)
     if bandwidth is None:
         return pairs
     width = _one_a_pair("bandwidth", bandwidth, leading, cost.device)

@@ -1,6 +1,6 @@
 """Soft-DTW of many pairs on the CPU, compiled by numba at first use.
 
-float32 costs are solved as powers (``cpu.powers``), eight pairs or eight clips at once. float64
+float32 costs are solved as powers (``cpu.powers``), many pairs or many clips at once. float64
 costs, gamma = 0 and the rare pair whose powers leave the range of an exponent are solved exactly,
 one by one. ``cpu`` tells the story.
 """
@@ -20,15 +20,28 @@ from vtlearn.alignment.cpu.strips import run_strips
 from vtlearn.alignment.cpu.team import work_off
 from vtlearn.alignment.cpu.tiles import run_tiles
 from vtlearn.alignment.pairs import Pairs
-from vtlearn.alignment.warping import Warping, pull_back, weaken
+from vtlearn.alignment.warping import Solver, Warping, pull_back, weaken
 
-__all__ = ["solve"]
+__all__ = ["solve", "solver"]
 
 _SMALL = 2**14
 """Cells that are solved before a second thread has started."""
 
 _SCRATCH = 2**26
 """Bytes of weights that a thread keeps; what does not fit is computed twice."""
+
+
+def solver() -> Solver:
+    """Give the kernel, which is compiled when it is first called.
+
+    Returns:
+        :func:`solve`.
+
+    Example:
+        >>> solver().__name__
+        'solve'
+    """
+    return solve
 
 
 def solve(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
@@ -97,9 +110,7 @@ def _solve_tiles(
     return _run(run_tiles(), pairs, gradient, options)
 
 
-def _solve_strips(
-    pairs: Pairs, gamma: float, gradient: Tensor | None
-) -> tuple[Tensor, np.ndarray]:
+def _solve_strips(pairs: Pairs, gamma: float, gradient: Tensor | None) -> tuple[Tensor, np.ndarray]:
     clips, captions, count = pairs.cost.shape
     block = _block((captions + LANES - 1) * LANES, _parts(clips, LANES))
     return _run(run_strips(), pairs, gradient, {"parts": count, "block": block, "gamma": gamma})
@@ -167,7 +178,9 @@ def _solve_again(
 
 def _span(table: Tensor) -> int:
     """Count the numbers between a table's first in memory and its last."""
-    return 1 + sum((size - 1) * step for size, step in zip(table.shape, table.stride(), strict=True))
+    return 1 + sum(
+        (size - 1) * step for size, step in zip(table.shape, table.stride(), strict=True)
+    )
 
 
 def _block(cells: int, rows: int) -> int:

@@ -32,12 +32,14 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.errors import TritonError
 from triton.language import tensor  # what kernels are given, and compute with
 
-from vtlearn.alignment.pairs import Pairs
-from vtlearn.alignment.warping import Warping
+from vtlearn.alignment.pairs import Pairs, as_pairs
+from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
+from vtlearn.alignment.warping import Solver, Warping
 
-__all__ = ["solve"]
+__all__ = ["solve", "solver"]
 
 _BUSY = 2**15
 """So many lanes a GPU keeps busy at full speed.
@@ -96,6 +98,43 @@ class _Task(NamedTuple):
     costs: dict[str, Any]
     value: Tensor
     gradient: Tensor | None
+
+
+def solver(device: str = "cuda") -> Solver:
+    """Give the kernel, if it does here what it should: GPUs and versions of Triton are many.
+
+    Args:
+        device: Where to try it.
+
+    Returns:
+        :func:`solve`.
+
+    Raises:
+        ImportError: If it fails on a few small pairs, or says something else than the
+            specification.
+
+    Example:
+        >>> solver().__name__  # doctest: +SKIP
+        'solve'
+    """
+    cost = torch.linspace(0, 4, 5 * 6 * 7, device=device).sin().reshape(5, 6, 7)
+    lengths = torch.arange(5, device=device)
+    pairs = as_pairs(cost, lengths + 2, lengths % 3 + 5)
+    tilings = _Tiling(True, 32, 1), _Tiling(False, 32, 1)
+    for tiling in tilings:
+        for warping in (Warping(0.1), Warping(0.1, 0.5, smoothing=True)):
+            gradient, expected = torch.empty_like(pairs.cost), torch.empty_like(pairs.cost)
+            try:
+                value = _solve(pairs, warping, gradient, tiling)
+            except (RuntimeError, TritonError) as error:
+                message = f"Triton's kernel fails on this GPU: {error}"
+                raise ImportError(message) from error
+            exact = solve_in_torch(pairs, warping, expected)
+            close = torch.allclose(value, exact, atol=1e-4)
+            if not (close and torch.allclose(gradient, expected, atol=1e-3)):
+                message = "Triton's kernel does not compute soft-DTW on this GPU"
+                raise ImportError(message)
+    return solve
 
 
 def solve(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:

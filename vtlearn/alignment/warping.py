@@ -133,7 +133,7 @@ def softmin(numbers: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
 
 
 def _neighbours(cost: Tensor) -> Tensor:
-    """Stack what lies diagonally, vertically and horizontally before a cell; zeros for the first."""
+    """Stack what lies diagonally, vertically and horizontally before a cell; 0 for the first."""
     above = torch.cat([torch.full_like(cost[:1], torch.inf), cost[:-1]])
     neighbours = torch.stack([_one_right(above), above, _one_right(cost)])
     first = torch.zeros_like(cost, dtype=torch.bool)

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 pytest.importorskip("numba")
-from vtlearn.alignment.cpu.exact import softmin, solve_exactly  # noqa: E402  # needs numba
-from vtlearn.alignment.pairs import as_pairs  # noqa: E402
-from vtlearn.alignment.soft_dtw_torch import solve  # noqa: E402
-from vtlearn.alignment.warping import Warping  # noqa: E402
+from vtlearn.alignment.cpu.exact import softmin, solve_exactly  # needs numba
+from vtlearn.alignment.pairs import as_pairs
+from vtlearn.alignment.soft_dtw_torch import solve
+from vtlearn.alignment.warping import Warping
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1e-3, 0.5])
@@ -24,7 +24,16 @@ def test_pairs_are_solved_as_the_reference_does(gamma: float, width: int | None)
     nothing = np.empty(0, np.int64)
     columns = pairs.columns or (torch.empty(0), torch.empty(0))
     bounds = tuple(bound.flatten().numpy() if width else nothing for bound in columns)
-    solve_exactly(cost.numpy(), (n.numpy(), m.numpy()), bounds, gamma, (1, 6), value, gradient)
+    solve_exactly(
+        cost.flatten().numpy(),
+        (7, 5, 6),
+        (n.numpy(), m.numpy()),
+        bounds,
+        gamma,
+        (1, 6),
+        value,
+        gradient.reshape(-1),
+    )
     torch.testing.assert_close(torch.from_numpy(value)[1:], values[1:])
     torch.testing.assert_close(torch.from_numpy(gradient)[1:], expected.movedim(2, 0)[1:])
     assert value[0] == gradient[0].sum() == 0  # the first was not asked for

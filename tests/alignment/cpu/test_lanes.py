@@ -103,11 +103,11 @@ def test_sizes_are_ordered_with_nan_above_all() -> None:
     def largest(x: Any, y: Any, out: Any) -> None:
         store(out, 0, as_float(larger(size(load(x, 0)), size(load(y, 0)))))
 
-    x = np.resize(np.float32([0.0, -3.0, np.nan, -np.inf, 1e-40]), LANES)
-    y = np.resize(np.float32([-1.0, 2.0, np.inf, 5.0, 0.0]), LANES)
+    x = np.resize(np.array([0.0, -3.0, np.nan, -np.inf, 1e-40], np.float32), LANES)
+    y = np.resize(np.array([-1.0, 2.0, np.inf, 5.0, 0.0], np.float32), LANES)
     out = np.empty(LANES, np.float32)
     largest(x, y, out)
-    np.testing.assert_array_equal(out[:5], np.float32([1, 3, np.nan, np.inf, 1e-40]))
+    np.testing.assert_array_equal(out[:5], np.array([1, 3, np.nan, np.inf, 1e-40], np.float32))
 
 
 def test_squares_are_turned_out_of_wider_tables_and_into_them() -> None:
@@ -144,5 +144,5 @@ def test_a_folder_that_cannot_be_written_only_costs_the_cache(
             raise RuntimeError(message)
         return original(**options)
 
-    monkeypatch.setattr(lanes.numba, "njit", njit)
+    monkeypatch.setattr(numba, "njit", njit)
     assert lanes.jit(lambda x: x + 1)(1) == 2

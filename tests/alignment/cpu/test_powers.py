@@ -56,7 +56,7 @@ def test_costs_that_are_not_used_and_walls_have_no_probability() -> None:
             row, 4, True, splat(np.int32(1)), splat(np.int32(3)), 0.1, m, e, 0, splat(np.int32(0))
         )
 
-    row = np.repeat(np.float32([np.nan, 1, np.inf, np.nan]), LANES)
+    row = np.repeat(np.array([np.nan, 1, np.inf, np.nan], np.float32), LANES)
     m, e = np.empty_like(row), np.empty(len(row), np.int32)
     powers(row, m, e)
     assert (e[::LANES] == NEVER).tolist() == [True, False, True, True]
@@ -67,8 +67,13 @@ def test_costs_that_are_not_used_and_walls_have_no_probability() -> None:
 def test_sums_are_sums(exponents: tuple[int, int, int]) -> None:
     @numba.njit
     def add(m: Any, e: Any, out: Any, power: Any) -> None:
-        a, b, c, total, top = add_three(
-            load(m, 0), load(e, 0), load(m, LANES), load(e, LANES), load(m, 2 * LANES), load(e, 2 * LANES)
+        a, _, _, total, top = add_three(
+            load(m, 0),
+            load(e, 0),
+            load(m, LANES),
+            load(e, LANES),
+            load(m, 2 * LANES),
+            load(e, 2 * LANES),
         )
         kept_m, kept_e = forget(total, top)
         store(out, 0, a / total)
@@ -76,7 +81,7 @@ def test_sums_are_sums(exponents: tuple[int, int, int]) -> None:
         store(power, 0, kept_e)
 
     m = np.random.default_rng(1).uniform(1, 2, 3 * LANES).astype(np.float32)
-    e = np.repeat(np.int32(exponents), LANES)
+    e = np.repeat(np.array(exponents, np.int32), LANES)
     out, power = np.empty(2 * LANES, np.float32), np.empty(LANES, np.int32)
     add(m, e, out, power)
     top = max(exponents)

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 pytest.importorskip("numba")
-from vtlearn.alignment.cpu.lanes import LANES  # noqa: E402  # needs numba
-from vtlearn.alignment.cpu.strips import solve_strips  # noqa: E402
-from vtlearn.alignment.pairs import as_pairs  # noqa: E402
-from vtlearn.alignment.soft_dtw_torch import solve  # noqa: E402
-from vtlearn.alignment.warping import Warping  # noqa: E402
+from vtlearn.alignment.cpu.lanes import LANES  # needs numba
+from vtlearn.alignment.cpu.strips import solve_strips
+from vtlearn.alignment.pairs import as_pairs
+from vtlearn.alignment.soft_dtw_torch import solve
+from vtlearn.alignment.warping import Warping
 
 
 @pytest.mark.parametrize("clips", [1, LANES - 1, LANES, LANES + 1, 3 * LANES])
@@ -27,8 +27,18 @@ def test_strips_and_blocks_of_strips_meet_without_a_seam(
     strides, nothing = (captions, 1, clips * captions), np.empty(0, np.int64)
     lengths = pairs.n.numpy(), pairs.m.numpy()
     solve_strips(
-        memory, strides, (clips, captions, 2), lengths, (nothing, nothing), 0.1, (0, 2), block,
-        value, left_over, table, strides,
+        memory,
+        strides,
+        (clips, captions, 2),
+        lengths,
+        (nothing, nothing),
+        0.1,
+        (0, 2),
+        block,
+        value,
+        left_over,
+        table,
+        strides,
     )
     assert not left_over.any()
     np.testing.assert_allclose(value, values.numpy(), rtol=5e-6)

@@ -14,7 +14,9 @@ def read(table: Any, strides: Any, i: int, start: int, count: int, captions: int
 
 
 @numba.njit
-def write(row: Any, table: Any, strides: Any, i: int, start: int, count: int, captions: int) -> None:
+def write(
+    row: Any, table: Any, strides: Any, i: int, start: int, count: int, captions: int
+) -> None:
     write_row(row, table, strides, i, start, count, captions)
 
 
@@ -27,7 +29,9 @@ def test_a_row_is_read_and_written_from_and_to_any_strides(
     pairs = 2 * LANES
     sizes = np.array([pairs, 3, captions])
     memory = np.arange(float(sizes.prod()), dtype=np.float32)
-    table = memory.reshape(sizes[list(order)]).transpose(np.argsort(order))  # pairs, clips, captions
+    table = memory.reshape(sizes[list(order)]).transpose(
+        np.argsort(order)
+    )  # pairs, clips, captions
     steps = [stride // 4 for stride in table.strides]
     strides = steps[1], steps[2], steps[0]
     row = np.full(captions * LANES, -1, np.float32)

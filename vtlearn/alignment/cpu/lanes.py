@@ -1,4 +1,4 @@
-"""Eight numbers at once: a vector type for numba, and what can be done with it.
+"""Sixteen numbers at once: a vector type for numba, and what can be done with it.
 
 LLVM turns each operation into one instruction of the processor at hand, or into the few that it
 needs; left to itself it would have to prove, in each loop, that no two arrays overlap.
@@ -57,7 +57,7 @@ _FLOAT, _INT, _BOOL = ir.FloatType(), ir.IntType(32), ir.IntType(1)
 _MANTISSA_BITS, _BIAS = 23, 127  # of a float32
 
 
-class _Lanes(types.Type):  # type: ignore[misc]
+class _Lanes(types.Type):
     def __init__(self, name: str, element: ir.Type) -> None:
         super().__init__(name=f"{LANES} x {name}")
         self.vector = ir.VectorType(element, LANES)
@@ -67,7 +67,7 @@ Floats, Ints, Bools = _Lanes("float32", _FLOAT), _Lanes("int32", _INT), _Lanes("
 
 
 @register_model(_Lanes)
-class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, lanes: _Lanes) -> None:
         super().__init__(manager, lanes, lanes.vector)
 
@@ -140,7 +140,7 @@ def _overload(
 ) -> None:
     """Give an operator a meaning for lanes: what it takes, what it gives, how LLVM does it."""
 
-    class Template(AbstractTemplate):  # type: ignore[misc]
+    class Template(AbstractTemplate):
         def generic(self, arguments: tuple[Any, ...], named: Any) -> Any:
             del named
             for takes, gives, _ in cases:
@@ -195,7 +195,7 @@ def _lanes_of(number: Any) -> _Lanes:
 
 @intrinsic
 def load(_: Any, array: Any, at: Any) -> Any:
-    """Read the eight numbers of a float32 or int32 array that begin at an index."""
+    """Read the numbers of a float32 or int32 array that begin at an index."""
     lanes = _lanes_of(array.dtype)
 
     def emit(to: Any, data: Any, start: Any) -> Any:
@@ -206,7 +206,7 @@ def load(_: Any, array: Any, at: Any) -> Any:
 
 @intrinsic
 def store(_: Any, array: Any, at: Any, lanes: Any) -> Any:
-    """Write eight numbers into an array from an index on."""
+    """Write numbers into an array from an index on."""
 
     def emit(to: Any, data: Any, start: Any, numbers: Any) -> None:
         to.store(numbers, _address(to, data, start, lanes.vector), align=4)
@@ -307,7 +307,7 @@ def to_int(_: Any, a: Any) -> Any:
 @intrinsic
 def larger(_: Any, a: Any, b: Any) -> Any:
     """Take the larger of two ints."""
-    return _function((a, b), Ints, lambda to, x, y: _larger(to, x, y))
+    return _function((a, b), Ints, _larger)
 
 
 def _larger(to: Any, a: Any, b: Any) -> Any:
@@ -316,7 +316,7 @@ def _larger(to: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def size(_: Any, a: Any) -> Any:
-    """Read \\|a\\| as an int: the order stays, and NaN is larger than any number."""
+    """Read the size of a float as an int: the order stays, and NaN is above all."""
 
     def emit(to: Any, x: Any) -> Any:
         return to.and_(to.bitcast(x, Ints.vector), _all((1 << 31) - 1))
@@ -373,7 +373,7 @@ def mantissa(_: Any, a: Any) -> Any:
 def transpose(
     _: Any, source: Any, start: Any, apart: Any, target: Any, start_of_target: Any, step: Any
 ) -> Any:
-    """Read a square of :data:`SIDE` rows that begin ``apart`` numbers apart, and write it turned."""
+    """Read a square of rows that begin ``apart`` numbers apart, and write it turned."""
     index = types.intp
     row = ir.VectorType(_FLOAT, SIDE)
 

@@ -1,4 +1,4 @@
-"""Numbers as m 2^e, eight at once: what soft minima become when no logarithm is taken.
+"""Numbers as m 2^e, many at once: what soft minima become when no logarithm is taken.
 
 Soft-DTW adds the probabilities exp(-cost / gamma) of paths. Each is kept as a float m between 1 and
 2 and an int32 e, so that sums of any two paths in reach of each other are exact to a float's last

@@ -1,4 +1,4 @@
-"""Few long pairs: a strip is eight clips of one pair, a clip a lane, swept from caption to caption.
+"""Few long pairs: a lane is a clip, and a strip of clips is swept from caption to caption.
 
 Lane k is k captions behind lane 0, so that what it needs of the clip before was computed one step
 earlier in the lane before: all cells of a step lie on an anti-diagonal. A strip leaves its last row
@@ -14,8 +14,8 @@ from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done,
 from vtlearn.alignment.cpu.lanes import (
     LANES,
     SIDE,
-    inlined,
     as_float,
+    inlined,
     jit,
     lane,
     load,
@@ -113,15 +113,35 @@ def solve_strips(
                 _read_strip(cost, strides, top, p, n, m, row)
                 _bounds(top, n, m, columns[0], columns[1], pairs, p, first, end)
                 spread = powers_of_row(
-                    row, used, True, load(first, 0), load(end, 0), gamma,
-                    cells_m, cells_e, 0, splat(np.int32(0)),
+                    row,
+                    used,
+                    True,
+                    load(first, 0),
+                    load(end, 0),
+                    gamma,
+                    cells_m,
+                    cells_e,
+                    0,
+                    splat(np.int32(0)),
                 )
                 for k in range(LANES):
                     found = lane(as_float(spread), k)
                     worst = worst if worst >= found or np.isnan(worst) else found
                 at = (strip - first_strip) * steps * _WEIGHTS
                 ends = (n - 1) % LANES if strip == strips - 1 else -1
-                found = _sweep(cells_m, cells_e, above_m, above_e, m, strip == 0, ends, gamma, weights, at, keep)
+                found = _sweep(
+                    cells_m,
+                    cells_e,
+                    above_m,
+                    above_e,
+                    m,
+                    strip == 0,
+                    ends,
+                    gamma,
+                    weights,
+                    at,
+                    keep,
+                )
                 if strip == strips - 1:
                     value[p] = found
                     reached = np.float32(0 if found == np.inf else 1)
@@ -146,7 +166,7 @@ def solve_strips(
 
 @inlined
 def _inner(strides: Any, top: int, n: int, m: int) -> int:
-    """Count the steps at which squares of a whole strip can be turned: none at its slanting ends."""
+    """Count the steps at which squares of a strip can be turned: none at its slanting ends."""
     if strides[1] != 1 or top + LANES > n or m < LANES:
         return 0
     return (m - LANES + 1) // SIDE * SIDE
@@ -230,9 +250,7 @@ def _sweep(
             store(weights, at + LANES, b / total)
             store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
-        left_m, left_e = forget(
-            total * load(m, t * LANES), top + load(e, t * LANES)
-        )
+        left_m, left_e = forget(total * load(m, t * LANES), top + load(e, t * LANES))
         if t >= LANES - 1:
             boundary_m[t - LANES + 1] = lane(left_m, LANES - 1)
             boundary_e[t - LANES + 1] = lane(left_e, LANES - 1)
@@ -244,9 +262,9 @@ def _sweep(
 
 @inlined
 def _sweep_back(
-    weights: Any, at: int, m: int, below: Any, ends: int, reached: float, path: Any
+    weights: Any, at: int, m: int, below: Any, ends: int, reached: np.float32, path: Any
 ) -> None:
-    """Follow the weights of a strip: ``below`` arrives from the next one, and becomes this one's."""
+    """Follow the weights of a strip: ``below`` is what the next one sent, and becomes its own."""
     nothing = splat(np.float32(0))
     right = vertical = diagonal = earlier_diagonal = nothing
     at += (m + LANES - 1) * _WEIGHTS

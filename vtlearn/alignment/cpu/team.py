@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import torch
 
-
 __all__ = ["work_off"]
 
 _SHARES = 4

@@ -1,4 +1,4 @@
-"""Many pairs: a tile is eight of them, a pair a lane, solved row by row.
+"""Many pairs: a tile is as many of them as there are lanes, solved row by row.
 
 Costs are read from any strides, a row at a time, so that what lies between input and output stays
 in the cache. S2DTW's larger cost is never made: a row of it is either dummies or a smoothed row
@@ -14,9 +14,9 @@ from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done,
 from vtlearn.alignment.cpu.lanes import (
     LANES,
     SIDE,
+    as_float,
     fill,
     inlined,
-    as_float,
     jit,
     lane,
     load,
@@ -140,9 +140,7 @@ def solve_tiles(
                 if keep:
                     _expect(gradient, gradient_strides, i, start, used)
                 if bounded:
-                    _bounds(
-                        i, n_of, m_of, columns[0], columns[1], pairs, start, count, first, end
-                    )
+                    _bounds(i, n_of, m_of, columns[0], columns[1], pairs, start, count, first, end)
                 worst = powers_of_row(
                     row, used, bounded, load(first, 0), load(end, 0), gamma, m, e, now, worst
                 )
@@ -190,7 +188,9 @@ def solve_tiles(
                         store(row, j * LANES, load(path, (step * j + step - 1) * LANES))
                 write_row(row, gradient, gradient_strides, i, start, count, captions)
         for k in range(count):
-            if not lane(as_float(worst), k) * np.float32(2 * step * (rows + used) + 4) < np.float32(LARGEST):
+            if not lane(as_float(worst), k) * np.float32(2 * step * (rows + used) + 4) < np.float32(
+                LARGEST
+            ):
                 left_over[start + k] = True
 
 
@@ -265,7 +265,15 @@ def _dummies(m: Any, e: Any, above_m: Any, above_e: Any, count: int) -> None:
 
 @inlined
 def _copy(
-    from_m: Any, from_e: Any, at: int, apart: int, to_m: Any, to_e: Any, to: int, step: int, count: int
+    from_m: Any,
+    from_e: Any,
+    at: int,
+    apart: int,
+    to_m: Any,
+    to_e: Any,
+    to: int,
+    step: int,
+    count: int,
 ) -> None:
     for k in range(count):
         store(to_m, to + k * step, load(from_m, at + k * apart))
@@ -274,7 +282,16 @@ def _copy(
 
 @inlined
 def _bounds(
-    i: int, n: Any, m: Any, firsts: Any, ends: Any, pairs: int, start: int, count: int, first: Any, end: Any
+    i: int,
+    n: Any,
+    m: Any,
+    firsts: Any,
+    ends: Any,
+    pairs: int,
+    start: int,
+    count: int,
+    first: Any,
+    end: Any,
 ) -> None:
     """Say which captions each lane's pair may match with a clip."""
     nothing = splat(np.int32(0))
@@ -359,7 +376,7 @@ def _cells(
 
 @inlined
 def _visits(weights: Any, at: int, count: int, below: Any, path: Any) -> None:
-    """Follow the weights of one row: ``below`` is what arrives from the next, and becomes this's."""
+    """Follow the weights of one row: ``below`` is what the next one sent, and becomes its own."""
     from_right = from_diagonal = splat(np.float32(0))
     at += count * _WEIGHTS
     for j in range(count - 1, -1, -1):
