@@ -18,6 +18,9 @@ HAND = torch.tensor([[1, 2, 3], [4, 1, 2], [3, 2, 1]], dtype=torch.float64)
 @pytest.fixture
 def without_numba(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setitem(sys.modules, "numba", None)
+    for name in list(sys.modules):
+        if name.startswith(("vtlearn.alignment.cpu", "vtlearn.alignment.soft_dtw_cpu")):
+            monkeypatch.delitem(sys.modules, name)
     kernels._kernel.cache_clear()
     yield
     kernels._kernel.cache_clear()

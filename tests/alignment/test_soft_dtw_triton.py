@@ -320,7 +320,7 @@ def test_a_kernel_that_does_not_agree_is_not_given_away(
         value: Tensor = original(*arguments) + 1
         return value
 
-    def failing(*arguments: object) -> Tensor:
+    def failing(*_: object) -> Tensor:
         message = "out of registers"
         raise RuntimeError(message)
 

@@ -80,7 +80,11 @@ def entry(function: Callable[[Any], None]) -> Callable[[], int]:
         signature = types.void(types.CPointer(numba.from_dtype(CALL)))
         return cached(functools.partial(numba.cfunc, signature), function)
 
-    return lambda: int(compiled().address)
+    def address() -> int:
+        return int(compiled().address)
+
+    address.__doc__ = function.__doc__
+    return address
 
 
 @intrinsic
