@@ -225,7 +225,9 @@ def grid_similarity(video: Tensor, text: Tensor) -> Tensor:
         (videos, texts, clips, captions), with the pairs innermost in memory: dynamic programming
         goes cell by cell, for all pairs at once.
     """
-    similarity = torch.matmul(video.transpose(0, 1)[:, None], text.permute(1, 2, 0)[None])
+    clips, captions = (side.transpose(0, 1).flatten(0, 1) for side in (video, text))
+    shape = (video.shape[1], len(video), text.shape[1], len(text))
+    similarity = (clips @ captions.T).view(shape).transpose(1, 2).contiguous()
     return similarity.permute(2, 3, 0, 1)
 
 
