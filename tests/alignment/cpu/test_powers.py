@@ -67,7 +67,7 @@ def test_costs_that_are_not_used_and_walls_have_no_probability() -> None:
 def test_sums_are_sums(exponents: tuple[int, int, int]) -> None:
     @numba.njit
     def add(m: Any, e: Any, out: Any, power: Any) -> None:
-        a, _, _, total, top = add_three(
+        a, _, _, total, low = add_three(
             load(m, 0),
             load(e, 0),
             load(m, LANES),
@@ -75,7 +75,7 @@ def test_sums_are_sums(exponents: tuple[int, int, int]) -> None:
             load(m, 2 * LANES),
             load(e, 2 * LANES),
         )
-        kept_m, kept_e = forget(total, top)
+        kept_m, kept_e = forget(total, low)
         store(out, 0, a / total)
         store(out, LANES, kept_m)
         store(power, 0, kept_e)

@@ -18,6 +18,7 @@ from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
 __all__ = [
+    "BIAS",
     "LANES",
     "SIDE",
     "as_float",
@@ -48,13 +49,16 @@ __all__ = [
 LANES = 16
 """How many numbers a vector has: two registers of AVX2, so that one waits while one computes."""
 
+BIAS = 127
+"""What the exponent of a float32 is stored with."""
+
 SIDE = 8
 """Of the squares in which numbers are turned from pair after pair to pair beside pair."""
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 _FLOAT, _INT, _BOOL = ir.FloatType(), ir.IntType(32), ir.IntType(1)
-_MANTISSA_BITS, _BIAS = 23, 127  # of a float32
+_MANTISSA_BITS = 23  # of a float32
 
 
 class _Lanes(types.Type):
@@ -338,22 +342,21 @@ def select(_: Any, mask: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def power_of_two(_: Any, a: Any) -> Any:
-    """Make the float 2 to the power of an int <= 127; below -126 it is 0."""
+    """Make the float 2 to the power of an int less :data:`BIAS`; it is 0 for negative ints."""
 
     def emit(to: Any, power: Any) -> Any:
-        biased = _larger(to, to.add(power, _all(_BIAS)), _all(0))
-        return to.bitcast(to.shl(biased, _all(_MANTISSA_BITS)), Floats.vector)
+        bits = to.shl(_larger(to, power, _all(0)), _all(_MANTISSA_BITS))
+        return to.bitcast(bits, Floats.vector)
 
     return _function((a,), Floats, emit)
 
 
 @intrinsic
 def exponent(_: Any, a: Any) -> Any:
-    """Find the largest power of two that a positive float holds."""
+    """Find the largest power of two that a positive float holds, and add :data:`BIAS`."""
 
     def emit(to: Any, x: Any) -> Any:
-        bits = to.bitcast(x, Ints.vector)
-        return to.sub(to.lshr(bits, _all(_MANTISSA_BITS)), _all(_BIAS))
+        return to.lshr(to.bitcast(x, Ints.vector), _all(_MANTISSA_BITS))
 
     return _function((a,), Ints, emit)
 
@@ -364,7 +367,7 @@ def mantissa(_: Any, a: Any) -> Any:
 
     def emit(to: Any, x: Any) -> Any:
         digits = to.and_(to.bitcast(x, Ints.vector), _all((1 << _MANTISSA_BITS) - 1))
-        return to.bitcast(to.or_(digits, _all(_BIAS << _MANTISSA_BITS)), Floats.vector)
+        return to.bitcast(to.or_(digits, _all(BIAS << _MANTISSA_BITS)), Floats.vector)
 
     return _function((a,), Floats, emit)
 

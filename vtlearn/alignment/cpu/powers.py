@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vtlearn.alignment.cpu.lanes import (
+    BIAS,
     LANES,
     exponent,
     inlined,
@@ -122,18 +123,27 @@ def add_three(am: Any, ae: Any, bm: Any, be: Any, cm: Any, ce: Any) -> Any:
         ce: ...
 
     Returns:
-        The three in units of the largest of their powers of two, their sum, and that exponent.
+        The three in units of the largest of their powers of two, their sum, and the exponent of
+        that power, less what floats are stored with.
     """
-    top = larger(larger(ae, be), ce)
-    a = am * power_of_two(ae - top)
-    b = bm * power_of_two(be - top)
-    c = cm * power_of_two(ce - top)
-    return a, b, c, a + b + c, top
+    low = larger(larger(ae, be), ce) - splat(np.int32(BIAS))
+    a = am * power_of_two(ae - low)
+    b = bm * power_of_two(be - low)
+    c = cm * power_of_two(ce - low)
+    return a, b, c, a + b + c, low
 
 
 @inlined
 def forget(m: Any, e: Any) -> Any:
-    """Bring a mantissa back between 1 and 2, and an exponent back to zero's where it is below."""
+    """Bring a mantissa back between 1 and 2, and an exponent back to zero's where it is below.
+
+    Args:
+        m: Mantissa, positive.
+        e: Exponent, less what floats are stored with, as :func:`add_three` gives it.
+
+    Returns:
+        Mantissa and exponent.
+    """
     return mantissa(m), larger(e + exponent(m), splat(np.int32(NEVER)))
 
 

@@ -244,13 +244,13 @@ def _sweep(
         if t < captions:
             entering_m, entering_e = boundary_m[t], boundary_e[t]
         above_m, above_e = shift_up(left_m, entering_m), shift_up(left_e, entering_e)
-        a, b, c, total, top = add_three(diagonal_m, diagonal_e, above_m, above_e, left_m, left_e)
+        a, b, c, total, low = add_three(diagonal_m, diagonal_e, above_m, above_e, left_m, left_e)
         if keep:
             store(weights, at, a / total)
             store(weights, at + LANES, b / total)
             store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
-        left_m, left_e = forget(total * load(m, t * LANES), top + load(e, t * LANES))
+        left_m, left_e = forget(total * load(m, t * LANES), low + load(e, t * LANES))
         if t >= LANES - 1:
             boundary_m[t - LANES + 1] = lane(left_m, LANES - 1)
             boundary_e[t - LANES + 1] = lane(left_e, LANES - 1)

@@ -12,6 +12,7 @@ import numpy as np
 
 from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done, share_of
 from vtlearn.alignment.cpu.lanes import (
+    BIAS,
     LANES,
     SIDE,
     as_float,
@@ -258,7 +259,7 @@ def _dummies(m: Any, e: Any, above_m: Any, above_e: Any, count: int) -> None:
     path_m, path_e = splat(np.float32(1)), splat(np.int32(0))
     fill(above_e, 0, 1, splat(np.int32(NEVER)))
     for j in range(LANES, count * LANES + LANES, LANES):
-        path_m, path_e = forget(path_m * m, path_e + e)
+        path_m, path_e = forget(path_m * m, path_e - splat(np.int32(BIAS)) + e)
         store(above_m, j, path_m)
         store(above_e, j, path_e)
 
@@ -325,15 +326,15 @@ def _smooth(
         here_m, here_e = load(m, now + j * LANES), load(e, now + j * LANES)
         if i > 0:
             above_m, above_e = load(m, before + j * LANES), load(e, before + j * LANES)
-        a, b, c, total, top = add_three(diagonal_m, diagonal_e, above_m, above_e, left_m, left_e)
+        a, b, c, total, low = add_three(diagonal_m, diagonal_e, above_m, above_e, left_m, left_e)
         if keep:
             store(weights, at, a / total)
             store(weights, at + LANES, b / total)
             store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
         if i == 0 and j == 0:  # three costs of zero
-            total, top = splat(np.float32(3)), splat(np.int32(0))
-        smoothed_m, smoothed_e = forget(total * here_m, top + here_e)
+            total, low = splat(np.float32(3)), splat(np.int32(-BIAS))
+        smoothed_m, smoothed_e = forget(total * here_m, low + here_e)
         store(m, cells + (step * j + step - 1) * LANES, smoothed_m)
         store(e, cells + (step * j + step - 1) * LANES, smoothed_e)
         left_m, left_e = here_m, here_e
@@ -359,7 +360,7 @@ def _cells(
     store(above_e, 0, never)
     for j in range(LANES, count * LANES + LANES, LANES):
         vertical_m, vertical_e = load(above_m, j), load(above_e, j)
-        a, b, c, total, top = add_three(
+        a, b, c, total, low = add_three(
             diagonal_m, diagonal_e, vertical_m, vertical_e, left_m, left_e
         )
         if keep:
@@ -367,7 +368,7 @@ def _cells(
             store(weights, at + LANES, b / total)
             store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
-        left_m, left_e = forget(total * load(m, here), top + load(e, here))
+        left_m, left_e = forget(total * load(m, here), low + load(e, here))
         store(above_m, j, left_m)
         store(above_e, j, left_e)
         diagonal_m, diagonal_e = vertical_m, vertical_e
