@@ -8,7 +8,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu check format lint types cov bench bench-alignment notebooks clean
+.PHONY: help install demo test test-slow test-gpu check format lint types cov bench bench-heads notebooks clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -58,10 +58,10 @@ format: $(VENV)/installed-dev  ## Format the code
 cov: $(VENV)/installed-dev  ## Run the tests and report which lines they reach
 	$(BIN)/python -m pytest --cov=vtlearn --cov-report=term-missing:skip-covered
 
-bench: $(VENV)/installed  ## Train the four heads alike on Kitchen and print the table: half an hour
+bench-heads: $(VENV)/installed  ## Train the four heads alike on Kitchen and print the table: half an hour
 	$(BIN)/python benchmarks/heads.py
 
-bench-alignment: $(VENV)/installed  ## Time soft-DTW and the S2DTW step against other implementations: five minutes
+bench: $(VENV)/installed  ## Time soft-DTW and the S2DTW step against other implementations: five minutes
 	@$(PIP) -e ".[$(EXTRAS),bench]"
 	@mkdir -p runs
 	$(BIN)/python -W ignore benchmarks/alignment.py --csv runs/alignment.csv

@@ -34,10 +34,9 @@ class S2DTW(SoftDTW):
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
 
     Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text
-        Representation
-    Learning via Differentiable Weak Temporal Alignment", CVPR 2022. The released loss has one
-    direction, text to video, and leaves the permutation out; videos and texts may here have
-    different lengths.
+    Representation Learning via Differentiable Weak Temporal Alignment", CVPR 2022. The released
+    loss has one direction, text to video, and leaves the permutation out; videos and texts may here
+    have different lengths.
 
     Example:
         >>> import torch
@@ -114,6 +113,8 @@ class S2DTW(SoftDTW):
 
     def align(self, video: VideoFeatures, text: TextFeatures) -> Alignment:
         """Align one video's clips with its captions, leaving out what is passed by.
+
+        Little is at the published dummy cost of 0.5, because unrelated vectors cost about 0.
 
         Args:
             video: A batch of one, (1, clips, dim).
