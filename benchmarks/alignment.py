@@ -5,9 +5,10 @@
 
 Needs the extra `bench` (ddtw, pysdtw, tslearn); a peer that is not installed is left out and named.
 Ours and a peer run in turn, in their stride for 40 ms at a time, with as many threads; compilation
-and first runs are not counted. Each peer's value and gradient are held to ours first. Costs are float32, uniform in [0, 2], pairs x
-clips x captions; gamma is 0.1. Memory is what a step takes beyond its inputs, at its highest: on
-the CPU of a fresh process (none with --quick). Where there is a GPU, it is timed too.
+and first runs are not counted. Each peer's value and gradient are held to ours first. Costs are
+float32, uniform in [0, 2], pairs x clips x captions; gamma is 0.1. Memory is what a step takes
+beyond its inputs, at its highest: on the CPU of a fresh process (none with --quick). Where there is
+a GPU, it is timed too.
 """
 
 import argparse

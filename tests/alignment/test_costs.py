@@ -90,3 +90,11 @@ def test_squared_euclidean_of_near_vectors_keeps_its_gradient() -> None:
     torch.testing.assert_close(gradient, 2 * (x.detach() - y), rtol=0, atol=1e-5)
     (gradient,) = torch.autograd.grad(squared_euclidean(x, x.detach()).diagonal().sum(), x)
     assert bool((gradient == 0).all())
+
+
+def test_autocast_does_not_reach_the_costs() -> None:
+    x, y = (torch.randn(3, 6, 64, generator=torch.Generator().manual_seed(k)) for k in (0, 1))
+    for cost in (cosine, dot, squared_euclidean):
+        expected = cost(x, y)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(cost(x, y), expected)

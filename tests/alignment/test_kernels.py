@@ -81,6 +81,32 @@ def test_second_derivative_is_refused() -> None:
         torch.autograd.grad(warp(cost, Warping(0.1)), cost, create_graph=True)
 
 
+def test_several_gradients_at_once_are_as_many_gradients() -> None:
+    cost = operands(3, 4, 5)
+    value = warp(cost, Warping(0.1))
+    (together,) = torch.autograd.grad(value, cost, torch.eye(3), is_grads_batched=True)
+    _, expected = warp_gradient(cost, Warping(0.1))
+    torch.testing.assert_close(together[1, 1], expected[1])
+    assert float(together[1, 0].abs().max()) == 0
+
+
+def test_what_has_no_derivative_is_refused() -> None:
+    cost = operands(2, 3).detach()
+    with pytest.raises(ArgumentError, match="no forward-mode derivative"):
+        torch.func.jvp(lambda x: warp(x, Warping(0.1)), (cost,), (cost,))
+    with pytest.raises(ArgumentError, match="gamma requires a gradient"):
+        warp(cost, Warping(torch.tensor(0.1, requires_grad=True)))  # type: ignore[arg-type]
+
+
+def test_the_operator_refuses_what_kernels_cannot_read() -> None:
+    with pytest.raises(ArgumentError, match=r"float32 or float64, not torch\.float16"):
+        kernels._warp(torch.rand(64, 8, 8).half(), None, None, None, 0.1, None, False, True)
+    with pytest.raises(ArgumentError, match="dummy is nan"):
+        warp(torch.rand(2, 2), Warping(0.1, float("nan")))
+    with pytest.raises(ArgumentError, match="S2DTW has no bands"):
+        warp(torch.rand(2, 2), Warping(0.1, 0.5), bandwidth=1)
+
+
 def test_gradient_may_be_taken_twice_over_the_same_graph() -> None:
     cost = operands(3, 4, 5)
     value = warp(cost, Warping(0.1)).sum()

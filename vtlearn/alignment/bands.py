@@ -54,14 +54,13 @@ def feasible(width: Tensor, n: Tensor, m: Tensor, clips: int) -> Tensor:
             "or more; None means no band"
         )
         raise ArgumentError(message)
+    width = torch.minimum(width, m)  # wider ones are no narrower, and could overflow
     least = _least_width(n, m, clips)
-    narrow = width < least
-    if bool(narrow.any()):
-        pair = int(narrow.nonzero()[0])
+    if bool((width < least).any()):
+        # the same words each time, so that Python says them once
         message = (
-            f"{int(narrow.sum())} of {len(width)} bands are too narrow for any path, and were "
-            f"widened as little as possible: that of pair {pair}, {int(n[pair])} clips by "
-            f"{int(m[pair])} captions, from {int(width[pair])} to {int(least[pair])}"
+            "a bandwidth leaves no path from a pair's first cell to its last; such bands were "
+            "widened as little as possible"
         )
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     return torch.maximum(width, least)

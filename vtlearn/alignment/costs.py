@@ -32,7 +32,7 @@ def cosine(x: Tensor, y: Tensor, eps: float = 0.0) -> Tensor:
         * (torch.linalg.vector_norm(y, dim=-1)[..., None, :])
     )
     # both branches of a where are differentiated: neither may divide by zero
-    shared = (x @ y.mT) / torch.where(norms > 0, norms + eps, 1.0)
+    shared = _products(x, y) / torch.where(norms > 0, norms + eps, 1.0)
     return 1 - torch.where(norms > 0, shared, 0.0)
 
 
@@ -50,7 +50,7 @@ def dot(x: Tensor, y: Tensor) -> Tensor:
         >>> dot(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]]))
         tensor([[-3., -0.]])
     """
-    return -(_wide(x) @ _wide(y).mT)
+    return -_products(_wide(x), _wide(y))
 
 
 def squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
@@ -75,9 +75,14 @@ def squared_euclidean(x: Tensor, y: Tensor) -> Tensor:
     """
     x, y = _wide(x), _wide(y)
     norms = x.square().sum(-1)[..., :, None] + y.square().sum(-1)[..., None, :]
-    squared = norms - 2 * (x @ y.mT)
+    squared = norms - 2 * _products(x, y)
     # unlike a clamp, this leaves the gradient alone
     return squared - squared.detach().clamp(max=0)
+
+
+def _products(x: Tensor, y: Tensor) -> Tensor:
+    with torch.autocast(x.device.type, enabled=False):  # costs are sums of differences
+        return x @ y.mT
 
 
 def _wide(x: Tensor) -> Tensor:

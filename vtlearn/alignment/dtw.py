@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vtlearn.alignment.kernels import Lengths, warp_gradient
-from vtlearn.alignment.pairs import pair_last
+from vtlearn.alignment.pairs import check_cost, pair_last
 from vtlearn.alignment.warping import Warping
 
 __all__ = ["HardPath", "dtw"]
@@ -55,6 +55,7 @@ def dtw(
         >>> path.distance, path.cells[: path.length].tolist()
         (tensor(0.), [[0, 0], [1, 0], [2, 1]])
     """
+    check_cost(cost)
     *leading, clips, captions = cost.shape
     value, visited = warp_gradient(cost, Warping(0.0), n, m, bandwidth)
     on_path = pair_last(visited) == 1

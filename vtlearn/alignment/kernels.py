@@ -7,6 +7,7 @@ kernel is imported before it is first needed.
 """
 
 import functools
+import math
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,7 +15,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
+from vtlearn.alignment.cpu import team  # noqa: F401  # which has to be there before a fork is
 from vtlearn.alignment.pairs import as_pairs, check_cost, check_gamma, fold_back, pair_last
 from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
 from vtlearn.alignment.warping import Solver, Warping
@@ -120,6 +123,12 @@ def _warp_wide(
 ) -> tuple[Tensor, Tensor]:
     check_gamma(warping.gamma)
     check_cost(cost)
+    if forward_ad.unpack_dual(cost).tangent is not None:
+        message = (
+            "soft-DTW has no forward-mode derivative, and its cost carries a tangent: take the "
+            "gradient in reverse mode"
+        )
+        raise ArgumentError(message)
     wide = cost.to(torch.promote_types(cost.dtype, torch.float32))
     tensors = (None if given is None else torch.as_tensor(given) for given in lengths)
     value, gradient = _warp(wide, *tensors, *warping, want_gradient)
@@ -145,9 +154,10 @@ def _(
     smoothing: bool,
     want_gradient: bool,
 ) -> tuple[Tensor, Tensor]:
+    warping = Warping(gamma, dummy, smoothing)
+    _check(cost, warping, bandwidth)
     pairs = as_pairs(cost, n, m, bandwidth)
     solve = _kernel(cost.device.type).solve
-    warping = Warping(gamma, dummy, smoothing)
     if not want_gradient:
         return solve(pairs, warping, None).reshape(cost.shape[:-2]), cost.new_empty(0)
     gradient = torch.empty_like(cost)
@@ -174,6 +184,18 @@ def _(
     return cost.new_empty(cost.shape[:-2]), gradient
 
 
+def _check(cost: Tensor, warping: Warping, bandwidth: Tensor | None) -> None:
+    if cost.dtype not in (torch.float32, torch.float64):
+        message = f"the operator takes float32 or float64, not {cost.dtype}: call soft_dtw or s2dtw"
+        raise ArgumentError(message)
+    if warping.dummy is not None and not math.isfinite(warping.dummy):
+        message = f"dummy is {warping.dummy}, and has to be a finite cost, or None for no dummies"
+        raise ArgumentError(message)
+    if warping.weak and bandwidth is not None:
+        message = "S2DTW has no bands: what lies between two dummies has no diagonal to keep to"
+        raise ArgumentError(message)
+
+
 def _keep_gradient(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     cost, n, m, bandwidth, *ctx.options = inputs
     ctx.mark_non_differentiable(output[1])
@@ -197,6 +219,9 @@ def _backward(ctx: Any, arriving: Tensor, _: Any) -> tuple[Any, ...]:
     gradient, ctx.gradient = ctx.gradient, None
     if gradient is None:  # it went with the first backward over this graph
         gradient = _warp(*inputs, *ctx.options)[1]
+    if torch._C._functorch.is_legacy_batchedtensor(arriving):  # noqa: SLF001
+        # several gradients at once
+        return gradient * scale, *(None,) * 7
     # in place: to touch as much new memory would take as long as a quarter of the kernel
     return gradient.mul_(scale), *(None,) * 7
 

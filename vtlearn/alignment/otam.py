@@ -177,4 +177,4 @@ class _OTAM(torch.autograd.Function):
             )
             raise ArgumentError(message)
         leaving, m, *entering = ctx.saved_tensors
-        return _expected(leaving, entering, m).mul_(gradient), None, None, None
+        return _expected(leaving, entering, m) * gradient, None, None, None

@@ -14,7 +14,7 @@ from torch import Tensor
 from vtlearn.alignment.bands import Columns, columns_within, feasible
 from vtlearn.errors import ArgumentError
 
-__all__ = ["Pairs", "as_pairs", "check_gamma", "fold_back", "inside", "pair_last"]
+__all__ = ["Pairs", "as_pairs", "check_cost", "check_gamma", "fold_back", "inside", "pair_last"]
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -134,7 +134,7 @@ def inside(pairs: Pairs) -> Tensor:
     return valid & (columns[:, None] >= first) & (columns[:, None] < end)
 
 
-def check_gamma(gamma: float) -> None:
+def check_gamma(gamma: float | Tensor) -> None:
     """Refuse a smoothing that means nothing.
 
     Args:
@@ -146,6 +146,9 @@ def check_gamma(gamma: float) -> None:
     Example:
         >>> check_gamma(0.1)
     """
+    if isinstance(gamma, Tensor) and gamma.requires_grad:
+        message = "gamma requires a gradient, and soft-DTW has none for it: pass float(gamma)"
+        raise ArgumentError(message)
     if not 0 <= gamma < math.inf:
         message = (
             f"gamma is {gamma}, and has to be 0 (the hard minimum) or a positive number; "

@@ -126,6 +126,8 @@ def solver(device: str = "cuda") -> Solver:
             gradient, expected = torch.empty_like(pairs.cost), torch.empty_like(pairs.cost)
             try:
                 value = _solve(pairs, warping, gradient, tiling)
+            except torch.OutOfMemoryError:
+                raise  # says nothing of the kernel
             except (RuntimeError, TritonError) as error:
                 message = f"Triton's kernel fails on this GPU: {error}"
                 raise ImportError(message) from error

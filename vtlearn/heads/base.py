@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vtlearn.alignment.costs import dot
 from vtlearn.alignment.dtw import HardPath, dtw
 from vtlearn.alignment.soft_dtw import soft_alignment
 from vtlearn.batch import TextFeatures, VideoFeatures
@@ -114,7 +115,7 @@ class AlignmentHead(Part, ABC):
             Cost 1 - cosine, its soft alignment (gamma 0.1), and the path of hard DTW.
         """
         clips, captions = (unit_length(x) for x in only_video(video, text))
-        cost = 1 - clips @ captions.T
+        cost = 1 + dot(clips, captions)
         return Alignment(cost, soft_alignment(cost), dtw(cost))
 
 

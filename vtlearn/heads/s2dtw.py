@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from vtlearn.alignment.costs import dot
 from vtlearn.alignment.dtw import HardPath, dtw
 from vtlearn.alignment.s2dtw import s2dtw, s2dtw_cost
 from vtlearn.alignment.soft_dtw import soft_alignment
@@ -125,7 +126,7 @@ class S2DTW(SoftDTW):
             best hard path among clips, captions and dummies, the cells of a clip and a caption.
         """
         clips, captions = (self.embed(x) for x in only_video(video, text))
-        similarity = clips @ captions.T
+        similarity = -dot(clips, captions)
         grid = s2dtw_cost(similarity, self.gamma, dummy=self.dummy, smoothing=self.smoothing)
         expected, path = soft_alignment(grid, self.gamma), dtw(grid)
         if self.dummy is None:

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from vtlearn.alignment.costs import dot
 from vtlearn.alignment.dtw import dtw
 from vtlearn.alignment.soft_dtw import soft_alignment, soft_dtw
 from vtlearn.batch import TextFeatures, VideoFeatures
@@ -103,7 +104,7 @@ class SoftDTW(SequenceContrast):
             path.
         """
         clips, captions = (self.embed(x) for x in only_video(video, text))
-        cost = 1 - clips @ captions.T
+        cost = 1 + dot(clips, captions)
         return Alignment(cost, soft_alignment(cost, self.gamma), dtw(cost))
 
 

@@ -1,8 +1,14 @@
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+import vtlearn
 
 numba = pytest.importorskip("numba")
 from vtlearn.alignment.cpu.calls import (  # noqa: E402  # needs numba
@@ -14,6 +20,8 @@ from vtlearn.alignment.cpu.calls import (  # noqa: E402  # needs numba
     share_of,
 )
 from vtlearn.alignment.cpu.team import work_off  # noqa: E402
+
+PYCACHE = shutil.ignore_patterns("__pycache__")
 
 
 @entry
@@ -63,3 +71,58 @@ def test_each_part_is_done_once(parts: int, threads: int) -> None:
 def test_what_a_thread_does_is_compiled_once() -> None:
     address: Callable[[], int] = count_up
     assert address() == address() > 0
+
+
+def test_a_folder_that_cannot_be_written_only_costs_the_cache(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    original = numba.cfunc
+
+    def cfunc(*arguments: Any, cache: bool = False, **options: Any) -> Any:
+        if cache:
+            message = "cannot cache function: no locator available"
+            raise RuntimeError(message)
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(numba, "cfunc", cfunc)
+
+    def do_nothing(pointer: Any) -> None:
+        numba.carray(pointer, 1)[0].done = 1
+
+    assert entry(do_nothing)() > 0
+
+
+SOLVE = """
+import sys, time, torch
+from pathlib import Path
+package = Path(sys.argv[1]) / "vtlearn"
+sys.path.insert(0, sys.argv[1])
+from vtlearn.alignment import soft_dtw
+assert Path(sys.modules["vtlearn"].__file__).parent == package
+start = time.perf_counter()
+value = float(soft_dtw(torch.ones(20, 3, 3)).sum())
+print(value, time.perf_counter() - start)
+"""
+
+
+@pytest.mark.slow
+def test_later_processes_start_from_the_cache_unless_any_file_changed(tmp_path: Path) -> None:
+    shutil.copytree(Path(vtlearn.__file__).parent, tmp_path / "vtlearn", ignore=PYCACHE)
+
+    def solve() -> tuple[float, float]:
+        command = [sys.executable, "-c", SOLVE, str(tmp_path)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        value, seconds = map(float, output.split())
+        return value, seconds
+
+    value, compiling = solve()
+    again, cached = solve()
+    assert again == value
+    assert compiling < 10
+    assert cached < 2
+    powers = tmp_path / "vtlearn/alignment/cpu/powers.py"
+    text = powers.read_text(encoding="utf-8")
+    powers.write_text(
+        text.replace("return -gamma * (e", "return -2 * gamma * (e"), encoding="utf-8"
+    )
+    assert solve()[0] == pytest.approx(2 * value)

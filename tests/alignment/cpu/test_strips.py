@@ -1,12 +1,12 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 
 pytest.importorskip("numba")
+from vtlearn.alignment import soft_dtw_cpu  # needs numba
 from vtlearn.alignment.cpu.lanes import LANES  # needs numba
-from vtlearn.alignment.cpu.strips import solve_strips
+from vtlearn.alignment.cpu.strips import run_strips
 from vtlearn.alignment.pairs import as_pairs
 from vtlearn.alignment.soft_dtw_torch import solve
 from vtlearn.alignment.warping import Warping
@@ -19,28 +19,13 @@ def test_strips_and_blocks_of_strips_meet_without_a_seam(
     clips: int, captions: int, block: int
 ) -> None:
     cost = torch.rand(2, clips, captions, generator=torch.Generator().manual_seed(0))
-    pairs = as_pairs(cost.double())
-    expected = torch.empty_like(pairs.cost)
-    values = solve(pairs, Warping(0.1), expected)
-    memory, table = cost.flatten().numpy(), np.full(cost.numel(), math.nan, np.float32)
-    value, left_over = np.empty(2, np.float32), np.zeros(2, np.bool_)
-    strides, nothing = (captions, 1, clips * captions), np.empty(0, np.int64)
-    lengths = pairs.n.numpy(), pairs.m.numpy()
-    solve_strips(
-        memory,
-        strides,
-        (clips, captions, 2),
-        lengths,
-        (nothing, nothing),
-        0.1,
-        (0, 2),
-        block,
-        value,
-        left_over,
-        table,
-        strides,
-    )
+    pairs = as_pairs(cost)
+    wide = pairs._replace(cost=pairs.cost.double())
+    expected = torch.empty_like(wide.cost)
+    values = solve(wide, Warping(0.1), expected)
+    gradient = torch.full_like(pairs.cost, math.nan)
+    options = {"parts": 2, "block": block, "gamma": 0.1}
+    value, left_over = soft_dtw_cpu._run(run_strips(), pairs, gradient, options)
     assert not left_over.any()
-    np.testing.assert_allclose(value, values.numpy(), rtol=5e-6)
-    gradient = table.reshape(2, clips, captions)
-    np.testing.assert_allclose(gradient, expected.movedim(2, 0).numpy(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(value.double(), values, rtol=5e-6, atol=0)
+    torch.testing.assert_close(gradient.double(), expected, rtol=0, atol=1e-5)

@@ -8,8 +8,7 @@ neither overflows nor loses digits as the path grows. ``tiles`` solves many pair
 hard minimum, and costs whose powers would leave the range of an exponent. A call of one of them is
 a piece of memory (``calls``) that several threads work on (``team``).
 
-Numba keeps what it compiled beside these files, and looks at the file of a kernel only: after a
-change to ``lanes`` or ``powers``, run ``make clean``.
+Numba keeps what it compiled beside these files, and compiles anew what was made of other ones.
 """
 
 __all__: list[str] = []

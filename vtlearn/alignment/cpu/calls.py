@@ -5,7 +5,9 @@ end, however unequal the pairs are and whatever else runs on their cores.
 """
 
 import functools
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -13,11 +15,31 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from vtlearn.alignment.cpu.lanes import cached, inlined
+from vtlearn.alignment.cpu.lanes import inlined
 
-__all__ = ["CALL", "array_of", "entry", "next_share", "packed", "share_done", "share_of"]
+__all__ = [
+    "CALL",
+    "array_of",
+    "columns_of",
+    "entry",
+    "lengths_of",
+    "next_share",
+    "packed",
+    "share_done",
+    "share_of",
+    "tables_of",
+    "three",
+]
 
 _NUMBER, _ADDRESS = np.int64, np.int64
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
 
 CALL = np.dtype(
     [
@@ -45,6 +67,9 @@ CALL = np.dtype(
         ("gamma", np.float64),
         ("dummy_m", np.float64),
         ("dummy_e", np.float64),
+        # Numba keeps what it compiled by the types of arguments, and looks for changes in one file
+        # only: so the type knows what all files here are.
+        (f"made_of_{_fingerprint()}", _NUMBER),
     ]
 )
 """Arguments of a kernel; arrays are where their memory begins."""
@@ -66,7 +91,7 @@ def packed(arguments: dict[str, object]) -> np.ndarray:
 
 
 def entry(function: Callable[[Any], None]) -> Callable[[], int]:
-    """Compile what a thread does, when it is first needed.
+    """Compile what a thread does when it is first needed, and keep it on disk where possible.
 
     Args:
         function: Takes a pointer to a :data:`CALL`.
@@ -77,8 +102,15 @@ def entry(function: Callable[[Any], None]) -> Callable[[], int]:
 
     @functools.cache
     def compiled() -> Any:
-        signature = types.void(types.CPointer(numba.from_dtype(CALL)))
-        return cached(functools.partial(numba.cfunc, signature), function)
+        compiler = functools.partial(
+            numba.cfunc, types.void(types.CPointer(numba.from_dtype(CALL))), error_model="numpy"
+        )
+        try:
+            return compiler(cache=True)(function)
+        except RuntimeError as error:
+            if "no locator" not in str(error):
+                raise
+            return compiler()(function)  # there is no folder that numba could write to
 
     def address() -> int:
         return int(compiled().address)
@@ -121,6 +153,36 @@ def _pointer_to(_: Any, address: Any) -> Any:
 def array_of(address: int, size: int, dtype: Any) -> Any:
     """Show memory as a flat array."""
     return numba.carray(_pointer_to(address), (size,), dtype)
+
+
+@inlined
+def tables_of(call: Any, dtype: Any) -> Any:
+    """Show a call's cost, gradient and value."""
+    return (
+        array_of(call.cost, call.cost_size, dtype),
+        array_of(call.gradient, call.gradient_size, dtype),
+        array_of(call.value, call.shape[2], dtype),
+    )
+
+
+@inlined
+def lengths_of(call: Any) -> Any:
+    """Show how many clips and captions of each pair are valid."""
+    pairs = call.shape[2]
+    return array_of(call.n, pairs, np.int64), array_of(call.m, pairs, np.int64)
+
+
+@inlined
+def columns_of(call: Any) -> Any:
+    """Show the first and the last captions of a call's bands, empty where it has none."""
+    size = call.band_size
+    return array_of(call.first, size, np.int64), array_of(call.end, size, np.int64)
+
+
+@inlined
+def three(numbers: Any) -> Any:
+    """Take three numbers out of a field."""
+    return numbers[0], numbers[1], numbers[2]
 
 
 @inlined

@@ -6,7 +6,16 @@ from typing import Any
 import numba
 import numpy as np
 
-from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done, share_of
+from vtlearn.alignment.cpu.calls import (
+    columns_of,
+    entry,
+    lengths_of,
+    next_share,
+    share_done,
+    share_of,
+    tables_of,
+    three,
+)
 from vtlearn.alignment.cpu.lanes import jit
 
 __all__ = ["run_exactly", "softmin", "solve_exactly"]
@@ -129,26 +138,19 @@ def softmin(diagonal: float, vertical: float, horizontal: float, gamma: float) -
 def run_exactly(pointer: Any) -> None:
     """Solve shares of pairs until there is none left."""
     call = numba.carray(pointer, 1)[0]
-    clips, captions, pairs = call.shape[0], call.shape[1], call.shape[2]
-    cost = array_of(call.cost, call.cost_size, np.float64)
-    gradient = array_of(call.gradient, call.gradient_size, np.float64)
-    lengths = array_of(call.n, pairs, np.int64), array_of(call.m, pairs, np.int64)
-    columns = (
-        array_of(call.first, call.band_size, np.int64),
-        array_of(call.end, call.band_size, np.int64),
-    )
+    cost, gradient, value = tables_of(call, np.float64)
     while True:
         share = next_share(pointer)
         if share >= call.shares:
             return
         solve_exactly(
             cost,
-            (clips, captions, pairs),
-            lengths,
-            columns,
+            three(call.shape),
+            lengths_of(call),
+            columns_of(call),
             call.gamma,
             share_of(call.parts, share, call.shares),
-            array_of(call.value, pairs, np.float64),
+            value,
             gradient,
         )
         share_done(pointer)

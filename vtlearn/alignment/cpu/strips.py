@@ -10,13 +10,22 @@ from typing import Any
 import numba
 import numpy as np
 
-from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done, share_of
+from vtlearn.alignment.cpu.calls import (
+    array_of,
+    columns_of,
+    entry,
+    lengths_of,
+    next_share,
+    share_done,
+    share_of,
+    tables_of,
+    three,
+)
 from vtlearn.alignment.cpu.lanes import (
     LANES,
     SIDE,
     as_float,
     inlined,
-    jit,
     lane,
     load,
     shift_down,
@@ -35,46 +44,31 @@ from vtlearn.alignment.cpu.powers import (
     powers_of_row,
 )
 
-__all__ = ["run_strips", "solve_strips"]
+__all__ = ["run_strips"]
 
 _WEIGHTS = 3 * LANES
 """Of a cell's diagonal, vertical and horizontal predecessor, in each lane."""
 
 
-@jit
-def solve_strips(
-    cost: Any,
-    strides: Any,
-    shape: Any,
-    lengths: Any,
-    columns: Any,
-    gamma: float,
-    some: Any,
-    block: int,
-    value: Any,
-    left_over: Any,
-    gradient: Any,
-    gradient_strides: Any,
-) -> None:
-    """Solve some pairs, one after the other.
+@entry
+def run_strips(pointer: Any) -> None:
+    """Solve shares of pairs until there is none left.
+
+    Of a :data:`~vtlearn.alignment.cpu.calls.CALL` it takes all fields but those of dummies and of
+    smoothing; ``block`` is how many strips' weights are kept at a time: the forward is repeated for
+    all blocks but the last.
 
     Args:
-        cost: float32, flat.
-        strides: How far apart clips, captions and pairs lie in it.
-        shape: How many clips, captions and pairs there are.
-        lengths: Valid clips and valid captions of each pair, two int64 arrays (pairs,).
-        columns: First caption, and the one after the last, of each clip and pair; two int64 arrays
-            (clips, pairs), without clips where there is no band.
-        gamma: Smoothing.
-        some: The first pair, and the one after the last.
-        block: How many strips' weights are kept at a time; the forward is repeated for all blocks
-            but the last.
-        value: (pairs,), written to.
-        left_over: (pairs,), becomes true for pairs that need wider exponents: theirs is no result.
-        gradient: float32, flat, is overwritten; of size 0 where it is not wanted.
-        gradient_strides: How far apart clips, captions and pairs lie in it.
+        pointer: Where the call lies.
     """
-    clips, captions, pairs = shape
+    call = numba.carray(pointer, 1)[0]
+    cost, gradient, value = tables_of(call, np.float32)
+    left_over = array_of(call.left_over, call.shape[2], np.bool_)
+    lengths_n, lengths_m = lengths_of(call)
+    firsts, ends = columns_of(call)
+    clips, captions, pairs = three(call.shape)
+    strides, gradient_strides = three(call.strides), three(call.gradient_strides)
+    gamma, block = call.gamma, call.block
     steps = captions + LANES - 1
     wanted = gradient.size > 0
     blocks = (clips + LANES * block - 1) // (LANES * block)
@@ -87,81 +81,87 @@ def solve_strips(
     saved_e = np.empty((blocks if wanted else 0, captions), np.int32)
     below = np.empty(captions, np.float32)
     first, end = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
-    for p in range(some[0], some[1]):
-        n, m = lengths[0][p], lengths[1][p]
-        used = m + LANES - 1
-        strips = (n + LANES - 1) // LANES
-        last_block = (strips - 1) // block
-        worst = np.float32(0)
-        reached = np.float32(1)
-        for turn in range(2 * last_block + 1 if wanted else last_block + 1):
-            # first all blocks in order, then all but the last once more from the end
-            number = turn if turn <= last_block else 2 * last_block - turn
-            keep = wanted and turn >= last_block
-            if turn == 0:
-                for j in range(m):
-                    above_m[j], above_e[j] = 1, NEVER
-            if wanted and turn < last_block:
-                for j in range(m):
-                    saved_m[number, j], saved_e[number, j] = above_m[j], above_e[j]
-            elif turn > last_block:
-                for j in range(m):
-                    above_m[j], above_e[j] = saved_m[number, j], saved_e[number, j]
-            first_strip, end_strip = number * block, min(number * block + block, strips)
-            for strip in range(first_strip, end_strip):
-                top = strip * LANES
-                _read_strip(cost, strides, top, p, n, m, row)
-                _bounds(top, n, m, columns[0], columns[1], pairs, p, first, end)
-                spread = powers_of_row(
-                    row,
-                    used,
-                    True,
-                    load(first, 0),
-                    load(end, 0),
-                    gamma,
-                    cells_m,
-                    cells_e,
-                    0,
-                    splat(np.int32(0)),
-                )
-                for k in range(LANES):
-                    found = lane(as_float(spread), k)
-                    worst = worst if worst >= found or np.isnan(worst) else found
-                at = (strip - first_strip) * steps * _WEIGHTS
-                ends = (n - 1) % LANES if strip == strips - 1 else -1
-                found = _sweep(
-                    cells_m,
-                    cells_e,
-                    above_m,
-                    above_e,
-                    m,
-                    strip == 0,
-                    ends,
-                    gamma,
-                    weights,
-                    at,
-                    keep,
-                )
-                if strip == strips - 1:
-                    value[p] = found
-                    reached = np.float32(0 if found == np.inf else 1)
-            if not keep:
-                continue
-            if turn == last_block:
-                for j in range(m):
-                    below[j] = 0
-                for i in range(clips):
-                    at = i * gradient_strides[0] + p * gradient_strides[2]
-                    for j in range(m if i < n else 0, captions):
-                        gradient[at + j * gradient_strides[1]] = 0
-            for strip in range(end_strip - 1, first_strip - 1, -1):
-                top = strip * LANES
-                ends = (n - 1) % LANES if strip == strips - 1 else -1
-                at = (strip - first_strip) * steps * _WEIGHTS
-                _sweep_back(weights, at, m, below, ends, reached, row)
-                _write_strip(row, gradient, gradient_strides, top, p, n, m)
-        if not worst * np.float32(2 * (n + m)) < np.float32(LARGEST):
-            left_over[p] = True
+    while True:
+        share = next_share(pointer)
+        if share >= call.shares:
+            return
+        some = share_of(call.parts, share, call.shares)
+        for p in range(some[0], some[1]):
+            n, m = lengths_n[p], lengths_m[p]
+            used = m + LANES - 1
+            strips = (n + LANES - 1) // LANES
+            last_block = (strips - 1) // block
+            worst = np.float32(0)
+            reached = np.float32(1)
+            for turn in range(2 * last_block + 1 if wanted else last_block + 1):
+                # first all blocks in order, then all but the last once more from the end
+                number = turn if turn <= last_block else 2 * last_block - turn
+                keep = wanted and turn >= last_block
+                if turn == 0:
+                    for j in range(m):
+                        above_m[j], above_e[j] = 1, NEVER
+                if wanted and turn < last_block:
+                    for j in range(m):
+                        saved_m[number, j], saved_e[number, j] = above_m[j], above_e[j]
+                elif turn > last_block:
+                    for j in range(m):
+                        above_m[j], above_e[j] = saved_m[number, j], saved_e[number, j]
+                first_strip, end_strip = number * block, min(number * block + block, strips)
+                for strip in range(first_strip, end_strip):
+                    top = strip * LANES
+                    _read_strip(cost, strides, top, p, n, m, row)
+                    _bounds(top, n, m, firsts, ends, pairs, p, first, end)
+                    spread = powers_of_row(
+                        row,
+                        used,
+                        True,
+                        load(first, 0),
+                        load(end, 0),
+                        gamma,
+                        cells_m,
+                        cells_e,
+                        0,
+                        splat(np.int32(0)),
+                    )
+                    for k in range(LANES):
+                        found = lane(as_float(spread), k)
+                        worst = worst if worst >= found or np.isnan(worst) else found
+                    at = (strip - first_strip) * steps * _WEIGHTS
+                    last_lane = (n - 1) % LANES if strip == strips - 1 else -1
+                    found = _sweep(
+                        cells_m,
+                        cells_e,
+                        above_m,
+                        above_e,
+                        m,
+                        strip == 0,
+                        last_lane,
+                        gamma,
+                        weights,
+                        at,
+                        keep,
+                    )
+                    if strip == strips - 1:
+                        value[p] = found
+                        reached = np.float32(0 if found == np.inf else 1)
+                if not keep:
+                    continue
+                if turn == last_block:
+                    for j in range(m):
+                        below[j] = 0
+                    for i in range(clips):
+                        at = i * gradient_strides[0] + p * gradient_strides[2]
+                        for j in range(m if i < n else 0, captions):
+                            gradient[at + j * gradient_strides[1]] = 0
+                for strip in range(end_strip - 1, first_strip - 1, -1):
+                    top = strip * LANES
+                    last_lane = (n - 1) % LANES if strip == strips - 1 else -1
+                    at = (strip - first_strip) * steps * _WEIGHTS
+                    _sweep_back(weights, at, m, below, last_lane, reached, row)
+                    _write_strip(row, gradient, gradient_strides, top, p, n, m)
+            if not worst * np.float32(2 * (n + m)) < np.float32(LARGEST):
+                left_over[p] = True
+        share_done(pointer)
 
 
 @inlined
@@ -281,36 +281,3 @@ def _sweep_back(
             below[t] = lane(vertical, 0) + lane(diagonal, 0)
         earlier_diagonal = diagonal
         diagonal = visits * load(weights, at)
-
-
-@entry
-def run_strips(pointer: Any) -> None:
-    """Solve shares of pairs until there is none left."""
-    call = numba.carray(pointer, 1)[0]
-    cost = array_of(call.cost, call.cost_size, np.float32)
-    gradient = array_of(call.gradient, call.gradient_size, np.float32)
-    pairs = call.shape[2]
-    lengths = array_of(call.n, pairs, np.int64), array_of(call.m, pairs, np.int64)
-    columns = (
-        array_of(call.first, call.band_size, np.int64),
-        array_of(call.end, call.band_size, np.int64),
-    )
-    while True:
-        share = next_share(pointer)
-        if share >= call.shares:
-            return
-        solve_strips(
-            cost,
-            (call.strides[0], call.strides[1], call.strides[2]),
-            (call.shape[0], call.shape[1], pairs),
-            lengths,
-            columns,
-            call.gamma,
-            share_of(call.parts, share, call.shares),
-            call.block,
-            array_of(call.value, pairs, np.float32),
-            array_of(call.left_over, pairs, np.bool_),
-            gradient,
-            (call.gradient_strides[0], call.gradient_strides[1], call.gradient_strides[2]),
-        )
-        share_done(pointer)

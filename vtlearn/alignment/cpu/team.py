@@ -3,13 +3,12 @@
 Behind each of torch's operations its OpenMP threads spin for milliseconds and wait for the next
 one, which on few cores keeps threads of anybody else off them. So the work is given to them: to
 ``GOMP_parallel``, with which GNU's OpenMP begins a parallel region. Where torch came with another
-library, and in a process that was forked (OpenMP's threads do not survive that), Python's threads
-do it; they let go of the interpreter's lock.
+library, and in a process that was forked after this module was imported (OpenMP's threads do not
+survive that), Python's threads do it; they let go of the interpreter's lock.
 """
 
 import ctypes
 import functools
-import multiprocessing
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -60,15 +59,18 @@ _signature = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
 def _is_first_process() -> bool:
-    return os.getpid() == _FIRST_PROCESS and multiprocessing.parent_process() is None
+    return os.getpid() == _FIRST_PROCESS
 
 
 @functools.cache
 def _openmp() -> Callable[..., Any] | None:
-    library = Path(torch.__file__).parent / "lib" / "libgomp.so.1"
-    if not library.exists():
+    loaded = Path("/proc/self/maps")  # of Linux, where alone torch is built with GNU's
+    files = loaded.read_text().split() if loaded.exists() else []
+    ours = Path(torch.__file__).parents[1]
+    libraries = {file for file in files if file.startswith(str(ours)) and "libgomp" in file}
+    if len(libraries) != 1:
         return None
-    parallel = ctypes.CDLL(str(library)).GOMP_parallel  # the copy that torch has loaded
+    parallel = ctypes.CDLL(libraries.pop()).GOMP_parallel  # the copy that torch has loaded
     parallel.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
     parallel.restype = None
     return parallel

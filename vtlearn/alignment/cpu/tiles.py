@@ -10,7 +10,17 @@ from typing import Any
 import numba
 import numpy as np
 
-from vtlearn.alignment.cpu.calls import array_of, entry, next_share, share_done, share_of
+from vtlearn.alignment.cpu.calls import (
+    array_of,
+    columns_of,
+    entry,
+    lengths_of,
+    next_share,
+    share_done,
+    share_of,
+    tables_of,
+    three,
+)
 from vtlearn.alignment.cpu.lanes import (
     BIAS,
     LANES,
@@ -38,49 +48,32 @@ from vtlearn.alignment.cpu.powers import (
     powers_of_row,
 )
 
-__all__ = ["run_tiles", "solve_tiles"]
+__all__ = ["read_row", "run_tiles", "write_row"]
 
 _WEIGHTS = 3 * LANES
 """Of a cell's diagonal, vertical and horizontal predecessor, in each lane."""
 
 
-@jit
-def solve_tiles(
-    cost: Any,
-    strides: Any,
-    shape: Any,
-    lengths: Any,
-    columns: Any,
-    warping: Any,
-    dummy: Any,
-    tiles: Any,
-    block: int,
-    value: Any,
-    left_over: Any,
-    gradient: Any,
-    gradient_strides: Any,
-) -> None:
-    """Solve some tiles.
+@entry
+def run_tiles(pointer: Any) -> None:
+    """Solve shares of tiles until there is none left.
+
+    Of a :data:`~vtlearn.alignment.cpu.calls.CALL` it takes all fields; ``block`` is how many clips'
+    weights are kept at a time: the forward is repeated for all blocks but the last.
 
     Args:
-        cost: float32, flat.
-        strides: How far apart clips, captions and pairs lie in it.
-        shape: How many clips, captions and pairs there are.
-        lengths: Valid clips and valid captions of each pair, two int64 arrays (pairs,).
-        columns: First caption, and the one after the last, of each clip and pair; two int64 arrays
-            (clips, pairs), without clips where there is no band.
-        warping: gamma; whether there are dummies; whether to smooth.
-        dummy: The power of the dummies' cost: its mantissa and its exponent.
-        tiles: The first tile, and the one after the last.
-        block: How many clips' weights are kept at a time; the forward is repeated for all blocks
-            but the last.
-        value: (pairs,), written to.
-        left_over: (pairs,), becomes true for pairs that need wider exponents: theirs is no result.
-        gradient: float32, flat, is overwritten; of size 0 where it is not wanted.
-        gradient_strides: How far apart clips, captions and pairs lie in it.
+        pointer: Where the call lies.
     """
-    clips, captions, pairs = shape
-    gamma, has_dummies, smoothing = warping
+    call = numba.carray(pointer, 1)[0]
+    cost, gradient, value = tables_of(call, np.float32)
+    left_over = array_of(call.left_over, call.shape[2], np.bool_)
+    lengths_n, lengths_m = lengths_of(call)
+    firsts, ends = columns_of(call)
+    clips, captions, pairs = three(call.shape)
+    strides, gradient_strides = three(call.strides), three(call.gradient_strides)
+    gamma, block = call.gamma, call.block
+    has_dummies, smoothing = call.has_dummies != 0, call.smoothing != 0
+    dummy = call.dummy_m, call.dummy_e
     step = 2 if has_dummies else 1
     width = step * captions + step - 1  # of a row of cells
     row_weights = width * _WEIGHTS
@@ -100,99 +93,105 @@ def solve_tiles(
     reached = np.empty(LANES, np.float32)
     below, path = np.empty(width * LANES, np.float32), np.empty(width * LANES, np.float32)
     smooth_below = np.empty(captions * LANES, np.float32)
-    nothing = splat(np.float32(0))
-    dummy_m, dummy_e = splat(np.float32(dummy[0])), splat(np.int32(dummy[1]))
-    fill(m, cells_at, 2 * width, dummy_m)
-    fill(e, cells_at, 2 * width, dummy_e)
-    for tile in range(tiles[0], tiles[1]):
-        start = tile * LANES
-        count = min(LANES, pairs - start)
-        rows, used, shortest, narrowest = 1, 1, clips, captions
-        for k in range(LANES):
-            n_of[k], m_of[k] = 1, 1
-            if k < count:
-                n_of[k], m_of[k] = lengths[0][start + k], lengths[1][start + k]
-                rows, shortest = max(rows, n_of[k]), min(shortest, n_of[k])
-                used, narrowest = max(used, m_of[k]), min(narrowest, m_of[k])
-        cells = step * used + step - 1
-        last_block = (rows - 1) // block
-        worst = size(splat(np.float32(dummy[1])))
-        bounded = columns[0].size > 0 or shortest < rows or narrowest < used
-        # above the first row is nothing, but for what precedes the first cell
-        fill(above_m, 0, width + 1, splat(np.float32(1)))
-        fill(above_e, 0, width + 1, splat(np.int32(NEVER)))
-        fill(above_e, 0, 1, splat(np.int32(0)))
-        if has_dummies:
-            _dummies(dummy_m, dummy_e, above_m, above_e, cells)
-        # first all blocks in order, then all but the last once more from the end
-        for turn in range(2 * last_block + 1 if wanted else last_block + 1):
-            number = turn if turn <= last_block else 2 * last_block - turn
-            keep = wanted and turn >= last_block
-            saved = number * (width + 1) * LANES
-            if wanted and turn < last_block:
-                _copy(above_m, above_e, 0, LANES, saved_m, saved_e, saved, LANES, width + 1)
-            elif turn > last_block:
-                _copy(saved_m, saved_e, saved, LANES, above_m, above_e, 0, LANES, width + 1)
-            top, bottom = number * block, min(number * block + block, rows)
-            for i in range(max(top - 1, 0) if smoothing else top, bottom):
-                now, before = i % 2 * captions * LANES, (i + 1) % 2 * captions * LANES
-                read_row(cost, strides, i, start, count, used, row)
-                _expect(cost, strides, i, start + LANES, used)
-                if keep:
-                    _expect(gradient, gradient_strides, i, start, used)
-                if bounded:
-                    _bounds(i, n_of, m_of, columns[0], columns[1], pairs, start, count, first, end)
-                worst = powers_of_row(
-                    row, used, bounded, load(first, 0), load(end, 0), gamma, m, e, now, worst
-                )
-                if i < top:
-                    continue  # only what smoothing needs of it
-                here = cells_at if smoothing or has_dummies else now
-                if smoothing:
-                    at = (i - top) * captions * _WEIGHTS
-                    _smooth(m, e, now, before, i, used, here, step, smooth_weights, at, keep)
-                elif has_dummies:
-                    _copy(m, e, now, LANES, m, e, here + LANES, 2 * LANES, used)
-                for part in range(step):
-                    at = ((i - top) * step + part) * row_weights
-                    _cells(m, e, here, above_m, above_e, cells, weights, at, keep)
-                    here = dummies_at
-                if i < shortest - 1:
-                    continue
-                for k in range(count):
-                    if i == n_of[k] - 1:
-                        last = (step * m_of[k] + step - 1) * LANES + k
-                        found = in_units(above_m[last], above_e[last], gamma)
-                        value[start + k] = found
-                        reached[k] = np.float32(0 if found == np.inf else 1)
-            if not keep:
-                continue
-            if turn == last_block:
-                fill(below, 0, width, nothing)
-                fill(smooth_below, 0, captions, nothing)
-                fill(row, 0, captions, nothing)
-                for i in range(rows, clips):
-                    write_row(row, gradient, gradient_strides, i, start, count, captions)
-            for i in range(bottom - 1, top - 1, -1):
-                if i >= shortest - 1:
+    nothing = np.float32(0)
+    fill(m, cells_at, 2 * width, np.float32(dummy[0]))
+    fill(e, cells_at, 2 * width, np.int32(dummy[1]))
+    while True:
+        share = next_share(pointer)
+        if share >= call.shares:
+            return
+        some = share_of(call.parts, share, call.shares)
+        for tile in range(some[0], some[1]):
+            start = tile * LANES
+            count = min(LANES, pairs - start)
+            rows, used, shortest, narrowest = 1, 1, clips, captions
+            for k in range(LANES):
+                n_of[k], m_of[k] = 1, 1
+                if k < count:
+                    n_of[k], m_of[k] = lengths_n[start + k], lengths_m[start + k]
+                    rows, shortest = max(rows, n_of[k]), min(shortest, n_of[k])
+                    used, narrowest = max(used, m_of[k]), min(narrowest, m_of[k])
+            cells = step * used + step - 1
+            last_block = (rows - 1) // block
+            worst = size(splat(np.float32(dummy[1])))
+            bounded = firsts.size > 0 or shortest < rows or narrowest < used
+            # above the first row is nothing, but for what precedes the first cell
+            fill(above_m, 0, width + 1, np.float32(1))
+            fill(above_e, 0, 1, np.int32(0))
+            fill(above_e, LANES, width, np.int32(NEVER))
+            if has_dummies:
+                _dummies(dummy, above_m, above_e, cells)
+            # first all blocks in order, then all but the last once more from the end
+            for turn in range(2 * last_block + 1 if wanted else last_block + 1):
+                number = turn if turn <= last_block else 2 * last_block - turn
+                keep = wanted and turn >= last_block
+                saved = number * (width + 1) * LANES
+                if wanted and turn < last_block:
+                    _copy(above_m, 0, saved_m, saved, width + 1)
+                    _copy(above_e, 0, saved_e, saved, width + 1)
+                elif turn > last_block:
+                    _copy(saved_m, saved, above_m, 0, width + 1)
+                    _copy(saved_e, saved, above_e, 0, width + 1)
+                top, bottom = number * block, min(number * block + block, rows)
+                for i in range(max(top - 1, 0) if smoothing else top, bottom):
+                    now, before = i % 2 * captions * LANES, (i + 1) % 2 * captions * LANES
+                    read_row(cost, strides, i, start, count, used, row)
+                    _expect(cost, strides, i, start + LANES, used)
+                    if keep:
+                        _expect(gradient, gradient_strides, i, start, used)
+                    if bounded:
+                        _bounds(i, n_of, m_of, firsts, ends, pairs, start, count, first, end)
+                    worst = powers_of_row(
+                        row, used, bounded, load(first, 0), load(end, 0), gamma, m, e, now, worst
+                    )
+                    if i < top:
+                        continue  # only what smoothing needs of it
+                    here = cells_at if smoothing or has_dummies else now
+                    if smoothing:
+                        at = (i - top) * captions * _WEIGHTS
+                        _smooth(m, e, now, before, i, used, here, step, smooth_weights, at, keep)
+                    elif has_dummies:
+                        _spread(m, e, now, here + LANES, used)
+                    for part in range(step):
+                        at = ((i - top) * step + part) * row_weights
+                        _cells(m, e, here, above_m, above_e, cells, weights, at, keep)
+                        here = dummies_at
+                    if i < shortest - 1:
+                        continue
                     for k in range(count):
                         if i == n_of[k] - 1:
-                            below[(step * m_of[k] + step - 2) * LANES + k] = reached[k]
-                for part in range(step - 1, -1, -1):
-                    at = ((i - top) * step + part) * row_weights
-                    _visits(weights, at, cells, below, path)
-                if smoothing:
-                    at = (i - top) * captions * _WEIGHTS
-                    _unsmooth(path, step, smooth_weights, at, used, smooth_below, row)
-                else:
-                    for j in range(used):
-                        store(row, j * LANES, load(path, (step * j + step - 1) * LANES))
-                write_row(row, gradient, gradient_strides, i, start, count, captions)
-        for k in range(count):
-            if not lane(as_float(worst), k) * np.float32(2 * step * (rows + used) + 4) < np.float32(
-                LARGEST
-            ):
-                left_over[start + k] = True
+                            last = (step * m_of[k] + step - 1) * LANES + k
+                            found = in_units(above_m[last], above_e[last], gamma)
+                            value[start + k] = found
+                            reached[k] = np.float32(0 if found == np.inf else 1)
+                if not keep:
+                    continue
+                if turn == last_block:
+                    fill(below, 0, width, nothing)
+                    fill(smooth_below, 0, captions, nothing)
+                    fill(row, 0, captions, nothing)
+                    _clear(gradient, gradient_strides, rows, clips, start, count, captions)
+                for i in range(bottom - 1, top - 1, -1):
+                    if i >= shortest - 1:
+                        for k in range(count):
+                            if i == n_of[k] - 1:
+                                below[(step * m_of[k] + step - 2) * LANES + k] = reached[k]
+                    for part in range(step - 1, -1, -1):
+                        at = ((i - top) * step + part) * row_weights
+                        _visits(weights, at, cells, below, path)
+                    if smoothing:
+                        at = (i - top) * captions * _WEIGHTS
+                        _unsmooth(path, step, smooth_weights, at, used, smooth_below, row)
+                    else:
+                        for j in range(used):
+                            store(row, j * LANES, load(path, (step * j + step - 1) * LANES))
+                    write_row(row, gradient, gradient_strides, i, start, count, captions)
+            for k in range(count):
+                if not lane(as_float(worst), k) * np.float32(
+                    2 * step * (rows + used) + 4
+                ) < np.float32(LARGEST):
+                    left_over[start + k] = True
+        share_done(pointer)
 
 
 @inlined
@@ -254,31 +253,40 @@ def _vectors(count: int) -> Any:
 
 
 @inlined
-def _dummies(m: Any, e: Any, above_m: Any, above_e: Any, count: int) -> None:
+def _dummies(dummy: Any, above_m: Any, above_e: Any, count: int) -> None:
     """Run the recursion over the first row of dummies, to each of which one path leads."""
+    m, e = splat(np.float32(dummy[0])), splat(np.int32(dummy[1]))
     path_m, path_e = splat(np.float32(1)), splat(np.int32(0))
-    fill(above_e, 0, 1, splat(np.int32(NEVER)))
+    store(above_e, 0, splat(np.int32(NEVER)))
     for j in range(LANES, count * LANES + LANES, LANES):
         path_m, path_e = forget(path_m * m, path_e - splat(np.int32(BIAS)) + e)
         store(above_m, j, path_m)
         store(above_e, j, path_e)
 
 
-@inlined
-def _copy(
-    from_m: Any,
-    from_e: Any,
-    at: int,
-    apart: int,
-    to_m: Any,
-    to_e: Any,
-    to: int,
-    step: int,
-    count: int,
+@jit
+def _clear(
+    table: Any, strides: Any, first: int, end: int, start: int, count: int, captions: int
 ) -> None:
-    for k in range(count):
-        store(to_m, to + k * step, load(from_m, at + k * apart))
-        store(to_e, to + k * step, load(from_e, at + k * apart))
+    """Write zeros into the rows that no pair of a tile has."""
+    for i in range(first, end):
+        for k in range(start, start + count):
+            for j in range(captions):
+                table[i * strides[0] + j * strides[1] + k * strides[2]] = 0
+
+
+@jit
+def _copy(source: Any, at: int, target: Any, to: int, count: int) -> None:
+    for k in range(count * LANES):
+        target[to + k] = source[at + k]
+
+
+@inlined
+def _spread(m: Any, e: Any, at: int, to: int, count: int) -> None:
+    """Copy a row of costs to every second cell of a row of cells."""
+    for k in range(0, count * LANES, LANES):
+        store(m, to + 2 * k, load(m, at + k))
+        store(e, to + 2 * k, load(e, at + k))
 
 
 @inlined
@@ -403,37 +411,3 @@ def _unsmooth(
         store(below, j * LANES, multiply_add(visits, load(weights, at + LANES), from_diagonal))
         from_right = visits * load(weights, at + 2 * LANES)
         from_diagonal = visits * load(weights, at)
-
-
-@entry
-def run_tiles(pointer: Any) -> None:
-    """Solve shares of tiles until there is none left."""
-    call = numba.carray(pointer, 1)[0]
-    cost = array_of(call.cost, call.cost_size, np.float32)
-    gradient = array_of(call.gradient, call.gradient_size, np.float32)
-    pairs = call.shape[2]
-    lengths = array_of(call.n, pairs, np.int64), array_of(call.m, pairs, np.int64)
-    columns = (
-        array_of(call.first, call.band_size, np.int64),
-        array_of(call.end, call.band_size, np.int64),
-    )
-    while True:
-        share = next_share(pointer)
-        if share >= call.shares:
-            return
-        solve_tiles(
-            cost,
-            (call.strides[0], call.strides[1], call.strides[2]),
-            (call.shape[0], call.shape[1], pairs),
-            lengths,
-            columns,
-            (call.gamma, call.has_dummies != 0, call.smoothing != 0),
-            (call.dummy_m, call.dummy_e),
-            share_of(call.parts, share, call.shares),
-            call.block,
-            array_of(call.value, pairs, np.float32),
-            array_of(call.left_over, pairs, np.bool_),
-            gradient,
-            (call.gradient_strides[0], call.gradient_strides[1], call.gradient_strides[2]),
-        )
-        share_done(pointer)
