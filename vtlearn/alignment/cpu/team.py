@@ -66,8 +66,9 @@ def _is_first_process() -> bool:
 def _openmp() -> Callable[..., Any] | None:
     loaded = Path("/proc/self/maps")  # of Linux, where alone torch is built with GNU's
     files = loaded.read_text().split() if loaded.exists() else []
-    ours = Path(torch.__file__).parents[1]
-    libraries = {file for file in files if file.startswith(str(ours)) and "libgomp" in file}
+    package = Path(torch.__file__).parent
+    folders = package / "lib", package.with_name("torch.libs")  # other packages bring copies too
+    libraries = {f for f in files if "libgomp" in f and Path(f).parent in folders}
     if len(libraries) != 1:
         return None
     parallel = ctypes.CDLL(libraries.pop()).GOMP_parallel  # the copy that torch has loaded
