@@ -11,6 +11,7 @@ from torch import Tensor
 from vtlearn.alignment.pairs import Pairs, as_pairs
 from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
 from vtlearn.alignment.warping import Warping
+from vtlearn.errors import ArgumentError
 
 pytest.importorskip("numba")
 from vtlearn.alignment import soft_dtw_cpu  # needs numba
@@ -184,3 +185,10 @@ def test_pairs_with_gaps_between_them() -> None:
     assert torch.equal(table[::2, :, ::2].movedim(0, 2), gradient)
     assert bool((table[1::2] == -1).all())
     assert bool((table[:, :, 1::2] == -1).all())
+
+
+def test_a_table_of_another_kind_is_not_written_to() -> None:
+    pairs = pairs_of(20, 4, 5)
+    for table in (torch.empty(4, 5, 20).half(), torch.empty(4, 4, 20)):
+        with pytest.raises(ArgumentError, match="empty_like"):
+            soft_dtw_cpu.solve(pairs, Warping(0.1), table)

@@ -21,6 +21,7 @@ from vtlearn.alignment.cpu.team import work_off
 from vtlearn.alignment.cpu.tiles import run_tiles
 from vtlearn.alignment.pairs import Pairs
 from vtlearn.alignment.warping import Solver, Warping, pull_back, weaken
+from vtlearn.errors import ArgumentError
 
 __all__ = ["solve", "solver"]
 
@@ -57,6 +58,10 @@ def solve(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
     Returns:
         (pairs,), the value of each pair.
 
+    Raises:
+        ArgumentError: If the gradient's table is not like the cost's, into whose memory kernels
+            write.
+
     Example:
         >>> one, gradient = torch.tensor([2]), torch.empty(2, 2, 1)
         >>> solve(Pairs(torch.ones(2, 2, 1), one, one), Warping(0.0), gradient)
@@ -65,6 +70,14 @@ def solve(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
         tensor([[1., 0.],
                 [0., 1.]])
     """
+    if gradient is not None and (gradient.shape, gradient.dtype) != (
+        pairs.cost.shape,
+        pairs.cost.dtype,
+    ):
+        message = (
+            f"the gradient is {gradient.dtype}, {tuple(gradient.shape)}: make it empty_like(cost)"
+        )
+        raise ArgumentError(message)
     if pairs.cost.shape[2] == 0:
         return pairs.cost.new_empty(0)
     if pairs.cost.dtype != torch.float32 or warping.gamma == 0:

@@ -116,11 +116,11 @@ def add_three(am: Any, ae: Any, bm: Any, be: Any, cm: Any, ce: Any) -> Any:
 
     Args:
         am: Mantissa of the first.
-        ae: Its exponent; and so on.
-        bm: ...
-        be: ...
-        cm: ...
-        ce: ...
+        ae: Its exponent.
+        bm: Mantissa of the second.
+        be: Its exponent.
+        cm: Mantissa of the third.
+        ce: Its exponent.
 
     Returns:
         The three in units of the largest of their powers of two, their sum, and the exponent of
