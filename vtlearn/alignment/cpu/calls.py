@@ -103,7 +103,10 @@ def entry(function: Callable[[Any], None]) -> Callable[[], int]:
     @functools.cache
     def compiled() -> Any:
         compiler = functools.partial(
-            numba.cfunc, types.void(types.CPointer(numba.from_dtype(CALL))), error_model="numpy"
+            numba.cfunc,
+            types.void(types.CPointer(numba.from_dtype(CALL))),
+            error_model="numpy",
+            no_rewrites=True,
         )
         try:
             return compiler(cache=True)(function)

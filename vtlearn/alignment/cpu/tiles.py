@@ -194,7 +194,7 @@ def run_tiles(pointer: Any) -> None:
         share_done(pointer)
 
 
-@inlined
+@jit
 def _expect(table: Any, strides: Any, i: int, start: int, captions: int) -> None:
     """Ask for the memory of a row that is soon read or written."""
     at = i * strides[0] + start * strides[2]
@@ -311,7 +311,7 @@ def _bounds(
             first[k], end[k] = firsts[i * pairs + start + k], ends[i * pairs + start + k]
 
 
-@inlined
+@jit
 def _smooth(
     m: Any,
     e: Any,
@@ -397,7 +397,7 @@ def _visits(weights: Any, at: int, count: int, below: Any, path: Any) -> None:
         from_diagonal = visits * load(weights, at)
 
 
-@inlined
+@jit
 def _unsmooth(
     path: Any, step: int, weights: Any, at: int, count: int, below: Any, row: Any
 ) -> None:
