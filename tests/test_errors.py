@@ -15,7 +15,7 @@ from vtlearn.errors import (
 
 EXAMPLES = [
     MissingPackageError("numba", "fast", "The CPU kernel"),
-    UnreadableVideoError("a.mp4", "no video stream"),
+    UnreadableVideoError("a.mp4", "no video stream", "decode"),
     TooManyUnreadableError(4, 300, 0.01, "unreadable.jsonl"),
     CorpusNotFoundError("Kitchen", ["videos: mp4 files"], "https://example.org"),
     *(
@@ -24,6 +24,8 @@ EXAMPLES = [
             "ArgumentError",
             "CheckpointError",
             "EvaluationError",
+            "FeatureError",
+            "ShardError",
             "TranscriptError",
             "VTLearnError",
         )

@@ -19,12 +19,16 @@ ALLOWED = {
     "heads": {"alignment"},
     "datasets": {"media"},
     "evaluation": set(),
-    "datamodules": {"datasets", "evaluation"},
-    "callbacks": {"datamodules", "learner", "plotting"},
+    "datamodules": {"datasets", "evaluation", "media"},
+    "callbacks": {"datamodules", "learner", "media", "plotting"},
+    "commands": {"datamodules", "datasets", "evaluation", "media"},
     "plotting": {"heads"},
     "learner": {"heads", "encoders", "datamodules", "evaluation"},
 }
-FREE = {"batch", "distributed", "errors", "imports", "part", "schedule", "__init__"}
+FREE = {
+    *("__init__", "atomic", "batch", "distributed", "errors", "imports", "parallel"),
+    *("part", "progress", "schedule"),
+}
 WITHOUT_LIGHTNING = {"alignment", "heads", "encoders", "media", "datasets"}
 
 

@@ -11,7 +11,9 @@ __all__ = [
     "CheckpointError",
     "CorpusNotFoundError",
     "EvaluationError",
+    "FeatureError",
     "MissingPackageError",
+    "ShardError",
     "TooManyUnreadableError",
     "TranscriptError",
     "UnreadableVideoError",
@@ -53,6 +55,14 @@ class EvaluationError(VTLearnError):
     """Vectors or ids that cannot be scored: NaN, twice the same id, an id nobody expects."""
 
 
+class FeatureError(VTLearnError):
+    """Stored features that cannot be used: nobody says what they are, or they are others."""
+
+
+class ShardError(VTLearnError):
+    """A shard that cannot be read, or must not be: a member would lie outside its folder."""
+
+
 class TranscriptError(VTLearnError):
     """Captions that cannot be what they claim: no end, an end before the start, no text."""
 
@@ -76,19 +86,25 @@ class MissingPackageError(VTLearnError, ImportError):
 
 
 class UnreadableVideoError(VTLearnError):
-    """A video that cannot be opened, has no video stream, or yields no frame.
+    """A video that cannot be opened, has no video stream, yields no frame, or takes too long.
 
     Args:
         path: The file.
         reason: What the decoder said.
+        stage: How far reading came: ``open``, ``decode``, or ``time`` where its budget was used up.
     """
 
-    def __init__(self, path: str, reason: str = "") -> None:
-        super().__init__(path, reason)
+    def __init__(self, path: str, reason: str = "", stage: str = "open") -> None:
+        super().__init__(path, reason, stage)
+
+    @property
+    def stage(self) -> str:
+        """How far reading came."""
+        return str(self.args[2])
 
     def sentence(self) -> str:
         """Name the file and the reason."""
-        path, reason = self.args
+        path, reason, _ = self.args
         return f"{path} cannot be read: {reason}"
 
 

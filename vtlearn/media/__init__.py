@@ -8,6 +8,7 @@ uint8 tensors: nothing here knows an encoder, a data set, or a training run.
 """
 
 from vtlearn.media.checks import require_inside, require_positive
+from vtlearn.media.clips import ClipReader, Clips, Source, VideoBytes
 from vtlearn.media.framing import Box, Orientation, centre_square, crop_boxes
 from vtlearn.media.sampling import (
     clip_start,
@@ -19,16 +20,19 @@ from vtlearn.media.sampling import (
 )
 from vtlearn.media.timeline import Film, Picture, Run, frame_times, mark_shown, runs
 from vtlearn.media.transcripts import Caption, read_captions, read_transcript
-from vtlearn.media.video import Clips, VideoInfo, VideoReader
+from vtlearn.media.video import VideoInfo, VideoReader
 
 __all__ = [
     "Box",
     "Caption",
+    "ClipReader",
     "Clips",
     "Film",
     "Orientation",
     "Picture",
     "Run",
+    "Source",
+    "VideoBytes",
     "VideoInfo",
     "VideoReader",
     "centre_square",

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.checks import require_inside, require_positive
+from vtlearn.media.clips import Clips
 from vtlearn.media.framing import Box, Orientation, centre_square, crop_boxes
 from vtlearn.media.timeline import Film, Picture, frame_times, mark_shown, runs
 
@@ -28,23 +29,11 @@ if TYPE_CHECKING:
 
     _Packet = av.Packet[VideoStream]
 
-__all__ = ["Clips", "VideoInfo", "VideoReader"]
+__all__ = ["VideoInfo", "VideoReader"]
 
 _Pixels = NDArray[np.uint8]
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
-
-
-class Clips(NamedTuple):
-    """Clips of one video.
-
-    Attributes:
-        frames: (clips, frames, 3, size, size), uint8, RGB; zeros where invalid.
-        valid: (clips, frames), bool: False where a corrupt stretch of the file left no frame.
-    """
-
-    frames: Tensor
-    valid: Tensor
 
 
 class VideoInfo(NamedTuple):
@@ -250,7 +239,7 @@ class _File(Film["av.VideoFrame"]):
 
     def empty(self) -> UnreadableVideoError:
         """The error to raise when no frame came."""
-        return UnreadableVideoError(self.path, "no frame can be decoded")
+        return UnreadableVideoError(self.path, "no frame can be decoded", "decode")
 
     def end(self) -> float:
         """When the last frame ends, in seconds, as the file says or else as its packets say."""

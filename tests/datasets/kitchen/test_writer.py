@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from vtlearn.datasets.kitchen.writer import remove_leftovers, replace_text, write_video
+from vtlearn.datasets.kitchen.writer import write_video
 
 
 def grey(count: int) -> Iterator[npt.NDArray[np.uint8]]:
@@ -34,12 +34,4 @@ def test_a_video_that_is_not_whole_does_not_appear(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write_video(tmp_path / "a.mp4", break_off(), size=32, fps=8)
-    assert not (tmp_path / "a.mp4").exists()
-    remove_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_text_is_replaced(tmp_path: Path) -> None:
-    replace_text(tmp_path / "a.json", "one")
-    replace_text(tmp_path / "a.json", "two")
-    assert [path.read_text() for path in tmp_path.iterdir()] == ["two"]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from vtlearn.atomic import replace_text
 from vtlearn.datasets.kitchen.plan import VideoPlan
 from vtlearn.datasets.kitchen.truth import encode_truth
-from vtlearn.datasets.kitchen.writer import replace_text
 from vtlearn.errors import ArgumentError
 
 __all__ = ["FORMAT", "Manifest", "make_manifest", "read_manifest", "refuse_other", "write_manifest"]

@@ -1,25 +1,20 @@
 """Render many videos with every core, going on where an earlier attempt was cut off."""
 
 import json
-import multiprocessing
-import os
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+from vtlearn.atomic import remove_leftovers, replace_text
 from vtlearn.datasets.kitchen.manifest import Manifest, read_manifest, refuse_other, write_manifest
 from vtlearn.datasets.kitchen.plan import SPLITS, VideoPlan
 from vtlearn.datasets.kitchen.renderer import render_frames
 from vtlearn.datasets.kitchen.sprites import font_path
 from vtlearn.datasets.kitchen.truth import encode_truth
-from vtlearn.datasets.kitchen.writer import remove_leftovers, replace_text, write_video
-from vtlearn.errors import ArgumentError, VTLearnError
+from vtlearn.datasets.kitchen.writer import write_video
+from vtlearn.errors import ArgumentError
+from vtlearn.parallel import available_cores, in_parallel
+from vtlearn.progress import track
 
 __all__ = ["render_corpus", "render_video"]
 
@@ -122,51 +117,11 @@ def _render_missing(folder: Path, plans: Sequence[VideoPlan], workers: int | Non
     jobs = [(plan, folder / f"{plan.id}.mp4") for plan in plans]
     missing = [job for job in jobs if not job[1].exists()]
     if workers is None:
-        workers = min(_cores(), max(1, len(missing) // VIDEOS_WORTH_A_PROCESS))
-    done = _render_here(missing) if workers == 1 else _render_apart(missing, workers)
-    columns = (TextColumn("Rendering Kitchen"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        for _ in progress.track(done, total=len(missing)):
-            pass
+        workers = min(available_cores(), max(1, len(missing) // VIDEOS_WORTH_A_PROCESS))
+    rendered = in_parallel(_render, missing, workers)
+    for _ in track(rendered, "Rendering Kitchen", total=len(missing)):
+        pass
 
 
-def _render_here(jobs: Sequence[tuple[VideoPlan, Path]]) -> Iterator[None]:
-    for plan, path in jobs:
-        render_video(plan, path)
-        yield
-
-
-def _render_apart(jobs: Sequence[tuple[VideoPlan, Path]], workers: int) -> Iterator[None]:
-    # Spawned, since a fork of a process with threads (every one that imported torch) may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_with_parent) as pool:
-        futures = [pool.submit(render_video, plan, path) for plan, path in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except BrokenProcessPool as error:
-            message = (
-                "The processes that render Kitchen died. A script must call prepare() under "
-                "`if __name__ == '__main__':`; or pass workers=1 to render in this process"
-            )
-            raise VTLearnError(message) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _leave_with_parent() -> None:
-    """See to it that a killed parent leaves no process waiting for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_wait_and_leave, args=(parent.join,), daemon=True).start()
-
-
-def _wait_and_leave(wait: Callable[[], None]) -> None:
-    wait()
-    os._exit(1)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):  # what a scheduler left us of the machine's cores
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _render(job: tuple[VideoPlan, Path]) -> None:
+    render_video(*job)

@@ -1,0 +1,58 @@
+"""Files that are either whole or not there, whenever a process is killed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["remove_leftovers", "replace_text", "replacing"]
+
+_UNFINISHED = ".unfinished"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a file another name while it is being written, and its own once it is whole.
+
+    Args:
+        path: The file; what is there already stays until the new one is whole.
+
+    Yields:
+        The path to write to, in the same folder. After an error the file is removed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with replacing(Path(folder, "a.txt")) as unfinished:
+        ...         _ = unfinished.write_text("whole")
+        ...     Path(folder, "a.txt").read_text()
+        'whole'
+    """
+    # The process' number: two writers of one file must not write into each other's.
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file that is either whole or not there.
+
+    Args:
+        path: The file.
+        text: What it shall hold.
+    """
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what writers that were killed left behind.
+
+    Args:
+        folder: Where they wrote, or a folder above.
+    """
+    for path in folder.rglob(f".*{_UNFINISHED}"):
+        path.unlink(missing_ok=True)
