@@ -3,6 +3,7 @@ import torch
 from vtlearn.batch import (
     EvaluationSample,
     Narration,
+    UnreadableItem,
     collate_evaluation,
     collate_narrations,
     valid,
@@ -38,6 +39,11 @@ def test_evaluation_items_are_laid_end_to_end() -> None:
     assert batch.texts == [0, 3]
     assert batch.text_ids == ["b0", "b1", "b2"]
     assert batch.times.tolist() == [0.5, 1.5, 0.5]
+    assert batch.unreadable == []
+    lost = UnreadableItem("c", "c.mp4", "c.mp4 cannot be read")
+    mixed = collate_evaluation([lost, sample("a", 2, 0)])
+    assert (mixed.ids, mixed.unreadable) == (["a"], [lost])
+    assert collate_evaluation([lost])._replace(unreadable=[]).ids == []
 
 
 def test_a_mask_is_a_length() -> None:

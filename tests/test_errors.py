@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader, Dataset
 from vtlearn import errors
 from vtlearn.errors import (
     CorpusNotFoundError,
+    LostClipsError,
     MissingPackageError,
     TooManyUnreadableError,
     UnreadableVideoError,
@@ -16,6 +17,7 @@ from vtlearn.errors import (
 EXAMPLES = [
     MissingPackageError("numba", "fast", "The CPU kernel"),
     UnreadableVideoError("a.mp4", "no video stream", "decode"),
+    LostClipsError("a", [1.0, 2.5]),
     TooManyUnreadableError(4, 300, 0.01, "unreadable.jsonl"),
     CorpusNotFoundError("Kitchen", ["videos: mp4 files"], "https://example.org"),
     *(
@@ -55,7 +57,7 @@ def test_pickling_keeps_the_sentence(error: VTLearnError) -> None:
 
 
 def test_a_loaders_worker_raises_the_same_sentence() -> None:
-    for error in (EXAMPLES[1], EXAMPLES[3]):
+    for error in (EXAMPLES[1], EXAMPLES[4]):
         loader = DataLoader(Failing(error), num_workers=1)
         with pytest.raises(type(error)) as caught:
             next(iter(loader))
@@ -64,5 +66,5 @@ def test_a_loaders_worker_raises_the_same_sentence() -> None:
 
 def test_sentences_name_the_way_out() -> None:
     assert "pip install 'vtlearn[fast]'" in str(EXAMPLES[0])
-    assert "max_unreadable_fraction=0.01" in str(EXAMPLES[2])
-    assert str(Path("videos: mp4 files")) in str(EXAMPLES[3])
+    assert "max_unreadable_fraction=0.01" in str(EXAMPLES[3])
+    assert str(Path("videos: mp4 files")) in str(EXAMPLES[4])

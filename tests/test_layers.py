@@ -20,7 +20,7 @@ ALLOWED = {
     "datasets": {"media"},
     "evaluation": set(),
     "datamodules": {"datasets", "evaluation", "media"},
-    "callbacks": {"datamodules", "learner", "media", "plotting"},
+    "callbacks": {"datamodules", "datasets", "learner", "media", "plotting"},
     "commands": {"datamodules", "datasets", "evaluation", "media"},
     "plotting": {"heads"},
     "learner": {"heads", "encoders", "datamodules", "evaluation"},

@@ -144,6 +144,6 @@ def test_each_epoch_shows_other_clips(
 
 
 def test_data_without_a_protocol_cannot_be_tested(kitchen_root: Path, tmp_path: Path) -> None:
-    data = HowTo100M(kitchen_root / "videos", kitchen_root / "captions", sampling=SAMPLING)
+    data = HowTo100M(kitchen_root / "captions", videos=kitchen_root / "videos", sampling=SAMPLING)
     with pytest.raises(ArgumentError, match="HowTo100M has no protocol to test a model by"):
         quiet_trainer(tmp_path).test(tiny_learner(), datamodule=data)

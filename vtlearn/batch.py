@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vtlearn.errors import UnreadableVideoError
+
 __all__ = [
     "Encoded",
     "EvaluationBatch",
@@ -18,7 +20,9 @@ __all__ = [
     "Narration",
     "NarrationBatch",
     "TextFeatures",
+    "UnreadableItem",
     "VideoFeatures",
+    "WindowChunk",
     "collate_evaluation",
     "collate_narrations",
     "pad",
@@ -120,6 +124,20 @@ class EvaluationSample(NamedTuple):
     text_ids: list[str]
 
 
+class UnreadableItem(NamedTuple):
+    """Stands where an item should be whose video cannot be read.
+
+    Attributes:
+        id: The item's id.
+        path: Its video; several items may have the same.
+        reason: Why it cannot be read.
+    """
+
+    id: str
+    path: str
+    reason: str
+
+
 class EvaluationBatch(NamedTuple):
     """Several items, their windows and captions laid end to end.
 
@@ -131,6 +149,7 @@ class EvaluationBatch(NamedTuple):
         captions: All items' captions.
         text_ids: Their ids.
         texts: How many captions each item has, B of them.
+        unreadable: What is missing in the batch, beside the B items.
     """
 
     ids: list[str]
@@ -140,6 +159,27 @@ class EvaluationBatch(NamedTuple):
     captions: list[str]
     text_ids: list[str]
     texts: list[int]
+    unreadable: list[UnreadableItem]
+
+
+class WindowChunk(NamedTuple):
+    """Consecutive windows of one video, encoded together; it is its own batch.
+
+    Attributes:
+        id: The video's id; empty in a process that has no video to encode.
+        video: (windows, frames, 3, height, width), uint8; no windows where they cannot be read.
+        valid: (windows,), bool: False where frames of a window were lost.
+        duration: How long the video is, in seconds.
+        is_last: Whether it is the last chunk of its video.
+        error: Why it cannot be read, if so.
+    """
+
+    id: str
+    video: Tensor
+    valid: Tensor
+    duration: float
+    is_last: bool
+    error: UnreadableVideoError | None
 
 
 def valid(length: Tensor, size: int) -> Tensor:
@@ -179,17 +219,19 @@ def collate_narrations(samples: Sequence[Narration]) -> NarrationBatch:
     )
 
 
-def collate_evaluation(samples: Sequence[EvaluationSample]) -> EvaluationBatch:
+def collate_evaluation(items: Sequence[EvaluationSample | UnreadableItem]) -> EvaluationBatch:
     """Lay the windows and captions of several items end to end.
 
     Args:
-        samples: Items whose windows have one shape; none for a process that has nothing left to do.
+        items: Items whose windows have one shape; none for a process that has nothing left to do.
 
     Returns:
         The batch.
     """
+    samples = [item for item in items if isinstance(item, EvaluationSample)]
+    unreadable = [item for item in items if isinstance(item, UnreadableItem)]
     if not samples:
-        return EvaluationBatch([], torch.empty(0), torch.empty(0), [], [], [], [])
+        return EvaluationBatch([], torch.empty(0), torch.empty(0), [], [], [], [], unreadable)
     return EvaluationBatch(
         ids=[sample.id for sample in samples],
         video=torch.cat([sample.video for sample in samples]),
@@ -198,6 +240,7 @@ def collate_evaluation(samples: Sequence[EvaluationSample]) -> EvaluationBatch:
         captions=[caption for sample in samples for caption in sample.captions],
         text_ids=[text_id for sample in samples for text_id in sample.text_ids],
         texts=[len(sample.captions) for sample in samples],
+        unreadable=unreadable,
     )
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "CorpusNotFoundError",
     "EvaluationError",
     "FeatureError",
+    "LostClipsError",
     "MissingPackageError",
     "ShardError",
     "TooManyUnreadableError",
@@ -106,6 +107,24 @@ class UnreadableVideoError(VTLearnError):
         """Name the file and the reason."""
         path, reason, _ = self.args
         return f"{path} cannot be read: {reason}"
+
+
+class LostClipsError(VTLearnError):
+    """A readable video of which the clips that were drawn lie in a damaged stretch, all of them.
+
+    Args:
+        video_id: Its id.
+        starts: Where they start, in seconds.
+    """
+
+    def __init__(self, video_id: str, starts: Sequence[float] = ()) -> None:
+        super().__init__(video_id, tuple(starts))
+
+    def sentence(self) -> str:
+        """Name the video and the times."""
+        video_id, starts = self.args
+        times = ", ".join(f"{start:.1f}" for start in starts)
+        return f"{video_id} has no frame in the clips drawn at {times} s: it is damaged there"
 
 
 class TooManyUnreadableError(VTLearnError):

@@ -20,12 +20,13 @@ from vtlearn.batch import (
     NarrationBatch,
     TextFeatures,
     VideoFeatures,
+    WindowChunk,
     valid,
 )
 from vtlearn.datamodules.base import Example, Stage, VideoTextData
 from vtlearn.distributed import gather, gather_objects, process
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
-from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.errors import ArgumentError, CheckpointError, EvaluationError
 from vtlearn.evaluation.protocol import EncodedItem, Protocol, Result
 from vtlearn.evaluation.results import results_table, write_results
 from vtlearn.heads.base import Alignment, AlignmentHead, Grid, HeadOutput
@@ -89,6 +90,7 @@ class VideoTextLearner(LightningModule):
         self._optimizer = optimizer
         self._scheduler = scheduler
         self._protocols: list[Protocol] = []
+        self._unreadable: dict[str, str] = {}
         self.results: list[Result] = []
         parts = {
             "video_encoder": describe(video_encoder),
@@ -217,6 +219,8 @@ class VideoTextLearner(LightningModule):
             dataloader_idx: Which protocol.
         """
         del batch_idx
+        self._unreadable |= {item.path: item.reason for item in batch.unreadable}
+        self._refuse_unreadable(self._unreadable)
         if not batch.ids:
             return  # this process's share of the last batches
         for item in self.encode_items(batch):
@@ -231,6 +235,23 @@ class VideoTextLearner(LightningModule):
             dataloader_idx: Which protocol.
         """
         self.validation_step(batch, batch_idx, dataloader_idx)
+
+    def predict_step(self, batch: WindowChunk, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Encode windows of one video; all that are given at once, and nothing else with them.
+
+        Args:
+            batch: The windows.
+            batch_idx: Not used.
+            dataloader_idx: Not used.
+
+        Returns:
+            The video encoder's own vectors, (windows, dim): no head has changed them.
+        """
+        del batch_idx, dataloader_idx
+        if not len(batch.video):
+            return torch.empty(0, self.video_encoder.dim, device=self.device)
+        encoded: Encoded = self.video_encoder(batch.video)
+        return encoded.pooled
 
     def encode_items(self, batch: EvaluationBatch) -> list[EncodedItem]:
         """Encode the windows and captions of evaluation items, as the head embeds them.
@@ -266,12 +287,15 @@ class VideoTextLearner(LightningModule):
         self._finish("test")
 
     def _begin(self, stage: Stage) -> None:
+        self._unreadable = {}
         self._protocols = self._data().protocols(stage)
         for protocol in self._protocols:  # vectors are compared as the head was trained to
             protocol.similarity = "cosine" if self.head.normalize else "dot"
 
     def _finish(self, name: str) -> None:
         """Merge what all processes collected and compute, on every process alike."""
+        missing = [path for paths in gather_objects(self._unreadable) for path in paths.items()]
+        self._refuse_unreadable(dict(missing))
         merged = [protocol.merge(gather_objects(protocol.state())) for protocol in self._protocols]
         self.results = [protocol.compute() for protocol in merged]
         for number, result in enumerate(self.results):
@@ -284,6 +308,16 @@ class VideoTextLearner(LightningModule):
             folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
             if self.trainer.is_global_zero:
                 self._publish(folder / "results.json")
+
+    def _refuse_unreadable(self, missing: Mapping[str, str]) -> None:
+        allowed = self._data().max_unreadable
+        if len(missing) > allowed:
+            lines = "\n".join(f"  {reason}" for reason in sorted(missing.values()))
+            message = (
+                f"{len(missing)} videos cannot be read, and max_unreadable={allowed}:\n{lines}\n"
+                "Mend them, or pass a larger data.init_args.max_unreadable to go on without them"
+            )
+            raise EvaluationError(message)
 
     def _log_figure(self, name: str, value: float, *, prog_bar: bool = False) -> None:
         # computed alike on every process, so there is nothing to reduce

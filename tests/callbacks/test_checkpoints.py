@@ -27,8 +27,8 @@ def test_without_validation_there_is_no_best(kitchen_root: Path, tmp_path: Path)
     from tests.models import SAMPLING
 
     data = HowTo100M(
-        kitchen_root / "videos",
         kitchen_root / "captions",
+        videos=kitchen_root / "videos",
         sampling=SAMPLING,
         batch_size=4,
         quarantine=tmp_path / "q.jsonl",

@@ -11,8 +11,8 @@ TINY = ClipSampling(num_clips=1, candidates=3, num_frames=2, fps=4.0, size=16)
 
 def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
     data = HowTo100M(
-        kitchen_root / "videos",
         kitchen_root / "captions",
+        videos=kitchen_root / "videos",
         video_list=kitchen_root / "splits" / "train.csv",
         sampling=TINY,
         batch_size=8,
@@ -27,6 +27,6 @@ def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_corpus_is_told_when_it_is_needed(tmp_path: Path) -> None:
-    data = HowTo100M(tmp_path / "videos", tmp_path / "captions")
+    data = HowTo100M(tmp_path / "captions", videos=tmp_path / "videos")
     with pytest.raises(CorpusNotFoundError, match="HowTo100M was not found"):
         data.train_dataloader()

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,12 +6,19 @@ import pytest
 from vtlearn.datasets.base import (
     Draw,
     Quarantine,
+    UnreadableRecord,
     find_videos,
     first_readable,
     generator,
     require_paths,
 )
-from vtlearn.errors import CorpusNotFoundError, TooManyUnreadableError, UnreadableVideoError
+from vtlearn.errors import (
+    CorpusNotFoundError,
+    LostClipsError,
+    TooManyUnreadableError,
+    TranscriptError,
+    UnreadableVideoError,
+)
 
 
 def test_videos_are_found_however_deep_and_named_up_to_the_first_dot(tmp_path: Path) -> None:
@@ -40,8 +48,11 @@ class Reader:
 
     def __init__(self, *broken: str) -> None:
         self.broken = broken
+        self.tried: list[str] = []
 
-    def __call__(self, video_id: str) -> str:
+    def __call__(self, index: int) -> str:
+        video_id = IDS[index]
+        self.tried.append(video_id)
         if video_id in self.broken:
             path = f"{video_id}.mp4"
             raise UnreadableVideoError(path, "truncated")
@@ -70,7 +81,8 @@ def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> 
     for quarantine in (one, one, other):
         quarantine.add("a", error)
     other.add("b", error)
-    assert one.read() == {"a": str(error), "b": str(error)}
+    described = ("a.mp4", "open", "UnreadableVideoError", str(error))
+    assert one.read() == {name: UnreadableRecord(name, *described) for name in "ab"}
     assert len(path.read_text().splitlines()) == 2
     with pytest.raises(
         TooManyUnreadableError, match=r"3 of 10 videos .*max_unreadable_fraction=0.2"
@@ -86,8 +98,54 @@ def test_a_corpus_without_a_readable_video_ends(tmp_path: Path) -> None:
 
 def test_other_corpora_and_a_line_cut_short_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
-    path.write_text('{"id": "another", "reason": "x"}\n{"id": "a", "rea')
+    other = json.dumps(UnreadableRecord("another", "x.mp4", "open", "Error", "x")._asdict())
+    path.write_text(f'{other}\n{{"id": "a", "rea')
     quarantine = Quarantine(path, "abcdefghij", 0.1)
     path.write_text(path.read_text() + "\n")
     quarantine.add("b", UnreadableVideoError("b.mp4", "empty"))
-    assert quarantine.read().keys() == {"another", "b"}
+    assert quarantine.read().keys() == {"b"}
+
+
+def test_the_stage_is_written_down(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path / "q.jsonl", "ab", 1.0)
+    quarantine.add("a", UnreadableVideoError("a.mp4", "its time budget is used up", "time"))
+    quarantine.add("b", TranscriptError("b.json holds no caption"))
+    records = [json.loads(line) for line in quarantine.path.read_text().splitlines()]
+    assert [record["stage"] for record in records] == ["time", "captions"]
+    assert [record["error"] for record in records] == ["UnreadableVideoError", "TranscriptError"]
+
+
+def test_machines_that_share_no_disk_learn_of_each_other(tmp_path: Path) -> None:
+    here, there = (Quarantine(tmp_path / name, "abcd", 0.5) for name in ("here", "there"))
+    for quarantine, name in ((here, "a"), (there, "b")):
+        quarantine.add(name, UnreadableVideoError(name, "empty"))
+    here.add_all(there.read().values())
+    assert here.read().keys() == {"a", "b"}
+    there.add("c", UnreadableVideoError("c", "empty"))
+    with pytest.raises(TooManyUnreadableError, match="3 of 4"):
+        here.add_all(there.read().values())
+
+
+def test_a_video_known_to_be_unreadable_is_not_tried_again(tmp_path: Path) -> None:
+    quarantine = Quarantine(tmp_path / "q.jsonl", IDS, 0.5)
+    reader = Reader("v4")
+    chosen = [first_readable(IDS, Draw(0, 4), 0, quarantine, reader) for _ in range(2)]
+    assert chosen[0] == chosen[1]
+    assert reader.tried.count("v4") == 1
+
+
+def test_a_damaged_clip_passes_a_video_over_and_leaves_it_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    quarantine = Quarantine(tmp_path / "q.jsonl", IDS, 0.0)
+
+    def read(index: int) -> str:
+        if IDS[index] == "v4":
+            raise LostClipsError(IDS[index], [1.0])
+        return IDS[index]
+
+    chosen = {first_readable(IDS, Draw(0, 4), 0, quarantine, read) for _ in range(2)}
+    assert len(chosen) == 1
+    assert "v4" not in chosen
+    assert "v4" not in quarantine
+    assert [record.message.count("v4") for record in caplog.records] == [1]

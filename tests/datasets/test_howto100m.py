@@ -9,7 +9,12 @@ import torch
 from vtlearn.batch import Narration
 from vtlearn.datasets.base import Draw
 from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
-from vtlearn.errors import ArgumentError, CorpusNotFoundError, TooManyUnreadableError
+from vtlearn.errors import (
+    ArgumentError,
+    CorpusNotFoundError,
+    TooManyUnreadableError,
+    TranscriptError,
+)
 
 TINY = ClipSampling(num_clips=4, num_frames=4, fps=4.0, size=32)
 
@@ -23,7 +28,7 @@ def root(tmp_path: Path, kitchen_root: Path) -> Path:
 
 def corpus(root: Path, sampling: ClipSampling = TINY, **options: object) -> HowTo100M:
     options = {"quarantine": root / "unreadable.jsonl"} | options
-    return HowTo100M(root / "videos", root / "captions", sampling=sampling, **options)  # type: ignore[arg-type]
+    return HowTo100M(root / "captions", videos=root / "videos", sampling=sampling, **options)  # type: ignore[arg-type]
 
 
 def same(one: Narration, other: Narration) -> bool:
@@ -88,7 +93,7 @@ def test_one_big_caption_file(root: Path) -> None:
     folder = root / "captions"
     everything = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     (root / "raw_caption.json").write_text(json.dumps(everything))
-    whole = HowTo100M(root / "videos", root / "raw_caption.json", sampling=TINY)
+    whole = HowTo100M(root / "raw_caption.json", videos=root / "videos", sampling=TINY)
     assert same(whole[0], corpus(root)[0])
     assert list(whole.texts()) == list(corpus(root).texts())
 
@@ -128,10 +133,13 @@ def test_a_list_chooses_the_videos(root: Path) -> None:
 
 
 def test_a_corpus_that_is_not_there_says_what_belongs_where(tmp_path: Path) -> None:
-    with pytest.raises(CorpusNotFoundError, match=r"(?s)videos: .*captions: .*howto100m"):
+    with pytest.raises(CorpusNotFoundError, match=r"(?s)captions: .*videos: .*howto100m"):
         corpus(tmp_path)
     (tmp_path / "videos").mkdir()
     (tmp_path / "captions").mkdir()
+    with pytest.raises(TranscriptError, match="holds no captions"):
+        corpus(tmp_path)
+    (tmp_path / "captions" / "a.json").write_text('{"start": [1], "end": [2], "text": ["b"]}')
     with pytest.raises(CorpusNotFoundError, match="there are none"):
         corpus(tmp_path)
 

@@ -114,7 +114,7 @@ def test_what_was_lost_is_not_known(gaps: list[float], lost: set[int], times: li
     starts = np.cumsum([0.0, *gaps]).tolist()
     gone = [i for i in lost if i < len(starts) - 1]  # the end: see the next test
     reel = Reel(starts, range(len(starts)), lost=gone)
-    reel._may_jump = False
+    reel.may_jump = False
     times = sorted(times)
     wanted = [brute_force(starts, gone, time, True) for time in times]
     assert shown(list(runs(reel, times, hold_last=True))) == wanted

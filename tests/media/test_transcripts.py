@@ -86,7 +86,7 @@ def test_what_is_no_caption_is_named(columns: Any, message: str, tmp_path: Path)
         ("a.csv", "start,end,text\n0:12,1,a\n", "caption 0 has '0:12' for its start"),
         ("a.json", "", "cannot be read as captions"),
         ("a.json", "{", "cannot be read as captions"),
-        ("a.txt", "", "neither a .json nor a .csv"),
+        ("a.txt", "", r"its name ends in none of \.json, \.csv"),
     ],
 )
 def test_files_without_captions(name: str, content: str, message: str, tmp_path: Path) -> None:

@@ -1,19 +1,24 @@
 """What all datamodules share: loaders that deal out batches, and how they are scored."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from vtlearn.batch import (
     EvaluationSample,
     Narration,
+    UnreadableItem,
+    WindowChunk,
     collate_evaluation,
     collate_narrations,
 )
 from vtlearn.datamodules.dealing import ShuffledBatches, WholeBatches
+from vtlearn.datasets.base import Corpus, Quarantine
+from vtlearn.datasets.evaluation import EvaluationItems
+from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.protocol import Protocol
@@ -45,7 +50,7 @@ class Benchmark(NamedTuple):
     """
 
     protocol: Protocol
-    items: Dataset[EvaluationSample]
+    items: EvaluationItems
     batch_size: int
 
 
@@ -70,21 +75,37 @@ class VideoTextData(LightningDataModule, ABC):
         batch_size: Narrations of a training batch over all processes together.
         num_workers: Loader processes of each training or evaluating process; 0 to read in itself.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
+        max_unreadable: How many videos of a split may be missing when it is scored.
+
+    Attributes:
+        quarantine: What could not be read in training, once the training loader is made.
+        window_chunks: Chooses what ``predict`` encodes; whoever keeps the vectors sets it.
 
     Raises:
-        ArgumentError: If ``batch_size`` is not positive or ``num_workers`` negative.
+        ArgumentError: If ``batch_size`` is not positive, or another number negative.
     """
 
-    def __init__(self, *, batch_size: int = 16, num_workers: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        batch_size: int = 16,
+        num_workers: int = 0,
+        seed: int = 0,
+        max_unreadable: int = 0,
+    ) -> None:
         super().__init__()
-        if batch_size < 1 or num_workers < 0:
+        if batch_size < 1 or num_workers < 0 or max_unreadable < 0:
             message = (
-                f"batch_size={batch_size} has to be 1 or more, num_workers={num_workers} 0 or more"
+                f"batch_size={batch_size} has to be 1 or more, num_workers={num_workers} and "
+                f"max_unreadable={max_unreadable} 0 or more"
             )
             raise ArgumentError(message)
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
+        self.max_unreadable = max_unreadable
+        self.quarantine: Quarantine | None = None
+        self.window_chunks: Callable[[], WindowChunks] | None = None
 
     @property
     @abstractmethod
@@ -96,7 +117,7 @@ class VideoTextData(LightningDataModule, ABC):
         """Yield the training captions, in the same order in every process."""
 
     @abstractmethod
-    def train_dataset(self) -> Dataset[Narration]:
+    def train_dataset(self) -> Corpus:
         """Return the training corpus; its ``__getitem__`` takes a ``Draw``."""
 
     def benchmarks(self, stage: Stage) -> Sequence[Benchmark]:
@@ -120,15 +141,20 @@ class VideoTextData(LightningDataModule, ABC):
         """Return a narrated video to look at during training, where the corpus has one."""
         return None
 
+    def videos(self) -> VideoList:
+        """List the videos that features can be made of.
+
+        Raises:
+            ArgumentError: If the corpus has no videos of its own.
+        """
+        message = f"{type(self).__name__} has no videos to predict features of"
+        raise ArgumentError(message)
+
     def train_dataloader(self) -> DataLoader[Narration]:
         """Return the loader of this process's rows of the training batches."""
         dataset = self.train_dataset()
-        batches = ShuffledBatches(
-            len(dataset),  # type: ignore[arg-type]  # torch does not say that a Dataset has a length
-            self.batch_size,
-            seed=self.seed,
-            process=process(),
-        )
+        self.quarantine = dataset.quarantine
+        batches = ShuffledBatches(len(dataset), self.batch_size, seed=self.seed, process=process())
         if self.trainer is not None:  # Lightning says which epoch too late for a resumed one
             batches.set_epoch(self.trainer.current_epoch)
         return DataLoader(
@@ -139,16 +165,29 @@ class VideoTextData(LightningDataModule, ABC):
             persistent_workers=self.num_workers > 0,
         )
 
-    def val_dataloader(self) -> list[DataLoader[EvaluationSample]]:
+    def val_dataloader(self) -> list[DataLoader[EvaluationSample | UnreadableItem]]:
         """Return a loader for each protocol of the validation split."""
         return [self._evaluation_loader(benchmark) for benchmark in self.benchmarks("validate")]
 
-    def test_dataloader(self) -> list[DataLoader[EvaluationSample]]:
+    def test_dataloader(self) -> list[DataLoader[EvaluationSample | UnreadableItem]]:
         """Return a loader for each protocol of the test split."""
         return [self._evaluation_loader(benchmark) for benchmark in self.benchmarks("test")]
 
-    def _evaluation_loader(self, benchmark: Benchmark) -> DataLoader[EvaluationSample]:
-        count = len(benchmark.items)  # type: ignore[arg-type]
+    def predict_dataloader(self) -> DataLoader[WindowChunk]:
+        """Return the loader of this process's share of the videos, a chunk of windows a batch.
+
+        Raises:
+            ArgumentError: If nobody keeps the vectors.
+        """
+        if self.window_chunks is None:
+            message = "nobody keeps what predict would encode: add a FeatureWriter to the callbacks"
+            raise ArgumentError(message)
+        return DataLoader(self.window_chunks(), batch_size=None, num_workers=self.num_workers)
+
+    def _evaluation_loader(
+        self, benchmark: Benchmark
+    ) -> DataLoader[EvaluationSample | UnreadableItem]:
+        count = len(benchmark.items)
         return DataLoader(
             benchmark.items,
             batch_sampler=WholeBatches(count, benchmark.batch_size, process=process()),

@@ -1,6 +1,7 @@
 """HowTo100M, or any folder laid out like it, for training."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from vtlearn.datamodules.base import ClipShape, VideoTextData
@@ -14,42 +15,59 @@ class HowTo100M(VideoTextData):
     """Train on narrated videos; there is no split to be scored by.
 
     Args:
+        captions: Folder of per-video captions, or one file of all.
         videos: Folder of the videos, however nested; a file's name begins with the id.
-        captions: Folder of per-video captions (json or csv), or one JSON file of all.
+        features: Folder of stored features to read in place of the videos' pixels.
         video_list: csv with a column ``video_path``; leave it out for every video with captions.
         sampling: How the clips of a narration are drawn.
         max_unreadable_fraction: Stop when more of the videos than this cannot be read.
         quarantine: The file that names unreadable videos.
+        time_budget: Seconds that the clips of one video may take; decoding that takes longer is
+            killed and the video counts as unreadable. Leave it out to let it take its time.
+        cache: Where the table of captions is kept; ``.vtlearn`` beside them by default.
         batch_size: Narrations of a batch over all processes together.
         num_workers: Loader processes of each training process; 0 to read in itself.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
 
     Example:
-        >>> data = HowTo100M(Path("videos"), Path("captions"), sampling=ClipSampling(num_frames=16))
+        >>> sampling = ClipSampling(num_frames=16)
+        >>> data = HowTo100M(Path("captions"), videos=Path("videos"), sampling=sampling)
         >>> data.clip_shape
         ClipShape(num_frames=16, size=224)
     """
 
     def __init__(
         self,
-        videos: Path,
         captions: Path,
         *,
+        videos: Path | None = None,
+        features: Path | None = None,
         video_list: Path | None = None,
         sampling: ClipSampling | None = None,
         max_unreadable_fraction: float = 0.01,
         quarantine: Path = Path("runs/unreadable.jsonl"),
+        time_budget: float | None = None,
+        cache: Path | None = None,
         batch_size: int = 16,
         num_workers: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__(batch_size=batch_size, num_workers=num_workers, seed=seed)
-        self.videos = videos
-        self.caption_files = captions
-        self.video_list = video_list
         self.sampling = sampling or ClipSampling()
-        self.max_unreadable_fraction = max_unreadable_fraction
-        self.quarantine = quarantine
+        self._quarantine_file = Path(quarantine)
+        self._corpus = partial(
+            howto100m.HowTo100M,
+            captions,
+            videos=videos,
+            features=features,
+            video_list=video_list,
+            sampling=self.sampling,
+            seed=seed,
+            max_unreadable_fraction=max_unreadable_fraction,
+            quarantine=self._quarantine_file,
+            time_budget=time_budget,
+            cache=cache,
+        )
 
     @property
     def clip_shape(self) -> ClipShape:
@@ -58,7 +76,7 @@ class HowTo100M(VideoTextData):
 
     def prepare_data(self) -> None:
         """Forget what could not be read in an earlier training: it may have been mended."""
-        Path(self.quarantine).unlink(missing_ok=True)
+        self._quarantine_file.unlink(missing_ok=True)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""
@@ -70,12 +88,4 @@ class HowTo100M(VideoTextData):
         Raises:
             CorpusNotFoundError: If its files are not there.
         """
-        return howto100m.HowTo100M(
-            Path(self.videos),
-            Path(self.caption_files),
-            video_list=self.video_list,
-            sampling=self.sampling,
-            seed=self.seed,
-            max_unreadable_fraction=self.max_unreadable_fraction,
-            quarantine=Path(self.quarantine),
-        )
+        return self._corpus()

@@ -1,11 +1,13 @@
 """Kitchen, rendered when it is first needed, for training and for its two protocols."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vtlearn.datamodules.base import Benchmark, ClipShape, Example, Stage, VideoTextData
 from vtlearn.datasets import howto100m
+from vtlearn.datasets.base import clip_reader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.kitchen import KitchenCorpus
@@ -17,6 +19,7 @@ from vtlearn.datasets.kitchen.evaluation import (
     text_id,
     whole_video,
 )
+from vtlearn.errors import UnreadableVideoError
 from vtlearn.evaluation.localization import NarrationAlignment
 from vtlearn.evaluation.retrieval import Retrieval
 
@@ -33,7 +36,12 @@ class Kitchen(VideoTextData):
         root: Where they are, or will be.
         sampling: How the clips of a narration are drawn; windows of the protocols are of the same
             length.
+        features: Folder of stored features to read in place of the videos' pixels.
         max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
+        max_unreadable: How many videos of a split may be missing when it is scored; what is scored
+            without them is marked as not comparable.
+        time_budget: Seconds that the clips of one video may take; decoding that takes longer is
+            killed and the video counts as unreadable. Leave it out to let it take its time.
         batch_size: Narrations of a training batch over all processes together.
         evaluation_batch_size: Clips, or whole videos, that are encoded together when scoring.
         num_workers: Loader processes of each process; 0 to read in itself.
@@ -52,7 +60,10 @@ class Kitchen(VideoTextData):
         root: Path = Path("data/kitchen"),
         *,
         sampling: ClipSampling | None = None,
+        features: Path | None = None,
         max_unreadable_fraction: float = 0.01,
+        max_unreadable: int = 0,
+        time_budget: float | None = None,
         batch_size: int = 16,
         evaluation_batch_size: int = 8,
         num_workers: int = 0,
@@ -60,10 +71,17 @@ class Kitchen(VideoTextData):
         kitchen_seed: int = 0,
         **kitchen: Any,
     ) -> None:
-        super().__init__(batch_size=batch_size, num_workers=num_workers, seed=seed)
+        super().__init__(
+            batch_size=batch_size,
+            num_workers=num_workers,
+            seed=seed,
+            max_unreadable=max_unreadable,
+        )
         self.root = Path(root)
         self.sampling = sampling or ClipSampling(num_frames=8, fps=4.0, size=64)
+        self.features = features
         self.max_unreadable_fraction = max_unreadable_fraction
+        self.time_budget = time_budget
         self.evaluation_batch_size = evaluation_batch_size
         self.corpus = KitchenCorpus(root, seed=kitchen_seed, **kitchen)
         self._videos: dict[Stage, list[NarratedVideo]] = {}
@@ -85,13 +103,15 @@ class Kitchen(VideoTextData):
     def train_dataset(self) -> howto100m.HowTo100M:
         """Return the training split, read as any corpus in HowTo100M's layout is."""
         return howto100m.HowTo100M(
-            self.root / "videos",
             self.root / "captions",
+            videos=self.root / "videos",
+            features=self.features,
             video_list=self.root / "splits" / "train.csv",
             sampling=self.sampling,
             seed=self.seed,
             max_unreadable_fraction=self.max_unreadable_fraction,
             quarantine=self.root / _QUARANTINE,
+            time_budget=self.time_budget,
         )
 
     def benchmarks(self, stage: Stage) -> list[Benchmark]:
@@ -102,16 +122,19 @@ class Kitchen(VideoTextData):
         """
         return [self._retrieval(stage), self._alignment(stage)]
 
-    def example(self) -> Example:
-        """Return the first validation video, with the truth of each of its captions."""
-        video = self._split("validate")[0]
-        item = whole_video(video, list(range(len(video.captions))), self.sampling.clip_seconds)
-        told = video.told()
-        return Example(
-            sample=self._items([item])[0],
-            spans=[(caption.start, caption.end) for caption in video.captions],
-            truth=[told.get(number) for number in range(len(video.captions))],
-        )
+    def example(self) -> Example | None:
+        """Return the first validation video that can be read, with the truth of its captions."""
+        for video in self._split("validate"):
+            numbers = list(range(len(video.captions)))
+            item = whole_video(video, numbers, self.sampling.clip_seconds)
+            told = video.told()
+            with suppress(UnreadableVideoError):  # validation has its say about that
+                return Example(
+                    sample=self._items([item]).sample(item),
+                    spans=[(caption.start, caption.end) for caption in video.captions],
+                    truth=[told.get(number) for number in numbers],
+                )
+        return None
 
     def _retrieval(self, stage: Stage) -> Benchmark:
         items = retrieval_items(self._split(stage), self.sampling.clip_seconds)
@@ -143,6 +166,8 @@ class Kitchen(VideoTextData):
             num_frames=self.sampling.num_frames,
             fps=self.sampling.fps,
             size=self.sampling.size,
+            reader=clip_reader(self.features, self.time_budget),
+            max_unreadable=self.max_unreadable,
         )
 
     def _split(self, stage: Stage) -> list[NarratedVideo]:

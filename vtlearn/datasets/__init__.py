@@ -9,6 +9,7 @@ from vtlearn.datasets.base import Draw, Quarantine
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
 from vtlearn.datasets.kitchen import KitchenCorpus
+from vtlearn.datasets.shards import ShardStream
 
 __all__ = [
     "ClipSampling",
@@ -18,4 +19,5 @@ __all__ = [
     "HowTo100M",
     "KitchenCorpus",
     "Quarantine",
+    "ShardStream",
 ]

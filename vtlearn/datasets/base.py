@@ -2,20 +2,38 @@
 
 import json
 import logging
+import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Self, TypeVar
 
 import numpy as np
+from torch.utils.data import Dataset
 
+from vtlearn.batch import Narration
 from vtlearn.errors import (
     CorpusNotFoundError,
+    LostClipsError,
     TooManyUnreadableError,
     TranscriptError,
     UnreadableVideoError,
 )
+from vtlearn.media.clips import ClipReader
+from vtlearn.media.features import FeatureReader
+from vtlearn.media.video import VideoReader
 
-__all__ = ["Draw", "Quarantine", "find_videos", "first_readable", "generator", "require_paths"]
+__all__ = [
+    "Corpus",
+    "Draw",
+    "Quarantine",
+    "UnreadableRecord",
+    "clip_reader",
+    "find_videos",
+    "first_readable",
+    "generator",
+    "require_paths",
+]
 
 _LOG = logging.getLogger(__name__)
 _SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v"})
@@ -33,6 +51,28 @@ class Draw(NamedTuple):
 
     epoch: int
     sample: int
+
+
+class Corpus(Dataset[Narration], ABC):
+    """What is trained on: narrations by ``Draw``, and an account of what could not be read.
+
+    Attributes:
+        quarantine: That account.
+    """
+
+    quarantine: "Quarantine"
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return how many samples an epoch has."""
+
+    @abstractmethod
+    def __getitem__(self, draw: Draw | int) -> Narration:
+        """Draw a narration.
+
+        Args:
+            draw: Which sample of which epoch; an integer is a sample of epoch 0.
+        """
 
 
 def generator(seed: int, draw: Draw) -> np.random.Generator:
@@ -70,23 +110,74 @@ def find_videos(folder: Path) -> dict[str, Path]:
     """List the videos below a folder, however deep, by id.
 
     Args:
-        folder: Where to look. An id is a file's name up to the first dot.
+        folder: Where to look; links to folders are followed. An id is a file's name up to the first
+            dot.
 
     Returns:
         Paths by id, sorted by id; of several files with one id the first in alphabetical order.
     """
-    found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _SUFFIXES:
-            found.setdefault(path.name.split(".", 1)[0], path)
-    return dict(sorted(found.items()))
+    found: dict[str, str] = {}
+    for where, _, names in os.walk(folder, followlinks=True):  # a tenth of rglob's time
+        for name in names:
+            video_id, dot, _ = name.partition(".")
+            if dot and os.path.splitext(name)[1].lower() in _SUFFIXES:  # noqa: PTH122 - a million
+                path = f"{where}/{name}"
+                found[video_id] = min(path, found.get(video_id, path))
+    return {video_id: Path(found[video_id]) for video_id in sorted(found)}
+
+
+def clip_reader(features: Path | None = None, time_budget: float | None = None) -> ClipReader:
+    """Choose what clips are read by.
+
+    Args:
+        features: A feature store to look vectors up in; None to decode pixels.
+        time_budget: Seconds that the clips of one video may take to decode; where given, decoding
+            runs in a process that can be killed.
+
+    Returns:
+        The reader.
+    """
+    if features is not None:
+        return FeatureReader(features)
+    if time_budget is not None:
+        from vtlearn.media.watchdog import WatchedReader
+
+        return WatchedReader(time_budget)
+    return VideoReader()
+
+
+class UnreadableRecord(NamedTuple):
+    """One line of the quarantine file.
+
+    Attributes:
+        id: The video's id.
+        path: Its file.
+        stage: How far reading came: ``open``, ``decode``, ``time`` or ``captions``.
+        error: The exception's name.
+        reason: Its words, the decoder's among them.
+    """
+
+    id: str
+    path: str
+    stage: str
+    error: str
+    reason: str
+
+    @classmethod
+    def of(cls, video_id: str, error: UnreadableVideoError | TranscriptError) -> Self:
+        """Describe what happened to a video."""
+        name, reason = type(error).__name__, str(error)
+        if isinstance(error, UnreadableVideoError):
+            return cls(video_id, str(error.args[0]), error.stage, name, reason)
+        return cls(video_id, "", "captions", name, reason)
 
 
 class Quarantine:
     """A file that names the videos that could not be read, and why; kept by all processes together.
 
     One line of JSON a video. Writing is an append, so that workers and processes need not know of
-    each other; the count is that of the distinct ids in the file.
+    each other; the count is that of the distinct ids in the file. Where processes share no disk,
+    :meth:`add_all` brings together what each has met.
 
     Args:
         path: The file; it appears with the first unreadable video.
@@ -96,11 +187,13 @@ class Quarantine:
 
     def __init__(self, path: Path, ids: Collection[str], max_fraction: float) -> None:
         self.path = path
-        self.ids = frozenset(ids)
+        self.ids = ids
         self.max_fraction = max_fraction
-        self._known: set[str] = set()
+        self._known: dict[str, UnreadableRecord] = {}
+        self._damaged: set[str] = set()
+        self._read_up_to = 0
 
-    def add(self, video_id: str, error: Exception) -> None:
+    def add(self, video_id: str, error: UnreadableVideoError | TranscriptError) -> None:
         """Note an unreadable video.
 
         Args:
@@ -110,30 +203,70 @@ class Quarantine:
         Raises:
             TooManyUnreadableError: If there are now more than may be.
         """
-        if video_id in self._known:
-            return
-        self._known |= self.read().keys() & self.ids
         if video_id not in self._known:
-            _LOG.warning("left out: %s", error)
-            self._append({"id": video_id, "error": type(error).__name__, "reason": str(error)})
-        self._known.add(video_id)
+            self.add_all([UnreadableRecord.of(video_id, error)])
+
+    def add_all(self, records: Iterable[UnreadableRecord]) -> None:
+        """Note what other processes have met.
+
+        Args:
+            records: Theirs; what is known already changes nothing.
+
+        Raises:
+            TooManyUnreadableError: If there are now more than may be.
+        """
+        self.read()
+        for record in records:
+            if record.id not in self._known:
+                _LOG.warning("left out: %s", record.reason)
+                self._append(record)
+                self._known[record.id] = record
         if len(self._known) > self.max_fraction * len(self.ids):
             raise TooManyUnreadableError(
                 len(self._known), len(self.ids), self.max_fraction, str(self.path)
             )
 
-    def read(self) -> dict[str, str]:
-        """Return the reason for each id that any process has noted so far."""
-        if not self.path.exists():
-            return {}
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        records = [json.loads(line) for line in lines if line.endswith("}")]  # not one cut short
-        return {record["id"]: record["reason"] for record in records}
+    def note_damaged(self, video_id: str, error: LostClipsError) -> None:
+        """Say, once a video, that a readable one was passed over; it stays in the corpus.
 
-    def _append(self, record: Mapping[str, str]) -> None:
+        Args:
+            video_id: Its id.
+            error: What happened.
+        """
+        if video_id not in self._damaged:
+            self._damaged.add(video_id)
+            _LOG.warning("passed over this time: %s", error)
+
+    def __contains__(self, video_id: str) -> bool:
+        """Whether this process knows already that a video cannot be read."""
+        return video_id in self._known
+
+    def read(self) -> dict[str, UnreadableRecord]:
+        """Return what any process that shares the file has noted so far, by id."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                file.seek(self._read_up_to)
+                for line in file:
+                    if not line.endswith(b"\n"):  # one that is being written
+                        break
+                    self._read_up_to += len(line)
+                    record = _record(line)
+                    if record is not None and record.id in self.ids:
+                        self._known.setdefault(record.id, record)
+        return dict(self._known)
+
+    def _append(self, record: UnreadableRecord) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(record._asdict()) + "\n")
+
+
+def _record(line: bytes) -> UnreadableRecord | None:
+    """Read a line; None for one that a killed process left unfinished."""
+    try:
+        return UnreadableRecord(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
 
 
 def first_readable(
@@ -141,7 +274,7 @@ def first_readable(
     draw: Draw,
     seed: int,
     quarantine: Quarantine,
-    read: Callable[[str], SampleT],
+    read: Callable[[int], SampleT],
 ) -> SampleT:
     """Read the sample that was drawn, or, where its video cannot be read, another in its place.
 
@@ -153,7 +286,7 @@ def first_readable(
         draw: Which sample.
         seed: The corpus's.
         quarantine: Takes note of what cannot be read.
-        read: Makes the sample of a video id.
+        read: Makes the sample of a video, by its place in ``ids``.
 
     Returns:
         The first sample that could be read.
@@ -162,10 +295,15 @@ def first_readable(
         TooManyUnreadableError: If more videos are unreadable than may be.
     """
     for index in _candidates(len(ids), draw, seed):
+        video_id = ids[index]
+        if video_id in quarantine:  # it may have cost a time budget to find that out
+            continue
         try:
-            return read(ids[index])
+            return read(index)
         except (UnreadableVideoError, TranscriptError) as error:
-            quarantine.add(ids[index], error)
+            quarantine.add(video_id, error)
+        except LostClipsError as error:
+            quarantine.note_damaged(video_id, error)
     total = len(ids)
     raise TooManyUnreadableError(total, total, quarantine.max_fraction, str(quarantine.path))
 

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 import vtlearn
+from vtlearn.atomic import replace_text
 from vtlearn.errors import CheckpointError
 from vtlearn.evaluation.protocol import Coverage, Result
 
@@ -85,7 +85,8 @@ def write_results(
         for result in results
     ]
     text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
-    _replace(Path(path), f"{text}\n")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    replace_text(Path(path), f"{text}\n")
 
 
 def result_record(
@@ -247,18 +248,3 @@ def _file_sha256(path: Path) -> str:
 def _coverage(coverage: Coverage) -> Text:
     text = Text(f"{coverage.evaluated}/{coverage.expected}")
     return text if coverage.complete else text.append(" NOT COMPARABLE", style="bold red")
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)  # mkstemp makes files that only their owner can read
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

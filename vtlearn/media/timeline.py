@@ -66,11 +66,12 @@ class Film(ABC, Generic[FrameT]):
 
     Attributes:
         cut_off: Set when the pictures have ended: whether the film went on once, and is lost.
+        may_jump: Whether jumps have led where they should, so far.
     """
 
     def __init__(self) -> None:
         self.cut_off = False
-        self._may_jump = True
+        self.may_jump = True
 
     @abstractmethod
     def restart(self) -> Iterator[Picture[FrameT]]:
@@ -98,7 +99,7 @@ class Film(ABC, Generic[FrameT]):
 
     def should_jump(self, now: float, time: float) -> bool:
         """Say whether ``time`` is reached sooner by a jump than by playing on from ``now``."""
-        if not self._may_jump or time - now < _NEAR + _EARLY:
+        if not self.may_jump or time - now < _NEAR + _EARLY:
             return False
         keyframe = self.keyframe_before(time - _EARLY)
         if keyframe is not None and keyframe > now + _NEAR:
@@ -111,9 +112,9 @@ class Film(ABC, Generic[FrameT]):
             pictures = self.seek(time - lead)
             first = next(pictures, None)
             if first is not None and first.start <= time:
-                self._may_jump = first.start > now
+                self.may_jump = first.start > now
                 return chain([first], pictures)
-        self._may_jump = False
+        self.may_jump = False
         return self.restart()
 
 

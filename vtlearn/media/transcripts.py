@@ -1,43 +1,41 @@
-"""Read captions with their times, in the layouts that HowTo100M's captions are published in.
+"""Read the captions of a video, in whichever layout they come.
 
-Times are float seconds, a caption covers ``start`` up to but not including ``end``, and nothing is
-repaired or left out in silence: what cannot be a caption is an error that names it.
+The layouts: HowTo100M's JSON and csv, WhisperX's JSON, SRT, WebVTT, TTML, and YouTube's own XML.
+Nothing is repaired or left out in silence: what cannot be a caption is an error that names it.
 """
 
+import codecs
 import csv
+import io
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vtlearn.errors import TranscriptError
+from vtlearn.media.captions import Caption, Track, tidy, unroll
+from vtlearn.media.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
+from vtlearn.media.timed_text import parse_timed_text
+from vtlearn.media.whisperx import whisperx_columns, whisperx_words
 
-__all__ = ["Caption", "read_captions", "read_transcript"]
+__all__ = ["SUFFIXES", "Caption", "read_captions", "read_track", "read_transcript", "read_words"]
 
-_FIELDS = ("start", "end", "text")
-
-
-class Caption(NamedTuple):
-    """One sentence and when it is said.
-
-    Attributes:
-        start: Seconds from the start of the video.
-        end: Seconds from the start of the video, not before ``start``.
-        text: The sentence; may be empty where a corpus removes stop words.
-    """
-
-    start: float
-    end: float
-    text: str
+SUFFIXES = (".json", ".csv", ".vtt", ".srt", ".ttml", ".dfxp", ".srv3", ".srv2", ".srv1")
+"""Of the files that can be read, those with most to tell first."""
 
 
-def read_transcript(path: str | Path) -> list[Caption]:
+def read_transcript(path: str | Path, *, rolling: bool | None = None) -> list[Caption]:
     """Read the captions of one video.
 
     Args:
-        path: A ``.json`` file ``{"start": [...], "end": [...], "text": [...]}``, or a ``.csv`` file
-            with the columns ``start,end,text`` (others, and spaces after commas, are ignored).
+        path: A ``.json`` file ``{"start": [...], "end": [...], "text": [...]}`` or WhisperX's
+            ``{"segments": [...]}``; a ``.csv`` file with the columns ``start,end,text`` (others,
+            and spaces after commas, are ignored); or ``.srt``, ``.vtt``, ``.ttml``, ``.dfxp``,
+            ``.srv1``, ``.srv2``, ``.srv3``.
+        rolling: Whether captions repeat what the one before still showed, which is then taken
+            away (see :func:`~vtlearn.media.captions.unroll`). None: in WebVTT that shows the two
+            lines of YouTube's automatic captions; elsewhere no.
 
     Returns:
         The captions, sorted by their start; of equal ones the order stays.
@@ -54,19 +52,52 @@ def read_transcript(path: str | Path) -> list[Caption]:
         [Caption(start=4.13, end=6.5, text='so we')]
     """
     path = Path(path)
-    if path.suffix not in {".json", ".csv"}:
-        message = f"{path} is neither a .json nor a .csv file, the transcripts that can be read"
-        raise TranscriptError(message)
-    columns = _read_json(path) if path.suffix == ".json" else _read_csv(path)
-    captions = _captions(str(path), columns)
-    if not captions:
-        message = f"{path} holds no caption; leave its video out"
-        raise TranscriptError(message)
-    return captions
+    with _naming(path):
+        return _some(read_track(path, rolling=rolling).captions())
+
+
+def read_words(path: str | Path) -> list[Caption]:
+    """Read what a file gives a time of its own: single words where it can.
+
+    Args:
+        path: A file that :func:`read_transcript` reads. WhisperX's JSON and YouTube's WebVTT have
+            times of words.
+
+    Returns:
+        Words, or runs of words, as captions sorted by their start; the captions themselves where
+        the file times nothing finer. ``sentences`` makes sentences of them.
+
+    Raises:
+        TranscriptError: If the file cannot be read, holds no caption, or one that is none.
+    """
+    path = Path(path)
+    with _naming(path):
+        return _some(sorted(_words(path), key=lambda piece: piece.start))
+
+
+def read_track(path: Path, *, rolling: bool | None = None, leave_out: bool = False) -> Track:
+    """Read the captions of one video as arrays.
+
+    Args:
+        path: A file that :func:`read_transcript` reads.
+        rolling: As there.
+        leave_out: Leave out captions whose text is no string, and count them, instead of raising.
+
+    Returns:
+        The captions; there may be none.
+
+    Raises:
+        TranscriptError: If the file cannot be read, or a caption is none. It does not say of
+            which file.
+    """
+    track = tidy(_columns(path, rolling), leave_out=leave_out)
+    if rolling and path.suffix.lower() != ".vtt":
+        return tidy(_as_columns(unroll(track.captions())))._replace(left_out=track.left_out)
+    return track
 
 
 def read_captions(path: str | Path) -> dict[str, list[Caption]]:
-    """Read the captions of many videos from one file.
+    """Read the captions of many videos from one file into memory.
 
     Args:
         path: A JSON file ``{video id: {"start": [...], "end": [...], "text": [...]}}``, such as
@@ -79,80 +110,107 @@ def read_captions(path: str | Path) -> dict[str, list[Caption]]:
         TranscriptError: If the file cannot be read, or a caption is none.
     """
     path = Path(path)
-    videos = _read_json(path)
+    with _naming(path):
+        videos = _json(path)
     if not isinstance(videos, dict):
         message = f"{path} must map video ids to captions, but holds a {type(videos).__name__}"
         raise TranscriptError(message)
-    return {
-        video: _captions(f"{path}, video {video}", columns) for video, columns in videos.items()
-    }
+    read: dict[str, list[Caption]] = {}
+    for video, columns in videos.items():
+        try:
+            read[video] = tidy(columns).captions()
+        except TranscriptError as error:
+            message = f"{path}, video {video}: {error}"
+            raise TranscriptError(message) from error
+    return read
 
 
-def _captions(where: str, columns: Any) -> list[Caption]:
-    """Check and sort what a file gives as parallel lists."""
-    if not isinstance(columns, Mapping) or any(field not in columns for field in _FIELDS):
-        held = sorted(columns) if isinstance(columns, Mapping) else type(columns).__name__
-        message = f"{where}: captions need the lists start, end and text, but these are {held}"
+def _columns(path: Path, rolling: bool | None) -> Any:
+    """Read a file into the lists start, end and text."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        message = f"its name ends in none of {', '.join(SUFFIXES)}"
         raise TranscriptError(message)
-    lists = [columns[field] for field in _FIELDS]
-    if not all(isinstance(values, list) for values in lists):
-        message = f"{where}: start, end and text must be lists"
-        raise TranscriptError(message)
-    lengths = [len(values) for values in lists]
-    if len(set(lengths)) > 1:
-        message = f"{where}: start, end and text differ in length: {lengths}"
-        raise TranscriptError(message)
-    captions = [_caption(where, i, *entry) for i, entry in enumerate(zip(*lists, strict=True))]
-    return sorted(captions, key=lambda caption: caption.start)
+    if suffix == ".json":
+        content = _json(path)
+        is_whisperx = isinstance(content, Mapping) and "segments" in content
+        return whisperx_columns(content) if is_whisperx else content
+    if suffix == ".csv":
+        return _csv(path)
+    if suffix == ".vtt":
+        return _as_columns(parse_webvtt(_text(path), rolling=rolling))
+    if suffix == ".srt":
+        return _as_columns(parse_srt(_text(path)))
+    return _as_columns(parse_timed_text(_bytes(path)))
 
 
-def _caption(where: str, index: int, start: Any, end: Any, text: Any) -> Caption:
-    here = f"{where}: caption {index}"
-    begin, finish = _seconds(here, "start", start), _seconds(here, "end", end)
-    if finish < begin:
-        message = f"{here} ends at {finish} s, before it starts at {begin} s"
-        raise TranscriptError(message)
-    if not isinstance(text, str):
-        message = f"{here} has {text!r} for a text; remove it, or write what is said"
-        raise TranscriptError(message)
-    return Caption(begin, finish, text)
+def _words(path: Path) -> list[Caption]:
+    """Read the words of a file that may have their times."""
+    if path.suffix.lower() == ".vtt":
+        return parse_webvtt_words(_text(path))
+    if path.suffix.lower() == ".json":
+        content = _json(path)
+        if isinstance(content, Mapping) and "segments" in content:
+            return whisperx_words(content)
+    return read_track(path).captions()
 
 
-def _seconds(here: str, field: str, value: Any) -> float:
+def _as_columns(captions: list[Caption]) -> dict[str, list[Any]]:
+    return {field: [getattr(each, field) for each in captions] for field in Caption._fields}
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not math.isfinite(seconds):
-        message = f"{here} has {value!r} for its {field}, which must be a finite number of seconds"
-        raise TranscriptError(message)
-    return seconds
+        return path.read_bytes()
+    except OSError as error:
+        message = str(error.strerror)
+        raise TranscriptError(message) from error
 
 
-def _read_json(path: Path) -> Any:
+def _text(path: Path) -> str:
+    content = _bytes(path)
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        return content.decode("utf-16" if is_wide else "utf-8-sig")
+    except UnicodeError as error:
+        message = f"it is no UTF-8: {error}"
+        raise TranscriptError(message) from error
 
 
-def _read_csv(path: Path) -> dict[str, list[Any]]:
+def _json(path: Path) -> Any:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _columns(csv.reader(file, skipinitialspace=True))
-    except (OSError, ValueError, csv.Error) as error:
-        raise _unreadable(path, error) from error
+        return json.loads(_bytes(path))
+    except (ValueError, RecursionError) as error:
+        message = f"it is no JSON: {error}"
+        raise TranscriptError(message) from error
 
 
-def _columns(rows: Iterable[Sequence[str]]) -> dict[str, list[Any]]:
+def _csv(path: Path) -> dict[str, list[Any]]:
     """Turn rows under a header into columns; None stands where a row is too short."""
-    header, *body = [row for row in rows if row] or [[]]
-    names = [name.strip() for name in header]
+    try:
+        rows = [row for row in csv.reader(io.StringIO(_text(path)), skipinitialspace=True) if row]
+    except csv.Error as error:
+        message = f"it is no csv: {error}"
+        raise TranscriptError(message) from error
+    header, *body = rows or [[]]
     return {
-        name: [row[i] if i < len(row) else None for row in body] for i, name in enumerate(names)
+        name.strip(): [row[i] if i < len(row) else None for row in body]
+        for i, name in enumerate(header)
     }
 
 
-def _unreadable(path: Path, error: Exception) -> TranscriptError:
-    reason = error.strerror if isinstance(error, OSError) else error
-    return TranscriptError(f"{path} cannot be read as captions: {reason}")
+def _some(captions: list[Caption]) -> list[Caption]:
+    if not captions:
+        message = "it holds no caption; leave its video out"
+        raise TranscriptError(message)
+    return captions
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say of which file an error is."""
+    try:
+        yield
+    except TranscriptError as error:
+        message = f"{path} cannot be read as captions: {error}"
+        raise TranscriptError(message) from error

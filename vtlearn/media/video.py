@@ -4,9 +4,12 @@ Nothing else in vtlearn decodes video. Times are presentation times as the file 
 seconds: the first frame of a usual file is at 0, that of a file with a late start is later.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from io import BytesIO, FileIO
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -17,7 +20,7 @@ from torch import Tensor
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.checks import require_inside, require_positive
-from vtlearn.media.clips import Clips
+from vtlearn.media.clips import Clips, Source, VideoBytes
 from vtlearn.media.framing import Box, Orientation, centre_square, crop_boxes
 from vtlearn.media.timeline import Film, Picture, frame_times, mark_shown, runs
 
@@ -25,15 +28,22 @@ if TYPE_CHECKING:
     import av
     from av.container import InputContainer
     from av.filter import Graph
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
     _Packet = av.Packet[VideoStream]
 
-__all__ = ["VideoInfo", "VideoReader"]
+__all__ = ["VideoInfo", "VideoReader", "ffmpeg_versions"]
 
 _Pixels = NDArray[np.uint8]
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
+_EXIF = 31  # FFmpeg's AV_FRAME_DATA_EXIF
+_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # FFmpeg's names of them
+_BEGINNING = -(2**62)  # ticks; before everything
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
+
+
+_inherited: list["_File"] = []  # what a fork has left us, and is never freed
 
 
 class VideoInfo(NamedTuple):
@@ -58,7 +68,8 @@ class VideoInfo(NamedTuple):
 class VideoReader:
     """Read clips out of video files, any number of them in one pass over the file.
 
-    A reader keeps nothing open between calls: it can be pickled, and used after a fork.
+    A reader keeps its last file open, for the next call that wants the same one. It can be pickled
+    and used after a fork, which leave that behind, and by several threads at a time.
 
     Args:
         num_threads: Threads that FFmpeg decodes with. 1 is right inside a loader's workers, where
@@ -77,10 +88,32 @@ class VideoReader:
     def __init__(self, num_threads: int = 1) -> None:
         require_positive(num_threads=num_threads)
         self.num_threads = num_threads
+        self._kept: list[_File] = []  # one, or none while it is in use
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is open."""
+        return {"num_threads": self.num_threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start with nothing open."""
+        self.__init__(**state)  # type: ignore[misc]
+
+    def __del__(self) -> None:
+        """Close what is open."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that was kept open for the next call, if there is one.
+
+        Example:
+            >>> VideoReader().close()
+        """
+        while (film := self._take()) is not None:
+            film.close()
 
     def clips(
         self,
-        path: str | Path,
+        source: Source,
         starts: Sequence[float] | NDArray[np.floating[Any]] | Tensor,
         *,
         num_frames: int,
@@ -96,7 +129,8 @@ class VideoReader:
         then scaled (bicubic) and converted to RGB in one step. Pixels are taken to be square.
 
         Args:
-            path: The file.
+            source: The file, or the bytes of one. A still picture (JPEG, PNG, WebP) is a video of
+                one frame. No other file is opened, whatever it names.
             starts: When each clip starts, in seconds, in any order; clips may overlap.
             num_frames: Frames of each clip.
             fps: Frames a second that the clips have, whatever the file has.
@@ -121,7 +155,7 @@ class VideoReader:
         valid = np.zeros(times.size, bool)
         wanted = times.ravel()[order].tolist()
         painter = _Painter(size, crop_boxes(crop, len(times)), num_frames)
-        with _opened(path, self.num_threads, wanted) as film:
+        with self._opened(source, wanted) as film:
             for run in runs(film, wanted, hold_last=pad == "edge"):
                 slots = order[run.first : run.last]
                 valid[slots] = run.valid
@@ -130,11 +164,11 @@ class VideoReader:
         clips = torch.from_numpy(frames).view(*times.shape, 3, size, size)
         return Clips(clips, torch.from_numpy(valid).view(times.shape))
 
-    def probe(self, path: str | Path) -> VideoInfo:
+    def probe(self, source: Source) -> VideoInfo:
         """Look up what a video is like, and see that its first frame can be decoded.
 
         Args:
-            path: The file.
+            source: The file, or the bytes of one.
 
         Returns:
             Its properties.
@@ -142,7 +176,7 @@ class VideoReader:
         Raises:
             UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
         """
-        with _opened(path, self.num_threads, []) as film:
+        with self._opened(source, []) as film:
             frame = next((picture.frame for picture in film.play(0.0)), None)
             if frame is None:
                 raise film.empty()
@@ -150,20 +184,55 @@ class VideoReader:
             turned = round(frame.rotation / 90) * 90 % 360
             return VideoInfo(film.end(), width, height, film.fps, rotation=turned)
 
+    @contextmanager
+    def _opened(self, source: Source, wanted: Sequence[float]) -> "Iterator[_File]":
+        """Open a file, or go on with the one kept; raise what FFmpeg says as an error of ours."""
+        import av
 
-@contextmanager
-def _opened(path: str | Path, num_threads: int, wanted: Sequence[float]) -> "Iterator[_File]":
-    """Open a file and close it, and raise what FFmpeg has to say as an error of ours."""
+        film = self._film(source)
+        try:
+            film.begin(wanted)
+            yield film
+        except (av.FFmpegError, OSError) as error:
+            film.close()
+            raise UnreadableVideoError(film.path, _words(error), "decode") from error
+        except BaseException:
+            film.close()
+            raise
+        self._keep(film)
+
+    def _film(self, source: Source) -> "_File":
+        identity = _identify(source)
+        while (film := self._take()) is not None:
+            if film.identity == identity:
+                return film
+            film.close()
+        return _File(source, identity, self.num_threads)
+
+    def _take(self) -> "_File | None":
+        try:
+            return self._kept.pop()  # in one step, so that no two threads get the same one
+        except IndexError:
+            return None
+
+    def _keep(self, film: "_File") -> None:
+        if film.is_as_new():
+            self.close()
+            self._kept.append(film)
+        else:
+            film.close()
+
+
+def ffmpeg_versions() -> dict[str, str]:
+    """Return the versions of FFmpeg's libraries that videos are read with.
+
+    Example:
+        >>> sorted(ffmpeg_versions())[:2]
+        ['libavcodec', 'libavdevice']
+    """
     import av
 
-    film = _File(str(path), num_threads, wanted)
-    try:
-        film.open()
-        yield film
-    except av.FFmpegError as error:
-        raise UnreadableVideoError(film.path, error.strerror or str(error)) from error
-    finally:
-        film.close()
+    return {name: ".".join(map(str, each)) for name, each in av.library_versions.items()}
 
 
 class _File(Film["av.VideoFrame"]):
@@ -172,34 +241,75 @@ class _File(Film["av.VideoFrame"]):
     container: "InputContainer"
     stream: "VideoStream"
 
-    def __init__(self, path: str, num_threads: int, wanted: Sequence[float]) -> None:
+    def __init__(self, source: Source, identity: tuple[object, ...], num_threads: int) -> None:
         super().__init__()
-        self.path = path
+        self.source = source
+        self.identity = identity
+        self.path = source.name if isinstance(source, VideoBytes) else str(source)
         self.num_threads = num_threads
+        self._is_open = self._is_used = self._is_damaged = False
+        self._first: tuple[int | None, ...] | None = None
+
+    def begin(self, wanted: Sequence[float]) -> None:
+        """Prepare for the frames shown at some times; open the file unless it is open."""
         self.wanted = wanted
-        self._is_open = self._is_used = False
+        self.cut_off = False
+        if not self._is_open:
+            self.open()
+
+    def is_as_new(self) -> bool:
+        """Say whether the file, when it is rewound, reads as it would if it were opened anew."""
+        if not self._is_open or self._is_damaged or not self.may_jump:
+            return False
+        is_indexed = self.container.format.name in _INDEXED
+        return is_indexed and self.stream.codec_context.reorder_depth == self._reorder_depth
 
     def close(self) -> None:
         """Free what FFmpeg holds."""
-        if self._is_open:
+        if not self._is_open:
+            return
+        if self._pid == os.getpid():
             self.container.close()
+            self._raw.close()
+        else:  # the decoder's threads are not in this process, and it would wait for their end
+            _inherited.append(self)
+        self._is_open = False
 
     def open(self) -> None:
         """Open the file, or open it anew."""
         import av
 
         self.close()
-        options = {"protocol_whitelist": "file"}  # a playlist must not reach for the network
-        self.container = av.open(self.path, options=options, metadata_errors="replace")
+        try:
+            self._raw = _open_raw(self.source)
+        except OSError as error:
+            raise UnreadableVideoError(self.path, _words(error)) from error
+        try:
+            self.container = _open_container(self._raw)
+        except (av.FFmpegError, OSError) as error:
+            reason = _words(error) + _logged(self._raw)
+            self._raw.close()
+            raise UnreadableVideoError(self.path, reason) from error
+        self._pid = os.getpid()
         self._is_open = True
+        self._is_used = False
+        self._set_stream()
+
+    def _set_stream(self) -> None:
+        import av
+
         covers = av.stream.Disposition.attached_pic
         streams = [s for s in self.container.streams.video if not s.disposition & covers]
         if not streams:
             raise UnreadableVideoError(self.path, "it has no video stream")
         self.stream = streams[0]
+        context: VideoCodecContext | None = self.stream.codec_context
+        if context is None:
+            raise UnreadableVideoError(self.path, "FFmpeg has no decoder for its video stream")
         base = self.stream.time_base or Fraction(1, av.time_base)
         self._unit, self._units = base.numerator, base.denominator  # ticks are unit / units seconds
-        self.stream.codec_context.thread_count = self.num_threads
+        self._reorder_depth = context.reorder_depth
+        context.thread_count = self.num_threads
         if self.num_threads > 1:
             self.stream.thread_type = "AUTO"
 
@@ -209,11 +319,33 @@ class _File(Film["av.VideoFrame"]):
         return float(self.stream.average_rate or self.stream.guessed_rate or 25)
 
     def restart(self) -> "Iterator[Picture[av.VideoFrame]]":
-        """Play from the first picture. Opening the file anew finds it always, a seek does not."""
-        if self._is_used:
-            self.open()
+        """Play from the first picture, to which a seek may lead, and opening the file anew does."""
+        packets = self._rewound() if self._is_used else None
+        if packets is None:
+            if self._is_used:
+                self.open()
+            packets = self._from_first()
+        return self._pictures(packets, sought=False)
+
+    def _from_first(self) -> "Iterator[_Packet | None]":
+        """Read a file just opened, and remember how it begins."""
         self._is_used = True
-        return self._pictures(sought=False)
+        packets = self._packets()
+        first = next(packets, None)
+        self._first = None if first is None else _mark(first)
+        return chain([first], packets)
+
+    def _rewound(self) -> "Iterator[_Packet | None] | None":
+        """Seek the first packet, if it is known; None if something else is found."""
+        import av
+
+        with suppress(av.FFmpegError):
+            self.container.seek(_BEGINNING, stream=self.stream)
+            packets = self._packets()
+            first = next(packets, None)
+            if first is not None and self._first == _mark(first):
+                return chain([first], packets)
+        return None
 
     def seek(self, time: float) -> "Iterator[Picture[av.VideoFrame]]":
         """Play from what FFmpeg takes for the last keyframe before a time."""
@@ -224,7 +356,7 @@ class _File(Film["av.VideoFrame"]):
             self.container.seek(self._ticks(time), stream=self.stream)
         except av.FFmpegError:
             return iter(())
-        return self._pictures(sought=True)
+        return self._pictures(self._packets(), sought=True)
 
     def keyframe_before(self, time: float) -> float | None:
         """Look the last keyframe up in the file's index, which counts in decoding times."""
@@ -259,12 +391,14 @@ class _File(Film["av.VideoFrame"]):
     def _seconds(self, ticks: int) -> float:
         return ticks * self._unit / self._units
 
-    def _pictures(self, *, sought: bool) -> "Iterator[Picture[av.VideoFrame]]":
+    def _pictures(
+        self, packets: "Iterator[_Packet | None]", *, sought: bool
+    ) -> "Iterator[Picture[av.VideoFrame]]":
         """Give each frame its times; after a seek and after a loss, go on with a keyframe."""
         await_key, lost, end = sought, False, 0.0
-        for frame in self._frames():
+        for frame in self._frames(packets):
             if frame is None or frame.is_corrupt:
-                await_key = lost = True
+                await_key = lost = self._is_damaged = True
             elif frame.key_frame or not await_key:
                 if sought and frame.pts is None:
                     return  # nobody knows where a seek has led
@@ -278,9 +412,9 @@ class _File(Film["av.VideoFrame"]):
         ticks = self.stream.duration
         return self._seconds((self.stream.start_time or 0) + ticks) if ticks else 0.0
 
-    def _frames(self) -> "Iterator[av.VideoFrame | None]":
+    def _frames(self, packets: "Iterator[_Packet | None]") -> "Iterator[av.VideoFrame | None]":
         """Decode; None stands where something could not be decoded."""
-        for packet, shown in self._marked_packets():
+        for packet, shown in self._marked(packets):
             self.stream.codec_context.skip_frame = "DEFAULT" if shown else "NONREF"
             frames, intact = self._decode(packet)
             yield from frames if intact else [*frames, None]
@@ -299,14 +433,16 @@ class _File(Film["av.VideoFrame"]):
         context.flush_buffers()
         return frames, False
 
-    def _marked_packets(self) -> "Iterator[tuple[_Packet | None, bool]]":
-        """Packets, and whether they are shown: if not, others may still be made from them."""
+    def _marked(
+        self, packets: "Iterator[_Packet | None]"
+    ) -> "Iterator[tuple[_Packet | None, bool]]":
+        """Say of packets whether they are shown: if not, others may still be made from them."""
         context = self.stream.codec_context
         # Only H.264 says of every frame whether it is a reference. Two fields may be two packets.
         skippable = context.name == "h264" and context.field_order == _PROGRESSIVE
         if skippable and context.has_b_frames and self.wanted:
-            return mark_shown(self._packets(), self._start, self.wanted)
-        return ((packet, True) for packet in self._packets())
+            return mark_shown(packets, self._start, self.wanted)
+        return ((packet, True) for packet in packets)
 
     def _start(self, packet: "_Packet | None") -> float | None:
         return None if packet is None or packet.pts is None else self._seconds(packet.pts)
@@ -317,8 +453,63 @@ class _File(Film["av.VideoFrame"]):
 
         try:
             yield from self.container.demux(self.stream)
-        except av.FFmpegError:
+        except (av.FFmpegError, OSError):
             yield None
+
+
+def _identify(source: Source) -> tuple[object, ...]:
+    """Say what makes a source the same file as before, to this process."""
+    if isinstance(source, VideoBytes):
+        return source.name, id(source.data), os.getpid()  # nobody else has the id while we hold it
+    try:
+        found = Path(source).stat()
+    except OSError:  # opening it will fail too, and say why
+        return ()
+    return str(source), found.st_ino, found.st_size, found.st_mtime_ns, os.getpid()
+
+
+def _mark(packet: "_Packet") -> tuple[int | None, ...]:
+    return packet.pos, packet.size, packet.pts, packet.dts
+
+
+def _open_raw(source: Source) -> BytesIO | FileIO:
+    if isinstance(source, VideoBytes):
+        return BytesIO(source.data)
+    raw = FileIO(source)
+    raw.name = ""  # FFmpeg takes "%d.jpg" for a pattern and goes looking for such files
+    return raw
+
+
+def _open_container(raw: BytesIO | FileIO) -> "InputContainer":
+    """Have FFmpeg read from Python: so it opens nothing itself, whatever a playlist names."""
+    import av
+
+    options = {"protocol_whitelist": "none"}
+    return av.open(raw, options=options, metadata_errors="replace")
+
+
+def _words(error: OSError | ValueError) -> str:
+    """Return what FFmpeg or the system says."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _logged(raw: BytesIO | FileIO) -> str:
+    """Try to open a file once more, and return what FFmpeg logs, which says more than an error."""
+    import av
+    import av.logging as log
+
+    level, skips = log.get_level(), log.get_skip_repeated()
+    log.set_skip_repeated(False)  # the file before may have been broken in the same way
+    log.set_level(log.ERROR)
+    try:
+        with log.Capture() as lines, suppress(av.FFmpegError, OSError):
+            raw.seek(0)
+            _open_container(raw).close()
+    finally:
+        log.set_level(level)
+        log.set_skip_repeated(skips)
+    said = "; ".join(dict.fromkeys(message.strip() for _, _, message in lines))
+    return f" ({said})" if said else ""
 
 
 class _Painter:
@@ -328,7 +519,7 @@ class _Painter:
         self.size = size
         self.boxes = boxes
         self.num_frames = num_frames
-        self._graphs: dict[tuple[Box, int, int, str], Graph] = {}
+        self._graphs: dict[tuple[Any, ...], Graph] = {}
 
     def fill(self, frames: _Pixels, slots: NDArray[np.intp], frame: "av.VideoFrame") -> None:
         """Put a frame into those slots of (clips * frames, 3, size, size) that show it."""
@@ -348,33 +539,59 @@ class _Painter:
         return orientation.lay(_planes(graph.vpull()))
 
     def _graph(self, box: Box, frame: "av.VideoFrame") -> "Graph":
-        key = (box, frame.height, frame.width, frame.format.name)  # may change within a file
+        kind = (frame.height, frame.width, frame.format.name, frame.colorspace, frame.color_range)
+        key = (box, *kind)  # the kind may change within a file
         if key not in self._graphs:
             self._graphs[key] = _build_graph(box, frame, self.size)
         return self._graphs[key]
 
 
 def _orientation(frame: "av.VideoFrame") -> Orientation:
-    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix: Any = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV knows no Exif
+        matrix = _without_exif(frame).side_data.get("DISPLAYMATRIX")
     return Orientation.read(None if matrix is None else bytes(matrix))
 
 
+def _without_exif(frame: "av.VideoFrame") -> "av.VideoFrame":
+    graph = _chain(frame, ("sidedata", f"delete:type={_EXIF}"))
+    graph.vpush(frame)
+    return graph.vpull()
+
+
 def _build_graph(box: Box, frame: "av.VideoFrame", size: int) -> "Graph":
+    top, left, height, width = box
+    return _chain(
+        frame,
+        ("crop", f"{width}:{height}:{left}:{top}:exact=1"),
+        ("scale", f"{size}:{size}:flags={_scaling(width, height, size)}"),
+        # To planes, swscale is twice as fast as to rgb24, and not 1.5 levels too dark.
+        ("format", "gbrp"),
+    )
+
+
+def _scaling(width: int, height: int, size: int) -> str:
+    # Where nothing is scaled, swscale's shortcut leaves columns of some widths as they were.
+    is_safe = (height, width) != (size, size) or size % 16 == 0
+    return "bicubic" if is_safe else "bicubic+accurate_rnd"
+
+
+def _chain(frame: "av.VideoFrame", *filters: tuple[str, str]) -> "Graph":
+    """Link filters, for frames of this kind."""
     from av.filter import Graph
 
     graph = Graph()
     graph.threads = 1
-    top, left, height, width = box
-    graph.link_nodes(
-        graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-        ),
-        graph.add("crop", f"{width}:{height}:{left}:{top}:exact=1"),
-        graph.add("scale", f"{size}:{size}:flags=bicubic"),
-        # To planes, swscale is twice as fast as to rgb24, and not 1.5 levels too dark.
-        graph.add("format", "gbrp"),
-        graph.add("buffersink"),
-    )
+    source = {
+        "video_size": f"{frame.width}x{frame.height}",
+        "pix_fmt": frame.format.name,
+        "time_base": str(frame.time_base),
+        "colorspace": str(int(frame.colorspace)),
+        "range": str(int(frame.color_range)),
+    }
+    nodes = [graph.add("buffer", **source), *(graph.add(*each) for each in filters)]
+    graph.link_nodes(*nodes, graph.add("buffersink"))
     graph.configure()
     return graph
 

@@ -1,0 +1,86 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from tests.damage import cut_off
+from tests.media.writing import write_video
+from vtlearn.datasets.narrations import ClipSampling, NarrationReader
+from vtlearn.errors import ArgumentError, LostClipsError
+from vtlearn.media.clips import Clips
+from vtlearn.media.transcripts import Caption
+from vtlearn.media.video import VideoReader
+
+SAMPLING = ClipSampling(num_clips=3, num_frames=4, fps=5.0, size=16, flip=0.0)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Ten seconds whose grey level grows by 20 a second."""
+    return write_video(tmp_path / "x.mp4", [20 * (n // 5) for n in range(50)], rate=5, gop=5)
+
+
+def test_each_clip_is_from_its_captions_time(video: Path) -> None:
+    captions = [Caption(second, second + 0.8, str(second)) for second in (1.0, 4.0, 8.0)]
+    narration = NarrationReader(SAMPLING, VideoReader()).read("x", video, captions, rng())
+    assert narration.captions == [["1.0"], ["4.0"], ["8.0"]]
+    assert narration.spans[:, 0].tolist() == [1.0, 4.0, 8.0]
+    levels = narration.video.float().mean((1, 2, 3, 4))
+    assert levels.tolist() == pytest.approx([20, 80, 160], abs=5)
+
+
+class Features:
+    """A reader that is no decoder: vector k of a clip tells its time."""
+
+    def clips(self, source: object, starts: list[float], *, num_frames: int, fps: float, size: int,
+              crop: str = "center", pad: str = "edge") -> Clips:  # fmt: skip
+        del source, crop, pad
+        times: NDArray[np.float64] = np.asarray(starts)[:, None] + np.arange(num_frames) / fps
+        frames = torch.from_numpy(times).float()[..., None].expand(-1, -1, size).contiguous()
+        return Clips(frames, torch.ones(times.shape, dtype=torch.bool))
+
+
+def test_stored_features_stand_where_pixels_would(video: Path) -> None:
+    captions = [Caption(second, second + 0.8, str(second)) for second in (1.0, 4.0)]
+    reader = NarrationReader(SAMPLING, Features())  # type: ignore[arg-type]
+    narration = reader.read("x", video, captions, rng())
+    assert narration.video.shape == (3, 4, 16)
+    assert narration.video[:, 0, 0].tolist() == [1.0, 4.0, 0.0]
+    assert narration.length == 2
+    for wrong in (replace(SAMPLING, flip=0.5), replace(SAMPLING, crop="random")):
+        with pytest.raises(ArgumentError, match="neither mirrored nor cropped"):
+            NarrationReader(wrong, Features())  # type: ignore[arg-type]
+
+
+def test_clips_in_a_lost_stretch_are_packed_out(kitchen_root: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(next((kitchen_root / "videos").glob("*.mp4")), tmp_path))
+    end = VideoReader().probe(path).duration
+    cut_off(path)
+    early, late = Caption(0.0, 1.0, "early"), Caption(end - 2, end - 1, "late")
+    reader = NarrationReader(replace(SAMPLING, num_clips=2), VideoReader())
+    narration = reader.read("x", path, [early, late], rng())
+    assert narration.captions == [["early"]]
+    assert narration.length == 1
+    assert (narration.video[1] == 0).all()
+    with pytest.raises(LostClipsError, match="x has no frame in the clips drawn"):
+        reader.read("x", path, [late], rng())
+
+
+def test_a_clip_that_lost_some_frames_is_packed_out_too(video: Path) -> None:
+    class Holed(VideoReader):
+        def clips(self, *args: object, **kwargs: object) -> Clips:
+            clips = super().clips(*args, **kwargs)  # type: ignore[arg-type]
+            clips.valid[0, -1] = False
+            return clips
+
+    captions = [Caption(second, second + 0.8, str(second)) for second in (1.0, 4.0)]
+    narration = NarrationReader(SAMPLING, Holed()).read("x", video, captions, rng())
+    assert narration.captions == [["4.0"]]

@@ -1,0 +1,260 @@
+import csv
+import json
+import os
+import pickle
+import random
+import tempfile
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vtlearn.errors import TranscriptError
+from vtlearn.media.caption_sources import Entry, file_states, read_entries
+from vtlearn.media.captions import Caption
+from vtlearn.media.transcripts import read_transcript
+
+Columns = dict[str, list[Any]]
+SILENT: Columns = {"start": [], "end": [], "text": []}
+
+
+def corpus(videos: int, captions: int = 5) -> dict[str, Columns]:
+    """Make captions, unsorted, of ids that are not sorted either."""
+    rng = random.Random(0)
+    made: dict[str, Columns] = {}
+    for _ in range(videos):
+        starts = [round(rng.uniform(0, 100), 2) for _ in range(rng.randint(1, captions))]
+        texts = [rng.choice(["chop", "crème brûlée", "a,\nb", '"so"', ""]) for _ in starts]
+        ends = [round(start + rng.random(), 2) for start in starts]
+        video_id = "".join(rng.choices("-_ab9Z", k=11))
+        made[video_id] = {"start": starts, "end": ends, "text": texts}
+    return made
+
+
+def expected(videos: dict[str, Columns]) -> dict[str, list[Caption]]:
+    return {
+        video_id: sorted(map(Caption, *columns.values()), key=lambda caption: caption.start)
+        for video_id, columns in videos.items()
+    }
+
+
+def read(source: Path) -> list[Entry]:
+    with tempfile.TemporaryDirectory() as scratch:
+        return list(read_entries(source, Path(scratch), progress=False))
+
+
+def captions(entries: list[Entry]) -> dict[str, list[Caption]]:
+    assert len({entry.video_id for entry in entries}) == len(entries)
+    assert not any(entry.reason for entry in entries)
+    return {entry.video_id: entry.track.captions() for entry in entries}
+
+
+def test_json_of_all_videos(tmp_path: Path) -> None:
+    source = tmp_path / "raw_caption.json"
+    for bom in ("", "\ufeff"):
+        source.write_text(bom + json.dumps(corpus(50)), encoding="utf-8")
+        found = captions(read(source))
+        assert found == expected(corpus(50))
+        assert list(found) == list(corpus(50))
+
+
+def test_a_large_json_does_not_fill_memory(tmp_path: Path) -> None:
+    source = tmp_path / "raw_caption.json"
+    source.write_text(json.dumps(corpus(15_000, captions=20)))
+    assert source.stat().st_size > 6e6
+    count = 0
+    tracemalloc.start()
+    for _ in read_entries(source, tmp_path, progress=False):
+        count += 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 15_000
+    print(peak)
+    assert peak < 4.5e6
+
+
+def test_csv_of_all_videos_in_any_order(tmp_path: Path) -> None:
+    rows = [
+        [video_id, *caption]
+        for video_id, columns in corpus(50).items()
+        for caption in zip(*columns.values(), strict=True)
+    ]
+    first = dict.fromkeys(row[0] for row in rows)
+    random.Random(1).shuffle(rows)
+    source = tmp_path / "htm.csv"
+    with source.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["vid", " start", "end", "text"], *rows])
+    found = captions(read(source))
+    assert list(found) == list(dict.fromkeys(row[0] for row in rows)) != list(first)
+    assert {key: sorted(value) for key, value in found.items()} == {
+        key: sorted(value) for key, value in expected(corpus(50)).items()
+    }
+
+
+def test_htm_aa_has_seconds_instead_of_spans(tmp_path: Path) -> None:
+    source = tmp_path / "htm_aa_v1.csv"
+    source.write_text('vid,timestamp,text\n-a,284,"so, salt"\r\n_b,3,stir\n\n-a,7,chop\n')
+    assert captions(read(source)) == {
+        "-a": [Caption(7.0, 7.0, "chop"), Caption(284.0, 284.0, "so, salt")],
+        "_b": [Caption(3.0, 3.0, "stir")],
+    }
+
+
+def test_a_short_row_spoils_its_video_only(tmp_path: Path) -> None:
+    source = tmp_path / "htm_aa_v1.csv"
+    source.write_text("vid,timestamp,text\na,1,x\nb\nb,2,y\nc,soon,z\nd,4\nd,5,w\n")
+    reasons = {entry.video_id: entry.reason for entry in read(source)}
+    assert reasons["b"] == "" == reasons["a"]  # a row without a text is left out
+    assert "'soon' for its start" in reasons["c"]
+    assert [entry.track.left_out for entry in read(source)] == [0, 1, 0, 1]
+
+
+HOWTOCAPTION: dict[str, Columns] = {
+    "-a": {"start": [19, 12], "end": [27, 20], "text": [["stir", "mix"], ["chop"]]},
+    "_b": {"start": [1], "end": [9], "text": [["wash"]]},
+}
+SAID = {
+    "-a": [Caption(12, 20, "chop"), Caption(19, 27, "stir"), Caption(19, 27, "mix")],
+    "_b": [Caption(1, 9, "wash")],
+}
+
+
+def with_scores(columns: Columns) -> Columns:
+    return {**columns, "text": [[(text, 0.5) for text in texts] for texts in columns["text"]]}
+
+
+def as_arrays(columns: Columns) -> dict[str, Any]:
+    arrays: dict[str, Any] = {key: np.array(columns[key], object) for key in ("start", "end")}
+    arrays["text"] = np.empty(len(columns["text"]), object)
+    arrays["text"][:] = columns["text"]
+    return arrays
+
+
+@pytest.mark.parametrize(
+    "pack",
+    [
+        dict,
+        with_scores,
+        as_arrays,
+        json.dumps,
+        lambda columns: zlib.compress(json.dumps(columns).encode()),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".pickle", ".pkl"])
+def test_pickles(pack: Callable[[Columns], Any], suffix: str, tmp_path: Path) -> None:
+    source = tmp_path / f"howtocaption{suffix}"
+    packed = {video_id: pack(columns) for video_id, columns in HOWTOCAPTION.items()}
+    source.write_bytes(pickle.dumps(packed))
+    assert captions(read(source)) == SAID
+
+
+def test_what_cannot_be_unpacked_spoils_its_video_only(tmp_path: Path) -> None:
+    source = tmp_path / "a.pickle"
+    good = json.dumps(HOWTOCAPTION["_b"])
+    cut = zlib.compress(good.encode())[:-6]
+    bomb = zlib.compress(bytes(2**26 + 1))
+    packed = {"a": good, "b": "{", "c": b"no zlib", "d": cut, "e": bomb, "f": 5, "g": "[" * 9999}
+    source.write_bytes(pickle.dumps(packed))
+    reasons = {entry.video_id: entry.reason for entry in read(source)}
+    assert not reasons.pop("a")
+    assert "these are int" in reasons.pop("f")
+    for reason in reasons.values():
+        assert "cannot be unpacked" in reason
+    assert "or larger than" in reasons["e"]
+
+
+def test_a_folder_of_transcripts(tmp_path: Path) -> None:
+    source = tmp_path / "captions"
+    (source / "deep" / "er").mkdir(parents=True)
+    (source / ".hidden").mkdir()
+    for index, (video_id, columns) in enumerate(corpus(30).items()):
+        folder = source / ("deep/er" if index % 2 else "")
+        (folder / f"{video_id}.json").write_text(json.dumps(columns))
+    (source / "subtitled.en.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\nso we\n")
+    (source / "README.txt").write_text("not a transcript")
+    (source / ".hidden" / "a.json").write_text("")
+    found = read(source)
+    assert [entry.video_id for entry in found] == sorted([*corpus(30), "subtitled"])
+    assert captions(found) == {
+        **expected(corpus(30)),
+        "subtitled": read_transcript(source / "subtitled.en.srt"),
+    }
+
+
+def test_of_several_files_of_a_video_the_first_kind_is_read(tmp_path: Path) -> None:
+    source = tmp_path / "captions"
+    source.mkdir()
+    (source / "a.srt").write_text("00:01,000 --> 00:02,000\nsubtitles\n")
+    (source / "a.csv").write_text("start,end,text\n1,2,csv\n")
+    assert captions(read(source)) == {"a": [Caption(1, 2, "csv")]}
+    (source / "a.json").write_text('{"start": [1], "end": [2], "text": ["json"]}')
+    assert captions(read(source)) == {"a": [Caption(1, 2, "json")]}
+
+
+def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
+    bad: dict[str, Any] = {
+        **corpus(3),
+        "late": {"start": [1], "end": [0], "text": ["a"]},
+        "null": None,
+        "silent": SILENT,
+        "left": {"start": [1, 2], "end": [3, 4], "text": [float("nan"), "b"]},
+    }
+    source = tmp_path / "raw_caption.json"
+    source.write_text(json.dumps(bad))
+    folder = tmp_path / "captions"
+    folder.mkdir()
+    for video_id, columns in bad.items():
+        (folder / f"{video_id}.json").write_text(json.dumps(columns))
+    for path in (source, folder):
+        found = {entry.video_id: entry for entry in read(path)}
+        assert "caption 0 ends at 0.0 s, before it starts" in found["late"].reason
+        assert "these are NoneType" in found["null"].reason
+        assert not found["late"].track.texts
+        assert found["left"].track.captions() == [Caption(2, 4, "b")]
+        assert found["left"].track.left_out == 1
+        assert captions([found[key] for key in corpus(3)]) == expected(corpus(3))
+    assert found["late"].reason.startswith("late.json: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", b'{"a": {"start": [1', "no JSON: Expecting"),
+        ("a.json", b"[]", "no JSON: { is expected"),
+        ("a.json", b'{"start": [1], "end": [2], "text": ["a"]}', "captions of one video"),
+        ("a.json", b'{"\xff": 1}', "no UTF-8"),
+        ("a.csv", b"start,end,text\n1,2,a\n", r"needs the columns vid, timestamp and text"),
+        ("a.csv", b"", r"needs the columns vid, timestamp and text, but has \[\]"),
+        ("a.csv", b'vid,timestamp,text\na,1,"' + b"x" * 200_000, "no csv: field larger"),
+        ("a.pickle", pickle.dumps([1]), "must map video ids to captions, but holds a list"),
+        ("a.pickle", pickle.dumps({1: 2}), "ids, which are strings, to captions, but has 1"),
+        ("a.pickle", pickle.dumps(os.getcwd), "getcwd, and only plain data"),
+        ("a.txt", b"", "neither a folder nor a .json"),
+    ],
+)
+def test_what_spoils_a_whole_source(
+    name: str, content: bytes, message: str, tmp_path: Path
+) -> None:
+    source = tmp_path / name
+    source.write_bytes(content)
+    with pytest.raises(TranscriptError, match=message) as caught:
+        read(source)
+    assert str(caught.value).startswith(f"{source} cannot be read as captions: ")
+
+
+def test_states_tell_files_apart(tmp_path: Path) -> None:
+    source = tmp_path / "captions"
+    (source / "b").mkdir(parents=True)
+    (source / "b" / "c.json").write_text("12")
+    (source / "a.vtt").write_text("1")
+    os.utime(source / "a.vtt", ns=(5, 7))
+    first, second = file_states(source)
+    assert first == ("a.vtt", 1, 7)
+    assert second[:2] == ("b/c.json", 2)
+    assert file_states(source / "a.vtt") == [("a.vtt", 1, 7)]
+    with pytest.raises(TranscriptError, match="No such file"):
+        file_states(tmp_path / "absent")

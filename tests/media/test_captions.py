@@ -1,0 +1,111 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vtlearn.errors import TranscriptError
+from vtlearn.media.captions import Caption, make_captions, repeated_words, tidy, unroll
+
+TIMES = st.floats(0, 1000)
+
+
+@given(st.lists(st.tuples(TIMES, TIMES, st.text(max_size=5)), max_size=20))
+def test_captions_are_sorted_by_their_start_and_nothing_else(
+    said: list[tuple[float, float, str]],
+) -> None:
+    said = [(min(a, b), max(a, b), text) for a, b, text in said]
+    starts, ends, texts = map(list, zip(*said, strict=True)) if said else ([], [], [])
+    track = tidy({"start": starts, "end": ends, "text": texts})
+    assert track.captions() == sorted(said, key=lambda caption: caption[0])
+    assert track.spans.shape == (len(said), 2)
+    assert all(type(caption) is Caption for caption in track.captions())
+
+
+def test_arrays_of_objects_are_lists() -> None:
+    columns = {"start": np.array([2, 1]), "end": np.array([3.5, 2], object)}
+    texts = np.array(["b", "a"], object)
+    assert tidy({**columns, "text": texts}).captions() == [(1.0, 2.0, "a"), (2.0, 3.5, "b")]
+
+
+def test_windows_of_several_captions() -> None:
+    columns: dict[str, Any] = {"start": [8, 0, 4], "end": [16, 8, 12]}
+    columns["text"] = [[("stir", 0.25)], ["chop", ("cut", np.float32(0.5))], []]
+    assert tidy(columns).captions() == [(0, 8, "chop"), (0, 8, "cut"), (8, 16, "stir")]
+    columns["text"] = [np.array(["stir"], object), ("chop", 0.5), "wash"]
+    assert tidy(columns).captions() == [(0, 8, "chop"), (4, 12, "wash"), (8, 16, "stir")]
+
+
+def test_what_is_no_string_is_left_out_and_counted_where_that_is_asked_for() -> None:
+    texts = ["a", None, float("nan"), ["b", 3], "c"]
+    columns = {"start": [4, None, 3, 1, 0], "end": [4, 0, 2, 1, 0], "text": texts}
+    with pytest.raises(TranscriptError, match="caption 1 has None for a text"):
+        tidy(columns)
+    track = tidy(columns, leave_out=True)
+    assert track.captions() == [(0, 0, "c"), (1, 1, "b"), (4, 4, "a")]
+    assert track.left_out == 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"start": ["x"], "end": [1], "text": ["a"]}, "caption 0 has 'x' for its start"),
+        ({"start": [1, 2], "end": [1, 10**400], "text": ["a", "b"]}, "caption 1 has 1000"),
+        ({"start": [[1]], "end": [1], "text": ["a"]}, r"caption 0 has \[1\] for its start"),
+        ({"start": [[1], 2], "end": [1, 2], "text": "ab"}, "must be lists"),
+        ({"start": [1], "end": {}, "text": ["a"]}, "must be lists"),
+        ({"start": [1], "end": [None], "text": ["a"]}, "caption 0 has None for its end"),
+        ({"start": [1, 0], "end": [1, 0], "text": ["a"]}, r"differ in length: \[2, 2, 1\]"),
+        ({1: 2, "a": 3}, r"but these are \['1', 'a'\]"),
+        (None, "but these are NoneType"),
+    ],
+)
+def test_what_is_no_caption_is_named(columns: Any, message: str) -> None:
+    with pytest.raises(TranscriptError, match=message):
+        tidy(columns)
+
+
+def test_the_number_of_a_caption_is_that_in_the_file() -> None:
+    columns = {"start": [0, 5, 9], "end": [1, 6, 8], "text": [None, "b", "c"]}
+    with pytest.raises(TranscriptError, match=r"caption 2 ends at 8.0 s, before it starts"):
+        tidy(columns, leave_out=True)
+
+
+def test_making_captions_of_lists_of_unequal_length_is_refused() -> None:
+    assert make_captions([1.0], [2.0], ["a"]) == [Caption(1.0, 2.0, "a")]
+    with pytest.raises(ValueError, match="shorter"):
+        make_captions([1.0, 2.0], [2.0], ["a"])
+
+
+def captions(*texts: str, every: float = 2.0, gap: float = 0.0) -> list[Caption]:
+    return [Caption(i * every, (i + 1) * every - gap, text) for i, text in enumerate(texts)]
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        (["a b", "a b\nc d", "c d\ne"], ["a b", "c d", "e"]),
+        (["a b", "a b c d", "c d e"], ["a b", "c d", "e"]),  # on one line, as in HowTo100M
+        (["put it in the", "the oven"], ["put it in the", "the oven"]),  # not a whole line
+        (["yeah", "yeah\nyeah", "yeah", "yeah\nyeah"], ["yeah", "yeah", "yeah"]),
+        (["yeah", "\nyeah", " \nyeah"], ["yeah", "yeah", "yeah"]),  # an empty line: it is new
+        (["a", "b", "c"], ["a", "b", "c"]),
+        (["a", "a", "a"], ["a"]),
+        (["a", "", "a"], ["a", "a"]),
+        (["a", "a\nb", "a\nb\nc", "b\nc\nd"], ["a", "b", "c", "d"]),
+        ([], []),
+    ],
+)
+def test_rolling_captions(shown: list[str], said: list[str]) -> None:
+    unrolled = unroll(captions(*shown))
+    assert [caption.text for caption in unrolled] == said
+    starts = [caption.start for caption in captions(*shown)]
+    assert {caption.start for caption in unrolled} <= set(starts)
+    lost = sum(repeated_words(captions(*shown)))
+    assert lost == len(" ".join(shown).split()) - len(" ".join(said).split())
+
+
+def test_what_was_shown_long_before_is_said_again() -> None:
+    assert [each.text for each in unroll(captions("stir", "stir", gap=0.05))] == ["stir"]
+    assert [each.text for each in unroll(captions("stir", "stir", gap=0.5))] == ["stir", "stir"]

@@ -1,0 +1,284 @@
+"""The captions of a whole corpus, which all processes of a machine share.
+
+HowTo100M's captions are 136 million: as Python lists they take tens of gigabytes, again in each of
+a loader's workers. Here they are read once, into a table of plain arrays beside their source, and
+mapped into memory from then on: opening takes milliseconds, and workers share every page.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from vtlearn.errors import ArgumentError, TranscriptError
+from vtlearn.media.caption_sources import FileState, file_states, read_entries
+from vtlearn.media.caption_table import VERSION, open_table, write_table
+from vtlearn.media.captions import Caption, make_captions
+from vtlearn.media.strings import Strings
+
+__all__ = ["CaptionIndex", "open_captions"]
+
+_LOG = logging.getLogger(__name__)
+_DAY = 86400.0  # seconds
+
+
+class CaptionIndex(Mapping[str, list[Caption]]):
+    """The captions of each video of a corpus, by its id; made by :func:`open_captions`.
+
+    Videos whose captions are damaged are in it, so that whoever asks for one is told what is wrong
+    with it; ``damaged`` names them. It pickles as a path, and workers, forked or spawned, hold no
+    captions of their own.
+
+    Args:
+        folder: The table.
+
+    Raises:
+        TranscriptError: If the table is not there, or is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._table = open_table(folder)
+        self._text = self._table.text.data
+
+    @property
+    def ids(self) -> Strings:
+        """The videos' ids in the order of their source."""
+        return self._table.ids
+
+    @property
+    def num_captions(self) -> int:
+        """How many captions all videos have."""
+        return self._table.summary.captions
+
+    @property
+    def num_left_out(self) -> int:
+        """How many captions of the source are not here, since their text was no string."""
+        return self._table.summary.left_out
+
+    @cached_property
+    def damaged(self) -> dict[str, str]:
+        """What is wrong with the captions of which video."""
+        reasons: dict[str, str] = json.loads(self._table.reasons.read_bytes())
+        return reasons
+
+    def __len__(self) -> int:
+        """Return how many videos there are, damaged ones included."""
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids in their order."""
+        return iter(self.ids)
+
+    def __contains__(self, video_id: object) -> bool:
+        """Return whether there is such a video, damaged or not."""
+        return video_id in self.ids
+
+    def __getitem__(self, video_id: str) -> list[Caption]:
+        """Return a video's captions, sorted by their start.
+
+        Args:
+            video_id: Its id.
+
+        Raises:
+            KeyError: If there is no such video.
+            TranscriptError: If its captions are damaged.
+        """
+        start, end = self._captions_of(video_id)
+        begins, ends = self._table.spans[start:end].T.tolist()
+        return make_captions(begins, ends, self._texts(start, end))
+
+    def last_end(self, video_id: str) -> float:
+        """Return when the last caption of a video ends.
+
+        Args:
+            video_id: Its id.
+
+        Returns:
+            Seconds from the start of the video.
+
+        Raises:
+            KeyError: If there is no such video.
+            TranscriptError: If its captions are damaged.
+        """
+        start, end = self._captions_of(video_id)
+        return float(self._table.spans[start:end, 1].max())
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """Pickle as a path."""
+        return CaptionIndex, (self._folder,)
+
+    def __repr__(self) -> str:
+        """Say what it holds."""
+        return f"CaptionIndex({len(self)} videos, {self.num_captions} captions)"
+
+    def _captions_of(self, video_id: str) -> tuple[int, int]:
+        """Return the first caption of a video, and the one after its last."""
+        try:
+            row = self.ids.index(video_id)
+        except ValueError as error:
+            raise KeyError(video_id) from error
+        start, end = self._table.videos[row].tolist()
+        if start == end:
+            source, reason = self._table.summary.source, self.damaged[video_id]
+            message = f"{source} has no captions of video {video_id}: {reason}"
+            raise TranscriptError(message)
+        return start, end
+
+    def _texts(self, start: int, end: int) -> list[str]:
+        cuts = self._table.cuts[start : end + 1].tolist()
+        first, last = cuts[0], cuts[-1]
+        together = str(self._text[first:last], "utf-8", "surrogatepass")
+        if len(together) == last - first:  # all ASCII: bytes are characters
+            return [together[a - first : b - first] for a, b in pairwise(cuts)]
+        pieces = (self._text[a:b] for a, b in pairwise(cuts))
+        return [str(piece, "utf-8", "surrogatepass") for piece in pieces]
+
+
+def open_captions(
+    source: Path, *, cache: Path | None = None, progress: bool = True
+) -> CaptionIndex:
+    """Open the captions of a corpus; the first time, and whenever they changed, read them.
+
+    The layouts that can be read are those of
+    :func:`~vtlearn.media.caption_sources.read_entries`: a folder of transcripts, one JSON or csv
+    file of all videos, or a pickle.
+
+    Args:
+        source: The folder or file.
+        cache: Where the table is kept, which takes about as much room as the captions; None for
+            the folder ``.vtlearn`` beside the source. Processes may build it at once.
+        progress: Show a progress bar while it is built.
+
+    Returns:
+        The captions. How many are damaged or left out is logged.
+
+    Raises:
+        TranscriptError: If the source as a whole cannot be read.
+        ArgumentError: If the cache cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     source = Path(folder, "raw_caption.json")
+        ...     said = '{"nVbIUDjzWY4": {"start": [4.13], "end": [6.5], "text": ["so we"]}}'
+        ...     _ = source.write_text(said)
+        ...     open_captions(source, progress=False)["nVbIUDjzWY4"]
+        [Caption(start=4.13, end=6.5, text='so we')]
+    """
+    source = Path(source).absolute()
+    cache = source.parent / ".vtlearn" if cache is None else Path(cache).absolute()
+    states = file_states(source)
+    label = _label(source, cache)
+    folder = cache / f"{label}{_digest(VERSION, *states)}"
+    index = _existing(folder)
+    if index is None:
+        if folder.exists():
+            _LOG.warning("%s is damaged: it is built anew", folder)
+        _build(source, states, folder, progress=progress)
+        _remove_others(folder, label)
+        index = CaptionIndex(folder)
+    _report(source, index)
+    return index
+
+
+def _label(source: Path, cache: Path) -> str:
+    """Return what the names of all tables of a source begin with, wherever both are moved."""
+    way = os.path.relpath(source.resolve(), cache.resolve())
+    return f"captions-{source.resolve().name}-{_digest(way)[:8]}-"
+
+
+def _digest(*facts: object) -> str:
+    return hashlib.blake2b(json.dumps(facts).encode(), digest_size=8).hexdigest()
+
+
+def _existing(folder: Path) -> CaptionIndex | None:
+    """Open a table, if it is there and whole."""
+    try:
+        return CaptionIndex(folder)
+    except TranscriptError:
+        return None
+
+
+def _build(source: Path, states: list[FileState], folder: Path, *, progress: bool) -> None:
+    """Build a table in a folder of its own, which gets its name once it is whole."""
+    try:
+        with _unfinished(folder) as unfinished:
+            table, scratch = unfinished / "table", unfinished / "scratch"
+            table.mkdir()
+            scratch.mkdir()
+            write_table(table, source, read_entries(source, scratch, progress=progress))
+            if file_states(source) != states:
+                message = f"{source} changed while it was read; open it when it is complete"
+                raise TranscriptError(message)
+            _move(table, folder)
+    except OSError as error:
+        message = (
+            f"the captions of {source} are kept as a table in {folder.parent}, which cannot be "
+            f"written to ({error.strerror or error}); give another folder as cache"
+        )
+        raise ArgumentError(message) from error
+
+
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")  # pids differ on one machine only
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _move(table: Path, folder: Path) -> None:
+    """Give a table its name, unless another process was faster."""
+    if folder.exists() and _existing(folder) is None:
+        folder.rename(table.with_name("damaged"))  # and removed with what was unfinished
+    try:
+        table.rename(folder)
+    except OSError:
+        if _existing(folder) is None:
+            raise
+
+
+def _remove_others(folder: Path, label: str) -> None:
+    """Remove tables of what the source was before, and what killed processes left."""
+    for path in folder.parent.iterdir():
+        name = path.name
+        is_old = name.startswith(label) and name != folder.name
+        if is_old or (name.startswith(f".{label}") and time.time() - _last_change(path) > _DAY):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_change(folder: Path) -> float:
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+    except OSError:  # another process has just removed it
+        return time.time()
+
+
+def _report(source: Path, index: CaptionIndex) -> None:
+    """Say in one line what of a source is not there."""
+    if not index.damaged and not index.num_left_out:
+        return
+    first = next(iter(index.damaged.items()), None)
+    example = f" (first: {first[0]}: {first[1]})" if first else ""
+    _LOG.warning(
+        "%s: captions of %d of %d videos are damaged%s; %d captions of others were left out, "
+        "since their text is no string",
+        source,
+        len(index.damaged),
+        len(index),
+        example,
+        index.num_left_out,
+    )

@@ -1,0 +1,269 @@
+"""The layouts that the captions of whole corpora come in, read one video after another.
+
+What is wrong with one video's captions is noted beside its id; an error is what spoils the whole
+source.
+"""
+
+import codecs
+import csv
+import itertools
+import json
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vtlearn.errors import TranscriptError
+from vtlearn.media.captions import Caption, Track, tidy
+from vtlearn.media.json_stream import stream_object
+from vtlearn.media.pickles import load_plain
+from vtlearn.media.transcripts import SUFFIXES, read_track
+from vtlearn.progress import track
+
+__all__ = ["Entry", "FileState", "file_states", "read_entries"]
+
+_BLOCK = 2**20  # bytes; what the progress bar of a file counts
+_LARGEST = 2**26  # bytes of one video's captions, unpacked
+
+
+class FileState(NamedTuple):
+    """What tells a file from another version of it.
+
+    Attributes:
+        name: Its path inside the source; the file's own name where it is the source.
+        size: In bytes.
+        modified: In nanoseconds since 1970.
+    """
+
+    name: str
+    size: int
+    modified: int
+
+
+class Entry(NamedTuple):
+    """The captions of one video of a corpus.
+
+    Attributes:
+        video_id: Its id.
+        track: Its captions; none where they are damaged.
+        reason: What is wrong with them; empty where nothing is.
+    """
+
+    video_id: str
+    track: Track
+    reason: str = ""
+
+
+def file_states(source: Path) -> list[FileState]:
+    """List the files of a source.
+
+    Args:
+        source: A file, or a folder whose transcripts are listed, however nested; what begins with
+            a dot is passed over.
+
+    Returns:
+        The files, sorted by their paths.
+
+    Raises:
+        TranscriptError: If the source is not there, or cannot be listed.
+    """
+    try:
+        if not source.is_dir():
+            facts = source.stat()
+            return [FileState(source.name, facts.st_size, facts.st_mtime_ns)]
+        return sorted(_below(source, ""))
+    except OSError as error:
+        message = f"{source} cannot be read as captions: {error.strerror}"
+        raise TranscriptError(message) from error
+
+
+def read_entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Entry]:
+    """Read the captions of a corpus.
+
+    Args:
+        source: A folder of transcripts, a file a video, whose names begin with the id up to the
+            first dot; a ``.json`` file ``{id: {"start": [...], "end": [...], "text": [...]}}``; a
+            ``.csv`` file with the columns ``vid,timestamp,text`` (HTM-AA: the caption lasts no
+            time) or ``vid,start,end,text``, in any order; or a ``.pickle`` or ``.pkl`` file that
+            maps ids to such lists (HowToCaption, UniVL), or to their JSON (MMPT; bytes: packed by
+            zlib).
+        scratch: An empty folder for temporary files.
+        progress: Show a progress bar.
+
+    Yields:
+        One entry a video. Captions whose text is no string are left out and counted. Memory does
+        not grow with the source, except that a pickle is loaded whole.
+
+    Raises:
+        TranscriptError: If the source as a whole cannot be read.
+    """
+    try:
+        yield from _entries(source, scratch, progress=progress)
+    except TranscriptError as error:
+        message = f"{source} cannot be read as captions: {error}"
+        raise TranscriptError(message) from error
+
+
+def _entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Entry]:
+    suffix = source.suffix.lower()
+    if source.is_dir():
+        return _from_folder(source, progress=progress)
+    if suffix == ".json":
+        return _from_json(_pieces(source, progress=progress))
+    if suffix == ".csv":
+        return _from_csv(_pieces(source, progress=progress), scratch)
+    if suffix in {".pickle", ".pkl"}:
+        return _from_pickle(source, progress=progress)
+    message = "it is neither a folder nor a .json, .csv, .pickle or .pkl file"
+    raise TranscriptError(message)
+
+
+def _below(folder: Path, prefix: str) -> Iterator[FileState]:
+    with os.scandir(folder) as found:
+        for entry in found:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _below(folder / entry.name, f"{prefix}{entry.name}/")
+            elif entry.name.lower().endswith(SUFFIXES):
+                facts = entry.stat()
+                yield FileState(prefix + entry.name, facts.st_size, facts.st_mtime_ns)
+
+
+def _entry(video_id: str, columns: Any) -> Entry:
+    try:
+        return Entry(video_id, tidy(columns, leave_out=True))
+    except TranscriptError as error:
+        return _damaged(video_id, str(error))
+
+
+def _damaged(video_id: str, reason: str) -> Entry:
+    return Entry(video_id, Track(np.empty((0, 2)), []), reason)
+
+
+def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
+    names = [state.name for state in file_states(source)]
+    files: dict[str, list[str]] = {}
+    for name in names:
+        files.setdefault(name.rpartition("/")[2].split(".", 1)[0], []).append(name)
+    videos: Iterable[str] = sorted(files)
+    for video_id in track(videos, f"Indexing {source.name}", len(files)) if progress else videos:
+        best = min(files[video_id], key=lambda name: SUFFIXES.index(Path(name).suffix.lower()))
+        try:
+            yield Entry(video_id, read_track(source / best, leave_out=True))
+        except TranscriptError as error:
+            yield _damaged(video_id, f"{best}: {error}")
+
+
+def _pieces(source: Path, *, progress: bool) -> Iterator[str]:
+    """Yield a file's text in pieces."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    try:
+        with source.open("rb") as file:
+            blocks: Iterable[bytes] = iter(lambda: file.read(_BLOCK), b"")
+            total = -(-source.stat().st_size // _BLOCK)
+            if progress:
+                blocks = track(blocks, f"Indexing {source.name}, MiB", total)
+            yield from map(decoder.decode, blocks)
+            yield decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        message = f"it is no UTF-8: {error}"
+        raise TranscriptError(message) from error
+    except OSError as error:
+        raise TranscriptError(str(error.strerror)) from error
+
+
+def _from_json(pieces: Iterator[str]) -> Iterator[Entry]:
+    for video_id, columns in stream_object(pieces):
+        if video_id in {*Caption._fields, "segments"} and isinstance(columns, list):
+            message = "it holds captions of one video, not of many; give the folder of such files"
+            raise TranscriptError(message)
+        yield _entry(video_id, columns)
+
+
+def _id(value: Any) -> str:
+    if not isinstance(value, str):
+        message = f"it must map video ids, which are strings, to captions, but has {value!r:.80}"
+        raise TranscriptError(message)
+    return value
+
+
+def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
+    """Group the rows by their video with a database on disk, since they come in any order."""
+    rows = csv.reader(_lines(pieces), skipinitialspace=True)
+    try:
+        header = [name.strip() for name in next(rows, [])]
+        wanted = _wanted(header)
+        with closing(sqlite3.connect(scratch / "rows.sqlite")) as table:
+            table.execute("PRAGMA synchronous = OFF")
+            table.execute("CREATE TABLE captions (number, id, begins, ends, text)")
+            numbered = _numbered(rows, [header.index(name) for name in wanted])
+            table.executemany("INSERT INTO captions VALUES (?, ?, ?, ?, ?)", numbered)
+            grouped = table.execute("SELECT * FROM captions ORDER BY number, rowid")
+            for (_, video_id), group in itertools.groupby(grouped, key=lambda row: row[:2]):
+                _, _, starts, ends, texts = map(list, zip(*group, strict=True))
+                yield _entry(video_id, {"start": starts, "end": ends, "text": texts})
+    except csv.Error as error:
+        message = f"it is no csv: {error} in line {rows.line_num}"
+        raise TranscriptError(message) from error
+    except sqlite3.Error as error:  # the disk is full, mostly
+        raise OSError(0, str(error)) from error
+
+
+def _wanted(header: list[str]) -> list[str]:
+    """Return the columns of a csv that hold id, start, end and text."""
+    for times in (["timestamp", "timestamp"], ["start", "end"]):
+        for name in ("vid", "video_id"):
+            if {name, *times, "text"} <= set(header):
+                return [name, *times, "text"]
+    message = f"it needs the columns vid, timestamp and text, but has {header}"
+    raise TranscriptError(message)
+
+
+def _numbered(rows: Iterable[list[str]], columns: list[int]) -> Iterator[list[Any]]:
+    """Put before each row the number of its video, in the order in which videos come first."""
+    numbers: dict[str, int] = {}
+    for row in filter(None, rows):
+        cells: list[Any] = [row[column] if column < len(row) else None for column in columns]
+        yield [numbers.setdefault(cells[0] or "", len(numbers)), *cells]
+
+
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    rest = ""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split("\n")
+        yield from (f"{line}\n" for line in lines)
+    yield rest
+
+
+def _from_pickle(source: Path, *, progress: bool) -> Iterator[Entry]:
+    videos = load_plain(source)
+    if not isinstance(videos, dict):
+        message = f"it must map video ids to captions, but holds a {type(videos).__name__}"
+        raise TranscriptError(message)
+    ids: Iterable[Any] = list(videos)
+    for video_id in track(ids, f"Indexing {source.name}", len(videos)) if progress else ids:
+        captions = videos.pop(video_id)  # so that memory does not hold everything twice
+        try:
+            columns = _unpacked(captions)
+        except (TranscriptError, ValueError, RecursionError, zlib.error) as error:
+            yield _damaged(_id(video_id), f"its captions cannot be unpacked: {error}")
+        else:
+            yield _entry(_id(video_id), columns)
+
+
+def _unpacked(captions: Any) -> Any:
+    """Read captions that are JSON inside, or JSON packed by zlib."""
+    if isinstance(captions, bytes):
+        packed = zlib.decompressobj()
+        unpacked = packed.decompress(captions, _LARGEST)
+        if not packed.eof:
+            message = f"they are cut off, or larger than {_LARGEST} bytes"
+            raise TranscriptError(message)
+        captions = unpacked.decode()
+    return json.loads(captions) if isinstance(captions, str) else captions

@@ -1,0 +1,185 @@
+"""Where each video of a store of features is: tables on disk that all processes share."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from vtlearn.errors import FeatureError
+from vtlearn.media.feature_shards import VideoRecord, read_shard_record, shard_records
+from vtlearn.media.feature_spec import FeatureSpec, num_vectors
+from vtlearn.media.strings import Strings
+from vtlearn.progress import track
+
+__all__ = ["FeatureIndex", "open_index"]
+
+_CACHE = ".vtlearn"
+_IDS, _TABLE, _UNREADABLE = "ids", "videos.npy", "unreadable.json"
+_ROW = np.dtype([("shard", np.int32), ("vectors", np.int64), ("duration", np.float64)])
+_MANY = 100  # shards from which on a bar shows how far their indexing has come
+_STORED = {"F16": "float16", "F32": "float32"}
+
+
+class FeatureIndex(NamedTuple):
+    """The videos of a store; no Python object a video.
+
+    Attributes:
+        ids: Their ids, shard by shard.
+        table: (videos,): ``shard``, ``vectors`` and ``duration`` in seconds of each.
+        unreadable: Why other videos have no vectors, by id.
+    """
+
+    ids: Strings
+    table: NDArray[np.void]
+    unreadable: dict[str, dict[str, str]]
+
+    def save(self, folder: Path) -> None:
+        """Write it to a folder.
+
+        Args:
+            folder: An empty one.
+        """
+        self.ids.save(folder, _IDS)
+        np.save(folder / _TABLE, self.table)
+        (folder / _UNREADABLE).write_text(json.dumps(self.unreadable), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Map one that was saved into memory.
+
+        Args:
+            folder: Where it is.
+        """
+        table: NDArray[np.void] = np.load(folder / _TABLE, mmap_mode="r")
+        reasons = json.loads((folder / _UNREADABLE).read_text(encoding="utf-8"))
+        return cls(Strings.load(folder, _IDS), table, reasons)
+
+
+def open_index(folder: Path, spec: FeatureSpec, layout: dict[str, Any]) -> FeatureIndex:
+    """Open a store's index, building it first where there is none or the shards are others now.
+
+    It is kept below ``.vtlearn`` in the store; where nobody may write there, in memory.
+
+    Args:
+        folder: The store.
+        spec: What its vectors are.
+        layout: What its side-car says of its shards.
+
+    Returns:
+        The index.
+
+    Raises:
+        FeatureError: If the store is unfinished, a shard is damaged, or does not hold what the
+            side-car and its own record say.
+    """
+    shards = list(shard_records(folder))
+    _require_all(folder, shards, layout)
+    home = folder / _CACHE / _key(shards, spec)
+    if home.is_dir():
+        return FeatureIndex.load(home)
+    index = _build(folder, spec, [number for number, _ in shards])
+    with suppress(OSError):  # the store may be read-only, or another process may have been faster
+        _keep(index, home)
+    return FeatureIndex.load(home) if home.is_dir() else index
+
+
+def _require_all(folder: Path, shards: Sequence[tuple[int, Path]], layout: dict[str, Any]) -> None:
+    if not shards:
+        message = f"{folder} has no whole shard yet: run the command that fills it to its end"
+        raise FeatureError(message)
+    if "videos" in layout and "videos_per_shard" in layout:
+        wanted = -(-int(layout["videos"]) // int(layout["videos_per_shard"]))
+        if len(shards) != wanted:
+            message = (
+                f"{folder} has {len(shards)} of its {wanted} shards: run the command that fills it "
+                "once more, it goes on where it stopped"
+            )
+            raise FeatureError(message)
+
+
+def _key(shards: Sequence[tuple[int, Path]], spec: FeatureSpec) -> str:
+    digest = hashlib.sha256(repr(spec).encode())
+    for number, path in shards:
+        stat = path.stat()
+        digest.update(f"{number} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _build(folder: Path, spec: FeatureSpec, shards: Sequence[int]) -> FeatureIndex:
+    rows: list[NDArray[np.void]] = []
+    unreadable: dict[str, dict[str, str]] = {}
+    seen: dict[str, int] = {}
+    for shard in track(shards, "Indexing features") if len(shards) >= _MANY else shards:
+        record = read_shard_record(folder, shard)
+        _check_shard(folder, shard, record.videos, spec)
+        for video_id in record.videos:
+            if seen.setdefault(video_id, shard) != shard:
+                message = f"{folder}: {video_id} is in shards {seen[video_id]:05d} and {shard:05d}"
+                raise FeatureError(message)
+        entries = [(shard, video.vectors, video.duration) for video in record.videos.values()]
+        rows.append(np.array(entries, _ROW))
+        unreadable |= record.unreadable
+    return FeatureIndex(Strings.of(seen), np.concatenate(rows), unreadable)
+
+
+def _check_shard(
+    folder: Path, shard: int, videos: dict[str, VideoRecord], spec: FeatureSpec
+) -> None:
+    """Hold a shard's tensors against its record, and both against the side-car."""
+    path = folder / f"{shard:05d}.safetensors"
+    stored = {video_id: (shape, dtype) for video_id, shape, dtype in _tensors(path)}
+    if stored.keys() != videos.keys():
+        odd = sorted(stored.keys() ^ videos.keys())
+        message = (
+            f"{path} and its .json are of other videos, {len(odd)} of them, the first {odd[0]}"
+        )
+        raise FeatureError(message)
+    for video_id, video in videos.items():
+        expected = num_vectors(video.duration, spec.fps)
+        if video.vectors != expected:
+            message = (
+                f"{path}: {video_id} has {video.vectors} vectors, but lasts {video.duration} s, "
+                f"which makes {expected} at fps={spec.fps}. One of the two is wrong"
+            )
+            raise FeatureError(message)
+        if stored[video_id] != ([video.vectors, spec.dim], spec.dtype):
+            shape, dtype = stored[video_id]
+            message = (
+                f"{path}: {video_id} is {tuple(shape)} of {dtype}; features.json and the shard's "
+                f".json say ({video.vectors}, {spec.dim}) of {spec.dtype}"
+            )
+            raise FeatureError(message)
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, list[int], str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                entry = file.get_slice(name)
+                kind = entry.get_dtype()
+                yield name, entry.get_shape(), _STORED.get(kind, kind)
+    except (OSError, SafetensorError) as error:
+        message = f"{path} is damaged or missing: {error}. Remove its .json, fill the store again"
+        raise FeatureError(message) from error
+
+
+def _keep(index: FeatureIndex, home: Path) -> None:
+    """Save an index whole or not at all; of two processes that do so at once, one wins."""
+    home.parent.mkdir(exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=home.parent, prefix=".unfinished-"))
+    try:
+        index.save(unfinished)
+        for old in home.parent.iterdir():
+            if old != unfinished and not old.name.startswith("."):
+                shutil.rmtree(old, ignore_errors=True)
+        unfinished.replace(home)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,0 +1,309 @@
+"""Find shards, and know what each holds before anything is read.
+
+Shards of ours have an index beside them, which :mod:`vtlearn.media.shard_writer` writes. Shards of
+others are counted, once, and the counts are kept.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from vtlearn.atomic import replace_text
+from vtlearn.errors import ShardError
+from vtlearn.media.shards import PICTURES, TEXTS, VIDEOS, read_shard
+from vtlearn.media.strings import Strings
+from vtlearn.progress import track
+
+__all__ = [
+    "INDEX",
+    "Shard",
+    "ShardEntry",
+    "ShardIndex",
+    "expand_braces",
+    "open_shards",
+    "read_entries",
+]
+
+_LOG = logging.getLogger(__name__)
+
+INDEX = "index.jsonl"
+"""The file beside packed shards: a line of JSON about the packing, one a shard, and an end."""
+
+_COUNTED = "shards.jsonl"  # the same about shards of others, in the cache folder
+
+
+class ShardEntry(NamedTuple):
+    """What an index says of a shard.
+
+    Attributes:
+        shard: The file's name.
+        samples: How many pairs it holds, of a video or picture and a text.
+        bytes: The file's size.
+        keys: The pairs' keys, in their order.
+        sha256: Of the file, where we packed it.
+        incomplete: Samples that are no pairs.
+        modified: When the file was, in nanoseconds, where it was counted afterwards.
+    """
+
+    shard: str
+    samples: int
+    bytes: int
+    keys: Sequence[str]
+    sha256: str | None = None
+    incomplete: int = 0
+    modified: int | None = None
+
+
+class Shard(NamedTuple):
+    """A shard that is there and has been counted.
+
+    Attributes:
+        path: The file.
+        samples: How many pairs it holds.
+    """
+
+    path: Path
+    samples: int
+
+
+class ShardIndex(NamedTuple):
+    """The shards of a corpus.
+
+    Attributes:
+        shards: In the order of their names, or as they were listed.
+        keys: The keys of all pairs, shard by shard.
+    """
+
+    shards: Sequence[Shard]
+    keys: Strings
+
+
+def open_shards(
+    source: Path | Sequence[Path], *, cache: Path | None = None, progress: bool = True
+) -> ShardIndex:
+    """Find shards and learn what they hold, from their index where they have one.
+
+    Args:
+        source: A folder of tar files, one tar file, a pattern such as ``data/{00000..00012}.tar``,
+            several of these joined by ``::``, or a list of them.
+        cache: Where the counts of shards without an index are kept; ``.vtlearn`` beside the shards
+            by default. A shard is counted again when its size or time has changed.
+        progress: Whether to show a bar while counting.
+
+    Returns:
+        The shards and their keys.
+
+    Raises:
+        ShardError: If there is none, one cannot be read, or one is not what its index says.
+
+    Example:
+        >>> open_shards(Path("absent"))
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.ShardError: absent is not there: give a folder of .tar files, ...
+    """
+    paths = _find(source)
+    entries: dict[Path, ShardEntry] = {}
+    for folder in dict.fromkeys(path.parent for path in paths):
+        own = [path for path in paths if path.parent == folder]
+        entries |= _entries(folder, own, cache or folder / ".vtlearn", progress=progress)
+    keys = Strings.of(chain.from_iterable(entries[path].keys for path in paths))
+    if not keys:
+        found = sum(entry.incomplete for entry in entries.values())
+        message = (
+            f"{paths[0]} and the rest of {len(paths)} shards hold no pair of a video or picture "
+            f"(.{', .'.join((*VIDEOS, *PICTURES))}) and a text (.{', .'.join(TEXTS)}), but {found} "
+            "samples without one or the other; the members of a sample have to follow each other"
+        )
+        raise ShardError(message)
+    return ShardIndex([Shard(path, entries[path].samples) for path in paths], keys)
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """List what a pattern of shards stands for.
+
+    Args:
+        pattern: Text with any number of ``{00000..00012}`` and ``{train,extra}``, not nested.
+
+    Returns:
+        Every combination, the last braces changing fastest. Numbers have as many digits as the
+        longer of the two ends where one of these begins with a zero.
+
+    Example:
+        >>> expand_braces("{a,b}/{08..10}.tar")
+        ['a/08.tar', 'a/09.tar', 'a/10.tar', 'b/08.tar', 'b/09.tar', 'b/10.tar']
+    """
+    before, opening, rest = pattern.partition("{")
+    inside, closing, after = rest.partition("}")
+    if not opening or not closing:
+        return [pattern]
+    return [before + choice + end for choice in _choices(inside) for end in expand_braces(after)]
+
+
+def read_entries(path: Path) -> tuple[dict[str, object], list[ShardEntry], bool]:
+    """Read an index.
+
+    Args:
+        path: The file.
+
+    Returns:
+        What its first line says of the packing, the shards, and whether packing was finished. A
+        last line that a killed process left unfinished is passed over.
+
+    Raises:
+        ShardError: If it is no index.
+    """
+    head: dict[str, object] = {}
+    entries: list[ShardEntry] = []
+    finished = False
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file):
+            if not line.endswith("\n"):
+                break
+            record = _record(path, number, line)
+            if number == 0:
+                head = record
+            elif "end" in record:
+                finished = True
+            else:
+                entries.append(_entry(path, number, record))
+    return head, entries, finished
+
+
+def _choices(inside: str) -> list[str]:
+    first, dots, last = inside.partition("..")
+    if not dots or not (first.isdecimal() and last.isdecimal()):
+        return inside.split(",") if "," in inside else [f"{{{inside}}}"]
+    padded = any(end.startswith("0") and len(end) > 1 for end in (first, last))
+    width = max(len(first), len(last)) if padded else 0
+    step = 1 if int(first) <= int(last) else -1
+    return [f"{number:0{width}d}" for number in range(int(first), int(last) + step, step)]
+
+
+def _find(source: Path | Sequence[Path]) -> list[Path]:
+    if isinstance(source, Path):
+        named = [Path(one) for part in str(source).split("::") for one in expand_braces(part)]
+        paths = [path for one in named for path in _tars(one)]
+    else:
+        paths = [path for one in source for path in _find(Path(one))]
+    if not paths:
+        message = f"{source} names no shard: give a folder of .tar files, or a list of them"
+        raise ShardError(message)
+    return list(dict.fromkeys(paths))
+
+
+def _tars(path: Path) -> list[Path]:
+    if not path.exists():
+        message = (
+            f"{path} is not there: give a folder of .tar files, one of them, or a pattern such as "
+            "shards/{00000..00012}.tar"
+        )
+        raise ShardError(message)
+    if not path.is_dir():
+        return [path]
+    paths = sorted({*path.glob("*.tar"), *(path / name for name in _packed(path))})
+    if not paths:
+        message = f"{path} holds no .tar file; `vtlearn data pack` writes some"
+        raise ShardError(message)
+    missing = [shard for shard in paths if not shard.exists()]
+    if missing:
+        message = (
+            f"{missing[0]} is not there, but in {INDEX}; bring it, or name the shards "
+            "to do with by a pattern"
+        )
+        raise ShardError(message)
+    return paths
+
+
+def _entries(
+    folder: Path, paths: Sequence[Path], cache: Path, *, progress: bool
+) -> dict[Path, ShardEntry]:
+    """Look the shards of a folder up in their index; count those that are in none."""
+    packed = _packed(folder)
+    found = {path: packed[path.name] for path in paths if path.name in packed}
+    for path, entry in found.items():
+        _require_size(path, entry)
+    others = [path for path in paths if path.name not in packed]
+    if others:
+        found |= _counted(others, cache / _COUNTED, progress=progress)
+    return found
+
+
+def _packed(folder: Path) -> dict[str, ShardEntry]:
+    path = folder / INDEX
+    if not path.exists():
+        return {}
+    _, entries, finished = read_entries(path)
+    if not finished:
+        message = f"{folder} was not packed to the end; the same `vtlearn data pack` goes on"
+        raise ShardError(message)
+    return {entry.shard: entry for entry in entries}
+
+
+def _require_size(path: Path, entry: ShardEntry) -> None:
+    size = path.stat().st_size
+    if size != entry.bytes:
+        message = f"{path} has {size} bytes, but {INDEX} says {entry.bytes}; bring it anew"
+        raise ShardError(message)
+
+
+def _counted(paths: Sequence[Path], cache: Path, *, progress: bool) -> dict[Path, ShardEntry]:
+    """Count the pairs of shards that have no index, unless that has been done."""
+    known = {entry.shard: entry for entry in read_entries(cache)[1]} if cache.exists() else {}
+    stale = [path for path in paths if not _is_current(path, known.get(path.name))]
+    if stale:
+        shown = track(stale, "Counting the samples of shards") if progress else stale
+        known |= {path.name: _count(path) for path in shown}
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        records: list[object] = [{"format": "vtlearn counts", "version": 1}]
+        records += [entry._asdict() for _, entry in sorted(known.items())]
+        replace_text(cache, "".join(json.dumps(record) + "\n" for record in records))
+    found = {path: known[path.name] for path in paths}
+    incomplete = sum(entry.incomplete for entry in found.values())
+    if incomplete:
+        _LOG.warning("%d samples without a video, picture or text are passed over", incomplete)
+    return found
+
+
+def _is_current(path: Path, entry: ShardEntry | None) -> bool:
+    status = path.stat()
+    return entry is not None and (entry.bytes, entry.modified) == (
+        status.st_size,
+        status.st_mtime_ns,
+    )
+
+
+def _count(path: Path) -> ShardEntry:
+    status = path.stat()
+    samples = list(read_shard(path, ()))
+    keys = [sample.key for sample in samples if sample.is_pair]
+    return ShardEntry(
+        path.name,
+        len(keys),
+        status.st_size,
+        keys,
+        incomplete=len(samples) - len(keys),
+        modified=status.st_mtime_ns,
+    )
+
+
+def _record(path: Path, number: int, line: str) -> dict[str, object]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or (number == 0 and record.get("version") != 1):
+        message = f"{path}, line {number + 1}, is no line of an index that this version writes"
+        raise ShardError(message)
+    return record
+
+
+def _entry(path: Path, number: int, record: dict[str, object]) -> ShardEntry:
+    try:
+        return ShardEntry(**record)  # type: ignore[arg-type]
+    except TypeError as error:
+        message = f"{path}, line {number + 1}, does not describe a shard: {error}"
+        raise ShardError(message) from error
