@@ -11,6 +11,7 @@ import yaml
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.cli import VTLearnCLI
+from vtlearn.media.features import FeatureReader
 
 TINY_MODEL = {
     **TINY_ENCODERS,
@@ -87,6 +88,18 @@ def test_training_goes_on_from_the_last(workplace: Path) -> None:
     assert schedule["_last_lr"] == [0.0]  # planned anew for three epochs, of which this is the end
 
 
+@pytest.mark.usefixtures("workplace")
+def test_features_are_predicted_and_found_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["predict", "--config", "tiny.yaml", "--features.folder", "store"]
+    argv += ["--features.mean", "[0.5, 0.5, 0.5]", "--features.std", "[0.25, 0.25, 0.25]"]
+    for _ in range(2):  # the second time there is nothing left to do
+        assert main(argv) == 0
+        assert "vectors of 13 videos in store" in " ".join(capsys.readouterr().out.split())
+    reader = FeatureReader("store")
+    assert len(reader.ids) == 13
+    assert reader.spec.std == (0.25, 0.25, 0.25)
+
+
 class Parsed(VTLearnCLI):
     """Stops when the configuration is known."""
 
@@ -150,6 +163,7 @@ def test_a_second_config_lays_itself_over_the_first() -> None:
     [
         (["--config", "a.yaml", "fit"], "vtlearn fit --config a.yaml"),
         (["train"], "there is no command 'train'"),
+        (["predict", "--config", "tiny.yaml"], "give --features.folder DIR"),
         (["fit", "--config", "a.yaml"], "there is no file a.yaml"),
         (["test", "--config", "tiny.yaml", "--ckpt_path", "x.ckpt"], "there is no such file"),
         (

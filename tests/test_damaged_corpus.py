@@ -80,11 +80,14 @@ def test_evaluation_raises_or_says_that_it_is_not_comparable(
     config: Path, root: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (root / "videos" / "kitchen_test_0007.mp4").write_bytes(b"")
-    assert main(["test", "--config", str(config)]) == 2
+    step = ["--trainer.max_steps", "1", "--data.init_args.max_unreadable_fraction", "0.1"]
+    assert main(["fit", "--config", str(config), *step]) == 0
+    test = ["test", "--config", str(config), "--ckpt_path", "last"]
+    assert main(test) == 2
     error = capfd.readouterr().err
     assert "kitchen_test_0007.mp4 cannot be read" in error
     assert "max_unreadable" in error
-    assert main(["test", "--config", str(config), "--data.init_args.max_unreadable", "1"]) == 0
+    assert main([*test, "--data.init_args.max_unreadable", "1"]) == 0
     shown = capfd.readouterr().out
     assert "NOT COMPARABLE" in shown
     assert "19/20" in shown

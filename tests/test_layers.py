@@ -21,7 +21,7 @@ ALLOWED = {
     "evaluation": set(),
     "datamodules": {"datasets", "evaluation", "media"},
     "callbacks": {"datamodules", "datasets", "learner", "media", "plotting"},
-    "commands": {"datamodules", "datasets", "evaluation", "media"},
+    "commands": {"alignment", "datamodules", "datasets", "evaluation", "media"},
     "plotting": {"heads"},
     "learner": {"heads", "encoders", "datamodules", "evaluation"},
 }

@@ -1,24 +1,28 @@
 """The ``vtlearn`` command: ``python -m vtlearn`` is the same."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from vtlearn.commands import tree
 
 __all__ = ["main"]
 
-_HELP = """\
-usage: vtlearn COMMAND [options]
+# Those that Lightning runs; the others are in vtlearn/commands.
+_LIGHTNING: Mapping[str, str] = {
+    "fit": "train a model",
+    "validate": "score on validation",
+    "test": "score on the test set",
+    "predict": "write features of a corpus' videos",
+}
 
-Learn video-text representations from narrated, unlabelled video.
+_EXAMPLES = """\
+for example:
+  vtlearn fit --config configs/vttwins.yaml
+  vtlearn validate --config configs/vttwins.yaml --ckpt_path best
+  vtlearn test --ckpt_path x.ckpt --data configs/data/kitchen.yaml
+  vtlearn data check data/kitchen --data Kitchen
 
-commands:
-  fit       train a model          vtlearn fit --config configs/vttwins.yaml
-  validate  score on validation    vtlearn validate --config configs/vttwins.yaml --ckpt_path best
-  test      score on the test set  vtlearn test --ckpt_path x.ckpt --data configs/data/kitchen.yaml
-
-Each has its own --help; --version prints the version.
 """
-
-_COMMANDS = ("fit", "validate", "test")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,41 +32,71 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Command and options; None for those of the process.
 
     Returns:
-        The exit code: 0, or 2 for a user's mistake.
+        The exit code: 0, what the command says, or 2 for a user's mistake.
 
     Example:
         >>> main(["--version"])  # doctest: +ELLIPSIS
         vtlearn ...
         0
     """
-    argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or argv[0] in ("-h", "--help"):
-        sys.stdout.write(_HELP)
-        return 0
-    if argv[0] == "--version":
+    argv = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    name = tree.command_of(argv)
+    if argv[0] in ("-h", "--help"):
+        sys.stdout.write(_help())
+    elif argv[0] == "--version":
         from vtlearn import __version__
 
         sys.stdout.write(f"vtlearn {__version__}\n")
-        return 0
-    if argv[0] not in _COMMANDS:
-        sys.stderr.write(_no_such_command(argv))
+    elif argv[0] in _LIGHTNING:
+        from vtlearn.cli import run  # torch is imported only when there is something to do
+
+        return run(argv)
+    elif name is not None:
+        return tree.run(name, argv[len(name.split()) :])
+    elif _asks_for_group(argv):
+        sys.stdout.write(_help(f"{argv[0]} "))
+    else:
+        sys.stderr.write(f"vtlearn: error: {_corrected(argv) or _unknown(argv)}\n")
         return 2
-    from vtlearn.cli import run  # torch is imported only when there is something to do
-
-    return run(argv)
+    return 0
 
 
-def _no_such_command(argv: Sequence[str]) -> str:
-    """Say what should have been typed; options before the command are the usual slip."""
-    command = next((word for word in argv if word in _COMMANDS), None)
-    if command is None:
-        return (
-            f"vtlearn: error: there is no command {argv[0]!r}; there are {', '.join(_COMMANDS)}\n"
-        )
-    options = list(argv)
-    options.remove(command)
+def _help(group: str = "") -> str:
+    """List the commands, or those of a group, such as "data "."""
+    commands = {**_LIGHTNING, **tree.COMMANDS}
+    lines = [f"  {name:13} {what}" for name, what in commands.items() if name.startswith(group)]
+    listed = "\n".join(lines)
     return (
-        f"vtlearn: error: the command comes first. Type:\n  vtlearn {command} {' '.join(options)}\n"
+        f"usage: vtlearn {group}COMMAND [options]\n\n"
+        "Learn video-text representations from narrated, unlabelled video.\n\n"
+        f"commands:\n{listed}\n\n{'' if group else _EXAMPLES}"
+        "Each has its own --help; --version prints the version.\n"
+    )
+
+
+def _asks_for_group(argv: Sequence[str]) -> bool:
+    """Tell whether a word such as "data" stands alone, or with a call for help."""
+    is_group = any(name.startswith(f"{argv[0]} ") for name in tree.COMMANDS)
+    return is_group and argv[1:2] in ([], ["-h"], ["--help"])
+
+
+def _corrected(argv: Sequence[str]) -> str | None:
+    """Put the command first, where options came before it; the usual slip."""
+    for position, word in enumerate(argv if argv[0].startswith("-") else []):
+        name = word if word in _LIGHTNING else tree.command_of(argv[position:])
+        if name is not None:
+            options = " ".join([*argv[:position], *argv[position + len(name.split()) :]])
+            return f"the command comes first. Type:\n  vtlearn {name} {options}"
+    return None
+
+
+def _unknown(argv: Sequence[str]) -> str:
+    known = [*_LIGHTNING, *tree.COMMANDS]
+    groups = {name.split()[0] for name in tree.COMMANDS}
+    command = " ".join(argv[: 2 if argv[0] in groups else 1])
+    return (
+        f"there is no command {command!r}{tree.nearest(command, [*known, *groups]) or ';'} "
+        f"there are {', '.join(known)}"
     )
 
 

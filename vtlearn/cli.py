@@ -1,4 +1,4 @@
-"""fit, validate and test from YAML and the command line."""
+"""fit, validate, test and predict from YAML and the command line."""
 
 import logging
 import os
@@ -24,7 +24,14 @@ from vtlearn.arguments import (
     replace_data,
     separated,
 )
-from vtlearn.callbacks import AlignmentPictures, BestCheckpoint, StepCheckpoint
+from vtlearn.callbacks import (
+    AlignmentPictures,
+    BestCheckpoint,
+    DataWait,
+    FeatureWriter,
+    StepCheckpoint,
+    UnreadableReport,
+)
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, VTLearnError
 from vtlearn.learner import VideoTextLearner
@@ -68,7 +75,7 @@ class VTLearnCLI(LightningCLI):
     def subcommands() -> dict[str, set[str]]:
         """Return the commands, with the arguments that are not the user's to give."""
         commands = LightningCLI.subcommands()
-        return {name: commands[name] for name in ("fit", "validate", "test")}
+        return {name: commands[name] for name in ("fit", "validate", "test", "predict")}
 
     def setup_parser(self, *args: Any, **kwargs: Any) -> None:
         """Let our table stand in place of Lightning's, and open checkpoints safely.
@@ -80,8 +87,9 @@ class VTLearnCLI(LightningCLI):
         super().setup_parser(*args, **kwargs)
         for name, parser in self._subcommand_parsers.items():
             options = self._subcommand_method_arguments[name]
-            wanted = {"verbose": False, "weights_only": True}
+            wanted = {"verbose": False, "weights_only": True, "return_predictions": False}
             parser.set_defaults({key: value for key, value in wanted.items() if key in options})
+        self._subcommand_parsers["predict"].add_lightning_class_args(FeatureWriter, "features")
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give the callbacks that are always there sections of their own.
@@ -142,7 +150,7 @@ class VTLearnCLI(LightningCLI):
         keys = self._parser(self.subcommand).callback_keys
         if trainer.enable_checkpointing is False:
             keys[:] = [key for key in keys if not key.endswith("_checkpoint")]
-        callbacks: list[Callback] = list(trainer.callbacks or [])
+        callbacks: list[Callback] = [*(trainer.callbacks or []), UnreadableReport(), DataWait()]
         if trainer.enable_progress_bar is not False:
             callbacks.append(RichProgressBar())
         if trainer.logger is not False:
@@ -181,5 +189,7 @@ def _log_plainly() -> None:
     warnings.filterwarnings("ignore", message="The dirpath has changed from")
     # figures are computed alike on every process, so there is nothing to reduce
     warnings.filterwarnings("ignore", message=r"It is recommended to use `self\.log\(.*sync_dist")
+    # a stream's length is the same on every process and known beforehand
+    warnings.filterwarnings("ignore", message="Your `IterableDataset` has `__len__` defined")
     # of Lightning 2.6 with torch 2.13, about its own code
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*deprecated")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.media.tars import pack_kitchen
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.arguments import shipped_configs
@@ -50,6 +51,7 @@ def small_data(name: str, kitchen_root: Path, small: dict[str, int]) -> list[str
             "captions": kitchen_root / "captions",
             "video_list": kitchen_root / "splits" / "train.csv",
         },
+        "Shards": {"shards": pack_kitchen(kitchen_root, kitchen_root.with_name("shards"))},
     }
     options = {"batch_size": 4, "num_workers": 0, **places[name]}
     options |= {"sampling.num_frames": 2, "sampling.size": 16, "sampling.crop_pixels": 32}

@@ -1,13 +1,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vtlearn.batch import EvaluationBatch, NarrationBatch
 from vtlearn.datamodules import Kitchen, VideoTextData
 from vtlearn.datamodules.base import ClipShape
 from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.datasets.windows import WindowChunks
 from vtlearn.errors import ArgumentError
+from vtlearn.media.video import VideoReader
 
 TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
 
@@ -65,6 +68,31 @@ def test_a_corpus_without_protocols_is_not_scored() -> None:
     assert bare.protocols("test") == []
     assert bare.val_dataloader() == []
     assert bare.example() is None
+
+
+def test_a_share_of_windows_is_predicted_chunk_by_chunk(data: Kitchen) -> None:
+    videos = data.videos()
+    data.window_chunks = lambda: WindowChunks(
+        videos.ids[:2],
+        videos.paths[:2],
+        np.array([10.0, 3.0]),
+        reader=VideoReader(),
+        stride=1.0,
+        num_frames=2,
+        fps=videos.fps,
+        size=16,
+        windows_per_chunk=4,
+    )
+    loader = data.predict_dataloader()
+    assert len(loader) == 4
+    assert [len(chunk.video) for chunk in loader] == [4, 4, 2, 3]
+
+
+def test_nothing_is_predicted_that_nobody_keeps() -> None:
+    with pytest.raises(ArgumentError, match="add a FeatureWriter"):
+        Bare().predict_dataloader()
+    with pytest.raises(ArgumentError, match="Bare has no videos to predict"):
+        Bare().videos()
 
 
 def test_refusals() -> None:

@@ -26,6 +26,21 @@ def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
     assert data.val_dataloader() == []
 
 
+def test_features_are_made_of_the_listed_videos(kitchen_root: Path) -> None:
+    data = HowTo100M(
+        kitchen_root / "captions",
+        videos=kitchen_root / "videos",
+        video_list=kitchen_root / "splits" / "val.csv",
+        sampling=TINY,
+        time_budget=20.0,
+    )
+    videos = data.videos()
+    assert list(videos.ids) == ["kitchen_val_0000", "kitchen_val_0001"]
+    assert [Path(path).stem for path in videos.paths] == list(videos.ids)
+    assert all(Path(path).exists() for path in videos.paths)
+    assert (videos.fps, videos.time_budget) == (4.0, 20.0)
+
+
 def test_a_missing_corpus_is_told_when_it_is_needed(tmp_path: Path) -> None:
     data = HowTo100M(tmp_path / "captions", videos=tmp_path / "videos")
     with pytest.raises(CorpusNotFoundError, match="HowTo100M was not found"):

@@ -32,6 +32,19 @@ def test_training_reads_the_training_split_alone(data: Kitchen) -> None:
     assert all(video_id.startswith("kitchen_train") for video_id in data.train_dataset().ids)
 
 
+def test_features_are_made_of_all_splits(data: Kitchen, kitchen_root: Path) -> None:
+    videos = data.videos()
+    assert {Path(path) for path in videos.paths} == set((kitchen_root / "videos").iterdir())
+    assert list(videos.ids) == sorted(Path(path).stem for path in videos.paths)
+    assert (videos.fps, videos.max_unreadable_fraction) == (4.0, 0.01)
+
+
+def test_but_not_of_features(kitchen_root: Path, small: dict[str, int]) -> None:
+    data = Kitchen(kitchen_root, sampling=TINY, features=Path("store"), **small)
+    with pytest.raises(ArgumentError, match=r"leave data\.init_args\.features out"):
+        data.videos()
+
+
 def test_protocols_expect_the_split(data: Kitchen, kitchen_root: Path) -> None:
     retrieval, alignment = data.protocols("test")
     videos = narrated_videos(kitchen_root, "test")

@@ -104,11 +104,13 @@ def test_a_failure_leaves_the_old_file_and_no_other(
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_results(path, [result(value=float("nan"))], checkpoint=None, dtype="x", world_size=1)
 
-    def full(descriptor: int) -> None:
-        message = f"no space left on device for {descriptor}"
+    def full(path: Path, text: str, **_options: str) -> None:
+        with path.open("w") as file:
+            file.write(text[: len(text) // 2])
+        message = f"no space left on device for {path}"
         raise OSError(message)
 
-    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(OSError, match="no space left"):
         write_results(path, [result()], checkpoint=None, dtype="x", world_size=1)
     assert path.read_text() == "old"

@@ -5,7 +5,9 @@ import json
 import tarfile
 from pathlib import Path
 
-__all__ = ["member", "pictures", "write_tar"]
+from vtlearn.media.shard_writer import ShardWriter
+
+__all__ = ["member", "pack_kitchen", "pictures", "write_tar"]
 
 
 def member(name: str, data: bytes = b"", **fields: object) -> tuple[tarfile.TarInfo, bytes]:
@@ -31,3 +33,14 @@ def pictures(path: Path, *keys: str) -> Path:
         members += [member(f"{key}.jpg", b"picture " + key.encode()), member(f"{key}.json", record)]
         members += [member(f"{key}.npy", bytes(2000)), member(f"{key}.txt", b"two apples")]
     return write_tar(path, *members)
+
+
+def pack_kitchen(root: Path, folder: Path, max_samples: int = 2) -> Path:
+    """Put all videos of a Kitchen into shards, unless they are there."""
+    if not folder.exists():
+        with ShardWriter(folder, max_samples=max_samples) as writer:
+            for video in sorted((root / "videos").iterdir()):
+                captions = json.loads((root / "captions" / f"{video.stem}.json").read_text())
+                record = json.dumps({"captions": captions}).encode()
+                writer.add(video.stem, {"mp4": video, "json": record})
+    return folder

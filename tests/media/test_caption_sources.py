@@ -62,19 +62,23 @@ def test_json_of_all_videos(tmp_path: Path) -> None:
         assert list(found) == list(corpus(50))
 
 
-def test_a_large_json_does_not_fill_memory(tmp_path: Path) -> None:
-    source = tmp_path / "raw_caption.json"
-    source.write_text(json.dumps(corpus(15_000, captions=20)))
-    assert source.stat().st_size > 6e6
-    count = 0
-    tracemalloc.start()
-    for _ in read_entries(source, tmp_path, progress=False):
-        count += 1
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert count == 15_000
-    print(peak)
-    assert peak < 4.5e6
+def test_a_large_file_does_not_fill_memory(tmp_path: Path) -> None:
+    said = {"start": [1.5], "end": [2.5], "text": ["x" * 20_000]}
+    big = tmp_path / "raw_caption.json"
+    big.write_text(json.dumps({str(number): said for number in range(700)}))
+    rows = tmp_path / "htm_aa_v1.csv"
+    lines = (f"{number},1,{'x' * 20_000}" for number in range(700))
+    rows.write_text("\n".join(["vid,timestamp,text", *lines]))
+    for source in (big, rows):
+        assert source.stat().st_size > 13e6
+        scratch = tmp_path / f"scratch of {source.name}"
+        scratch.mkdir()
+        tracemalloc.start()
+        entries = read_entries(source, scratch, progress=False)
+        assert sum(len(entry.track.texts) for entry in entries) == 700
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 6e6
 
 
 def test_csv_of_all_videos_in_any_order(tmp_path: Path) -> None:
@@ -106,11 +110,12 @@ def test_htm_aa_has_seconds_instead_of_spans(tmp_path: Path) -> None:
 
 def test_a_short_row_spoils_its_video_only(tmp_path: Path) -> None:
     source = tmp_path / "htm_aa_v1.csv"
-    source.write_text("vid,timestamp,text\na,1,x\nb\nb,2,y\nc,soon,z\nd,4\nd,5,w\n")
+    source.write_text("vid,timestamp,text\na,1,x\nb\nb,2,y\nc,soon,z\nd,4\nd,5,w\n,1,v\n")
     reasons = {entry.video_id: entry.reason for entry in read(source)}
     assert reasons["b"] == "" == reasons["a"]  # a row without a text is left out
     assert "'soon' for its start" in reasons["c"]
-    assert [entry.track.left_out for entry in read(source)] == [0, 1, 0, 1]
+    assert [entry.track.left_out for entry in read(source)] == [0, 1, 0, 1, 0]
+    assert reasons[""] == "1 rows name no video"
 
 
 HOWTOCAPTION: dict[str, Columns] = {
@@ -142,6 +147,7 @@ def as_arrays(columns: Columns) -> dict[str, Any]:
         as_arrays,
         json.dumps,
         lambda columns: zlib.compress(json.dumps(columns).encode()),
+        lambda columns: zlib.compress(json.dumps(with_scores(columns)).encode()),
     ],
 )
 @pytest.mark.parametrize("suffix", [".pickle", ".pkl"])
@@ -185,14 +191,30 @@ def test_a_folder_of_transcripts(tmp_path: Path) -> None:
     }
 
 
-def test_of_several_files_of_a_video_the_first_kind_is_read(tmp_path: Path) -> None:
+def test_of_several_files_of_a_video_the_first_kind_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     source = tmp_path / "captions"
     source.mkdir()
     (source / "a.srt").write_text("00:01,000 --> 00:02,000\nsubtitles\n")
     (source / "a.csv").write_text("start,end,text\n1,2,csv\n")
     assert captions(read(source)) == {"a": [Caption(1, 2, "csv")]}
     (source / "a.json").write_text('{"start": [1], "end": [2], "text": ["json"]}')
-    assert captions(read(source)) == {"a": [Caption(1, 2, "json")]}
+    (source / "b.en.srt").write_text("00:01,000 --> 00:02,000\nstir\n")
+    caplog.clear()
+    found = captions(read(source))
+    assert found == {"a": [Caption(1, 2, "json")], "b": [Caption(1, 2, "stir")]}
+    assert (
+        "1 of 2 videos have several files; one of each is read (a.json, not a.csv)" in caplog.text
+    )
+
+
+def test_a_file_that_the_disk_does_not_give_is_an_error(tmp_path: Path) -> None:
+    source = tmp_path / "captions"
+    (source / "deep").mkdir(parents=True)
+    (source / "a.json").symlink_to(source / "absent.json")
+    with pytest.raises(TranscriptError, match="cannot be read as captions: No such file"):
+        read(source)
 
 
 def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
@@ -217,7 +239,7 @@ def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
         assert found["left"].track.captions() == [Caption(2, 4, "b")]
         assert found["left"].track.left_out == 1
         assert captions([found[key] for key in corpus(3)]) == expected(corpus(3))
-    assert found["late"].reason.startswith("late.json: ")
+        assert found["late"].reason.startswith("late.json: ") == (path is folder)
 
 
 @pytest.mark.parametrize(

@@ -33,12 +33,14 @@ def test_windows_of_several_captions() -> None:
     columns: dict[str, Any] = {"start": [8, 0, 4], "end": [16, 8, 12]}
     columns["text"] = [[("stir", 0.25)], ["chop", ("cut", np.float32(0.5))], []]
     assert tidy(columns).captions() == [(0, 8, "chop"), (0, 8, "cut"), (8, 16, "stir")]
+    columns["text"] = [[["stir", 0.25]], ["chop", ["cut", 1]], ["wash", 0.5]]  # of JSON
+    assert [each.text for each in tidy(columns).captions()] == ["chop", "cut", "wash", "stir"]
     columns["text"] = [np.array(["stir"], object), ("chop", 0.5), "wash"]
     assert tidy(columns).captions() == [(0, 8, "chop"), (4, 12, "wash"), (8, 16, "stir")]
 
 
 def test_what_is_no_string_is_left_out_and_counted_where_that_is_asked_for() -> None:
-    texts = ["a", None, float("nan"), ["b", 3], "c"]
+    texts = ["a", None, float("nan"), ["b", None], "c"]
     columns = {"start": [4, None, 3, 1, 0], "end": [4, 0, 2, 1, 0], "text": texts}
     with pytest.raises(TranscriptError, match="caption 1 has None for a text"):
         tidy(columns)

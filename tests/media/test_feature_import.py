@@ -15,12 +15,14 @@ Rows = NDArray[Any]
 
 
 def rows(count: int, dim: int = 4, dtype: str = "float16", seed: int = 0) -> Rows:
-    return np.random.default_rng(seed).normal(size=(count, dim)).astype(dtype)
+    vectors: Rows = np.random.default_rng(seed).normal(size=(count, dim)).astype(dtype)
+    return vectors
 
 
 def unit(count: int) -> Rows:
     vectors = rows(count, dtype="float32")
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("float16")
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype("float16")
 
 
 def bring(

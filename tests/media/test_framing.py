@@ -28,7 +28,7 @@ def place_pixels(matrix: list[int], picture: np.ndarray) -> np.ndarray:
 def test_a_display_matrix_moves_each_pixel(matrix: list[int]) -> None:
     picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
     orientation = Orientation.read((np.array(matrix, np.int32) * 65536).tobytes())
-    np.testing.assert_array_equal(orientation.lay(picture[None])[0], place_pixels(matrix, picture))
+    np.testing.assert_array_equal(orientation.lay(picture), place_pixels(matrix, picture))
 
 
 def test_no_matrix_and_a_slight_turn_leave_the_picture() -> None:
@@ -43,12 +43,12 @@ def test_no_matrix_and_a_slight_turn_leave_the_picture() -> None:
 def test_a_box_of_the_upright_picture_is_found_in_the_decoded_one(
     orientation: Orientation,
 ) -> None:
-    picture = np.arange(7 * 9, dtype=np.uint8).reshape(1, 7, 9)
+    picture = np.arange(7 * 9, dtype=np.uint8).reshape(7, 9)
     upright = orientation.lay(picture)
-    assert orientation.upright_size(7, 9) == upright.shape[1:]
+    assert orientation.upright_size(7, 9) == upright.shape
     top, left, height, width = orientation.decoded_box((1, 2, 4, 3), 7, 9)
-    part = picture[:, top : top + height, left : left + width]
-    np.testing.assert_array_equal(orientation.lay(part), upright[:, 1:5, 2:5])
+    part = picture[top : top + height, left : left + width]
+    np.testing.assert_array_equal(orientation.lay(part), upright[1:5, 2:5])
 
 
 def test_the_centre_square() -> None:

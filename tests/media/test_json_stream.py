@@ -3,7 +3,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vtlearn.errors import TranscriptError
@@ -26,6 +26,7 @@ def pieces(text: str, size: int) -> list[str]:
     st.sampled_from([None, 1]),
     st.booleans(),
 )
+@example({"": 0.5}, 1, None, False)  # 0 is a number, too
 def test_pieces_of_any_size_read_as_the_whole(
     content: dict[str, Any], size: int, indent: int | None, ascii_only: bool
 ) -> None:

@@ -26,8 +26,8 @@ def test_plain_data_come_back_from_every_protocol(protocol: int, tmp_path: Path)
     path.write_bytes(pickle.dumps(content, protocol))
     loaded = load_plain(path)
     assert loaded["a"] == PLAIN["a"]
-    np.testing.assert_array_equal(loaded["b"], PLAIN["b"])  # type: ignore[arg-type]
-    np.testing.assert_array_equal(loaded["c"], PLAIN["c"])  # type: ignore[arg-type]
+    np.testing.assert_array_equal(loaded["b"], PLAIN["b"])
+    np.testing.assert_array_equal(loaded["c"], PLAIN["c"])
     if protocol > 3:
         assert loaded["d"] == PLAIN["d"]
 

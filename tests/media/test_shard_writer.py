@@ -190,6 +190,21 @@ def test_samples_that_cannot_be_packed(tmp_path: Path) -> None:
         writer.add("a", {"txt": b""})
 
 
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    video = tmp_path / "video.mp4"
+    video.write_bytes(bytes(1000))
+    writer = ShardWriter(tmp_path / "shards")
+    writer.add("a", {"mp4": video})
+    video.unlink()
+    with pytest.raises(ShardError, match=r"video\.mp4 cannot be packed: No such file"):
+        writer.finish()
+    assert [path.name for path in (tmp_path / "shards").iterdir()] == [INDEX]
+    video.write_bytes(bytes(1000))
+    (tmp_path / "shards" / "00000.tar").mkdir()
+    with pytest.raises(ShardError, match=r"00000\.tar cannot be written: .*[Dd]irectory"):
+        writer.finish()
+
+
 @pytest.mark.parametrize("key", ["nVbIUDjzWY4", "-CTPAZ2euJ2", "x" * 300, "möhre/karotte"])
 def test_webdataset_reads_ours(tmp_path: Path, key: str) -> None:
     webdataset = pytest.importorskip("webdataset")

@@ -45,7 +45,8 @@ def test_samples_are_members_of_one_name_up_to_the_first_dot(tmp_path: Path) -> 
 def test_what_is_not_wanted_is_passed_over(tmp_path: Path) -> None:
     path = pictures(tmp_path / "00000.tar", "000000012")
     (sample,) = read_pairs(path, ("txt",))
-    assert sample == ("000000012", {"txt": b"two apples"}, {"jpg", "json", "npy"})
+    unread = frozenset({"jpg", "json", "npy"})
+    assert sample == ShardSample("000000012", {"txt": b"two apples"}, unread)
     assert sample.media == "jpg"
     (sample,) = read_pairs(path)
     assert sample.unread == {"npy"}

@@ -48,7 +48,8 @@ def test_places_count_as_in_a_list() -> None:
     for beyond in (5, -6):
         with pytest.raises(IndexError):
             kept[beyond]
-    assert 3 not in kept
+    other: object = 3
+    assert other not in kept
 
 
 def test_files_hold_the_same_and_pickle_as_a_path(tmp_path: Path) -> None:

@@ -5,8 +5,15 @@ from typing import Any
 
 import pytest
 
+from tests.media.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
 from vtlearn.errors import TranscriptError
-from vtlearn.media.transcripts import Caption, read_captions, read_transcript
+from vtlearn.media.transcripts import (
+    SUFFIXES,
+    Caption,
+    read_track,
+    read_transcript,
+    read_words,
+)
 
 SAID = {"start": [4.13, 0.0, 4.13], "end": [6.5, 0.0, 5], "text": ["so we", "[Music]", "we\nmoved"]}
 SORTED = [
@@ -45,12 +52,6 @@ def test_commas_and_quotes_stay_in_the_text(tmp_path: Path) -> None:
     assert read_transcript(path) == [Caption(0.0, 1.0, 'salt, pepper, and "zest"')]
 
 
-def test_captions_of_many_videos(tmp_path: Path) -> None:
-    silent: dict[str, list[Any]] = {"start": [], "end": [], "text": []}
-    path = write(tmp_path / "raw_caption.json", {"a": SAID, "b": silent})
-    assert read_captions(path) == {"a": SORTED, "b": []}
-
-
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
@@ -71,8 +72,6 @@ def test_what_is_no_caption_is_named(columns: Any, message: str, tmp_path: Path)
     with pytest.raises(TranscriptError, match=message) as caught:
         read_transcript(path)
     assert str(path) in str(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301
-    with pytest.raises(TranscriptError, match=f"video x.*{message}"):
-        read_captions(write(tmp_path / "b.json", {"x": columns}))
 
 
 @pytest.mark.parametrize(
@@ -99,5 +98,81 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for name in ("absent.json", "absent.csv", "latin.csv"):
         with pytest.raises(TranscriptError, match=f"{name} cannot be read as captions"):
             read_transcript(tmp_path / name)
-    with pytest.raises(TranscriptError, match="must map video ids to captions, but holds a list"):
-        read_captions(write(tmp_path / "list.json", "[]"))
+
+
+LINES = [
+    Line([(1000, "chop"), (1400, "the")], 2000, True),
+    Line([(2000, "onion"), (2500, "and")], 3000, False),
+    Line([(3000, "and")], 3600, False),
+]
+WHISPERX = {
+    "segments": [
+        {
+            "start": 1.0,
+            "end": 2.0,
+            "text": " Chop it.",
+            "words": [{"word": "Chop", "start": 1.0, "end": 1.3}, {"word": "it."}],
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.vtt", as_webvtt(LINES)),
+        ("a.en.VTT", as_webvtt(LINES)),
+        ("a.srt", as_srt(LINES)),
+        ("a.ttml", as_ttml(LINES)),
+        ("a.dfxp", as_ttml(LINES)),
+        ("a.srv3", as_srv3(LINES)),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_formats_of_subtitles(name: str, content: str, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content.replace('encoding="utf-8"', "").encode(encoding))
+    captions = read_transcript(tmp_path / name)
+    assert [caption.text for caption in captions] == ["chop the", "onion and", "and"]
+    assert [caption.start for caption in captions] == [1.0, 2.0, 3.0]
+
+
+def test_whisperx(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", WHISPERX)
+    assert read_transcript(path) == [Caption(1.0, 2.0, "Chop it.")]
+    assert read_words(path) == [Caption(1.0, 1.3, "Chop"), Caption(1.3, 2.0, "it.")]
+
+
+def test_words_where_a_file_times_them_and_captions_elsewhere(tmp_path: Path) -> None:
+    rolling, plain = tmp_path / "a.vtt", write(tmp_path / "a.json", SAID)
+    rolling.write_text(as_webvtt(LINES))
+    assert [word.text for word in read_words(rolling)] == ["chop", "the", "onion", "and", "and"]
+    assert read_words(plain) == read_transcript(plain)
+
+
+def test_rolling_is_undone_where_it_is_asked_for(tmp_path: Path) -> None:
+    said = {"start": [0, 2, 4], "end": [2, 4, 6], "text": ["chop it", "chop it up", "up\nnow"]}
+    path = write(tmp_path / "a.json", said)
+    texts = [caption.text for caption in read_transcript(path, rolling=True)]
+    assert texts == ["chop it", "up", "now"]
+    assert len(" ".join(each.text for each in read_transcript(path)).split()) == 7
+    (tmp_path / "a.vtt").write_text(as_webvtt(LINES))
+    assert len(read_transcript(tmp_path / "a.vtt", rolling=False)) == 6
+
+
+def test_tracks_may_leave_out_what_says_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", {"start": [0, 1], "end": [1, 2], "text": [None, "b"]})
+    assert read_track(path, leave_out=True).captions() == [Caption(1.0, 2.0, "b")]
+    assert read_track(path, leave_out=True).left_out == 1
+    with pytest.raises(TranscriptError, match="caption 0 has None for a text"):
+        read_track(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_garbage_is_named_in_every_format(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    for content in (b"garbage", b"\xff\xfe\x00", b"\x80"):
+        path.write_bytes(content)
+        for read in (read_transcript, read_words):
+            with pytest.raises(TranscriptError, match="cannot be read as captions") as caught:
+                read(path)
+            assert str(caught.value).startswith(str(path))

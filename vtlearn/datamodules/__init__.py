@@ -13,6 +13,7 @@ from vtlearn.datamodules.base import (
 )
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.kitchen import Kitchen
+from vtlearn.datamodules.shards import Shards
 
 __all__ = [
     "Benchmark",
@@ -20,6 +21,7 @@ __all__ = [
     "Example",
     "HowTo100M",
     "Kitchen",
+    "Shards",
     "Stage",
     "VideoTextData",
 ]

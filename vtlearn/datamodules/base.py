@@ -1,8 +1,9 @@
 """What all datamodules share: loaders that deal out batches, and how they are scored."""
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
@@ -15,15 +16,18 @@ from vtlearn.batch import (
     collate_evaluation,
     collate_narrations,
 )
-from vtlearn.datamodules.dealing import ShuffledBatches, WholeBatches
+from vtlearn.datamodules.dealing import ShuffledBatches, WholeBatches, own_rows
 from vtlearn.datasets.base import Corpus, Quarantine
 from vtlearn.datasets.evaluation import EvaluationItems
+from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.protocol import Protocol
 
-__all__ = ["Benchmark", "ClipShape", "Example", "Stage", "VideoTextData"]
+__all__ = ["Benchmark", "ClipShape", "Example", "LateLoader", "Stage", "VideoTextData"]
+
+_LOG = logging.getLogger(__name__)
 
 Stage = Literal["validate", "test"]
 
@@ -66,6 +70,18 @@ class Example(NamedTuple):
     sample: EvaluationSample
     spans: Sequence[tuple[float, float]]
     truth: Sequence[tuple[float, float] | None]
+
+
+class LateLoader(DataLoader[Narration]):
+    """Let workers start with the first batch that is asked for.
+
+    Lightning makes the iterator early, before it has said which epoch a resumed training goes on
+    with, and torch's would begin to read there and then.
+    """
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        """Start the workers when the first batch is asked for."""
+        yield from super().__iter__()
 
 
 class VideoTextData(LightningDataModule, ABC):
@@ -117,8 +133,8 @@ class VideoTextData(LightningDataModule, ABC):
         """Yield the training captions, in the same order in every process."""
 
     @abstractmethod
-    def train_dataset(self) -> Corpus:
-        """Return the training corpus; its ``__getitem__`` takes a ``Draw``."""
+    def train_dataset(self) -> Corpus | ShardStream:
+        """Return the training corpus, or this process's stream of it."""
 
     def benchmarks(self, stage: Stage) -> Sequence[Benchmark]:
         """Return what a stage is scored by, the one that models are chosen by first.
@@ -151,19 +167,33 @@ class VideoTextData(LightningDataModule, ABC):
         raise ArgumentError(message)
 
     def train_dataloader(self) -> DataLoader[Narration]:
-        """Return the loader of this process's rows of the training batches."""
+        """Return the loader of this process's share; it has the same length on every process."""
         dataset = self.train_dataset()
         self.quarantine = dataset.quarantine
+        if isinstance(dataset, ShardStream):
+            return self._stream_loader(dataset)
         batches = ShuffledBatches(len(dataset), self.batch_size, seed=self.seed, process=process())
-        if self.trainer is not None:  # Lightning says which epoch too late for a resumed one
-            batches.set_epoch(self.trainer.current_epoch)
-        return DataLoader(
+        return LateLoader(
             dataset,
             batch_sampler=batches,
             collate_fn=collate_narrations,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
         )
+
+    def _stream_loader(self, dataset: ShardStream) -> DataLoader[Narration]:
+        taken, total = len(dataset) * dataset.process.world, len(dataset.quarantine.ids)
+        _LOG.info("an epoch takes %d of %d samples, others each time", taken, total)
+        loader = LateLoader(
+            dataset,
+            batch_size=own_rows(self.batch_size, process()),
+            collate_fn=collate_narrations,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+        # where Lightning looks; a stream's loader takes no sampler of ours
+        loader.sampler.set_epoch = dataset.set_epoch  # type: ignore[attr-defined]
+        return loader
 
     def val_dataloader(self) -> list[DataLoader[EvaluationSample | UnreadableItem]]:
         """Return a loader for each protocol of the validation split."""

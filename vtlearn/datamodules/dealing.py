@@ -14,7 +14,34 @@ from vtlearn.datasets.base import Draw
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError
 
-__all__ = ["ShuffledBatches", "WholeBatches"]
+__all__ = ["ShuffledBatches", "WholeBatches", "own_rows"]
+
+
+def own_rows(batch_size: int, process: Process) -> int:
+    """Divide a batch among the processes.
+
+    Args:
+        batch_size: Samples of a batch over all processes together.
+        process: This process.
+
+    Returns:
+        How many of them are each process's.
+
+    Raises:
+        ArgumentError: If the processes cannot share it evenly.
+
+    Example:
+        >>> own_rows(16, Process(rank=0, world=2))
+        8
+    """
+    own, rest = divmod(batch_size, process.world)
+    if rest:
+        message = (
+            f"batch_size={batch_size} is the whole batch over all processes and has to divide "
+            f"by their number, {process.world}"
+        )
+        raise ArgumentError(message)
+    return own
 
 
 class ShuffledBatches(Sampler[list[Draw]]):
@@ -39,12 +66,7 @@ class ShuffledBatches(Sampler[list[Draw]]):
     """
 
     def __init__(self, count: int, batch_size: int, *, seed: int, process: Process) -> None:
-        if batch_size % process.world:
-            message = (
-                f"batch_size={batch_size} is the whole batch over all processes and has to divide "
-                f"by their number, {process.world}"
-            )
-            raise ArgumentError(message)
+        self._own = own_rows(batch_size, process)
         if count < batch_size:
             message = f"batch_size={batch_size} is more than the {count} samples of the corpus"
             raise ArgumentError(message)
@@ -74,10 +96,9 @@ class ShuffledBatches(Sampler[list[Draw]]):
     def __iter__(self) -> Iterator[list[Draw]]:
         """Yield this process's rows of each batch."""
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
-        own = self.batch_size // self.process.world
         for batch in range(len(self)):
-            first = batch * self.batch_size + self.process.rank * own
-            yield [Draw(self.epoch, int(index)) for index in order[first : first + own]]
+            first = batch * self.batch_size + self.process.rank * self._own
+            yield [Draw(self.epoch, int(index)) for index in order[first : first + self._own]]
 
 
 class WholeBatches(Sampler[list[int]]):

@@ -7,6 +7,8 @@ from pathlib import Path
 from vtlearn.datamodules.base import ClipShape, VideoTextData
 from vtlearn.datasets import howto100m
 from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.datasets.windows import VideoList, require_pixels
+from vtlearn.media.strings import Strings
 
 __all__ = ["HowTo100M"]
 
@@ -55,6 +57,9 @@ class HowTo100M(VideoTextData):
         super().__init__(batch_size=batch_size, num_workers=num_workers, seed=seed)
         self.sampling = sampling or ClipSampling()
         self._quarantine_file = Path(quarantine)
+        self.features = features
+        self.max_unreadable_fraction = max_unreadable_fraction
+        self.time_budget = time_budget
         self._corpus = partial(
             howto100m.HowTo100M,
             captions,
@@ -81,6 +86,20 @@ class HowTo100M(VideoTextData):
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""
         return self.train_dataset().texts()
+
+    def videos(self) -> VideoList:
+        """List the videos that have captions, to make features of.
+
+        Raises:
+            ArgumentError: If the corpus is set to read features itself.
+            CorpusNotFoundError: If its files are not there.
+        """
+        require_pixels(self.features)
+        corpus = self.train_dataset()
+        paths = Strings.of(corpus.source(index) for index in range(len(corpus)))
+        return VideoList(
+            corpus.ids, paths, self.sampling.fps, self.max_unreadable_fraction, self.time_budget
+        )
 
     def train_dataset(self) -> howto100m.HowTo100M:
         """Return the corpus.

@@ -7,7 +7,7 @@ from typing import Any
 
 from vtlearn.datamodules.base import Benchmark, ClipShape, Example, Stage, VideoTextData
 from vtlearn.datasets import howto100m
-from vtlearn.datasets.base import clip_reader
+from vtlearn.datasets.base import clip_reader, find_videos
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.kitchen import KitchenCorpus
@@ -19,6 +19,7 @@ from vtlearn.datasets.kitchen.evaluation import (
     text_id,
     whole_video,
 )
+from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.evaluation.localization import NarrationAlignment
 from vtlearn.evaluation.retrieval import Retrieval
@@ -99,6 +100,22 @@ class Kitchen(VideoTextData):
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""
         return self.train_dataset().texts()
+
+    def videos(self) -> VideoList:
+        """List the videos of all splits, to make features of.
+
+        Raises:
+            ArgumentError: If the corpus is set to read features itself.
+        """
+        require_pixels(self.features)
+        found = find_videos(self.root / "videos")
+        return VideoList(
+            list(found),
+            [str(path) for path in found.values()],
+            self.sampling.fps,
+            self.max_unreadable_fraction,
+            self.time_budget,
+        )
 
     def train_dataset(self) -> howto100m.HowTo100M:
         """Return the training split, read as any corpus in HowTo100M's layout is."""

@@ -22,6 +22,7 @@ from vtlearn.errors import (
 from vtlearn.media.clips import ClipReader
 from vtlearn.media.features import FeatureReader
 from vtlearn.media.video import VideoReader
+from vtlearn.media.watchdog import WatchedReader
 
 __all__ = [
     "Corpus",
@@ -139,11 +140,7 @@ def clip_reader(features: Path | None = None, time_budget: float | None = None) 
     """
     if features is not None:
         return FeatureReader(features)
-    if time_budget is not None:
-        from vtlearn.media.watchdog import WatchedReader
-
-        return WatchedReader(time_budget)
-    return VideoReader()
+    return VideoReader() if time_budget is None else WatchedReader(time_budget)
 
 
 class UnreadableRecord(NamedTuple):

@@ -1,6 +1,7 @@
 """Whole videos as chunks of windows, to make features of videos of any length in little memory."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,13 +10,13 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from vtlearn.batch import WindowChunk
-from vtlearn.errors import UnreadableVideoError
+from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.checks import require_positive
 from vtlearn.media.clips import ClipReader
 from vtlearn.media.feature_spec import num_vectors
 from vtlearn.media.strings import Strings
 
-__all__ = ["VideoList", "WindowChunks"]
+__all__ = ["VideoList", "WindowChunks", "require_pixels"]
 
 
 class VideoList(NamedTuple):
@@ -34,6 +35,23 @@ class VideoList(NamedTuple):
     fps: float
     max_unreadable_fraction: float = 0.01
     time_budget: float | None = None
+
+
+def require_pixels(features: Path | None) -> None:
+    """Refuse to make features of a corpus that reads features itself.
+
+    Args:
+        features: The store that it reads; None where it reads its videos.
+
+    Raises:
+        ArgumentError: If it reads one.
+    """
+    if features is not None:
+        message = (
+            f"features are made of the videos' pixels, and the data are set to read {features}: "
+            "leave data.init_args.features out"
+        )
+        raise ArgumentError(message)
 
 
 class WindowChunks(Dataset[WindowChunk]):
@@ -147,8 +165,10 @@ class WindowChunks(Dataset[WindowChunk]):
             fps=self.fps,
             size=self.size,
         )
-        duration = float(self.durations[video])
-        return WindowChunk(self.ids[video], clips.frames, clips.valid.all(1), duration, False, None)
+        # A copy, since no collation makes one: memory that a watched reader shares with its child
+        # cannot be sent on from a loader's worker.
+        frames, duration = clips.frames.clone(), float(self.durations[video])
+        return WindowChunk(self.ids[video], frames, clips.valid.all(1), duration, False, None)
 
     def _empty(
         self, video_id: str, duration: float, *, is_last: bool, error: UnreadableVideoError | None

@@ -6,10 +6,11 @@ heads. Any encoder of ``video`` goes with any encoder of ``text`` whose vectors 
 
 from vtlearn.encoders.base import TextEncoder, Tokens, VideoEncoder
 from vtlearn.encoders.text import TinyText, Word2Vec
-from vtlearn.encoders.video import S3D, TinyVideo, stem_of
+from vtlearn.encoders.video import S3D, CachedFeatures, TinyVideo, stem_of
 
 __all__ = [
     "S3D",
+    "CachedFeatures",
     "TextEncoder",
     "TinyText",
     "TinyVideo",

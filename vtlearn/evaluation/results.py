@@ -140,11 +140,11 @@ def results_table(results: Sequence[Result]) -> Table:
         'metric'
     """
     table = Table(title="Results (shares in percent)")
-    table.add_column("protocol")
+    table.add_column("protocol", overflow="fold")
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
-    table.add_column("coverage")
+    table.add_column("coverage", no_wrap=True)  # whoever looks for NOT COMPARABLE finds it
     for result in results:
         for metric, value in result.metrics.items():
             low, high = result.intervals[metric]

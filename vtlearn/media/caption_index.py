@@ -65,6 +65,11 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         """How many captions of the source are not here, since their text was no string."""
         return self._table.summary.left_out
 
+    @property
+    def num_videos_left_out(self) -> int:
+        """How many videos those are of."""
+        return self._table.summary.videos_left_out
+
     @cached_property
     def damaged(self) -> dict[str, str]:
         """What is wrong with the captions of which video."""
@@ -269,16 +274,13 @@ def _last_change(folder: Path) -> float:
 
 def _report(source: Path, index: CaptionIndex) -> None:
     """Say in one line what of a source is not there."""
-    if not index.damaged and not index.num_left_out:
-        return
-    first = next(iter(index.damaged.items()), None)
-    example = f" (first: {first[0]}: {first[1]})" if first else ""
-    _LOG.warning(
-        "%s: captions of %d of %d videos are damaged%s; %d captions of others were left out, "
-        "since their text is no string",
-        source,
-        len(index.damaged),
-        len(index),
-        example,
-        index.num_left_out,
-    )
+    parts: list[str] = []
+    if index.damaged:
+        video_id, reason = next(iter(index.damaged.items()))
+        share = f"{len(index.damaged)} of {len(index)} videos"
+        parts.append(f"the captions of {share} are damaged (first: {video_id}: {reason})")
+    if index.num_left_out:
+        share = f"{index.num_left_out} captions of {index.num_videos_left_out} videos"
+        parts.append(f"{share} are left out, since their text is no string")
+    if parts:
+        _LOG.warning("%s: %s", source, "; ".join(parts))

@@ -8,6 +8,7 @@ import codecs
 import csv
 import itertools
 import json
+import logging
 import os
 import sqlite3
 import zlib
@@ -27,6 +28,7 @@ from vtlearn.progress import track
 
 __all__ = ["Entry", "FileState", "file_states", "read_entries"]
 
+_LOG = logging.getLogger(__name__)
 _BLOCK = 2**20  # bytes; what the progress bar of a file counts
 _LARGEST = 2**26  # bytes of one video's captions, unpacked
 
@@ -87,11 +89,12 @@ def read_entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Ent
 
     Args:
         source: A folder of transcripts, a file a video, whose names begin with the id up to the
-            first dot; a ``.json`` file ``{id: {"start": [...], "end": [...], "text": [...]}}``; a
-            ``.csv`` file with the columns ``vid,timestamp,text`` (HTM-AA: the caption lasts no
-            time) or ``vid,start,end,text``, in any order; or a ``.pickle`` or ``.pkl`` file that
-            maps ids to such lists (HowToCaption, UniVL), or to their JSON (MMPT; bytes: packed by
-            zlib).
+            first dot (of several files of a video, the first in the order of
+            :data:`~vtlearn.media.transcripts.SUFFIXES` and of the alphabet is read); a ``.json``
+            file ``{id: {"start": [...], "end": [...], "text": [...]}}``; a ``.csv`` file with the
+            columns ``vid,timestamp,text`` (HTM-AA: the caption lasts no time) or
+            ``vid,start,end,text``, in any order; or a ``.pickle`` or ``.pkl`` file that maps ids to
+            such lists (HowToCaption, UniVL), or to their JSON (MMPT; bytes: packed by zlib).
         scratch: An empty folder for temporary files.
         progress: Show a progress bar.
 
@@ -151,13 +154,31 @@ def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
     files: dict[str, list[str]] = {}
     for name in names:
         files.setdefault(name.rpartition("/")[2].split(".", 1)[0], []).append(name)
-    videos: Iterable[str] = sorted(files)
-    for video_id in track(videos, f"Indexing {source.name}", len(files)) if progress else videos:
-        best = min(files[video_id], key=lambda name: SUFFIXES.index(Path(name).suffix.lower()))
+    best = {video_id: min(found, key=_rank) for video_id, found in sorted(files.items())}
+    _report_others(source, files, best)
+    videos: Iterable[tuple[str, str]] = best.items()
+    if progress:
+        videos = track(videos, f"Indexing {source.name}", len(best))
+    for video_id, name in videos:
         try:
-            yield Entry(video_id, read_track(source / best, leave_out=True))
+            yield Entry(video_id, read_track(source / name, leave_out=True))
         except TranscriptError as error:
-            yield _damaged(video_id, f"{best}: {error}")
+            if isinstance(error.__cause__, OSError):  # of the disk: it may be there next time
+                raise
+            yield _damaged(video_id, f"{name}: {error}")
+
+
+def _rank(name: str) -> int:
+    return next(rank for rank, suffix in enumerate(SUFFIXES) if name.lower().endswith(suffix))
+
+
+def _report_others(source: Path, files: dict[str, list[str]], best: dict[str, str]) -> None:
+    several = [video_id for video_id, found in files.items() if len(found) > 1]
+    if several:
+        read = best[several[0]]
+        other = next(name for name in files[several[0]] if name != read)
+        message = "%s: %d of %d videos have several files; one of each is read (%s, not %s)"
+        _LOG.warning(message, source, len(several), len(files), read, other)
 
 
 def _pieces(source: Path, *, progress: bool) -> Iterator[str]:
@@ -207,7 +228,10 @@ def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
             grouped = table.execute("SELECT * FROM captions ORDER BY number, rowid")
             for (_, video_id), group in itertools.groupby(grouped, key=lambda row: row[:2]):
                 _, _, starts, ends, texts = map(list, zip(*group, strict=True))
-                yield _entry(video_id, {"start": starts, "end": ends, "text": texts})
+                if video_id:
+                    yield _entry(video_id, {"start": starts, "end": ends, "text": texts})
+                else:
+                    yield _damaged(video_id, f"{len(texts)} rows name no video")
     except csv.Error as error:
         message = f"it is no csv: {error} in line {rows.line_num}"
         raise TranscriptError(message) from error
@@ -230,7 +254,8 @@ def _numbered(rows: Iterable[list[str]], columns: list[int]) -> Iterator[list[An
     numbers: dict[str, int] = {}
     for row in filter(None, rows):
         cells: list[Any] = [row[column] if column < len(row) else None for column in columns]
-        yield [numbers.setdefault(cells[0] or "", len(numbers)), *cells]
+        video_id = cells[0] or ""
+        yield [numbers.setdefault(video_id, len(numbers)), video_id, *cells[1:]]
 
 
 def _lines(pieces: Iterator[str]) -> Iterator[str]:

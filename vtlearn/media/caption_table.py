@@ -32,7 +32,7 @@ class Summary(NamedTuple):
     """What a table holds.
 
     Attributes:
-        source: What it was built from.
+        source: The name of what it was built from.
         captions: How many captions it has.
         left_out: How many it has not, since their text was no string.
         videos_left_out: How many videos those are of.
@@ -160,7 +160,7 @@ class _Writer:
         Strings.of(self.ids).save(self._folder, "ids")
         (self._folder / "reasons.json").write_text(json.dumps(self._reasons), encoding="utf-8")
         kept = int((videos[:, 1] - videos[:, 0]).sum())
-        summary = Summary(str(source), kept, sum(self._left_out), len(self._left_out))
+        summary = Summary(source.name, kept, sum(self._left_out), len(self._left_out))
         sizes = {path.name: path.stat().st_size for path in sorted(self._folder.iterdir())}
         meta = {"version": VERSION, "summary": summary._asdict(), "sizes": sizes}
         (self._folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")

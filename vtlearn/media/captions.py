@@ -160,13 +160,20 @@ def repeated_words(captions: Iterable[Caption]) -> list[int]:
     shown: list[list[str]] = []  # the lines on screen, as words
     until = -np.inf
     for caption in captions:
-        cleared = caption.start > until + _STAYS or caption.text.lstrip(" \t").startswith("\n")
         words = caption.text.split()
-        shown = [] if cleared else _still_shown(shown, words)
+        shown = [] if _is_cleared(caption, until) else _still_shown(shown, words)
         counts.append(sum(map(len, shown)))
         shown = [*shown, words[counts[-1] :]] if len(words) > counts[-1] else shown
         until = caption.end
     return counts
+
+
+def _is_cleared(caption: Caption, until: float) -> bool:
+    """Say whether nothing from before is on screen, though the words may be the same."""
+    first, *others = caption.text.split("\n")
+    if others and not first.strip():
+        return True
+    return caption.start > until + _STAYS and not any(map(str.strip, others))
 
 
 def _still_shown(lines: list[list[str]], words: list[str]) -> list[list[str]]:
@@ -219,8 +226,15 @@ def _items(text: Any) -> list[Any]:
     """Return the captions of a window, which may be a list, each with or without its score."""
     if isinstance(text, np.ndarray):
         text = text.tolist()
-    window = text if isinstance(text, list) else [text]
-    return [item[0] if isinstance(item, tuple) and len(item) == 2 else item for item in window]
+    window = text if isinstance(text, list) and not _has_score(text) else [text]
+    return [item[0] if _has_score(item) else item for item in window]
+
+
+def _has_score(item: Any) -> bool:
+    """Tell a string and its score, which JSON turns from a tuple into a list."""
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
+        return False
+    return isinstance(item[0], str) and isinstance(item[1], (int, float, np.number))
 
 
 def _seconds(field: str, values: list[Any], numbers: Sequence[int]) -> NDArray[np.float64]:

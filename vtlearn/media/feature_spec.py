@@ -77,28 +77,11 @@ class FeatureSpec:
         if self.resize is not None:
             require_positive(resize=_whole("resize", self.resize))
         require_positive(fps=self.fps, stride=self.stride, window=self.window, std=min(self.std))
-        self._check_words()
+        _check_words(self.backbone, self.weights_sha256, self.l2_norm, self.dtype)
         if not math.isclose(self.fps * self.stride, 1, rel_tol=1e-6):
             message = (
                 f"fps={self.fps} vectors a second lie {1 / self.fps} s apart, not stride="
                 f"{self.stride} s"
-            )
-            raise ArgumentError(message)
-
-    def _check_words(self) -> None:
-        if not isinstance(self.backbone, str) or not self.backbone.strip():
-            message = f"backbone={self.backbone!r} has to name what made the vectors"
-            raise ArgumentError(message)
-        if not _HASH.fullmatch(str(self.weights_sha256)):
-            message = (
-                f"weights_sha256={self.weights_sha256!r} is no SHA-256: 64 hexadecimal digits, as "
-                "`sha256sum` prints them of the file of the weights"
-            )
-            raise ArgumentError(message)
-        if not isinstance(self.l2_norm, bool) or self.dtype not in ("float16", "float32"):
-            message = (
-                f"l2_norm={self.l2_norm!r} is true or false, dtype={self.dtype!r} is float16 or "
-                "float32"
             )
             raise ArgumentError(message)
 
@@ -196,6 +179,21 @@ def _record(path: Path) -> dict[str, Any]:
         message = f"{path} holds no JSON object"
         raise FeatureError(message)
     return record
+
+
+def _check_words(backbone: Any, weights_sha256: Any, l2_norm: Any, dtype: Any) -> None:
+    if not isinstance(backbone, str) or not backbone.strip():
+        message = f"backbone={backbone!r} has to name what made the vectors"
+        raise ArgumentError(message)
+    if not _HASH.fullmatch(str(weights_sha256)):
+        message = (
+            f"weights_sha256={weights_sha256!r} is no SHA-256: 64 hexadecimal digits, as "
+            "`sha256sum` prints them of the file of the weights"
+        )
+        raise ArgumentError(message)
+    if not isinstance(l2_norm, bool) or dtype not in ("float16", "float32"):
+        message = f"l2_norm={l2_norm!r} is true or false, dtype={dtype!r} is float16 or float32"
+        raise ArgumentError(message)
 
 
 def _number(name: str, value: Any) -> float:

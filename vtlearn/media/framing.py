@@ -1,13 +1,15 @@
 """Which part of a picture is looked at, and which way up it is."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vtlearn.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Box", "Orientation", "centre_square", "crop_boxes"]
 
@@ -25,7 +27,7 @@ class Orientation(NamedTuple):
 
     Example:
         >>> quarter_turn = Orientation.read(np.array([0, -1, 0, 1, 0], np.int32).tobytes())
-        >>> quarter_turn.lay(np.array([[[1, 2, 3], [4, 5, 6]]], np.uint8))[0]
+        >>> quarter_turn.lay(np.array([[1, 2, 3], [4, 5, 6]], np.uint8))
         array([[3, 6],
                [2, 5],
                [1, 4]], dtype=uint8)
@@ -62,14 +64,14 @@ class Orientation(NamedTuple):
         """Lay a picture upright.
 
         Args:
-            picture: (channels, height, width) as decoded.
+            picture: (height, width, ...) as decoded.
 
         Returns:
-            A view of it, (channels, upright height, upright width).
+            A view of it, (upright height, upright width, ...).
         """
-        laid = picture.swapaxes(1, 2) if self.transpose else picture
-        laid = laid[:, ::-1] if self.flip_rows else laid
-        return laid[:, :, ::-1] if self.flip_columns else laid
+        laid = picture.swapaxes(0, 1) if self.transpose else picture
+        laid = laid[::-1] if self.flip_rows else laid
+        return laid[:, ::-1] if self.flip_columns else laid
 
     def decoded_box(self, box: Box, height: int, width: int) -> Box:
         """Find in the decoded picture what is a box of the upright one.
@@ -113,7 +115,7 @@ def centre_square(height: int, width: int) -> Box:
     return (height - side) // 2, (width - side) // 2, side, side
 
 
-def crop_boxes(crop: str | Sequence[Sequence[int]] | Tensor, clips: int) -> list[Box | None]:
+def crop_boxes(crop: "str | Sequence[Sequence[int]] | Tensor", clips: int) -> list[Box | None]:
     """Read what a user asks for: the centre of every clip, or one box a clip.
 
     Args:

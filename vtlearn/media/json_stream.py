@@ -78,14 +78,15 @@ class _Stream:
             try:
                 value, end = self._decoder.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                ahead = error.pos - self._at
+                ahead = error.pos - self._at  # before reading moves both
                 unfinished = "Unterminated" in error.msg or error.pos > len(self._text) - _WORD
                 if not unfinished or not self._read(size):  # as much again, or it takes for ever
                     self.fail(error.msg, ahead)
             except RecursionError:
                 self.fail("it is nested too deeply")
             else:
-                if end < len(self._text) or not self._read(size):  # a number may go on
+                whole = len(self._text) - end >= _WORD  # or a number may go on: 1 .5
+                if whole or not self._read(size):
                     self._at = end
                     return value
 
@@ -96,10 +97,12 @@ class _Stream:
 
     def _read(self, size: int) -> bool:
         """Add at least so many characters; say whether there were any."""
-        pieces = [self._text[self._at :]]
+        pieces: list[str] = []
         while size > 0 and (piece := next(self._pieces, None)) is not None:
             pieces.append(piece)
             size -= len(piece)
+        if not pieces:
+            return False
         self._used += self._at
-        self._text, self._at = "".join(pieces), 0
-        return any(pieces[1:])
+        self._text, self._at = "".join([self._text[self._at :], *pieces]), 0
+        return True

@@ -4,21 +4,20 @@ from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source
 from vtlearn.media.video import VideoInfo, VideoReader
+from vtlearn.media.watchdog import WatchedReader
 from vtlearn.parallel import in_parallel
-
-if TYPE_CHECKING:
-    from vtlearn.media.watchdog import WatchedReader
 
 __all__ = ["probe", "probe_all", "scan", "scan_all"]
 
 ItemT = TypeVar("ItemT")
 
 _CHUNK = 8  # videos a job: few, since one that hangs holds up those behind it
+_LONGEST = 24 * 60 * 60  # seconds of a video that are scanned: a damaged header may promise years
 _SCAN_SIZE = 16  # pixels; what a scan looks at is whether there is a frame
 
 
@@ -102,12 +101,12 @@ def scan(
         time_budget: As :func:`probe_all` takes it.
 
     Returns:
-        How many seconds have no frame, or why it cannot be read.
+        How many seconds of its first day have no frame, or why it cannot be read.
 
     Raises:
         ArgumentError: If ``time_budget`` is not positive.
     """
-    frames = max(1, int(duration))
+    frames = max(1, int(min(duration, _LONGEST)))
     try:
         clips = _reader(time_budget).clips(
             source, [0.0], num_frames=frames, fps=1.0, size=_SCAN_SIZE
@@ -130,13 +129,9 @@ def _scan(
 
 
 @cache
-def _reader(time_budget: float | None) -> "VideoReader | WatchedReader":
+def _reader(time_budget: float | None) -> VideoReader | WatchedReader:
     """One a process: where decoding is watched, it owns a process in its turn."""
-    if time_budget is None:
-        return VideoReader()
-    from vtlearn.media.watchdog import WatchedReader
-
-    return WatchedReader(time_budget)
+    return VideoReader() if time_budget is None else WatchedReader(time_budget)
 
 
 def _chunks(items: Iterable[ItemT]) -> Iterator[list[ItemT]]:

@@ -48,6 +48,7 @@ class ShardWriter:
     Raises:
         ArgumentError: If a limit is not positive, or differs from what packing was begun with; if
             the folder holds finished shards, or somebody else's.
+        ShardError: While writing, if a shard cannot be written.
 
     Example:
         >>> import tempfile
@@ -166,9 +167,13 @@ class ShardWriter:
         if not self._pending:
             return
         path = self.folder / f"{len(self.entries):05d}.tar"
-        with replacing(path) as unfinished, unfinished.open("wb") as file:
-            sha256 = _write_tar(file, self._pending)
-            size = file.tell()
+        try:
+            with replacing(path) as unfinished, unfinished.open("wb") as file:
+                sha256 = _write_tar(file, self._pending)
+                size = file.tell()
+        except OSError as error:  # a video that is gone or shorter by now, or a full disk
+            message = f"{path} cannot be written: {error}"
+            raise ShardError(message) from error
         keys = [sample.key for sample in self._pending]
         entry = ShardEntry(path.name, len(keys), size, keys, sha256)
         self._note(entry._asdict())

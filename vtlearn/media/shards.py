@@ -158,7 +158,7 @@ def _members(
     path: Path, archive: tarfile.TarFile, file: IO[bytes], largest: int
 ) -> Iterator[_Member]:
     while (info := archive.next()) is not None:
-        archive.members.clear()  # or it remembers every one
+        archive.members.clear()  # type: ignore[attr-defined]  # or it remembers every one
         _require_harmless(path, info, largest)
         key, extension = split_member(info.name)
         if key and info.isreg():

@@ -8,13 +8,15 @@ from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vtlearn.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["Film", "Picture", "Run", "frame_times", "mark_shown", "runs"]
 
@@ -119,7 +121,7 @@ class Film(ABC, Generic[FrameT]):
 
 
 def frame_times(
-    starts: Sequence[float] | NDArray[np.floating[Any]] | Tensor, num_frames: int, fps: float
+    starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor", num_frames: int, fps: float
 ) -> NDArray[np.float64]:
     """Lay out when each frame of each clip is to be looked up.
 

@@ -19,7 +19,7 @@ from vtlearn.media.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
 from vtlearn.media.timed_text import parse_timed_text
 from vtlearn.media.whisperx import whisperx_columns, whisperx_words
 
-__all__ = ["SUFFIXES", "Caption", "read_captions", "read_track", "read_transcript", "read_words"]
+__all__ = ["SUFFIXES", "Caption", "read_track", "read_transcript", "read_words"]
 
 SUFFIXES = (".json", ".csv", ".vtt", ".srt", ".ttml", ".dfxp", ".srv3", ".srv2", ".srv1")
 """Of the files that can be read, those with most to tell first."""
@@ -57,7 +57,7 @@ def read_transcript(path: str | Path, *, rolling: bool | None = None) -> list[Ca
 
 
 def read_words(path: str | Path) -> list[Caption]:
-    """Read what a file gives a time of its own: single words where it can.
+    r"""Read what a file gives a time of its own: single words where it can.
 
     Args:
         path: A file that :func:`read_transcript` reads. WhisperX's JSON and YouTube's WebVTT have
@@ -65,10 +65,20 @@ def read_words(path: str | Path) -> list[Caption]:
 
     Returns:
         Words, or runs of words, as captions sorted by their start; the captions themselves where
-        the file times nothing finer. ``sentences`` makes sentences of them.
+        the file times nothing finer. :func:`~vtlearn.media.sentences.sentences` makes sentences of
+        them.
 
     Raises:
         TranscriptError: If the file cannot be read, holds no caption, or one that is none.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "nVbIUDjzWY4.en.vtt")
+        ...     cue = "WEBVTT\n\n00:04.130 --> 00:06.500\nso<00:05.000><c> we</c>"
+        ...     _ = file.write_text(cue)
+        ...     read_words(file)
+        [Caption(start=4.13, end=5.0, text='so'), Caption(start=5.0, end=6.5, text='we')]
     """
     path = Path(path)
     with _naming(path):
@@ -94,35 +104,6 @@ def read_track(path: Path, *, rolling: bool | None = None, leave_out: bool = Fal
     if rolling and path.suffix.lower() != ".vtt":
         return tidy(_as_columns(unroll(track.captions())))._replace(left_out=track.left_out)
     return track
-
-
-def read_captions(path: str | Path) -> dict[str, list[Caption]]:
-    """Read the captions of many videos from one file into memory.
-
-    Args:
-        path: A JSON file ``{video id: {"start": [...], "end": [...], "text": [...]}}``, such as
-            HowTo100M's ``raw_caption.json`` and ``caption.json``.
-
-    Returns:
-        The captions of each video, sorted by their start; none for a video without any.
-
-    Raises:
-        TranscriptError: If the file cannot be read, or a caption is none.
-    """
-    path = Path(path)
-    with _naming(path):
-        videos = _json(path)
-    if not isinstance(videos, dict):
-        message = f"{path} must map video ids to captions, but holds a {type(videos).__name__}"
-        raise TranscriptError(message)
-    read: dict[str, list[Caption]] = {}
-    for video, columns in videos.items():
-        try:
-            read[video] = tidy(columns).captions()
-        except TranscriptError as error:
-            message = f"{path}, video {video}: {error}"
-            raise TranscriptError(message) from error
-    return read
 
 
 def _columns(path: Path, rolling: bool | None) -> Any:
@@ -163,8 +144,7 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        message = str(error.strerror)
-        raise TranscriptError(message) from error
+        raise TranscriptError(str(error.strerror)) from error
 
 
 def _text(path: Path) -> str:

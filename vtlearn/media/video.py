@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.checks import require_inside, require_positive
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from av.filter import Graph
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
+    from torch import Tensor
 
     _Packet = av.Packet[VideoStream]
 
@@ -37,7 +36,7 @@ __all__ = ["VideoInfo", "VideoReader", "ffmpeg_versions"]
 
 _Pixels = NDArray[np.uint8]
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
-_EXIF = 31  # FFmpeg's AV_FRAME_DATA_EXIF
+_UNKNOWN = range(28, 32)  # what FFmpeg 8 may say of a frame that PyAV 18 has no name for, as Exif
 _INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # FFmpeg's names of them
 _BEGINNING = -(2**62)  # ticks; before everything
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
@@ -86,9 +85,9 @@ class VideoReader:
     """
 
     def __init__(self, num_threads: int = 1) -> None:
+        self._kept: list[_File] = []  # one, or none while it is in use
         require_positive(num_threads=num_threads)
         self.num_threads = num_threads
-        self._kept: list[_File] = []  # one, or none while it is in use
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave behind what is open."""
@@ -114,12 +113,12 @@ class VideoReader:
     def clips(
         self,
         source: Source,
-        starts: Sequence[float] | NDArray[np.floating[Any]] | Tensor,
+        starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor",
         *,
         num_frames: int,
         fps: float,
         size: int,
-        crop: Literal["center"] | Sequence[Sequence[int]] | Tensor = "center",
+        crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
         pad: Literal["edge", "black"] = "edge",
     ) -> Clips:
         """Return what the video shows at ``starts[i] + k / fps``.
@@ -148,21 +147,50 @@ class VideoReader:
             ArgumentError: If a number makes no sense, or a box leaves the picture.
             UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
         """
+        import torch
+
         require_positive(num_frames=num_frames, fps=fps, size=size)
         times = frame_times(starts, num_frames, fps)
+        boxes = crop_boxes(crop, len(times))
+        frames = np.zeros((*times.shape, 3, size, size), np.uint8)
+        valid = self.read_into(frames, source, times, boxes, pad)
+        return Clips(torch.from_numpy(frames), torch.from_numpy(valid))
+
+    def read_into(
+        self,
+        frames: _Pixels,
+        source: Source,
+        times: NDArray[np.float64],
+        boxes: Sequence[Box | None],
+        pad: Literal["edge", "black"],
+    ) -> NDArray[np.bool_]:
+        """Do the work of :meth:`clips` where there is no torch, in memory that is there.
+
+        Args:
+            frames: (clips, frames, 3, size, size), zeros; what is shown is written here.
+            source: The file, or the bytes of one.
+            times: (clips, frames), in seconds.
+            boxes: One a clip; None for the largest square in the middle.
+            pad: What is shown past the end.
+
+        Returns:
+            Which frames are valid, (clips, frames).
+
+        Raises:
+            ArgumentError: If a box leaves the picture.
+            UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
+        """
         order = np.argsort(times, axis=None, kind="stable")
-        frames = np.zeros((times.size, 3, size, size), np.uint8)
-        valid = np.zeros(times.size, bool)
         wanted = times.ravel()[order].tolist()
-        painter = _Painter(size, crop_boxes(crop, len(times)), num_frames)
+        painter = _Painter(frames, boxes)
+        valid = np.zeros(times.size, bool)
         with self._opened(source, wanted) as film:
             for run in runs(film, wanted, hold_last=pad == "edge"):
                 slots = order[run.first : run.last]
                 valid[slots] = run.valid
                 if run.frame is not None:
-                    painter.fill(frames, slots, run.frame)
-        clips = torch.from_numpy(frames).view(*times.shape, 3, size, size)
-        return Clips(clips, torch.from_numpy(valid).view(times.shape))
+                    painter.fill(slots, run.frame)
+        return valid.reshape(times.shape)
 
     def probe(self, source: Source) -> VideoInfo:
         """Look up what a video is like, and see that its first frame can be decoded.
@@ -464,7 +492,7 @@ def _identify(source: Source) -> tuple[object, ...]:
     try:
         found = Path(source).stat()
     except OSError:  # opening it will fail too, and say why
-        return ()
+        return (object(),)
     return str(source), found.st_ino, found.st_size, found.st_mtime_ns, os.getpid()
 
 
@@ -485,10 +513,10 @@ def _open_container(raw: BytesIO | FileIO) -> "InputContainer":
     import av
 
     options = {"protocol_whitelist": "none"}
-    return av.open(raw, options=options, metadata_errors="replace")
+    return av.open(raw, "r", options=options, metadata_errors="replace")
 
 
-def _words(error: OSError | ValueError) -> str:
+def _words(error: Exception) -> str:
     """Return what FFmpeg or the system says."""
     return getattr(error, "strerror", None) or str(error)
 
@@ -515,20 +543,22 @@ def _logged(raw: BytesIO | FileIO) -> str:
 class _Painter:
     """Crops, scales and converts frames, by one FFmpeg filter graph a box."""
 
-    def __init__(self, size: int, boxes: list[Box | None], num_frames: int) -> None:
-        self.size = size
+    def __init__(self, frames: _Pixels, boxes: Sequence[Box | None]) -> None:
+        _, self.num_frames, _, _, self.size = frames.shape
+        self.frames = frames.reshape(-1, *frames.shape[2:])
         self.boxes = boxes
-        self.num_frames = num_frames
         self._graphs: dict[tuple[Any, ...], Graph] = {}
 
-    def fill(self, frames: _Pixels, slots: NDArray[np.intp], frame: "av.VideoFrame") -> None:
+    def fill(self, slots: NDArray[np.intp], frame: "av.VideoFrame") -> None:
         """Put a frame into those slots of (clips * frames, 3, size, size) that show it."""
         boxes = [self.boxes[clip] for clip in (slots // self.num_frames).tolist()]
         for box in set(boxes):
-            frames[slots[[other == box for other in boxes]]] = self._paint(frame, box)
+            first, *others = slots[[other == box for other in boxes]].tolist()
+            self._paint(self.frames[first], frame, box)
+            self.frames[others] = self.frames[first]
 
-    def _paint(self, frame: "av.VideoFrame", box: Box | None) -> _Pixels:
-        """Return the box, or the square in the middle, upright, (3, size, size)."""
+    def _paint(self, slot: _Pixels, frame: "av.VideoFrame", box: Box | None) -> None:
+        """Put the box, or the square in the middle, upright, into (3, size, size)."""
         orientation = _orientation(frame)
         height, width = orientation.upright_size(frame.height, frame.width)
         box = box or centre_square(height, width)
@@ -536,7 +566,8 @@ class _Painter:
         decoded = orientation.decoded_box(box, frame.height, frame.width)
         graph = self._graph(decoded, frame)
         graph.vpush(frame)
-        return orientation.lay(_planes(graph.vpull()))
+        for channel, plane in zip((1, 2, 0), _planes(graph.vpull()), strict=True):
+            slot[channel] = orientation.lay(plane)
 
     def _graph(self, box: Box, frame: "av.VideoFrame") -> "Graph":
         kind = (frame.height, frame.width, frame.format.name, frame.colorspace, frame.color_range)
@@ -549,13 +580,13 @@ class _Painter:
 def _orientation(frame: "av.VideoFrame") -> Orientation:
     try:
         matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # PyAV knows no Exif
-        matrix = _without_exif(frame).side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        matrix = _without_unknown(frame).side_data.get("DISPLAYMATRIX")
     return Orientation.read(None if matrix is None else bytes(matrix))
 
 
-def _without_exif(frame: "av.VideoFrame") -> "av.VideoFrame":
-    graph = _chain(frame, ("sidedata", f"delete:type={_EXIF}"))
+def _without_unknown(frame: "av.VideoFrame") -> "av.VideoFrame":
+    graph = _chain(frame, *(("sidedata", f"delete:type={kind}") for kind in _UNKNOWN))
     graph.vpush(frame)
     return graph.vpull()
 
@@ -596,10 +627,10 @@ def _chain(frame: "av.VideoFrame", *filters: tuple[str, str]) -> "Graph":
     return graph
 
 
-def _planes(frame: "av.VideoFrame") -> _Pixels:
-    """View a planar frame's green, blue and red as (3, height, width) of red, green and blue."""
-    green, blue, red = (
+def _planes(frame: "av.VideoFrame") -> list[_Pixels]:
+    """View a planar frame's green, blue and red, (height, width) each."""
+    planes = [
         np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
         for plane in frame.planes
-    )
-    return np.stack([red, green, blue])[:, : frame.height, : frame.width]
+    ]
+    return [plane[: frame.height, : frame.width] for plane in planes]

@@ -65,16 +65,20 @@ def _pieces(segment: Mapping[str, Any]) -> list[Caption]:
     words = segment.get("words")
     if not words:
         return [Caption(start, end, segment["text"].strip())]
+    texts = _columns(words, "words", "word")["text"]
+    if not all(isinstance(text, str) for text in texts):
+        message = f"the segment at {start} s has words that are no text: {texts}"
+        raise TranscriptError(message)
     timed = [word for word in words if _is_timed(word)]
     captions = iter(tidy(_columns(timed, "words", "word")).captions())
     pieces: list[Caption] = []
     for is_timed, run in groupby(words, key=_is_timed):
-        texts = [str(word.get("word", "")).strip() for word in run]
+        said = [word["word"].strip() for word in run]
         before = pieces[-1].end if pieces else start
         if is_timed:
-            pieces += islice(captions, len(texts))
+            pieces += islice(captions, len(said))
         else:
-            pieces.append(Caption(before, end, " ".join(texts)))
+            pieces.append(Caption(before, end, " ".join(said)))
     # What has no time ends where the next word begins.
     following = [piece.start for piece in pieces[1:]] + [end]
     return [

@@ -1,0 +1,304 @@
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import Callback
+from torch.nn import functional
+
+from tests.models import SAMPLING, quiet_trainer, tiny_kitchen, tiny_learner
+from tests.processes import Pool
+from vtlearn.callbacks import FeatureWriter
+from vtlearn.datamodules import Kitchen
+from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
+from vtlearn.learner import VideoTextLearner
+from vtlearn.media.feature_shards import read_shard_record
+from vtlearn.media.feature_spec import num_vectors, read_sidecar
+from vtlearn.media.features import FeatureReader
+from vtlearn.media.video import VideoReader
+
+NORMALISED = {"mean": [0.5] * 3, "std": [0.25] * 3}  # as TinyVideo does
+
+
+def seeded_learner(seed: int = 0) -> VideoTextLearner:
+    torch.manual_seed(seed)
+    return tiny_learner()
+
+
+def predict(
+    folder: Path,
+    data: Kitchen,
+    *callbacks: Callback,
+    learner: VideoTextLearner | None = None,
+    **options: Any,
+) -> None:
+    writer = FeatureWriter(folder, **{"videos_per_shard": 3, **NORMALISED, **options})
+    trainer = quiet_trainer(folder.parent, callbacks=[writer, *callbacks])
+    trainer.predict(learner or seeded_learner(), datamodule=data, return_predictions=False)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Hash of each file that belongs to the store itself."""
+    files = [*folder.glob("*.json"), *folder.glob("*.safetensors")]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture
+def data(kitchen_root: Path, small: dict[str, int]) -> Kitchen:
+    return tiny_kitchen(kitchen_root, small)
+
+
+@pytest.fixture(scope="session")
+def whole(kitchen_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that was filled without interruption; tests only read it."""
+    from tests.conftest import SMALL
+
+    folder = tmp_path_factory.mktemp("whole") / "store"
+    predict(folder, tiny_kitchen(kitchen_root, SMALL))
+    return folder
+
+
+def test_the_store_holds_what_the_encoder_makes_of_each_window(
+    kitchen_root: Path, whole: Path
+) -> None:
+    reader, encoder = FeatureReader(whole), seeded_learner().video_encoder.eval()
+    paths = sorted((kitchen_root / "videos").iterdir())
+    assert list(reader.ids) == [path.stem for path in paths]
+    for path in paths[:3]:
+        duration = VideoReader().probe(path).duration
+        assert reader.duration(path.stem) == duration
+        count = num_vectors(duration, fps=1)
+        windows = VideoReader().clips(path, range(count), num_frames=2, fps=4.0, size=16)
+        with torch.no_grad():
+            wanted = encoder(windows.frames).pooled  # all at once, in no chunks
+        stored = reader.clips(path, [0.0], num_frames=count, fps=1.0, size=8)
+        assert stored.valid.all()
+        torch.testing.assert_close(stored.frames[0], wanted, rtol=2e-3, atol=2e-3)
+
+
+def test_the_sidecar_says_what_they_are(whole: Path) -> None:
+    spec, layout = read_sidecar(whole)
+    assert spec.backbone == (
+        "vtlearn.encoders.video.tiny.TinyVideo(dim=8, num_frames=2, size=16, width=4)"
+    )
+    assert (spec.fps, spec.stride, spec.window, spec.num_frames) == (1.0, 1.0, 0.5, 2)
+    assert (spec.resize, spec.crop, spec.mean, spec.std) == (16, 16, (0.5,) * 3, (0.25,) * 3)
+    assert (spec.dim, spec.dtype, spec.l2_norm) == (8, "float16", False)
+    assert (layout["videos"], layout["videos_per_shard"], layout["precision"]) == (13, 3, "32-true")
+    names = {f"{shard:05d}{suffix}" for shard in range(5) for suffix in (".json", ".safetensors")}
+    assert contents(whole).keys() == names | {"features.json"}
+
+
+class Stop(Callback):
+    """Interrupts after so many batches."""
+
+    def __init__(self, batches: int) -> None:
+        self.batches = batches
+
+    def on_predict_batch_end(self, *_: object) -> None:
+        self.batches -= 1
+        if not self.batches:
+            raise KeyError
+
+
+@pytest.mark.parametrize("batches", [1, 7, 20])
+def test_an_interrupted_one_is_gone_on_with_byte_for_byte(
+    data: Kitchen, whole: Path, tmp_path: Path, batches: int
+) -> None:
+    store = tmp_path / "store"
+    with pytest.raises(KeyError):
+        predict(store, data, Stop(batches))
+    begun = {path: path.stat().st_mtime_ns for path in store.glob("0*")}
+    assert len(begun) < 10
+    predict(store, data)
+    assert contents(store) == contents(whole)
+    assert {path: path.stat().st_mtime_ns for path in begun} == begun  # nothing is made twice
+
+
+def test_loader_processes_change_nothing(
+    kitchen_root: Path, small: dict[str, int], whole: Path, tmp_path: Path
+) -> None:
+    predict(tmp_path / "store", tiny_kitchen(kitchen_root, small, num_workers=1))
+    assert contents(tmp_path / "store") == contents(whole)
+
+
+def _predict_in_process(folder: Path, root: Path, small: dict[str, int]) -> None:
+    predict(folder, Kitchen(root, sampling=SAMPLING, **small))  # type: ignore[arg-type]
+
+
+@pytest.mark.ddp
+def test_two_processes_write_what_one_does(
+    kitchen_root: Path,
+    small: dict[str, int],
+    whole: Path,
+    tmp_path: Path,
+    two_processes: Pool,
+) -> None:
+    store = tmp_path / "store"
+    two_processes.run(_predict_in_process, store, kitchen_root, small)
+    assert contents(store) == contents(whole)
+    (store / "00003.json").unlink()
+    two_processes.run(_predict_in_process, store, kitchen_root, small)  # with one idle process
+    assert contents(store) == contents(whole)
+
+
+def test_a_store_of_other_weights_is_refused(data: Kitchen, whole: Path, tmp_path: Path) -> None:
+    store = Path(shutil.copytree(whole, tmp_path / "store"))
+    with pytest.raises(FeatureError, match=r"weights_sha256: '[0-9a-f]{64}' there, '[0-9a-f]{64}'"):
+        predict(store, data, learner=seeded_learner(1))
+    with pytest.raises(FeatureError, match=r"stride: 1\.0 there, 2\.0 now"):
+        predict(store, data, stride=2.0)
+    with pytest.raises(FeatureError, match="windows_per_chunk: 16 there, 4 now"):
+        predict(store, data, windows_per_chunk=4)
+    assert contents(store) == contents(whole)
+
+
+def test_vectors_of_length_one(data: Kitchen, whole: Path, tmp_path: Path) -> None:
+    predict(tmp_path / "store", data, l2_norm=True, dtype="float32")
+    raw, unit = FeatureReader(whole), FeatureReader(tmp_path / "store")
+    assert unit.spec.l2_norm
+    shape = {"num_frames": 5, "fps": 1.0, "size": 8}
+    frames = [reader.clips(raw.ids[0], [0.0], **shape).frames for reader in (raw, unit)]  # type: ignore[arg-type]
+    torch.testing.assert_close(
+        functional.normalize(frames[0], dim=-1), frames[1], atol=2e-3, rtol=0
+    )
+
+
+@pytest.fixture
+def damaged(kitchen_root: Path, small: dict[str, int], tmp_path: Path) -> partial[Kitchen]:
+    """A Kitchen of which one video is no video, another is cut off early."""
+    root = Path(shutil.copytree(kitchen_root, tmp_path / "kitchen"))
+    (root / "videos" / "kitchen_train_0001.mp4").write_text("no video")
+    last = root / "videos" / "kitchen_train_0002.mp4"
+    last.write_bytes(last.read_bytes()[:2000])  # its index is lost with its end
+    return partial(tiny_kitchen, root, small)
+
+
+def test_what_cannot_be_read_is_named(
+    damaged: partial[Kitchen], whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    for _ in range(2):  # what is in whole shards already is named again
+        predict(store, damaged(max_unreadable_fraction=0.2))
+        line = " ".join(capsys.readouterr().out.split())
+        assert "vectors of 11 videos" in line
+        assert "2 cannot be read: kitchen_train_0001, kitchen_train_0002 (why: " in line
+        report = (store / "unreadable.jsonl").read_text().splitlines()
+        assert {json.loads(one)["id"] for one in report} == {
+            "kitchen_train_0001",
+            "kitchen_train_0002",
+        }
+    lost: dict[str, dict[str, str]] = {}
+    for shard in range(5):
+        lost |= read_shard_record(store, shard).unreadable
+    assert lost.keys() == {"kitchen_train_0001", "kitchen_train_0002"}
+    assert all(why["reason"] for why in lost.values())
+    ours, theirs = contents(store), contents(whole)
+    assert {name for name in ours if ours[name] != theirs[name]} == {
+        f"{shard:05d}{suffix}"
+        for shard in sorted({_shard_of("0001"), _shard_of("0002")})
+        for suffix in (".json", ".safetensors")
+    }
+
+
+def _shard_of(number: str) -> int:
+    # test videos come first, three of them; then the training videos
+    return (3 + int(number)) // 3
+
+
+def test_too_many_of_them_stop_it(damaged: partial[Kitchen], tmp_path: Path) -> None:
+    with pytest.raises(TooManyUnreadableError, match=r"2 of 13 .*max_unreadable_fraction=0\.1"):
+        predict(tmp_path / "store", damaged(max_unreadable_fraction=0.1))
+
+
+class Hanging(VideoTextLearner):
+    """Gives what no float16 can hold."""
+
+    def predict_step(self, *arguments: Any) -> torch.Tensor:
+        return super().predict_step(*arguments) + 1e6
+
+
+def test_vectors_too_large_are_not_made_infinite(data: Kitchen, tmp_path: Path) -> None:
+    parts = seeded_learner()
+    learner = Hanging(parts.video_encoder, parts.text_encoder, parts.head)
+    with pytest.raises(FeatureError, match="float16 cannot hold"):
+        predict(tmp_path / "store", data, learner=learner)
+
+
+def test_what_is_left_undone_is_said(
+    data: Kitchen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = FeatureWriter(tmp_path / "store", videos_per_shard=3, **NORMALISED)  # type: ignore[arg-type]
+    trainer = quiet_trainer(tmp_path, callbacks=[writer], limit_predict_batches=4)
+    trainer.predict(seeded_learner(), datamodule=data, return_predictions=False)
+    there = len(list((tmp_path / "store").glob("0*.json")))
+    assert f"{5 - there} of 5 shards are not in" in capsys.readouterr().out
+
+
+def test_refusals(data: Kitchen, tmp_path: Path) -> None:
+    trainer = partial(quiet_trainer, tmp_path)
+    with pytest.raises(ArgumentError, match=r"give --features\.folder DIR"):
+        trainer(callbacks=[FeatureWriter()]).predict(seeded_learner(), datamodule=data)
+    with pytest.raises(ArgumentError, match="add a FeatureWriter"):
+        trainer().predict(seeded_learner(), datamodule=data)
+    with pytest.raises(ArgumentError, match="windows_per_chunk"):
+        FeatureWriter(tmp_path, windows_per_chunk=0)
+
+
+@pytest.mark.slow
+def test_a_killed_command_is_gone_on_with_byte_for_byte(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    from tests.models import TINY_ENCODERS
+
+    config = {
+        "seed_everything": 1,
+        "model": {**TINY_ENCODERS, "head": {"class_path": "S2DTW"}},
+        "data": {
+            "class_path": "Kitchen",
+            "init_args": {
+                "root": str(kitchen_root),
+                "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0, "size": 16},
+                **small,
+            },
+        },
+        "trainer": {"accelerator": "cpu", "logger": False, "enable_checkpointing": False},
+        "features": {"videos_per_shard": 1, "windows_per_chunk": 1, **NORMALISED},
+    }
+    (tmp_path / "tiny.yaml").write_text(json.dumps(config))
+
+    def command(store: str, *options: str) -> "subprocess.Popen[bytes]":
+        argv = ["predict", "--config", "tiny.yaml", "--features.folder", store, *options]
+        return subprocess.Popen(
+            [sys.executable, "-m", "vtlearn", *argv],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+    def finish(process: "subprocess.Popen[bytes]") -> None:
+        _, error = process.communicate(timeout=120)
+        assert process.returncode == 0, error.decode()
+
+    finish(command("whole"))
+    killed = command("killed")
+    while len(list(tmp_path.glob("killed/0*.json"))) < 3 and killed.poll() is None:
+        time.sleep(0.002)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    there = len(list(tmp_path.glob("killed/0*.json")))
+    assert 3 <= there < 13
+    finish(command("killed", "--trainer.devices", "2"))
+    assert len(contents(tmp_path / "whole")) == 27
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")

@@ -1,0 +1,159 @@
+import argparse
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.media.writing import write_video
+from vtlearn.commands import tree
+from vtlearn.commands.data_pack import _bytes, _mixed
+from vtlearn.media.shard_index import open_shards
+from vtlearn.media.shards import read_pairs
+
+KEYS = ("-CTPAZ2euJ2", "6yooogsTG8k", "RoupYOneCIo", "nVbIUDjzWY4", "x_9-")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Five videos in nested folders, with captions a file each."""
+    (tmp_path / "captions").mkdir()
+    for number, key in enumerate(KEYS):
+        folder = tmp_path / "videos" / "food" / key[0]
+        folder.mkdir(parents=True)
+        write_video(folder / f"{key}.mp4", [20 * number] * 8, rate=4)
+        captions = {"start": [0, 1.0], "end": [1.0, 2], "text": ["grüß", f"{number}"]}
+        (tmp_path / "captions" / f"{key}.json").write_text(json.dumps(captions))
+    return tmp_path
+
+
+def pack(corpus: Path, *options: str, out: str = "out") -> int:
+    argv = [corpus / "videos", corpus / "captions", corpus / out]
+    if "--time-budget" not in options:
+        options += ("--time-budget", "0")  # which would start a process each time
+    return tree.run("data pack", [*map(str, argv), *options])
+
+
+def left_out(corpus: Path) -> dict[str, str]:
+    with (corpus / "out" / "left_out.csv").open(newline="") as file:
+        return {row["id"]: row["reason"] for row in csv.DictReader(file)}
+
+
+def test_shards_hold_videos_as_they_are_and_their_captions(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pack(corpus, "--samples-per-shard", "2") == 0
+    index = open_shards(corpus / "out")
+    assert sorted(index.keys) == sorted(KEYS)
+    samples = [sample for shard in index.shards for sample in read_pairs(shard.path)]
+    for sample in samples:
+        (video,) = (corpus / "videos").rglob(f"{sample.key}.mp4")
+        assert sample.files["mp4"] == video.read_bytes()
+        record = json.loads(sample.files["json"])
+        transcript = json.loads((corpus / "captions" / f"{sample.key}.json").read_text())
+        assert record["captions"] == transcript
+        assert (record["duration"], record["width"], record["fps"]) == (2.0, 32, 4.0)
+        assert record["path"] == f"food/{sample.key[0]}/{sample.key}.mp4"
+    size = sum(shard.path.stat().st_size for shard in index.shards)
+    said = capsys.readouterr().out
+    assert said == f"3 shards, 5 samples, {size:,} bytes in {corpus / 'out'}\n"
+    assert left_out(corpus) == {}
+
+
+def test_what_is_left_out_is_told(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (corpus / "captions" / f"{KEYS[0]}.json").unlink()
+    shutil.rmtree(corpus / "videos" / "food" / "6")
+    next((corpus / "videos").rglob("Roup*")).write_bytes(b"no video")
+    wrong = {"start": [2], "end": [1], "text": ["back in time"]}
+    (corpus / "captions" / f"{KEYS[3]}.json").write_text(json.dumps(wrong))
+    assert pack(corpus, "--time-budget", "60") == 0
+    assert left_out(corpus) == {
+        KEYS[0]: "without captions",
+        KEYS[1]: "without a video",
+        KEYS[2]: "that cannot be opened",
+        KEYS[3]: "with captions that cannot be read",
+    }
+    said = capsys.readouterr().out
+    assert said.startswith("1 shards, 1 samples, ")
+    assert "1 that cannot be opened, 1 with captions that cannot be read, 1 without a v" in said
+
+
+def test_a_list_chooses(corpus: Path) -> None:
+    rows = ["video_path", f"food/x/{KEYS[4]}.webm", f"{KEYS[1]}.mp4", "absent.mp4"]
+    (corpus / "list.csv").write_text("\n".join(rows) + "\n")
+    assert pack(corpus, "--list", str(corpus / "list.csv")) == 0
+    assert set(open_shards(corpus / "out").keys) == {KEYS[1], KEYS[4]}
+    assert left_out(corpus) == {"absent": "without a video"}
+
+
+def test_the_order_mixes_the_corpus_and_stays() -> None:
+    """Whatever else there is."""
+    ids = [f"{task}_{number:02d}" for task in ("bake", "chop") for number in range(50)]
+    order = _mixed(ids)
+    assert sorted(order) == ids
+    assert 15 < sum(one.startswith("bake") for one in order[:50]) < 35
+    assert [one for one in order if one.startswith("bake")] == _mixed(ids[:50])
+
+
+def test_packing_goes_on_where_it_was_cut_off(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pack(corpus, "--samples-per-shard", "2", out="whole") == 0
+    last = open_shards(corpus / "whole").keys[4]
+    victim = next((corpus / "videos").rglob(f"{last}.mp4"))
+    real = Path.stat
+
+    def stat(path: Path, **options: bool) -> object:
+        if path == victim:
+            raise KeyboardInterrupt
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert pack(corpus, "--samples-per-shard", "2") == 130
+    monkeypatch.undo()
+    assert [path.name for path in (corpus / "out").glob("*.tar")] == ["00000.tar"]
+    first = (corpus / "out" / "00000.tar").stat().st_mtime_ns
+    assert pack(corpus, "--samples-per-shard", "2") == 0
+    assert (corpus / "out" / "00000.tar").stat().st_mtime_ns == first  # it was not written again
+    for path in (corpus / "whole").iterdir():
+        assert (corpus / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        ("videos", "videos is no folder; VIDEOS is where the videos are"),
+        ("captions", "captions is not there; CAPTIONS is a folder"),
+        ("everything", "nothing to pack: none of 5 ids has both a video and captions"),
+    ],
+)
+def test_mistakes_are_sentences(
+    corpus: Path, spoil: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if spoil == "everything":
+        shutil.rmtree(corpus / "videos" / "food")
+    else:
+        shutil.rmtree(corpus / spoil)
+    assert pack(corpus) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_finished_shards_stay(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert pack(corpus) == 0
+    assert pack(corpus) == 2
+    assert "holds finished shards; choose another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("500MB", 5 * 10**8), ("1.5 GiB", 3 << 29), ("12", 12), ("2t", 2 * 10**12), ("1kb", 1000)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert _bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["big", "GB", "-1GB", "1XB"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="write 500MB, or 1GB"):
+        _bytes(text)

@@ -1,0 +1,177 @@
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.damage import WAYS, copy_corpus, damage_videos, unreadable_ids
+from tests.media.writing import write_video
+from vtlearn.datasets.checking import (
+    Layout,
+    check_corpus,
+    howto100m_layout,
+    kitchen_layout,
+)
+from vtlearn.datasets.kitchen import read_truth
+from vtlearn.errors import ArgumentError, CorpusNotFoundError
+
+SECONDS = 3.0
+BUDGET = 4.0  # seconds; what hangs costs so many of a test's
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    return write_video(path, range(30, 30 + int(SECONDS * 4)), rate=4)
+
+
+def write_captions(folder: Path, video_id: str, ends: Sequence[float] = (2.0,)) -> None:
+    columns = {"start": [0.0] * len(ends), "end": list(ends), "text": ["chop"] * len(ends)}
+    folder.mkdir(exist_ok=True)
+    (folder / f"{video_id}.json").write_text(json.dumps(columns), encoding="utf-8")
+
+
+def put(film: Path, *paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(film, path)
+
+
+def make(root: Path, film: Path, *ids: str) -> Path:
+    """Make a corpus in which nothing is amiss."""
+    for video_id in ids:
+        put(film, root / "videos" / f"{video_id}.mp4")
+        write_captions(root / "captions", video_id)
+    return root
+
+
+def test_damaged_kitchen(kitchen_root: Path, tmp_path: Path) -> None:
+    root = copy_corpus(kitchen_root, tmp_path / "kitchen")
+    ids = sorted(read_truth(root))
+    lost, *left = ids
+    (root / "videos" / f"{lost}.mp4").unlink()
+    damaged = damage_videos(root, left, WAYS[: len(left) - 1])
+    report = check_corpus(kitchen_layout(root), workers=1, time_budget=BUDGET)
+    bad = unreadable_ids(damaged)
+    assert {(video.id, video.stage) for video in report.unreadable} == {
+        (video_id, damaged[video_id].stage) for video_id in bad
+    }
+    assert report.missing == [lost]
+    assert set(report.usable) == set(ids) - bad - {lost}
+    assert report.coverage == 100 * (len(ids) - len(bad) - 1) / len(ids)
+    shortened = {video_id for video_id, way in damaged.items() if way.name == "one-frame"}
+    assert {video.id for video in report.duration_mismatch} == shortened
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("with_list", [False, True])
+def test_what_is_there_against_what_should_be(
+    seed: int, with_list: bool, film: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(seed)
+    ids = [f"-{number}_x" for number in range(12)]
+    filmed, told, listed, garbled, broken = (
+        {i for i in ids if rng.random() < 0.6} for _ in "12345"
+    )
+    make(tmp_path, film, "-0_x")  # so that there is something at any rate
+    filmed, told = filmed | {"-0_x"}, told | {"-0_x"}
+    put(film, *(tmp_path / "videos" / "food" / f"{i}.f137.mp4" for i in filmed - {"-0_x"}))
+    for video_id in told:
+        write_captions(tmp_path / "captions", video_id, [-1.0] if video_id in garbled else [2.0])
+    for video_id in broken & filmed - {"-0_x"}:
+        (tmp_path / "videos" / "food" / f"{video_id}.f137.mp4").write_bytes(b"")
+    broken -= {"-0_x"}
+    wanted = listed | {"-1_x"} if with_list else filmed | told
+    layout = howto100m_layout(tmp_path, listed=sorted(wanted) if with_list else None)
+    report = check_corpus(layout, workers=1, time_budget=None)
+    assert report.expected == len(wanted)
+    assert set(report.missing) == wanted - filmed
+    assert {video.id for video in report.unreadable} == wanted & filmed & broken
+    assert set(report.captions_without_video) == wanted & (told - garbled) - filmed
+    assert set(report.videos_without_captions) == wanted & filmed - told
+    assert set(report.damaged_captions) == wanted & told & garbled
+    assert set(report.usable) == wanted & filmed & (told - garbled) - broken
+    assert report.unlisted == len(filmed - wanted)
+    assert not report.duration_mismatch
+
+
+def test_durations_are_held_against_what_is_said(film: Path, tmp_path: Path) -> None:
+    root = make(tmp_path, film, "good", "short", "long", "outlasted", "unsaid")
+    write_captions(root / "captions", "outlasted", [1.0, SECONDS + 7.0, 2.0])
+    write_captions(root / "captions", "good", [SECONDS + 4.9])
+    said = {"good": SECONDS + 4.9, "short": SECONDS + 5.1, "long": 0.0, "other": 9.0}
+    layout = howto100m_layout(root, durations=said)
+    report = check_corpus(layout, workers=1, time_budget=None)
+    assert [video.id for video in report.duration_mismatch] == ["outlasted", "short"]
+    strict = check_corpus(layout, workers=1, time_budget=None, tolerance=0.5)
+    assert [tuple(video) for video in strict.duration_mismatch] == [
+        ("good", SECONDS, SECONDS + 4.9, SECONDS + 4.9),
+        ("long", SECONDS, 0.0, 2.0),
+        ("outlasted", SECONDS, None, SECONDS + 7.0),
+        ("short", SECONDS, SECONDS + 5.1, 2.0),
+    ]
+    assert len(strict.usable) == 5
+
+
+def damaged_corpus(film: Path, root: Path) -> Layout:
+    """A corpus whose list is in no order, with three videos that cannot be read and two missing."""
+    make(root, film, *(f"v{number}" for number in range(20)))
+    for video_id in ("v11", "v19", "v3"):
+        (root / "videos" / f"{video_id}.mp4").write_bytes(b"no video")
+    listed = [f"v{number}" for number in (19, 3, 11, 0, 40, 7, 30)]
+    return howto100m_layout(root, listed=listed)
+
+
+def test_a_report_keeps_the_order_of_the_list(film: Path, tmp_path: Path) -> None:
+    report = check_corpus(damaged_corpus(film, tmp_path), workers=1, time_budget=None)
+    assert [video.id for video in report.unreadable] == ["v19", "v3", "v11"]
+    assert (report.usable, report.missing) == (["v0", "v7"], ["v40", "v30"])
+
+
+@pytest.mark.slow  # it starts processes, each of which imports torch
+def test_processes_change_nothing(film: Path, tmp_path: Path) -> None:
+    layout = damaged_corpus(film, tmp_path)
+    alone, together = (check_corpus(layout, workers=n, time_budget=None) for n in (1, 2))
+    assert alone == together
+
+
+def test_a_report_is_plain_json(film: Path, tmp_path: Path) -> None:
+    root = make(tmp_path, film, "a", "b")
+    (root / "videos" / "b.mp4").write_bytes(b"")
+    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    plain = report.as_json()
+    assert json.loads(json.dumps(plain)) == plain
+    assert (plain["usable"], plain["coverage"]) == (["a"], 50.0)
+    assert [entry["id"] for entry in plain["unreadable"]] == ["b"]
+    assert plain["unreadable"][0]["path"] == str(root / "videos" / "b.mp4")
+
+
+def test_where_a_corpus_is_looked_for(film: Path, tmp_path: Path) -> None:
+    put(film, tmp_path / "food" / "a.mp4")
+    captions = {"a": {"start": [0.0], "end": [2.0], "text": ["chop"]}}
+    with pytest.raises(CorpusNotFoundError, match=r"captions, or raw_caption\.json or"):
+        howto100m_layout(tmp_path)
+    (tmp_path / "caption.json").write_text(json.dumps(captions), encoding="utf-8")
+    layout = howto100m_layout(tmp_path)
+    assert (layout.videos, layout.captions) == (tmp_path, tmp_path / "caption.json")
+    assert check_corpus(layout, workers=1, time_budget=None).usable == ["a"]
+    (tmp_path / "raw_caption.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "videos").mkdir()
+    layout = howto100m_layout(tmp_path)
+    assert (layout.videos, layout.captions) == (
+        tmp_path / "videos",
+        tmp_path / "raw_caption.json",
+    )
+    with pytest.raises(CorpusNotFoundError, match=r"ids in the list  \(there are none"):
+        check_corpus(howto100m_layout(tmp_path, captions=tmp_path / "caption.json", listed=[]))
+    with pytest.raises(CorpusNotFoundError, match=r"steps\.json"):
+        kitchen_layout(tmp_path)
+
+
+def test_numbers_that_make_no_sense_are_refused(film: Path, tmp_path: Path) -> None:
+    layout = howto100m_layout(make(tmp_path, film, "a"))
+    for wrong in ({"workers": 0}, {"tolerance": -1.0}, {"time_budget": 0.0}):
+        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+            check_corpus(layout, **wrong)

@@ -1,0 +1,123 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.media.writing import write_video
+from vtlearn.datasets.checking import CorpusReport
+from vtlearn.datasets.shard_checking import check_shards
+from vtlearn.errors import ArgumentError, ShardError
+from vtlearn.media.shard_index import INDEX
+from vtlearn.media.shard_writer import Content, ShardWriter
+
+TOLD = {"captions": {"start": [0.0], "end": [1.0], "text": ["chop the carrot"]}}
+
+
+def check(folder: Path, workers: int = 1, decode: bool = False) -> CorpusReport:
+    return check_shards(folder, workers=workers, time_budget=None, decode=decode)
+
+
+def pack(folder: Path, samples: dict[str, dict[str, Content]]) -> Path:
+    """Two samples a shard."""
+    with ShardWriter(folder, max_samples=2) as writer:
+        for key, files in samples.items():
+            writer.add(key, files)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_video(tmp_path_factory.mktemp("video") / "v.mp4", range(20, 80), rate=4, gop=4)
+
+
+@pytest.fixture
+def shards(video: Path, tmp_path: Path) -> Path:
+    told = json.dumps(TOLD).encode()
+    return pack(tmp_path / "shards", {key: {"json": told, "mp4": video} for key in "abcdefgh"})
+
+
+def test_what_is_packed_is_all_there(shards: Path) -> None:
+    report = check(shards, decode=True)
+    assert report == CorpusReport("Shards", 8, list("abcdefgh"), [], [], {}, [])
+    assert report.coverage == 100
+
+
+@pytest.mark.slow  # it starts processes, each of which imports torch
+def test_processes_change_nothing(shards: Path) -> None:
+    sorted(shards.glob("*.tar"))[1].unlink()
+    assert check(shards, workers=2) == check(shards, workers=1)
+
+
+def test_each_kind_of_damage_to_a_shard(shards: Path) -> None:
+    first, second, third, _ = sorted(shards.glob("*.tar"))
+    data = bytearray(first.read_bytes())
+    place = data.index(b"carrot")
+    data[place : place + 6] = b"potato"
+    first.write_bytes(data)
+    second.unlink()
+    third.write_bytes(third.read_bytes()[: -(20 << 10)])
+    report = check(shards)
+    problems = {name: why.split(": ")[0] for name, why in report.damaged_shards.items()}
+    assert list(problems) == [first.name, second.name, third.name]
+    assert "is another file than" in problems[first.name]
+    assert "No such file" in report.damaged_shards[second.name]
+    assert report.expected == 8
+    assert set("cd") <= set(report.missing) <= set("cdef")
+    assert set(report.usable) == set("abcdefgh") - set(report.missing)
+
+
+def test_each_kind_of_damage_to_a_sample(video: Path, tmp_path: Path) -> None:
+    told = json.dumps(TOLD).encode()
+    picture = tmp_path / "p.png"
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(picture)
+    halved = tmp_path / "halved.mp4"
+    halved.write_bytes(video.read_bytes()[:400])
+    wrong = json.dumps({"captions": {"start": [2.0], "end": [1.0], "text": ["chop"]}}).encode()
+    folder = pack(
+        tmp_path / "shards",
+        {
+            "good": {"json": told, "mp4": video},
+            "picture": {"png": picture, "txt": b"two apples"},
+            "halved": {"mp4": halved, "json": told},
+            "wrong": {"mp4": video, "json": wrong},
+            "garbled": {"png": picture, "txt": b"\xff\xfe\xff"},
+            "both": {"png": b"no picture", "json": b"{"},
+        },
+    )
+    for index in (True, False):
+        report = check(folder, decode=True)
+        assert report.expected == 6
+        assert report.usable == ["good", "picture"]
+        assert [video.id for video in report.unreadable] == ["halved", "both"]
+        assert report.unreadable[0].path == str(folder / "00001.tar" / "halved.mp4")
+        assert list(report.damaged_captions) == ["wrong", "garbled", "both"]
+        assert not report.missing
+        assert not report.damaged_shards
+        if index:
+            (folder / INDEX).unlink()
+
+
+def test_what_is_lost_is_told(video: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    shutil.copy(video, cut)
+    data = bytearray(cut.read_bytes())
+    start, end = data.index(b"mdat") + 4, data.index(b"moov") - 4
+    middle = slice(start + (end - start) * 2 // 5, start + (end - start) * 3 // 5)
+    data[middle] = bytes(255 - byte for byte in data[middle])
+    cut.write_bytes(data)
+    told = json.dumps(TOLD).encode()
+    folder = pack(tmp_path / "shards", {"cut": {"mp4": cut, "json": told}})
+    assert not check(folder).lost
+    (lost,) = check(folder, decode=True).lost
+    assert lost.id == "cut"
+    assert 1 <= lost.seconds <= 6
+
+
+def test_no_shards_and_no_sense(tmp_path: Path) -> None:
+    with pytest.raises(ShardError, match=r"holds no \.tar file"):
+        check(tmp_path)
+    with pytest.raises(ArgumentError, match="workers"):
+        check(tmp_path, workers=0)

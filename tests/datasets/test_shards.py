@@ -1,0 +1,356 @@
+import io
+import json
+from collections import Counter
+from dataclasses import replace
+from itertools import chain, combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from tests.media.tars import member, write_tar
+from tests.media.writing import write_video
+from vtlearn.batch import Narration
+from vtlearn.datasets.base import Draw, generator
+from vtlearn.datasets.narrations import ClipSampling, NarrationReader
+from vtlearn.datasets.shards import ShardStream, deal_shards, even_share
+from vtlearn.distributed import Process
+from vtlearn.errors import ArgumentError, ShardError, TooManyUnreadableError
+from vtlearn.media.captions import Caption
+from vtlearn.media.shard_index import INDEX, open_shards
+from vtlearn.media.shard_writer import ShardWriter
+from vtlearn.media.video import VideoReader
+
+TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16, flip=0.0)
+SIZES = [(7, 7, 7, 7, 7, 7, 3), (100, 1, 50, 2, 30, 30, 8, 9), (5, 0, 5, 5), (4,) * 12]
+
+
+# dealing shards out
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize(("world", "workers"), [(1, 1), (2, 1), (1, 3), (3, 1)])
+def test_each_shard_goes_to_exactly_one_reader(
+    sizes: tuple[int, ...], world: int, workers: int
+) -> None:
+    least = even_share(sizes, world=world, workers=workers)
+    for epoch in range(20):
+        shares = [
+            deal_shards(
+                sizes, seed=1, epoch=epoch, rank=rank, world=world, worker=worker, workers=workers
+            )
+            for rank in range(world)
+            for worker in range(workers)
+        ]
+        assert sorted(chain(*shares)) == list(range(len(sizes)))
+        given = [sum(sizes[shard] for shard in share) for share in shares]
+        assert min(given) >= least
+        assert max(given) - min(given) <= max(sizes) - min(sizes) + max(sizes)
+
+
+def test_shares_of_equal_shards_are_equal() -> None:
+    assert even_share([10] * 12, world=2, workers=3) == 20
+    assert even_share([10] * 13, world=2, workers=3) == 20
+
+
+def test_epochs_and_seeds_deal_differently_and_calls_alike() -> None:
+    def deal(seed: int, epoch: int) -> list[list[int]]:
+        return [
+            deal_shards([5] * 12, seed=seed, epoch=epoch, rank=rank, world=3) for rank in range(3)
+        ]
+
+    assert deal(0, 0) == deal(0, 0)
+    dealt = [deal(0, 0), deal(0, 1), deal(1, 0)]
+    assert all(one != other for one, other in combinations(dealt, 2))
+
+
+def test_every_two_shards_of_other_rounds_meet_in_a_reader() -> None:
+    """Else some videos would never be each other's negatives."""
+    together: Counter[tuple[int, int]] = Counter()
+    for epoch in range(200):
+        for rank in range(2):
+            own = sorted(deal_shards([5] * 6, seed=0, epoch=epoch, rank=rank, world=2))
+            together.update(combinations(own, 2))
+    assert set(together) == set(combinations(range(6), 2))
+    assert max(together.values()) < 1.5 * min(together.values())
+
+
+def test_too_few_shards_are_told_with_the_arithmetic() -> None:
+    words = r"7 shards for 4 processes x 2 workers = 8 readers: 1 would have nothing .*num_workers"
+    with pytest.raises(ArgumentError, match=words):
+        even_share([3] * 7, world=4, workers=2)
+    with pytest.raises(ArgumentError, match="2 shards for 3 processes"):
+        deal_shards([1, 0, 1], seed=0, epoch=0, world=3)  # an empty shard is nothing to read
+
+
+# streaming
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Twelve videos of three seconds, each of its own grey."""
+    folder = tmp_path_factory.mktemp("videos")
+    return {
+        f"video{number:02d}": write_video(
+            folder / f"{number}.mp4", [20 * number + 10] * 12, rate=4
+        ).read_bytes()
+        for number in range(12)
+    }
+
+
+def captions(key: str) -> dict[str, list[object]]:
+    texts: list[object] = [f"{key} says {number}" for number in range(4)]
+    return {"start": [0.0, 0.5, 1.0, 1.5], "end": [0.5, 1.0, 1.5, 2.5], "text": texts}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, videos: dict[str, bytes]) -> Path:
+    """Six shards of two videos each."""
+    with ShardWriter(tmp_path / "shards", max_samples=2) as writer:
+        for key, data in videos.items():
+            record = json.dumps({"captions": captions(key)}).encode()
+            writer.add(key, {"mp4": data, "json": record})
+    return tmp_path / "shards"
+
+
+def stream(folder: Path, **options: object) -> ShardStream:
+    options = {"quarantine": folder / "unreadable.jsonl", "sampling": TINY} | options
+    return ShardStream(open_shards(folder, progress=False), **options)  # type: ignore[arg-type]
+
+
+def ids(narrations: ShardStream | list[Narration]) -> list[str]:
+    return [narration.id for narration in narrations]
+
+
+def test_an_epoch_is_a_permutation(folder: Path, videos: dict[str, bytes]) -> None:
+    data = stream(folder)
+    first = ids(data)
+    assert first == ids(data)
+    data.set_epoch(1)
+    second = ids(data)
+    assert sorted(first) == sorted(second) == sorted(videos)
+    assert len({tuple(first), tuple(second), tuple(sorted(first))}) == 3
+    assert len(data) == 12
+
+
+def test_a_narration_is_what_a_file_would_give(
+    folder: Path, videos: dict[str, bytes], tmp_path: Path
+) -> None:
+    data = stream(folder)
+    data.set_epoch(3)
+    for narration in data:
+        number = sorted(videos).index(narration.id)
+        path = tmp_path / "one.mp4"
+        path.write_bytes(videos[narration.id])
+        columns = captions(narration.id)
+        wanted = NarrationReader(TINY, VideoReader()).read(
+            narration.id,
+            path,
+            [Caption(*entry) for entry in zip(*columns.values(), strict=True)],
+            generator(0, Draw(3, number)),
+        )
+        assert torch.equal(narration.video, wanted.video)
+        assert narration.captions == wanted.captions
+        assert torch.equal(narration.spans, wanted.spans)
+        assert abs(float(narration.video.float().mean()) - (20 * number + 10)) < 6
+
+
+def test_a_time_budget_changes_nothing_for_videos_that_keep_to_it(folder: Path) -> None:
+    free, watched = (list(stream(folder, time_budget=budget)) for budget in (None, 60.0))
+    assert ids(free) == ids(watched)
+    for one, other in zip(free, watched, strict=True):
+        assert torch.equal(one.video, other.video)
+
+
+def test_what_is_drawn_of_a_sample_depends_on_no_reader(folder: Path) -> None:
+    sampling = replace(TINY, num_clips=1, flip=0.5)
+
+    def spans(rank: int, world: int) -> dict[str, list[list[str]]]:
+        data = stream(folder, sampling=sampling, process=Process(rank, world))
+        return {narration.id: narration.captions for narration in data}
+
+    assert spans(0, 1) == spans(0, 2) | spans(1, 2)
+
+
+def test_the_buffer_shuffles_over_shards(folder: Path) -> None:
+    def pairs(buffer: int) -> int:
+        order = [int(one[5:]) // 2 for one in ids(stream(folder, shuffle_buffer=buffer))]
+        return sum(one == other for one, other in zip(order[::2], order[1::2], strict=True))
+
+    assert pairs(1) == 6  # as they lie in the shards
+    assert pairs(12) < 5
+    with pytest.raises(ArgumentError, match="shuffle_buffer=0"):
+        stream(folder, shuffle_buffer=0)
+
+
+@pytest.mark.parametrize(("world", "workers"), [(1, 2), (2, 1), (1, 3), (3, 2)])
+def test_readers_see_disjoint_and_complete_sets(folder: Path, world: int, workers: int) -> None:
+    seen: list[str] = []
+    for rank in range(world):
+        data = stream(folder, process=Process(rank, world), workers=workers)
+        loader = DataLoader(data, batch_size=None, num_workers=workers if workers > 1 else 0)
+        own = ids(list(loader))
+        assert len(own) == len(data) == 12 // world
+        seen += own
+    assert len(set(seen)) == len(seen) == 12
+
+
+def test_workers_that_outlive_an_epoch_learn_of_the_next(folder: Path) -> None:
+    data = stream(folder, workers=2)
+    loader = DataLoader(data, batch_size=None, num_workers=2, persistent_workers=True)
+    orders = []
+    for epoch in (0, 1, 1, 0):
+        data.set_epoch(epoch)
+        orders.append(ids(list(loader)))
+    assert orders[0] == orders[3] != orders[1] == orders[2]
+    data.set_epoch(2)
+    next(iter(loader))  # given up early
+    data.set_epoch(1)
+    assert ids(list(loader)) == orders[1]
+
+
+def test_a_stream_is_read_by_the_workers_it_was_made_for(folder: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"1 workers read a stream .* workers=2"):
+        next(iter(stream(folder, workers=2)))
+
+
+def test_every_reader_gives_as_much_whatever_its_share(folder: Path) -> None:
+    for epoch in range(4):
+        for rank in range(4):  # six shards: two of the four have one more
+            data = stream(folder, process=Process(rank, 4))
+            data.set_epoch(epoch)
+            assert len(ids(data)) == len(data) == 2
+    assert len(ids(stream(folder, samples_per_reader=5))) == 5
+    with pytest.raises(ArgumentError, match="samples_per_reader=13 has to be from 1 to 12"):
+        stream(folder, samples_per_reader=13)
+
+
+# what cannot be read
+
+
+def spoil(folder: Path, videos: dict[str, bytes], *keys: str) -> Path:
+    """The same shards with videos cut short, and one whose captions are none."""
+    with ShardWriter(folder / "spoiled", max_samples=2) as writer:
+        for key, data in videos.items():
+            record = json.dumps({"captions": captions(key)} if key != "video03" else [1]).encode()
+            writer.add(key, {"mp4": data[:300] if key in keys else data, "json": record})
+    return folder / "spoiled"
+
+
+def test_the_next_sample_takes_an_unreadable_ones_place(
+    folder: Path, videos: dict[str, bytes]
+) -> None:
+    spoiled = spoil(folder, videos, "video07")
+    data = stream(spoiled, max_unreadable_fraction=0.2)
+    for _ in range(2):
+        seen = ids(data)
+        assert len(seen) == 12  # the number of steps holds
+        assert set(seen) == set(videos) - {"video03", "video07"}
+    records = data.quarantine.read()
+    assert sorted(records) == ["video03", "video07"]
+    assert records["video03"].stage == "captions"
+    assert "00001.tar, sample video03 has no caption" in records["video03"].reason
+    assert "00003.tar/video07.mp4 cannot be read" in records["video07"].reason
+    with pytest.raises(TooManyUnreadableError, match=r"max_unreadable_fraction=0\.01"):
+        ids(stream(spoiled))
+
+
+def test_a_reader_that_runs_out_begins_again(folder: Path, videos: dict[str, bytes]) -> None:
+    spoiled = spoil(folder, videos, *(key for key in videos if key != "video05"))
+    sampling = replace(TINY, num_clips=1)
+    narrations = list(stream(spoiled, max_unreadable_fraction=1.0, sampling=sampling))
+    assert ids(narrations) == ["video05"] * 12
+    assert len({narration.captions[0][0] for narration in narrations}) > 1  # drawn anew each time
+
+
+def test_a_reader_without_anything_readable_ends(folder: Path, videos: dict[str, bytes]) -> None:
+    spoiled = spoil(folder, videos, *videos)
+    with pytest.raises(TooManyUnreadableError, match="12 of 12"):
+        ids(stream(spoiled, max_unreadable_fraction=1.0))
+
+
+def test_captions_are_streamed_without_the_videos(folder: Path, videos: dict[str, bytes]) -> None:
+    spoiled = spoil(folder, videos, *videos)
+    data = stream(spoiled, max_unreadable_fraction=0.1)
+    told = list(data.texts())
+    assert told == [text for key in videos if key != "video03" for text in captions(key)["text"]]
+    assert list(data.quarantine.read()) == ["video03"]
+
+
+def test_a_shard_that_is_not_its_indexs_is_an_error(folder: Path) -> None:
+    index = (folder / INDEX).read_text().replace('"samples": 2', '"samples": 3')
+    (folder / INDEX).write_text(index)
+    with pytest.raises(ShardError, match=r"holds 2 samples, but its index says 3"):
+        ids(stream(folder))
+
+
+# pictures, and videos with one text
+
+
+def encoded(kind: str, level: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.full((24, 32, 3), level, np.uint8)).save(file, kind)
+    return file.getvalue()
+
+
+def test_pictures_stream_as_videos_do(tmp_path: Path) -> None:
+    """img2dataset's layout, in all its kinds of pictures."""
+    kinds = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}
+    members = []
+    for number, (extension, kind) in enumerate(kinds.items()):
+        key = f"00000{number:04d}"
+        record = json.dumps({"caption": "not this", "url": "x", "width": 32}).encode()
+        members += [
+            member(f"{key}.{extension}", encoded(kind, 60 * number + 50)),
+            member(f"{key}.json", record),
+            member(f"{key}.txt", f"picture {number}\n".encode()),
+        ]
+    write_tar(tmp_path / "00000.tar", *members)
+    narrations = {narration.id: narration for narration in stream(tmp_path)}
+    for number in range(3):
+        narration = narrations[f"00000{number:04d}"]
+        assert narration.length == 1
+        assert narration.captions == [[f"picture {number}"]]
+        assert narration.video.shape == (3, 2, 3, 16, 16)
+        assert narration.spans[0].tolist() == [0.0, 0.0]
+        assert abs(float(narration.video[0].float().mean()) - (60 * number + 50)) < 6
+        assert (narration.video[1:] == 0).all()
+
+
+def test_one_text_of_a_video_lasts_as_long_as_it(tmp_path: Path, videos: dict[str, bytes]) -> None:
+    write_tar(
+        tmp_path / "00000.tar",
+        member("a.mp4", videos["video01"]),
+        member("a.txt", b"from a text file"),
+        member("b.mp4", videos["video02"]),
+        member("b.json", b'{"caption": "from a record"}'),
+    )
+    narrations = sorted(stream(tmp_path))
+    assert [one.captions for one in narrations] == [[["from a text file"]], [["from a record"]]]
+    assert narrations[0].spans[0].tolist() == [0.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.txt", b"\xff", r"its \.txt is no UTF-8"),
+        ("a.txt", b" \n", "has no caption"),
+        ("a.json", b"{", r"its \.json cannot be read"),
+        ("a.json", b"\xff", r"its \.json cannot be read"),
+        ("a.json", b"[]", "has no caption"),
+        ("a.json", b'{"captions": {"start": [1]}}', "captions need the lists"),
+        ("a.json", b'{"captions": {"start": [], "end": [], "text": []}}', "has no caption"),
+    ],
+)
+def test_texts_that_are_none(tmp_path: Path, name: str, data: bytes, words: str) -> None:
+    write_tar(tmp_path / "00000.tar", member("a.jpg", encoded("JPEG", 9)), member(name, data))
+    pictures = stream(tmp_path, max_unreadable_fraction=1.0)
+    with pytest.raises(TooManyUnreadableError):
+        ids(pictures)
+    reason = pictures.quarantine.read()["a"].reason
+    assert reason.startswith(f"{tmp_path / '00000.tar'}, sample a")
+    with pytest.raises(AssertionError, match=words):
+        raise AssertionError(reason)

@@ -1,0 +1,301 @@
+import json
+import logging
+import multiprocessing
+import os
+import pickle
+import random
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vtlearn.errors import ArgumentError, TranscriptError
+from vtlearn.media import caption_index
+from vtlearn.media.caption_index import CaptionIndex, open_captions
+from vtlearn.media.caption_sources import read_entries
+from vtlearn.media.captions import Caption
+
+Columns = dict[str, list[Any]]
+WORDS = ["chop", "stir", "crème", "brûlée", "😀", "salt", "\ud800", ""]
+
+
+def corpus(videos: int) -> dict[str, Columns]:
+    rng = random.Random(videos)
+    made: dict[str, Columns] = {}
+    for _ in range(videos):
+        starts = sorted(round(rng.uniform(0, 100), 2) for _ in range(rng.randint(1, 20)))
+        words = WORDS if rng.random() < 0.5 else ["fry", "an", "onion"]
+        texts = [" ".join(rng.choices(words, k=4)) for _ in starts]
+        ends = [start + 1.5 for start in starts]
+        video_id = "".join(rng.choices("-_ab9Z", k=11))
+        made[video_id] = {"start": starts, "end": ends, "text": texts}
+    return made
+
+
+def plain(videos: dict[str, Columns]) -> dict[str, list[Caption]]:
+    return {key: list(map(Caption, *columns.values())) for key, columns in videos.items()}
+
+
+def write(path: Path, content: Any) -> Path:
+    path.write_text(json.dumps(content))
+    return path
+
+
+def tables(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name.startswith("captions-")]
+
+
+def open_quietly(source: Path, cache: Path | None = None) -> CaptionIndex:
+    return open_captions(source, cache=cache, progress=False)
+
+
+def test_it_is_a_mapping_like_a_dict_of_lists(tmp_path: Path) -> None:
+    source = write(tmp_path / "raw_caption.json", corpus(300))
+    index, known = open_quietly(source), plain(corpus(300))
+    assert index == known
+    assert list(index) == list(index.ids) == list(known)
+    assert len(index) == len(known)
+    assert index.num_captions == sum(map(len, known.values()))
+    for video_id in random.Random(0).sample(list(known), 100):
+        assert video_id in index
+        assert index.last_end(video_id) == max(caption.end for caption in known[video_id])
+        assert all(type(caption) is Caption for caption in index[video_id])
+    assert not index.damaged
+    assert index.num_left_out == 0
+    assert "absent" not in index
+    assert index.get("absent") is None
+    for ask in (index.__getitem__, index.last_end):
+        with pytest.raises(KeyError, match="absent"):
+            ask("absent")
+
+
+def test_a_folder_gives_what_one_file_gives(tmp_path: Path) -> None:
+    (tmp_path / "captions").mkdir()
+    for video_id, columns in corpus(30).items():
+        write(tmp_path / "captions" / f"{video_id}.json", columns)
+    index = open_quietly(tmp_path / "captions")
+    assert index == plain(corpus(30))
+    assert list(index) == sorted(corpus(30))
+    assert tables(tmp_path / ".vtlearn")
+
+
+def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = {"start": [1.0], "end": [0.0], "text": ["a"]}
+    silent: Columns = {"start": [], "end": [], "text": []}
+    holes = {"start": [1.0, 2.0], "end": [3.0, 4.0], "text": [None, "b"]}
+    content = {**corpus(5), "bad": bad, "silent": silent, "holes": holes}
+    source = write(tmp_path / "raw_caption.json", content)
+    with caplog.at_level(logging.WARNING):
+        index = open_quietly(source)
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"{source}: the captions of 2 of 8 videos are damaged (first: bad: caption 0 ends at "
+        "0.0 s, before it starts at 1.0 s); 1 captions of 1 videos are left out, since their text "
+        "is no string"
+    )
+    assert set(index.damaged) == {"bad", "silent"}
+    assert index["holes"] == [Caption(2.0, 4.0, "b")]
+    assert index.num_left_out == 1
+    assert "bad" in index.ids
+    for ask in (index.__getitem__, index.last_end):
+        with pytest.raises(TranscriptError, match="captions of video bad: caption 0 ends at"):
+            ask("bad")
+    with pytest.raises(TranscriptError, match="video silent: it holds no caption"):
+        index.get("silent")
+    assert {key: index[key] for key in corpus(5)} == plain(corpus(5))
+
+
+def test_it_is_built_once_until_the_source_changes(tmp_path: Path) -> None:
+    source = write(tmp_path / "raw_caption.json", {"a": {"start": [1], "end": [2], "text": ["x"]}})
+    facts = source.stat()
+    open_quietly(source)
+    source.write_text(source.read_text().replace('"x"', '"y"'))
+    os.utime(source, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert open_quietly(source)["a"] == [Caption(1, 2, "x")]  # it was not read again
+    old = tables(tmp_path / ".vtlearn")
+    os.utime(source, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
+    assert open_quietly(source)["a"] == [Caption(1, 2, "y")]
+    new = tables(tmp_path / ".vtlearn")
+    assert len(old) == len(new) == 1
+    assert old != new
+
+
+def test_a_folder_changes_with_any_of_its_files(tmp_path: Path) -> None:
+    folder = tmp_path / "captions"
+    folder.mkdir()
+    said = {"start": [1], "end": [2], "text": ["x"]}
+    write(folder / "a.json", said)
+    assert list(open_quietly(folder)) == ["a"]
+    write(folder / "b.json", said)
+    assert list(open_quietly(folder)) == ["a", "b"]
+    (folder / "a.json").unlink()
+    assert list(open_quietly(folder)) == ["b"]
+    assert len(tables(tmp_path / ".vtlearn")) == 1
+
+
+def test_sources_of_one_name_share_a_cache_and_may_move_with_it(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "old" / split).mkdir(parents=True)
+        said = {split: {"start": [1], "end": [2], "text": [split]}}
+        write(tmp_path / "old" / split / "captions.json", said)
+    for _ in range(2):
+        for split in ("train", "val"):
+            source = tmp_path / "old" / split / "captions.json"
+            assert list(open_quietly(source, tmp_path / "old" / "cache")) == [split]
+    before = {path.name for path in tables(tmp_path / "old" / "cache")}
+    assert len(before) == 2
+    (tmp_path / "old").rename(tmp_path / "new")
+    source = tmp_path / "new" / "val" / "captions.json"
+    assert list(open_quietly(source, tmp_path / "new" / "cache")) == ["val"]
+    assert {path.name for path in tables(tmp_path / "new" / "cache")} == before
+
+
+@pytest.mark.parametrize("name", ["spans", "text", "ids.order", "meta.json"])
+def test_a_damaged_table_is_built_anew(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write(tmp_path / "raw_caption.json", corpus(20))
+    open_quietly(source)
+    (table,) = tables(tmp_path / ".vtlearn")
+    for damage in ("cut off", "gone"):
+        content = (table / name).read_bytes()
+        (table / name).unlink()
+        if damage == "cut off":
+            (table / name).write_bytes(content[: len(content) // 2])
+        caplog.clear()
+        assert open_quietly(source) == plain(corpus(20))
+        assert f"{table} is damaged: it is built anew" in caplog.text
+    assert list((tmp_path / ".vtlearn").iterdir()) == [table]
+
+
+def test_a_cache_that_cannot_be_written_to(tmp_path: Path) -> None:
+    source = write(tmp_path / "raw_caption.json", corpus(2))
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(ArgumentError, match="give another folder as cache"):
+        open_quietly(source, tmp_path / "cache")
+
+
+def test_a_source_that_is_being_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "raw_caption.json", corpus(2))
+
+    def slow(*arguments: Any, **options: Any) -> Iterable[Any]:
+        yield from read_entries(*arguments, **options)
+        with source.open("a") as file:
+            file.write(" ")
+
+    monkeypatch.setattr(caption_index, "read_entries", slow)
+    with pytest.raises(TranscriptError, match="changed while it was read"):
+        open_quietly(source)
+    assert not list((tmp_path / ".vtlearn").iterdir())
+
+
+def test_errors_of_the_source_leave_nothing_behind(tmp_path: Path) -> None:
+    source = tmp_path / "raw_caption.json"
+    source.write_text(json.dumps(corpus(20))[:-5])
+    with pytest.raises(TranscriptError, match="cannot be read as captions: it is no JSON"):
+        open_quietly(source)
+    assert not list((tmp_path / ".vtlearn").iterdir())
+
+
+def test_it_pickles_as_a_path(tmp_path: Path) -> None:
+    index = open_quietly(write(tmp_path / "raw_caption.json", corpus(300)))
+    assert not index.damaged
+    message = pickle.dumps(index)
+    assert len(message) < 500
+    assert pickle.loads(message) == index  # noqa: S301
+    assert repr(pickle.loads(message)) == repr(index)  # noqa: S301
+
+
+def test_processes_may_build_it_at_once_and_be_killed(tmp_path: Path) -> None:
+    known = corpus(2500)
+    source = write(tmp_path / "raw_caption.json", known)
+    cache = tmp_path / ".vtlearn"
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=open_quietly, args=(source,)) for _ in range(3)]
+    for process in processes:
+        process.start()
+    while not cache.exists() or not list(cache.glob(".captions-*/table/text")):
+        time.sleep(0.001)
+    os.kill(processes[0].pid or 0, signal.SIGKILL)
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [-signal.SIGKILL, 0, 0]
+    assert len(tables(cache)) == 1
+    assert open_quietly(source) == plain(known)
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux tells")
+def test_forked_workers_share_it(tmp_path: Path) -> None:
+    said = {"start": [1.5] * 50, "end": [2.5] * 50, "text": ["put it into the pan"] * 50}
+    source = write(tmp_path / "raw_caption.json", {str(number): said for number in range(2500)})
+    index = open_quietly(source)
+    held = {video_id: index[video_id] for video_id in index}
+    shared, copied = (growth(captions) for captions in (index, held))
+    assert max(shared) < 5e6  # though the table has 7 MB
+    assert min(copied) > 10e6  # a dict is copied by looking at it
+
+
+def growth(captions: Mapping[str, list[Caption]]) -> list[int]:
+    """Return how much unique memory each of two workers gains by reading everything."""
+    context = multiprocessing.get_context("fork")
+    barrier, sizes = context.Barrier(2), context.SimpleQueue()
+    workers = [
+        context.Process(target=read_all, args=(captions, seed, barrier, sizes)) for seed in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    gained = [sizes.get() for _ in workers]
+    for worker in workers:
+        worker.join()
+    return gained
+
+
+def read_all(captions: Mapping[str, list[Caption]], seed: int, barrier: Any, sizes: Any) -> None:
+    ids = list(captions)
+    random.Random(seed).shuffle(ids)
+    barrier.wait()
+    before = unique_bytes()
+    characters = sum(len(caption.text) for video_id in ids for caption in captions[video_id])
+    barrier.wait()  # both have read everything, and both are there
+    sizes.put(unique_bytes() - before)
+    barrier.wait()
+    assert characters > 0
+
+
+def unique_bytes() -> int:
+    """Return the memory that only this process has."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
+
+
+def test_what_killed_builds_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    source = write(tmp_path / "raw_caption.json", corpus(2))
+    open_quietly(source)
+    (table,) = tables(tmp_path / ".vtlearn")
+    old, new = (table.with_name(f".{table.name}.{name}") for name in ("old", "new"))
+    for folder, age in ((old, 90_000), (new, 3600)):
+        (folder / "table").mkdir(parents=True)
+        (folder / "table" / "text").write_text("a part")
+        moment = time.time() - age
+        for path in (folder / "table" / "text", folder / "table", folder):
+            os.utime(path, (moment, moment))
+    os.utime(source, (0, 0))
+    open_quietly(source)
+    assert new.exists()
+    assert not old.exists()
+
+
+def test_progress_is_shown_on_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_captions(write(tmp_path / "raw_caption.json", corpus(2)))
+    printed = capsys.readouterr()
+    assert "Indexing raw_caption.json" in printed.err
+    assert not printed.out

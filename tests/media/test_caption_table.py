@@ -1,0 +1,82 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vtlearn.errors import TranscriptError
+from vtlearn.media.caption_sources import Entry
+from vtlearn.media.caption_table import open_table, write_table
+from vtlearn.media.captions import Track
+
+SOURCE = Path("raw_caption.json")
+NOTHING = Track(np.empty((0, 2)), [])
+
+
+def entry(video_id: str, *texts: str, left_out: int = 0) -> Entry:
+    spans = np.arange(2.0 * len(texts)).reshape(-1, 2)
+    return Entry(video_id, Track(spans, list(texts), left_out))
+
+
+def written(folder: Path, *entries: Entry) -> Path:
+    folder.mkdir()
+    write_table(folder, SOURCE, entries)
+    return folder
+
+
+def test_arrays_say_what_the_entries_said(tmp_path: Path) -> None:
+    entries = entry("b", "so", "é"), Entry("a", NOTHING, "it is bad"), entry("c", "", left_out=2)
+    table = open_table(written(tmp_path / "t", *entries))
+    assert list(table.ids) == ["b", "a", "c"]
+    assert table.videos.tolist() == [[0, 2], [2, 2], [2, 3]]
+    assert table.spans.tolist() == [[0.0, 1.0], [2.0, 3.0], [0.0, 1.0]]
+    assert table.cuts.tolist() == [0, 2, 4, 4]
+    assert table.text.tobytes() == "soé".encode()
+    assert json.loads(table.reasons.read_bytes()) == {"a": "it is bad"}
+    assert table.summary == ("raw_caption.json", 3, 2, 1)
+
+
+def test_videos_without_captions_are_damaged(tmp_path: Path) -> None:
+    table = open_table(written(tmp_path / "t", entry("a"), entry("b", left_out=3)))
+    assert json.loads(table.reasons.read_bytes()) == {
+        "a": "it holds no caption",
+        "b": "it holds no caption but 3 whose text is no string",
+    }
+
+
+def test_an_id_that_comes_again_spoils_its_captions(tmp_path: Path) -> None:
+    entries = entry("a", "x"), entry("b", "y"), entry("a", "z"), entry("a")
+    table = open_table(written(tmp_path / "t", *entries))
+    assert list(table.ids) == ["a", "b"]
+    assert table.videos.tolist() == [[0, 0], [1, 2]]
+    assert json.loads(table.reasons.read_bytes()) == {"a": "it is there more than once"}
+    assert table.summary.captions == 1
+
+
+def test_a_source_without_videos_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TranscriptError, match=r"raw_caption.json holds no captions of any video"):
+        written(tmp_path / "t")
+
+
+def test_every_file_that_is_gone_or_short_is_noticed(tmp_path: Path) -> None:
+    folder = written(tmp_path / "t", entry("a", "so we"), Entry("b", NOTHING, "bad"))
+    files = sorted(folder.iterdir())
+    assert len(files) == 10
+    for path in files:
+        content = path.read_bytes()
+        for change in (content[:-1], content + b"x", None):
+            path.unlink()
+            if change is not None:
+                path.write_bytes(change)
+            with pytest.raises(TranscriptError):
+                open_table(folder)
+            path.write_bytes(content)
+    assert open_table(folder).summary.captions == 1
+
+
+def test_another_layout_is_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path / "t", entry("a", "so we"))
+    meta = json.loads((folder / "meta.json").read_bytes())
+    (folder / "meta.json").write_text(json.dumps({**meta, "version": 0}))
+    with pytest.raises(TranscriptError, match="is damaged"):
+        open_table(folder)

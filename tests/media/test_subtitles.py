@@ -1,0 +1,143 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.media.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
+from vtlearn.errors import TranscriptError
+from vtlearn.media.captions import Caption
+from vtlearn.media.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
+from vtlearn.media.timed_text import parse_timed_text
+
+
+@st.composite
+def speech(draw: st.DrawFn) -> list[Line]:
+    """Draw lines of few words, so that they often repeat what was just said."""
+    lines: list[Line] = []
+    now = draw(st.integers(0, 5000))
+    for _ in range(draw(st.integers(1, 8))):
+        texts = draw(
+            st.lists(st.sampled_from(["so", "yeah", "R&B", "x<y"]), min_size=1, max_size=3)
+        )
+        steps = draw(st.lists(st.integers(30, 400), min_size=len(texts), max_size=len(texts)))
+        times = itertools.accumulate(steps, initial=now)
+        words = list(zip(times, texts, strict=False))
+        silence = draw(st.sampled_from([0, 0, 0, 3000]))
+        cleared = draw(st.booleans()) if lines else True
+        lines.append(Line(words, now + sum(steps) + 20, cleared))
+        now = lines[-1].end + silence
+    return lines
+
+
+def words(captions: list[Caption]) -> list[str]:
+    return [word for caption in captions for word in caption.text.split()]
+
+
+@given(speech())
+def test_rolling_webvtt_says_what_its_twins_say(lines: list[Line]) -> None:
+    said = [word for line in lines for _, word in line.words]
+    unrolled = parse_webvtt(as_webvtt(lines))
+    assert words(unrolled) == said
+    assert words(parse_timed_text(as_ttml(lines).encode())) == said
+    assert words(parse_timed_text(as_srv3(lines).encode())) == said
+    assert words(parse_srt(as_srt(lines))) == said
+    assert [caption.start for caption in unrolled] == [line.start / 1000 for line in lines]
+    assert [each.start for each in unrolled] == [each.start for each in parse_srt(as_srt(lines))]
+
+
+@given(speech())
+def test_times_of_words(lines: list[Line]) -> None:
+    pieces = parse_webvtt_words(as_webvtt(lines))
+    assert [(piece.start, piece.text) for piece in pieces] == [
+        (moment / 1000, word) for line in lines for moment, word in line.words
+    ]
+    for piece, after in itertools.pairwise(pieces):
+        assert piece.start <= piece.end <= after.start
+
+
+def test_rolling_is_an_argument() -> None:
+    text = as_webvtt([Line([(0, "so")], 500, True), Line([(500, "we")], 900, False)])
+    assert words(parse_webvtt(text)) == ["so", "we"]
+    assert words(parse_webvtt(text, rolling=False)) == ["so", "so", "so", "we", "we"]
+    twice = "WEBVTT\n\n00:01.000 --> 00:02.000\nstir\n\n00:02.000 --> 00:03.000\nstir\n"
+    assert words(parse_webvtt(twice)) == ["stir", "stir"]
+    assert words(parse_webvtt(twice, rolling=True)) == ["stir"]
+
+
+def test_what_webvtt_may_have_beside_captions() -> None:
+    text = (
+        "WEBVTT - a title\r\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000\r\n\r\n"
+        "STYLE\r\n::cue { color: red }\r\n\r\nREGION\r\nid:bill\r\n\r\n"
+        "NOTE one line\r\n\r\nNOTE\r\nof several lines\r\n\r\n"
+        "intro\r\n1:00:04.130 --> 01:00:06.500 align:start line:0\r\n"
+        "<v Ann>so <b>we</b> &amp; you\r\n- <i.loud>moved</i>&nbsp;on &lt;b&gt;\r\n\r\n\r\n"
+        "\t00:07.000   -->   00:08.000\t\r\nsalt\r\n\r\n00:09.000 --> 00:10.000\r\n"
+    )
+    assert parse_webvtt(text) == [
+        Caption(3604.13, 3606.5, "so we & you - moved on <b>"),
+        Caption(7.0, 8.0, "salt"),
+    ]
+    assert parse_webvtt(text.replace("\r\n", "\n")) == parse_webvtt(text)
+    assert parse_webvtt(text.replace("\r\n", "\r")) == parse_webvtt(text)
+    assert parse_webvtt("WEBVTT") == []
+
+
+def test_what_srt_may_have() -> None:
+    text = (
+        "1\n00:00:04,130 --> 00:00:06,500  X1:100 X2:200\n<font color='red'>so</font>\n{\\an8}we\n"
+        "\n\n \n2\n00:00:07.5 --> 00:00:08.25\nI <3 you & 5 < 6 > 4\n\n"
+        "00:09,000 --> 00:10,000\nno number\n\n3\n0:00:11,000 --> 0:00:12,000\n\n"
+        "100:00:00,001 --> 100:00:00,002\n1\n"
+    )
+    assert parse_srt(text) == [
+        Caption(4.13, 6.5, "so we"),
+        Caption(7.5, 8.25, "I <3 you & 5 < 6 > 4"),
+        Caption(9.0, 10.0, "no number"),
+        Caption(360000.001, 360000.002, "1"),
+    ]
+
+
+def test_a_time_within_a_word_does_not_cut_it_and_none_leaves_its_cue() -> None:
+    text = (
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n<00:01.100>but<00:01.200><c>ter </c>"
+        "<00:00:00.500><c>melts</c><00:09.000><c> slowly</c>\n"
+    )
+    assert parse_webvtt_words(text) == [
+        Caption(1.1, 1.1, "butter"),
+        Caption(1.1, 2.0, "melts"),
+        Caption(2.0, 2.0, "slowly"),
+    ]
+    assert parse_webvtt(text) == [Caption(1.0, 2.0, "butter melts slowly")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("00:01.000 --> 00:02.000\na\n", "line 1 has to be WEBVTT, but is '00:01.000"),
+        ("WEBVTTX\n", "line 1 has to be WEBVTT, but is 'WEBVTTX'"),
+        ("WEBVTT\n\nso we\nmoved\n", "line 4 is not the time of a caption: 'moved'"),
+        ("WEBVTT\n\nso we\n", "line 3 is not the time of a caption: 'so we'"),
+        ("WEBVTT\n\n\n00:01 --> 00:02.000\na\n", "line 4 is not the time of a caption"),
+        ("WEBVTT\n\na\n00:01.000 --> 00:62.000\na\n", "line 4 is not the time of a caption"),
+        ("WEBVTT\n\n00:02.000 --> 00:01.000\na\n", "line 3: the caption ends at 1.0 s, before it"),
+    ],
+)
+def test_garbage_in_webvtt_is_named_by_its_line(text: str, message: str) -> None:
+    for parse in (parse_webvtt, parse_webvtt_words):
+        with pytest.raises(TranscriptError, match=message):
+            parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1\n00:00:01,000 -> 00:00:02,000\na\n", "line 2 is not the time of a caption"),
+        ("1\n00:00:01,000 --> 00:00:02,000\na\n\nb\n", "line 5 is not the time of a caption: 'b'"),
+        ("\n\n1\n2\n", "line 4 is not the time of a caption: '2'"),
+        ("{}", "line 1 is not the time of a caption"),
+    ],
+)
+def test_garbage_in_srt_is_named_by_its_line(text: str, message: str) -> None:
+    with pytest.raises(TranscriptError, match=message):
+        parse_srt(text)

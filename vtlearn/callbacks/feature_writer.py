@@ -1,0 +1,358 @@
+"""Fill a store of features from the video encoder, in shards that survive an interruption."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vtlearn.batch import WindowChunk
+from vtlearn.datamodules.base import VideoTextData
+from vtlearn.datasets.base import Quarantine, UnreadableRecord, clip_reader
+from vtlearn.datasets.windows import VideoList, WindowChunks
+from vtlearn.distributed import gather_objects, process
+from vtlearn.errors import ArgumentError, UnreadableVideoError
+from vtlearn.learner import VideoTextLearner
+from vtlearn.media.checks import require_positive
+from vtlearn.media.feature_shards import FeatureStore, StoredVideo, read_shard_record
+from vtlearn.media.feature_spec import FeatureSpec
+from vtlearn.media.probing import probe_all
+from vtlearn.part import describe
+from vtlearn.progress import track
+
+__all__ = ["FeatureWriter"]
+
+_LOG = logging.getLogger(__name__)
+_QUARANTINE = "unreadable.jsonl"
+_NAMED = 20  # unreadable videos that are named at the end; a file names all
+
+
+class FeatureWriter(Callback):
+    """Keep what ``predict`` encodes in a store of features, which says what they are.
+
+    Shard k holds videos ``k * videos_per_shard`` and following of the corpus' list. A shard is
+    written when it is whole, and not again: a command that was killed goes on where it stopped,
+    with any number of processes, and what it leaves behind is the same to the last byte (on one
+    kind of machine, with as many threads a process).
+
+    Args:
+        folder: The store.
+        stride: Seconds from the start of a window to the start of the next.
+        videos_per_shard: Videos a shard has; what an interruption loses is less than that.
+        windows_per_chunk: Windows that are encoded together.
+        l2_norm: Whether to give the vectors length 1.
+        dtype: What to store them as.
+        mean: What the encoder subtracts from red, green and blue between 0 and 1; leave it out
+            where the encoder says so itself.
+        std: What it divides them by afterwards.
+
+    Raises:
+        ArgumentError: If a number is not positive.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        stride: float = 1.0,
+        videos_per_shard: int = 256,
+        windows_per_chunk: int = 16,
+        l2_norm: bool = False,
+        dtype: Literal["float16", "float32"] = "float16",
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+    ) -> None:
+        require_positive(
+            stride=stride, videos_per_shard=videos_per_shard, windows_per_chunk=windows_per_chunk
+        )
+        self.folder = None if folder is None else Path(folder)
+        self.stride = stride
+        self.videos_per_shard = videos_per_shard
+        self.windows_per_chunk = windows_per_chunk
+        self.l2_norm = l2_norm
+        self.dtype: Literal["float16", "float32"] = dtype
+        self.mean, self.std = mean, std
+        self._shards: _Shards | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take the datamodule's videos for what is to be encoded.
+
+        Args:
+            trainer: Knows the data.
+            pl_module: The learner.
+            stage: Nothing is done unless it is ``predict``.
+
+        Raises:
+            ArgumentError: If there is no folder to write to, or the trainer runs other modules than
+                vtlearn's.
+        """
+        if stage != "predict":
+            return
+        if self.folder is None:
+            message = (
+                "predict writes features of the corpus' videos: give --features.folder DIR, an "
+                "empty folder or one that was begun with the same options"
+            )
+            raise ArgumentError(message)
+        data = getattr(trainer, "datamodule", None)
+        if not (isinstance(data, VideoTextData) and isinstance(pl_module, VideoTextLearner)):
+            message = "FeatureWriter keeps what a VideoTextLearner makes of a VideoTextData"
+            raise ArgumentError(message)
+        if trainer.ckpt_path is None and trainer.is_global_zero:
+            _LOG.warning("no --ckpt_path: features of the weights that the encoder is built with")
+        # called when the checkpoint's weights are there, which the store is identified by
+        data.window_chunks = partial(self._plan, self.folder, trainer, pl_module, data)
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Tensor,
+        batch: WindowChunk,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep the vectors, and write the shard that they complete.
+
+        Args:
+            trainer: Not used.
+            pl_module: Not used.
+            outputs: (windows, dim).
+            batch: The windows.
+            batch_idx: Not used.
+            dataloader_idx: Not used.
+
+        Raises:
+            FeatureError: If a vector is too large for the store's dtype.
+            TooManyUnreadableError: If more videos are unreadable than may be.
+        """
+        del trainer, pl_module, batch_idx, dataloader_idx
+        if self._shards is not None and batch.id:
+            self._shards.add(batch, outputs)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say what the store holds now, and which videos it has not.
+
+        Nobody waits for the others, which may take longer than a process group's time-out: the last
+        one to end finds the store whole.
+
+        Args:
+            trainer: Knows whether this is the first process.
+            pl_module: Not used.
+        """
+        del pl_module
+        if self._shards is None:
+            return
+        missing = len(self._shards.store.pending())
+        if trainer.is_global_zero or (self._shards.written and not missing):
+            line = _summary(self._shards.store, missing)
+            Console().print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def _plan(
+        self, folder: Path, trainer: Trainer, learner: VideoTextLearner, data: VideoTextData
+    ) -> WindowChunks:
+        """Open the store and list this process's share of what is missing in it."""
+        videos = data.videos()
+        spec = self._spec(learner, videos.fps)
+        layout = {
+            "windows_per_chunk": self.windows_per_chunk,
+            "precision": str(trainer.precision),
+        }
+        store = FeatureStore(
+            folder, spec, videos.ids, videos_per_shard=self.videos_per_shard, layout=layout
+        )
+        rank, world = process()
+        gather_objects(None)  # nobody is writing the side-car any more
+        if rank == 0:
+            store.remove_leftovers()
+            (folder / _QUARANTINE).unlink(missing_ok=True)  # what is in whole shards follows
+        shards = gather_objects(store.pending())[0][rank::world]
+        quarantine = Quarantine(
+            folder / _QUARANTINE, frozenset(videos.ids), videos.max_unreadable_fraction
+        )
+        positions = [index for shard in shards for index in store.shard_range(shard)]
+        show = trainer.is_global_zero and trainer.progress_bar_callback is not None
+        durations, unreadable = _probed(videos, positions, max(1, data.num_workers), show=show)
+        _note(quarantine, store, videos, unreadable)
+        self._shards = _Shards(store, shards, quarantine)
+        return WindowChunks(
+            [videos.ids[index] for index in positions],
+            [videos.paths[index] for index in positions],
+            durations,
+            unreadable=unreadable,
+            reader=clip_reader(time_budget=videos.time_budget),
+            stride=self.stride,
+            num_frames=spec.num_frames,
+            fps=videos.fps,
+            size=spec.crop,
+            windows_per_chunk=self.windows_per_chunk,
+        )
+
+    def _spec(self, learner: VideoTextLearner, fps: float) -> FeatureSpec:
+        encoder = learner.video_encoder
+        part = describe(encoder)
+        arguments = ", ".join(f"{key}={value!r}" for key, value in part["init_args"].items())
+        return FeatureSpec(
+            backbone=f"{part['class_path']}({arguments})",
+            weights_sha256=_weights_hash(encoder),
+            dim=encoder.dim,
+            fps=1 / self.stride,
+            stride=self.stride,
+            window=encoder.num_frames / fps,
+            num_frames=encoder.num_frames,
+            resize=encoder.size,  # the reader scales the square in the middle to this
+            crop=encoder.size,
+            mean=_stated(encoder, "mean", self.mean),
+            std=_stated(encoder, "std", self.std),
+            l2_norm=self.l2_norm,
+            dtype=self.dtype,
+        )
+
+
+class _Shards:
+    """Gathers vectors into videos and videos into shards, in the order they were planned in."""
+
+    def __init__(self, store: FeatureStore, shards: Sequence[int], quarantine: Quarantine) -> None:
+        self.store = store
+        self.quarantine = quarantine
+        self.written = 0
+        self._shards = iter(shards)
+        self._parts: list[Tensor] = []
+        self._next()
+
+    def add(self, chunk: WindowChunk, vectors: Tensor) -> None:
+        """Take the next chunk of this process's videos."""
+        if chunk.error is not None:
+            self._unreadable.setdefault(chunk.id, chunk.error)
+        vectors = vectors.detach().float()
+        if self.store.spec.l2_norm:
+            vectors = functional.normalize(vectors, dim=-1)
+        self._parts.append(vectors.masked_fill(~chunk.valid[:, None], torch.nan).cpu())
+        if chunk.is_last:
+            self._end_video(chunk.id, chunk.duration)
+
+    def _end_video(self, video_id: str, duration: float) -> None:
+        vectors = torch.cat(self._parts)
+        self._parts = []
+        if video_id not in self._unreadable and bool(vectors.isnan().any(1).all()):
+            reason = "none of its windows has all of its frames"
+            self._unreadable[video_id] = UnreadableVideoError(video_id, reason, "decode")
+        if video_id in self._unreadable:
+            self.quarantine.add(video_id, self._unreadable[video_id])
+        else:
+            self._videos[video_id] = StoredVideo(vectors, duration)
+        done = len(self._videos) + len(self._unreadable)
+        if done == len(self.store.shard_range(self._shard)):
+            self.store.write(self._shard, self._videos, self._unreadable)
+            self.written += 1
+            self._next()
+
+    def _next(self) -> None:
+        self._shard = next(self._shards, -1)
+        self._videos: dict[str, StoredVideo] = {}
+        self._unreadable: dict[str, UnreadableVideoError] = {}
+
+
+def _probed(
+    videos: VideoList, positions: Sequence[int], workers: int, *, show: bool
+) -> tuple[NDArray[np.float64], dict[str, UnreadableVideoError]]:
+    """Look up how long videos are, and why some of them cannot be read."""
+    durations = np.zeros(len(positions))
+    unreadable: dict[str, UnreadableVideoError] = {}
+    place = {videos.ids[index]: number for number, index in enumerate(positions)}
+    jobs = ((videos.ids[index], Path(videos.paths[index])) for index in positions)
+    found: Iterable[tuple[str, Any]] = probe_all(
+        jobs, workers=workers, time_budget=videos.time_budget
+    )
+    if show:
+        found = track(found, "Looking at videos", len(positions))
+    for video_id, info in found:
+        if isinstance(info, UnreadableVideoError):
+            unreadable[video_id] = info
+        else:
+            durations[place[video_id]] = info.duration
+    return durations, unreadable
+
+
+def _note(
+    quarantine: Quarantine,
+    store: FeatureStore,
+    videos: VideoList,
+    unreadable: dict[str, UnreadableVideoError],
+) -> None:
+    """Count what cannot be read, in whole shards as well, on all processes alike."""
+    records = [UnreadableRecord.of(video_id, error) for video_id, error in unreadable.items()]
+    first = process().rank == 0
+    if first:
+        paths = dict(zip(videos.ids, videos.paths, strict=True))
+        for shard in set(range(store.num_shards)) - set(store.pending()):
+            for video_id, why in read_shard_record(store.folder, shard).unreadable.items():
+                error = UnreadableVideoError(paths[video_id], why["reason"], why["stage"])
+                records.append(UnreadableRecord.of(video_id, error))
+    everybody = [record for own in gather_objects(records) for record in own]
+    try:
+        if first:
+            quarantine.add_all(everybody)
+    finally:  # the others add nothing to its file, but to their count
+        gather_objects(None)
+    quarantine.add_all(everybody)
+
+
+def _summary(store: FeatureStore, missing: int) -> str:
+    if missing:
+        return (
+            f"features: {missing} of {store.num_shards} shards are not in {store.folder} yet. "
+            "Unless other processes are at work on them, run the same command again: it goes on "
+            "where it stopped"
+        )
+    records = [read_shard_record(store.folder, shard) for shard in range(store.num_shards)]
+    lost = [video_id for record in records for video_id in record.unreadable]
+    videos = sum(len(record.videos) for record in records)
+    vectors = sum(video.vectors for record in records for video in record.videos.values())
+    summary = f"features: {vectors} vectors of {videos} videos in {store.folder}"
+    if not lost:
+        return summary
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    return (
+        f"{summary}; {len(lost)} cannot be read: {', '.join(lost[:_NAMED])}{more} (why: "
+        f"{store.folder / _QUARANTINE})"
+    )
+
+
+def _stated(
+    encoder: nn.Module, name: str, given: Sequence[float] | None
+) -> tuple[float, float, float]:
+    value = getattr(encoder, name, None) if given is None else given
+    if isinstance(value, Tensor):
+        value = value.flatten().tolist()
+    if value is None:
+        message = (
+            f"{type(encoder).__name__} does not say by which mean and std it normalises pixels: "
+            "give --features.mean '[red, green, blue]' and --features.std likewise, for pixels "
+            "between 0 and 1"
+        )
+        raise ArgumentError(message)
+    red, green, blue = value
+    return red, green, blue
+
+
+def _weights_hash(module: nn.Module) -> str:
+    """Hash names, types, shapes and values of a module's weights and buffers."""
+    digest = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        if isinstance(value, Tensor):
+            digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
+            values = value.detach().cpu().contiguous().reshape(-1)
+            digest.update(values.view(torch.uint8).numpy().tobytes())
+        else:
+            digest.update(json.dumps([name, repr(value)]).encode())
+    return digest.hexdigest()

@@ -1,0 +1,350 @@
+"""What a corpus should hold, against what it does hold, and what of that can be used."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from vtlearn.datasets.base import find_videos, require_paths
+from vtlearn.datasets.kitchen import read_truth
+from vtlearn.datasets.kitchen.plan import SPLITS
+from vtlearn.datasets.lists import read_video_list
+from vtlearn.errors import ArgumentError, CorpusNotFoundError, UnreadableVideoError
+from vtlearn.media.caption_index import CaptionIndex, open_captions
+from vtlearn.media.checks import require_positive
+from vtlearn.media.probing import probe_all, scan_all
+from vtlearn.parallel import available_cores
+from vtlearn.progress import track
+
+__all__ = [
+    "SCAN_BUDGET",
+    "CorpusReport",
+    "DurationMismatch",
+    "Layout",
+    "LostSeconds",
+    "UnreadableVideo",
+    "check_corpus",
+    "howto100m_layout",
+    "kitchen_layout",
+]
+
+_CAPTIONS = ("captions", "raw_caption.json", "caption.json")  # where they are by default
+_WORTH_A_PROCESS = 200  # videos; a process takes seconds to start, and a video milliseconds
+SCAN_BUDGET = 10  # how much longer a whole video may take than its first frame
+
+
+class Layout(NamedTuple):
+    """Where a corpus lies, and what it says it holds.
+
+    Attributes:
+        name: What it is called.
+        videos: The folder of its videos.
+        captions: Its captions: a folder, or one file.
+        listed: The ids it should have; None for all that have a video or captions.
+        durations: Seconds that videos are said to last, by id.
+    """
+
+    name: str
+    videos: Path
+    captions: Path
+    listed: Sequence[str] | None = None
+    durations: Mapping[str, float] | None = None
+
+
+class UnreadableVideo(NamedTuple):
+    """A video that is there and cannot be read.
+
+    Attributes:
+        id: Its id.
+        path: Its file.
+        stage: How far reading came: ``open``, ``decode`` or ``time``.
+        reason: What the decoder said.
+    """
+
+    id: str
+    path: str
+    stage: str
+    reason: str
+
+    @classmethod
+    def of(cls, video_id: str, path: str, error: UnreadableVideoError) -> "UnreadableVideo":
+        """Keep what an error says.
+
+        Args:
+            video_id: The video's id.
+            path: Its file.
+            error: Why it cannot be read.
+
+        Returns:
+            The entry of a report.
+        """
+        return cls(video_id, path, error.stage, str(error.args[1]))
+
+
+class DurationMismatch(NamedTuple):
+    """How long a video lasts, against what others say of it.
+
+    Attributes:
+        id: Its id.
+        seconds: How long it lasts.
+        declared: How long it is said to last; None where nobody says.
+        captions_end: When its last caption ends; None where it has none.
+    """
+
+    id: str
+    seconds: float
+    declared: float | None
+    captions_end: float | None
+
+    def exceeds(self, tolerance: float) -> bool:
+        """Tell whether any of them is that many seconds off."""
+        differs = self.declared is not None and abs(self.declared - self.seconds) > tolerance
+        outlasted = self.captions_end is not None and self.captions_end - self.seconds > tolerance
+        return differs or outlasted
+
+
+class LostSeconds(NamedTuple):
+    """A video with stretches that cannot be decoded.
+
+    Attributes:
+        id: Its id.
+        seconds: How many of its seconds have no frame.
+    """
+
+    id: str
+    seconds: float
+
+
+class CorpusReport(NamedTuple):
+    """What of a corpus is there and good. Ids are in the order in which they are listed.
+
+    Attributes:
+        corpus: Its name.
+        expected: How many videos it should have.
+        usable: Ids with a readable video and captions.
+        missing: Ids without a file.
+        unreadable: Files that cannot be read.
+        damaged_captions: Why captions cannot be used, by id.
+        lost: Videos with stretches that cannot be decoded; found by decoding all. They count as
+            usable.
+        duration_mismatch: Videos that do not last as long as they are said to, or as their captions
+            go on; sorted by id. They count as usable.
+        captions_without_video: Ids with captions and no file.
+        videos_without_captions: Ids with a file and no captions.
+        unlisted: How many videos are there that are not expected.
+        damaged_shards: Why shards cannot be used from end to end, by name.
+    """
+
+    corpus: str
+    expected: int
+    usable: list[str]
+    missing: list[str]
+    unreadable: list[UnreadableVideo]
+    damaged_captions: dict[str, str]
+    lost: list[LostSeconds]
+    duration_mismatch: Sequence[DurationMismatch] = ()
+    captions_without_video: Sequence[str] = ()
+    videos_without_captions: Sequence[str] = ()
+    unlisted: int = 0
+    damaged_shards: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def coverage(self) -> float:
+        """The share of the expected videos that are usable, in per cent."""
+        return 100 * len(self.usable) / self.expected
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a report in JSON holds: plain lists and dictionaries."""
+        plain = self._asdict()
+        for name in ("unreadable", "duration_mismatch", "lost"):
+            plain[name] = [entry._asdict() for entry in plain[name]]
+        for name in ("captions_without_video", "videos_without_captions"):
+            plain[name] = list(plain[name])
+        return {**plain, "damaged_shards": dict(self.damaged_shards), "coverage": self.coverage}
+
+
+def howto100m_layout(
+    root: Path,
+    *,
+    videos: Path | None = None,
+    captions: Path | None = None,
+    listed: Sequence[str] | None = None,
+    durations: Mapping[str, float] | None = None,
+) -> Layout:
+    """Describe HowTo100M, or a folder laid out like it.
+
+    Args:
+        root: Its folder.
+        videos: Folder of the videos; ``root/videos`` or else ``root`` by default.
+        captions: Folder or file of the captions; by default the first there is of
+            ``root/captions``, ``root/raw_caption.json`` and ``root/caption.json``.
+        listed: The ids it should have; None for all that have a video or captions.
+        durations: Seconds that videos are said to last, by id.
+
+    Returns:
+        The layout.
+
+    Raises:
+        CorpusNotFoundError: If the folder, or captions, are not there.
+    """
+    if videos is None:
+        videos = root / "videos" if (root / "videos").is_dir() else root
+    if captions is None:
+        places = [root / name for name in _CAPTIONS]
+        captions = next((place for place in places if place.exists()), places[0])
+    expected = {
+        videos: "videos, <id>.mp4 or <id>.webm, nested as you like",
+        captions: f"captions, or {' or '.join(_CAPTIONS[1:])} of all; or say where they are",
+    }
+    require_paths("HowTo100M", expected, "https://www.di.ens.fr/willow/research/howto100m/")
+    return Layout("HowTo100M", videos, captions, listed, durations)
+
+
+def kitchen_layout(root: Path) -> Layout:
+    """Describe Kitchen: its splits say which videos there are, its ground truth how long they last.
+
+    Args:
+        root: Its folder.
+
+    Returns:
+        The layout.
+
+    Raises:
+        CorpusNotFoundError: If it is not there.
+    """
+    durations = {video_id: truth.duration for video_id, truth in read_truth(root).items()}
+    splits = {root / "splits" / f"{split}.csv": "the videos of a split" for split in SPLITS}
+    expected = {root / "videos": "videos", root / "captions": "captions", **splits}
+    require_paths("Kitchen", expected, "nowhere: `vtlearn data kitchen` renders it")
+    listed = [video_id for split in splits for video_id in read_video_list(split)]
+    return Layout("Kitchen", root / "videos", root / "captions", listed, durations)
+
+
+def check_corpus(
+    layout: Layout,
+    *,
+    workers: int | None = None,
+    time_budget: float | None = 60.0,
+    tolerance: float = 5.0,
+    decode: bool = False,
+    cache: Path | None = None,
+) -> CorpusReport:
+    """Look at everything that a corpus should hold; show how far that has come.
+
+    Args:
+        layout: Where it is.
+        workers: Processes that open videos; by default one a core, and this one alone where there
+            is little to do.
+        time_budget: Seconds that opening a video, and decoding its first frame, may take before it
+            counts as unreadable; None lets one that hangs hang for ever.
+        tolerance: Seconds by which a video may differ from what it is said to last, and by which
+            its captions may outlast it.
+        decode: Decode each video to its end, in ten times the time budget at most.
+        cache: Where the index of the captions is kept; beside them by default.
+
+    Returns:
+        The report.
+
+    Raises:
+        CorpusNotFoundError: If there is neither a video nor a caption, or the list is empty.
+        ArgumentError: If a number makes no sense.
+        TranscriptError: If the captions are none at all.
+    """
+    _require_sense(tolerance, workers=workers, time_budget=time_budget)
+    captions = open_captions(layout.captions, cache=cache)
+    found = find_videos(layout.videos)
+    ids = _expected(layout, captions, found)
+    present = {video_id: found[video_id] for video_id in ids if video_id in found}
+    workers = workers or min(available_cores(), max(1, len(present) // _WORTH_A_PROCESS))
+    health = _probe(present, workers, time_budget)
+    if decode:
+        health = _scan(health, present, workers, time_budget)
+    return CorpusReport(
+        corpus=layout.name,
+        expected=len(ids),
+        usable=[i for i in ids if i in health.seconds and _has(captions, i)],
+        missing=[i for i in ids if i not in found],
+        unreadable=[health.unreadable[i] for i in ids if i in health.unreadable],
+        duration_mismatch=_mismatches(layout, health, captions, tolerance),
+        lost=[LostSeconds(i, health.lost[i]) for i in ids if health.lost.get(i)],
+        captions_without_video=[i for i in ids if i not in found and _has(captions, i)],
+        videos_without_captions=[i for i in present if i not in captions],
+        damaged_captions={i: why for i, why in captions.damaged.items() if i in ids},
+        unlisted=len(found) - len(present),
+    )
+
+
+class _Health(NamedTuple):
+    """What became of opening videos: how long each lasts, or why it cannot be read."""
+
+    seconds: dict[str, float]
+    unreadable: dict[str, UnreadableVideo]
+    lost: dict[str, float]
+
+
+def _require_sense(tolerance: float, **given: float | None) -> None:
+    require_positive(**{name: number for name, number in given.items() if number is not None})
+    if not tolerance >= 0:
+        message = f"tolerance is {tolerance} s; it must be 0 or more"
+        raise ArgumentError(message)
+
+
+def _expected(layout: Layout, captions: CaptionIndex, found: Mapping[str, Path]) -> dict[str, None]:
+    """Return the ids that should be there; a dictionary, for its order and to look them up in."""
+    if layout.listed is None:
+        ids = dict.fromkeys([*captions.ids, *found])
+    else:
+        ids = dict.fromkeys(layout.listed)
+    if not ids:
+        what = f"{layout.videos}: videos, or {layout.captions}: captions"
+        line = f"{what if layout.listed is None else 'ids in the list'}  (there are none)"
+        raise CorpusNotFoundError(layout.name, [line], "the place you have it from")
+    return ids
+
+
+def _probe(present: Mapping[str, Path], workers: int, time_budget: float | None) -> _Health:
+    """Open every video."""
+    health = _Health({}, {}, {})
+    probed = probe_all(present.items(), workers=workers, time_budget=time_budget)
+    for video_id, info in track(probed, "Opening videos", total=len(present)):
+        if isinstance(info, UnreadableVideoError):
+            health.unreadable[video_id] = UnreadableVideo.of(video_id, str(present[video_id]), info)
+        else:
+            health.seconds[video_id] = info.duration
+    return health
+
+
+def _scan(
+    health: _Health, present: Mapping[str, Path], workers: int, time_budget: float | None
+) -> _Health:
+    """Decode every video that could be opened."""
+    budget = None if time_budget is None else SCAN_BUDGET * time_budget
+    films = [(video_id, present[video_id], length) for video_id, length in health.seconds.items()]
+    scanned = scan_all(films, workers=workers, time_budget=budget)
+    for video_id, lost in track(scanned, "Decoding videos", total=len(films)):
+        if isinstance(lost, UnreadableVideoError):
+            health.unreadable[video_id] = UnreadableVideo.of(video_id, str(present[video_id]), lost)
+            del health.seconds[video_id]
+        else:
+            health.lost[video_id] = lost
+    return health
+
+
+def _mismatches(
+    layout: Layout, health: _Health, captions: CaptionIndex, tolerance: float
+) -> list[DurationMismatch]:
+    lengths = [
+        DurationMismatch(
+            video_id,
+            seconds,
+            None if layout.durations is None else layout.durations.get(video_id),
+            captions.last_end(video_id) if _has(captions, video_id) else None,
+        )
+        for video_id, seconds in health.seconds.items()
+    ]
+    return sorted(length for length in lengths if length.exceeds(tolerance))
+
+
+def _has(captions: CaptionIndex, video_id: str) -> bool:
+    """Tell whether a video has captions that can be used."""
+    return video_id in captions and video_id not in captions.damaged

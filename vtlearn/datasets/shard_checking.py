@@ -1,0 +1,143 @@
+"""What tar shards should hold, against what they do hold, and what of that can be used."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from vtlearn.datasets.checking import SCAN_BUDGET, CorpusReport, LostSeconds, UnreadableVideo
+from vtlearn.datasets.shards import told
+from vtlearn.errors import ShardError, TranscriptError, UnreadableVideoError
+from vtlearn.media.checks import require_positive
+from vtlearn.media.clips import VideoBytes
+from vtlearn.media.probing import probe, scan
+from vtlearn.media.shard_index import INDEX, ShardEntry, read_entries
+from vtlearn.media.shards import ShardSample, read_pairs
+from vtlearn.parallel import available_cores, in_parallel
+from vtlearn.progress import track
+
+__all__ = ["check_shards"]
+
+
+def check_shards(
+    folder: Path,
+    *,
+    workers: int | None = None,
+    time_budget: float | None = 60.0,
+    decode: bool = False,
+) -> CorpusReport:
+    """Read shards from end to end, and open every video or picture in them; show how far that is.
+
+    Args:
+        folder: Where the shards are. What there should be says their index, where there is one:
+            sizes, sha256 and keys.
+        workers: Processes, of which each reads one shard at a time; by default one a core.
+        time_budget: Seconds that opening a video may take before it counts as unreadable; None lets
+            one that hangs hang for ever.
+        decode: Decode each video to its end, in ten times the time budget at most.
+
+    Returns:
+        The report. An id is a sample's key; one that is in no shard that can be read is missing.
+
+    Raises:
+        ShardError: If there is no shard, or the index is none.
+        ArgumentError: If a number makes no sense.
+    """
+    given = {"workers": workers, "time_budget": time_budget}
+    require_positive(**{name: number for name, number in given.items() if number is not None})
+    shards = _listed(folder)
+    work = partial(_check, time_budget=time_budget, decode=decode)
+    jobs = ((folder / name, entry) for name, entry in shards.items())
+    workers = workers or min(available_cores(), len(shards))
+    checked = in_parallel(work, jobs, workers)
+    found = {each.shard: each for each in track(checked, "Reading shards", total=len(shards))}
+    return _report([found[name] for name in shards], shards)
+
+
+class _Checked(NamedTuple):
+    """What was found in a shard."""
+
+    shard: str
+    problem: str | None
+    keys: list[str]
+    unreadable: list[UnreadableVideo]
+    damaged: dict[str, str]
+    lost: list[LostSeconds]
+
+
+def _listed(folder: Path) -> dict[str, ShardEntry | None]:
+    """Return the shards there are or should be, in order, with what the index says of each."""
+    index = folder / INDEX
+    entries = read_entries(index)[1] if index.is_file() else []
+    known = {entry.shard: entry for entry in entries}
+    names = sorted({*known, *(path.name for path in folder.glob("*.tar"))})
+    if not names:
+        message = f"{folder} holds no .tar file; `vtlearn data pack` writes some"
+        raise ShardError(message)
+    return {name: known.get(name) for name in names}
+
+
+def _check(
+    job: tuple[Path, ShardEntry | None], time_budget: float | None, decode: bool
+) -> _Checked:
+    path, entry = job
+    checked = _Checked(path.name, None, [], [], {}, [])
+    try:
+        for sample in read_pairs(path):
+            _examine(path, sample, checked, time_budget, decode)
+        problem = None if entry is None else _difference(path, entry, checked.keys)
+    except ShardError as error:
+        problem = str(error)
+    return checked._replace(problem=problem)
+
+
+def _examine(
+    path: Path, sample: ShardSample, checked: _Checked, time_budget: float | None, decode: bool
+) -> None:
+    """Open the video or picture of a sample, and read its text."""
+    checked.keys.append(sample.key)
+    name = f"{path}/{sample.key}.{sample.media}"
+    source = VideoBytes(name, sample.files[str(sample.media)])
+    found = probe(source, time_budget)
+    if decode and not isinstance(found, UnreadableVideoError):
+        lost = scan(source, found.duration, time_budget and SCAN_BUDGET * time_budget)
+        if isinstance(lost, UnreadableVideoError):
+            found = lost
+        elif lost:
+            checked.lost.append(LostSeconds(sample.key, lost))
+    if isinstance(found, UnreadableVideoError):
+        checked.unreadable.append(UnreadableVideo.of(sample.key, name, found))
+    try:
+        told(path, sample)
+    except TranscriptError as error:
+        checked.damaged[sample.key] = str(error)
+
+
+def _difference(path: Path, entry: ShardEntry, keys: Iterable[str]) -> str | None:
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if entry.sha256 not in (None, sha256):
+        return f"{path} is another file than {INDEX} says: its sha256 is {sha256}; bring it anew"
+    if list(entry.keys) != list(keys):
+        return f"{path} holds other samples than {INDEX} says; bring it anew"
+    return None
+
+
+def _report(found: list[_Checked], shards: Mapping[str, ShardEntry | None]) -> CorpusReport:
+    keys = dict.fromkeys(key for each in found for key in each.keys)
+    indexed = [entry.keys for entry in shards.values() if entry is not None]
+    expected = dict.fromkeys([*(key for each in indexed for key in each), *keys])
+    unreadable = [video for each in found for video in each.unreadable]
+    damaged = {key: why for each in found for key, why in each.damaged.items()}
+    bad = damaged.keys() | {video.id for video in unreadable}
+    return CorpusReport(
+        corpus="Shards",
+        expected=len(expected),
+        usable=[key for key in keys if key not in bad],
+        missing=[key for key in expected if key not in keys],
+        unreadable=unreadable,
+        lost=[lost for each in found for lost in each.lost],
+        damaged_captions=damaged,
+        damaged_shards={each.shard: each.problem for each in found if each.problem is not None},
+    )

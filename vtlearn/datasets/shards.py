@@ -1,0 +1,366 @@
+"""Narrated videos, and pictures with captions, streamed out of tar shards."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import IterableDataset, get_worker_info
+
+from vtlearn.batch import Narration
+from vtlearn.datasets.base import Draw, Quarantine, generator
+from vtlearn.datasets.narrations import ClipSampling, NarrationReader
+from vtlearn.distributed import Process
+from vtlearn.errors import (
+    ArgumentError,
+    LostClipsError,
+    ShardError,
+    TooManyUnreadableError,
+    TranscriptError,
+    UnreadableVideoError,
+)
+from vtlearn.media.captions import Caption, tidy
+from vtlearn.media.clips import VideoBytes
+from vtlearn.media.shard_index import ShardIndex
+from vtlearn.media.shards import PICTURES, TEXTS, ShardSample, read_pairs
+from vtlearn.media.video import VideoReader
+from vtlearn.media.watchdog import WatchedReader
+
+__all__ = ["ShardStream", "deal_shards", "even_share", "told"]
+
+ItemT = TypeVar("ItemT")
+
+_BUFFER = 2  # apart from what else is drawn by (seed, epoch, reader)
+
+
+def deal_shards(
+    samples: Sequence[int],
+    *,
+    seed: int,
+    epoch: int,
+    rank: int = 0,
+    world: int = 1,
+    worker: int = 0,
+    workers: int = 1,
+) -> list[int]:
+    """Deal the shards of a corpus out for an epoch: each goes to exactly one reader.
+
+    A reader is a loader's worker of a process. The shards are sorted by size and dealt out in
+    rounds, one to each reader, in an order that is drawn for each round: so the readers' shares
+    differ by no more than the largest shard and the smallest do, and one shard of the last round.
+
+    Args:
+        samples: How many samples each shard holds.
+        seed: What is drawn is a function of (seed, epoch).
+        epoch: From 0.
+        rank: The process.
+        world: How many processes there are.
+        worker: The loader's worker.
+        workers: How many workers each process has; 1 where it reads itself.
+
+    Returns:
+        The numbers of this reader's shards, in the order they are to be read.
+
+    Raises:
+        ArgumentError: If there are more readers than shards.
+
+    Example:
+        >>> [deal_shards([9, 9, 9, 9, 9], seed=0, epoch=0, rank=rank, world=2) for rank in (0, 1)]
+        [[1, 2, 0], [3, 4]]
+    """
+    readers = _require_enough(samples, world, workers)
+    reader = rank * workers + worker
+    rng = np.random.default_rng((seed, epoch))
+    order = rng.permutation(len(samples))  # so that shards of one size change their rounds
+    order = order[np.argsort(-np.asarray(samples)[order], kind="stable")]
+    rounds = np.full((-(-len(order) // readers), readers), -1)
+    rounds.flat[: len(order)] = order
+    own = rng.permuted(rounds, axis=1)[:, reader]
+    own = own[own >= 0]
+    shuffled: list[int] = np.random.default_rng((seed, epoch, reader)).permutation(own).tolist()
+    return shuffled
+
+
+def even_share(samples: Sequence[int], *, world: int = 1, workers: int = 1) -> int:
+    """Tell how many samples every reader can give in every epoch, however shards are dealt out.
+
+    Args:
+        samples: How many samples each shard holds.
+        world: How many processes there are.
+        workers: How many workers each process has; 1 where it reads itself.
+
+    Returns:
+        The sum of the smallest shard of each full round of :func:`deal_shards`.
+
+    Raises:
+        ArgumentError: If there are more readers than shards.
+
+    Example:
+        >>> even_share([10, 10, 8, 10, 3], world=2)
+        18
+    """
+    readers = _require_enough(samples, world, workers)
+    ordered: NDArray[np.int64] = np.sort(np.asarray(samples))[::-1]
+    return int(ordered[readers - 1 :: readers].sum())
+
+
+def told(path: Path, sample: ShardSample) -> str | list[Caption]:
+    """Return what is said in a sample.
+
+    Args:
+        path: Its shard, for what errors say.
+        sample: With its texts read.
+
+    Returns:
+        Its captions, sorted by their start, or the one text that it has of the whole.
+
+    Raises:
+        TranscriptError: If there is none, or it cannot be read.
+
+    Example:
+        >>> told(Path("00000.tar"), ShardSample("000000012", {"txt": b"two apples"}))
+        'two apples'
+    """
+    where = f"{path}, sample {sample.key}"
+    record = _json(where, sample.files.get("json", b"{}"))
+    if isinstance(record.get("captions"), dict):
+        try:
+            captions = tidy(record["captions"]).captions()
+        except TranscriptError as error:
+            message = f"{where}: {error}"
+            raise TranscriptError(message) from error
+        if captions:
+            return captions
+    text = _text(where, sample.files["txt"]) if "txt" in sample.files else record.get("caption")
+    if not isinstance(text, str) or not text.strip():
+        message = f"{where} has no caption, neither captions or caption in a .json nor a .txt"
+        raise TranscriptError(message)
+    return text.strip()
+
+
+class _Numbered(NamedTuple):
+    number: int  # among the samples of all shards
+    path: Path
+    sample: ShardSample
+
+
+class ShardStream(IterableDataset[Narration]):
+    """Stream narrations out of shards, each loader's worker of each process from its own.
+
+    A sample has a video and its captions (``.json``, as ``vtlearn data pack`` writes it), or a
+    video or picture and one text (``.txt``, or ``caption`` in a ``.json``, as img2dataset has it).
+    A text of a whole video lasts as long as it; a picture is a video of one frame, and its
+    narration has one clip. Other members are ignored.
+
+    Every reader gives the same number of samples, which is known before anything is read, so that
+    all processes take equally many steps. The rest is left out, another rest each epoch. A sample
+    that cannot be read is noted, and the next of the same reader takes its place; a reader that
+    runs out begins its shards again.
+
+    Args:
+        index: The shards, from :func:`~vtlearn.media.shard_index.open_shards`.
+        sampling: How clips are drawn.
+        shuffle_buffer: Samples among which each reader draws the next one. They lie in memory as
+            they are in the shards, encoded: a worker holds as many videos.
+        process: This process.
+        workers: Workers of each process's loader; 1 where it reads itself.
+        samples_per_reader: How many samples each reader gives; None for as many as all can.
+        seed: What is drawn is a function of (seed, epoch, sample), and the order of (seed, epoch)
+            and the numbers of processes and workers.
+        max_unreadable_fraction: Stop when more of the samples than this cannot be read.
+        quarantine: Where unreadable samples are written down.
+        time_budget: Seconds that the clips of one video may take to decode; None lets it take its
+            time.
+
+    Attributes:
+        quarantine: The account of what could not be read.
+
+    Raises:
+        ArgumentError: If there are too few shards or samples for so many readers, or the buffer
+            holds nothing.
+    """
+
+    def __init__(
+        self,
+        index: ShardIndex,
+        *,
+        sampling: ClipSampling | None = None,
+        shuffle_buffer: int = 32,
+        process: Process | None = None,
+        workers: int = 1,
+        samples_per_reader: int | None = None,
+        seed: int = 0,
+        max_unreadable_fraction: float = 0.01,
+        quarantine: Path = Path("unreadable.jsonl"),
+        time_budget: float | None = None,
+    ) -> None:
+        if shuffle_buffer < 1:
+            message = f"shuffle_buffer={shuffle_buffer} has to be 1, for no shuffling, or more"
+            raise ArgumentError(message)
+        self.index = index
+        self.seed = seed
+        self.shuffle_buffer = shuffle_buffer
+        self.process = process or Process(0, 1)
+        self.workers = workers
+        self.samples_per_reader = self._share(samples_per_reader)
+        self.quarantine = Quarantine(quarantine, index.keys, max_unreadable_fraction)
+        self._decoder = VideoReader() if time_budget is None else WatchedReader(time_budget)
+        self._reader = NarrationReader(sampling or ClipSampling(), self._decoder)
+        # in memory that workers share: those that outlive an epoch learn of the next one by it
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+
+    def __len__(self) -> int:
+        """Return how many samples this process gives in an epoch."""
+        return self.samples_per_reader * self.workers
+
+    def __iter__(self) -> Iterator[Narration]:
+        """Begin the epoch that was last set, with this worker's share of the shards."""
+        worker = get_worker_info()
+        number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        if workers != self.workers:
+            message = f"{workers} workers read a stream that was made for workers={self.workers}"
+            raise ArgumentError(message)
+        return self._epoch_of(int(self._epoch), number)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that iterating begins with, in workers that run already too.
+
+        Args:
+            epoch: From 0.
+        """
+        self._epoch.fill_(epoch)
+
+    def texts(self) -> Iterator[str]:
+        """Yield every caption, shard by shard, but for damaged ones; videos are passed over."""
+        for shard in self.index.shards:
+            for sample in read_pairs(shard.path, TEXTS):
+                try:
+                    said = told(shard.path, sample)
+                except TranscriptError as error:
+                    self.quarantine.add(sample.key, error)
+                    continue
+                yield from [said] if isinstance(said, str) else [caption.text for caption in said]
+
+    def _share(self, samples: int | None) -> int:
+        sizes = [shard.samples for shard in self.index.shards]
+        most = even_share(sizes, world=self.process.world, workers=self.workers)
+        if samples is not None and not 0 < samples <= most:
+            message = f"samples_per_reader={samples} has to be from 1 to {most} with these shards"
+            raise ArgumentError(message)
+        return most if samples is None else samples
+
+    def _epoch_of(self, epoch: int, worker: int) -> Iterator[Narration]:
+        given = 0
+        for turn in count():
+            before = given
+            for each in self._shuffled(epoch, worker, turn):
+                number = turn * len(self.index.keys) + each.number  # nothing is drawn twice alike
+                narration = self._narration(each, Draw(epoch, number))
+                if narration is not None:
+                    yield narration
+                    given += 1
+                if given == self.samples_per_reader:
+                    return
+            if given == before:  # or this would never end
+                unreadable, total = len(self.quarantine.read()), len(self.index.keys)
+                limit, report = self.quarantine.max_fraction, str(self.quarantine.path)
+                raise TooManyUnreadableError(unreadable, total, limit, report)
+
+    def _shuffled(self, epoch: int, worker: int, turn: int) -> Iterator[_Numbered]:
+        own = deal_shards(
+            [shard.samples for shard in self.index.shards],
+            seed=self.seed,
+            epoch=epoch,
+            rank=self.process.rank,
+            world=self.process.world,
+            worker=worker,
+            workers=self.workers,
+        )
+        reader = self.process.rank * self.workers + worker
+        rng = np.random.default_rng((self.seed, epoch, reader, _BUFFER, turn))
+        return _through_buffer(self._samples(own), self.shuffle_buffer, rng)
+
+    def _samples(self, shards: Sequence[int]) -> Iterator[_Numbered]:
+        firsts = np.cumsum([0, *(shard.samples for shard in self.index.shards)]).tolist()
+        for shard in shards:
+            path, samples = self.index.shards[shard]
+            place = 0
+            for place, sample in enumerate(read_pairs(path), 1):
+                yield _Numbered(firsts[shard] + place - 1, path, sample)
+            if place != samples:
+                message = f"{path} holds {place} samples, but its index says {samples}"
+                raise ShardError(message)
+
+    def _narration(self, each: _Numbered, draw: Draw) -> Narration | None:
+        """Decode a sample, or note why that cannot be done."""
+        key = each.sample.key
+        if key in self.quarantine:  # it may have cost a time budget to find that out
+            return None
+        try:
+            source = VideoBytes(f"{each.path}/{key}.{each.sample.media}", _media(each.sample))
+            captions = self._captions(each, source)
+            return self._reader.read(key, source, captions, generator(self.seed, draw))
+        except (UnreadableVideoError, TranscriptError) as error:
+            self.quarantine.add(key, error)
+        except LostClipsError as error:
+            self.quarantine.note_damaged(key, error)
+        return None
+
+    def _captions(self, each: _Numbered, source: VideoBytes) -> Sequence[Caption]:
+        said = told(each.path, each.sample)
+        if not isinstance(said, str):
+            return said
+        still = each.sample.media in PICTURES
+        return [Caption(0.0, 0.0 if still else self._decoder.probe(source).duration, said)]
+
+
+def _require_enough(samples: Sequence[int], world: int, workers: int) -> int:
+    readers, shards = world * workers, sum(size > 0 for size in samples)
+    if shards < readers:
+        message = (
+            f"{shards} shards for {world} processes x {workers} workers = {readers} readers: "
+            f"{readers - shards} would have nothing to read. Pack {readers} shards or more, by a "
+            "smaller --samples-per-shard or --max-bytes of `vtlearn data pack`, or take a smaller "
+            "num_workers"
+        )
+        raise ArgumentError(message)
+    return readers
+
+
+def _through_buffer(items: Iterator[ItemT], size: int, rng: np.random.Generator) -> Iterator[ItemT]:
+    """Shuffle a stream as far as a buffer reaches."""
+    buffer: list[ItemT] = []
+    for item in items:
+        if len(buffer) < size:
+            buffer.append(item)
+            continue
+        place = int(rng.integers(size))
+        chosen, buffer[place] = buffer[place], item
+        yield chosen
+    for place in rng.permutation(len(buffer)).tolist():
+        yield buffer[place]
+
+
+def _media(sample: ShardSample) -> bytes:
+    return sample.files[sample.media] if sample.media is not None else b""
+
+
+def _json(where: str, data: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(data)
+    except ValueError as error:
+        message = f"{where}: its .json cannot be read: {error}"
+        raise TranscriptError(message) from error
+    return record if isinstance(record, dict) else {}
+
+
+def _text(where: str, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        message = f"{where}: its .txt is no UTF-8: {error}"
+        raise TranscriptError(message) from error

@@ -1,0 +1,107 @@
+"""A transformer over stored features, which are to it what frames are to other encoders."""
+
+import torch
+from torch import Tensor, nn
+
+from vtlearn.batch import Encoded
+from vtlearn.encoders.base import VideoEncoder
+from vtlearn.errors import ArgumentError
+
+__all__ = ["CachedFeatures"]
+
+
+class CachedFeatures(VideoEncoder):
+    """Encode clips of stored vectors: a linear layer, transformer layers, the mean over time.
+
+    With the data's ``features`` set, a clip is ``num_frames`` vectors of width ``input_dim``, where
+    it is ``num_frames`` pictures of ``size`` pixels otherwise. Without layers the vectors do not
+    see each other, nor their order: that is the usual projection of features by one matrix.
+
+    Args:
+        dim: Width of the pooled vectors.
+        input_dim: Width of the stored vectors: 512 of S3D's output, 1024 of the layer before it.
+        num_frames: How many vectors a clip has at most.
+        width: Width of the transformer; ``dim`` by default.
+        layers: How many layers it has, 0 or more.
+        heads: Attention heads of a layer.
+        dropout: Probability that a value is dropped in training, from 0 to 1.
+
+    Raises:
+        ArgumentError: If a number is outside its range, or the heads do not divide the width.
+
+    Source: Xu et al., "VideoCLIP: Contrastive Pre-training for Zero-shot Video-Text Understanding",
+        2021, section 3.1. There the transformer is BERT's with its weights, and shared with the
+        text; this one is smaller, begins at random, and normalises before each layer.
+
+    Example:
+        >>> encoder = CachedFeatures(dim=16, input_dim=8, num_frames=4, layers=1, heads=2)
+        >>> encoded = encoder(torch.zeros(3, 4, 8))
+        >>> encoded.pooled.shape, encoded.tokens.shape
+        (torch.Size([3, 16]), torch.Size([3, 4, 16]))
+    """
+
+    def __init__(
+        self,
+        dim: int = 512,
+        input_dim: int = 512,
+        num_frames: int = 32,
+        width: int | None = None,
+        layers: int = 2,
+        heads: int = 8,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        width = dim if width is None else width
+        _check(dim=dim, input_dim=input_dim, num_frames=num_frames, width=width, heads=heads)
+        if layers < 0 or not 0 <= dropout <= 1 or width % heads:
+            message = (
+                f"layers={layers} has to be 0 or more, dropout={dropout} from 0 to 1, and "
+                f"width={width} to divide by heads={heads}"
+            )
+            raise ArgumentError(message)
+        self.dim, self.num_frames, self.size = dim, num_frames, input_dim
+        self.project = nn.Linear(input_dim, width)
+        self.layers = nn.ModuleList(_layer(width, heads, dropout) for _ in range(layers))
+        self.positions = nn.Parameter(0.02 * torch.randn(num_frames, width)) if layers else None
+        self.norm = nn.LayerNorm(width) if layers else nn.Identity()
+        self.fc = nn.Linear(width, dim)
+
+    def forward(self, frames: Tensor) -> Encoded:
+        """Encode clips of vectors.
+
+        Args:
+            frames: (clips, frames, input_dim), float; as many frames as ``num_frames`` or fewer.
+
+        Returns:
+            ``pooled`` (clips, dim); ``tokens`` (clips, frames, width).
+
+        Raises:
+            ArgumentError: If these are pictures, or vectors of another width.
+        """
+        if frames.ndim != 3 or frames.shape[2] != self.size or frames.shape[1] > self.num_frames:
+            message = (
+                f"the clips are {tuple(frames.shape)}; CachedFeatures takes (clips, up to "
+                f"{self.num_frames} frames, {self.size}) of stored vectors: set data.init_args."
+                "features to a store of them, or choose an encoder of pictures"
+            )
+            raise ArgumentError(message)
+        x = self.project(frames.to(self.project.weight.dtype))
+        if self.positions is not None:
+            x = x + self.positions[: x.shape[1]]
+        for layer in self.layers:
+            x = layer(x)
+        x = self.norm(x)
+        return Encoded(self.fc(x.mean(1)), x)
+
+
+def _layer(width: int, heads: int, dropout: float) -> nn.TransformerEncoderLayer:
+    return nn.TransformerEncoderLayer(
+        width, heads, 4 * width, dropout, "gelu", batch_first=True, norm_first=True
+    )
+
+
+def _check(**numbers: int) -> None:
+    wrong = {name: number for name, number in numbers.items() if number < 1}
+    if wrong:
+        message = f"CachedFeatures cannot be built with {wrong}: each has to be positive"
+        raise ArgumentError(message)
