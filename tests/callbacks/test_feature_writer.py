@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning import Callback
 from torch.nn import functional
 
+from tests.damage import cut_off, lose_index
 from tests.models import SAMPLING, quiet_trainer, tiny_kitchen, tiny_learner
 from tests.processes import Pool
 from vtlearn.callbacks import FeatureWriter
@@ -175,11 +176,11 @@ def test_vectors_of_length_one(data: Kitchen, whole: Path, tmp_path: Path) -> No
 
 @pytest.fixture
 def damaged(kitchen_root: Path, small: dict[str, int], tmp_path: Path) -> partial[Kitchen]:
-    """A Kitchen of which one video is no video, another is cut off early."""
+    """A Kitchen of which two videos cannot be read, and a third only to its middle."""
     root = Path(shutil.copytree(kitchen_root, tmp_path / "kitchen"))
     (root / "videos" / "kitchen_train_0001.mp4").write_text("no video")
-    last = root / "videos" / "kitchen_train_0002.mp4"
-    last.write_bytes(last.read_bytes()[:2000])  # its index is lost with its end
+    lose_index(root / "videos" / "kitchen_train_0002.mp4")
+    cut_off(root / "videos" / "kitchen_train_0004.mp4")
     return partial(tiny_kitchen, root, small)
 
 
@@ -191,6 +192,7 @@ def test_what_cannot_be_read_is_named(
         predict(store, damaged(max_unreadable_fraction=0.2))
         line = " ".join(capsys.readouterr().out.split())
         assert "vectors of 11 videos" in line
+        assert "windows of 1 damaged videos are lost" in line
         assert "2 cannot be read: kitchen_train_0001, kitchen_train_0002 (why: " in line
         report = (store / "unreadable.jsonl").read_text().splitlines()
         assert {json.loads(one)["id"] for one in report} == {
@@ -205,9 +207,30 @@ def test_what_cannot_be_read_is_named(
     ours, theirs = contents(store), contents(whole)
     assert {name for name in ours if ours[name] != theirs[name]} == {
         f"{shard:05d}{suffix}"
-        for shard in sorted({_shard_of("0001"), _shard_of("0002")})
+        for shard in {_shard_of("0001"), _shard_of("0002"), _shard_of("0004")}
         for suffix in (".json", ".safetensors")
     }
+
+
+def test_windows_that_are_lost_are_invalid_and_the_others_what_they_were(
+    damaged: partial[Kitchen], whole: Path, tmp_path: Path
+) -> None:
+    predict(tmp_path / "store", damaged(max_unreadable_fraction=0.2))
+    reader, good = FeatureReader(tmp_path / "store"), FeatureReader(whole)
+    duration = good.duration("kitchen_train_0004")
+    assert reader.duration("kitchen_train_0004") == duration  # nothing has moved in time
+    count = num_vectors(duration, fps=1)
+    ours, theirs = (
+        one.clips("kitchen_train_0004", [0.0], num_frames=count, fps=1.0, size=8)
+        for one in (reader, good)
+    )
+    readable = int(ours.valid.sum())
+    assert count / 4 < readable < count - 5
+    assert ours.valid[0, :readable].all()
+    torch.testing.assert_close(ours.frames[0, :readable], theirs.frames[0, :readable])
+    assert not ours.frames[0, readable:].any()
+    shard = read_shard_record(tmp_path / "store", _shard_of("0004"))
+    assert shard.videos["kitchen_train_0004"] == (duration, count, count - readable)
 
 
 def _shard_of(number: str) -> int:

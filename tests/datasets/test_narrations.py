@@ -11,8 +11,8 @@ from tests.damage import cut_off
 from tests.media.writing import write_video
 from vtlearn.datasets.narrations import ClipSampling, NarrationReader
 from vtlearn.errors import ArgumentError, LostClipsError
+from vtlearn.media.captions.transcripts import Caption
 from vtlearn.media.clips import Clips
-from vtlearn.media.transcripts import Caption
 from vtlearn.media.video import VideoReader
 
 SAMPLING = ClipSampling(num_clips=3, num_frames=4, fps=5.0, size=16, flip=0.0)

@@ -19,7 +19,7 @@ from vtlearn.datasets.narrations import ClipSampling, NarrationReader
 from vtlearn.datasets.shards import ShardStream, deal_shards, even_share
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError, ShardError, TooManyUnreadableError
-from vtlearn.media.captions import Caption
+from vtlearn.media.captions.caption import Caption
 from vtlearn.media.shard_index import INDEX, open_shards
 from vtlearn.media.shard_writer import ShardWriter
 from vtlearn.media.video import VideoReader

@@ -77,6 +77,7 @@ def test_half_precision_and_what_it_cannot_hold(tmp_path: Path) -> None:
     lost = torch.tensor([[1.0] * 4, [float("nan")] * 4])  # a window that was lost may be stored
     store.write(0, {"a": StoredVideo(lost, 2.0)}, {})
     assert load_file(tmp_path / "00000.safetensors")["a"].dtype == torch.float16
+    assert read_shard_record(tmp_path, 0).videos == {"a": VideoRecord(2.0, 2, lost=1)}
 
 
 def test_vectors_that_do_not_fit_the_duration(tmp_path: Path) -> None:

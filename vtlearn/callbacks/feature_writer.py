@@ -319,6 +319,9 @@ def _summary(store: FeatureStore, missing: int) -> str:
     videos = sum(len(record.videos) for record in records)
     vectors = sum(video.vectors for record in records for video in record.videos.values())
     summary = f"features: {vectors} vectors of {videos} videos in {store.folder}"
+    holes = [video.lost for record in records for video in record.videos.values() if video.lost]
+    if holes:
+        summary += f"; {sum(holes)} windows of {len(holes)} damaged videos are lost"
     if not lost:
         return summary
     more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""

@@ -21,7 +21,7 @@ from vtlearn.atomic import replace_text
 from vtlearn.datasets.base import find_videos
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.errors import ArgumentError, TranscriptError, UnreadableVideoError
-from vtlearn.media.caption_index import CaptionIndex, open_captions
+from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.shard_writer import Content, ShardWriter
 from vtlearn.media.video import VideoReader
 from vtlearn.media.watchdog import WatchedReader

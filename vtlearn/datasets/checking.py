@@ -10,7 +10,7 @@ from vtlearn.datasets.kitchen import read_truth
 from vtlearn.datasets.kitchen.plan import SPLITS
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, UnreadableVideoError
-from vtlearn.media.caption_index import CaptionIndex, open_captions
+from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.checks import require_positive
 from vtlearn.media.probing import probe_all, scan_all
 from vtlearn.parallel import available_cores

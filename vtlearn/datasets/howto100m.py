@@ -17,8 +17,8 @@ from vtlearn.datasets.base import (
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.narrations import ClipSampling, NarrationReader
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, TranscriptError
-from vtlearn.media.caption_index import open_captions
-from vtlearn.media.captions import Caption
+from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.index import open_captions
 from vtlearn.media.features import FeatureReader
 from vtlearn.media.strings import Strings
 
@@ -33,7 +33,7 @@ class HowTo100M(Corpus):
 
     Layout: any folder of videos, however nested, whose names begin with the id; captions as one
     file a video in a folder, or as one file of all, in any of the layouts that
-    :func:`~vtlearn.media.caption_index.open_captions` reads; optionally a csv whose column
+    :func:`~vtlearn.media.captions.index.open_captions` reads; optionally a csv whose column
     ``video_path`` lists what to use. A million videos are no burden on a loader's workers: ids,
     paths and captions lie in arrays that all of them share.
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from vtlearn.batch import Narration, pad
 from vtlearn.errors import ArgumentError, LostClipsError
+from vtlearn.media.captions.transcripts import Caption
 from vtlearn.media.clips import ClipReader, Source
 from vtlearn.media.sampling import clip_start, consecutive, nearest_captions, widen
-from vtlearn.media.transcripts import Caption
 from vtlearn.media.video import VideoInfo
 
 __all__ = ["ClipSampling", "NarrationReader"]

@@ -23,7 +23,7 @@ from vtlearn.errors import (
     TranscriptError,
     UnreadableVideoError,
 )
-from vtlearn.media.captions import Caption, tidy
+from vtlearn.media.captions.caption import Caption, tidy
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.shard_index import ShardIndex
 from vtlearn.media.shards import PICTURES, TEXTS, ShardSample, read_pairs

@@ -1,15 +1,24 @@
 """Video files and transcripts in, clips and captions out; seconds everywhere.
 
-``transcripts`` reads what is said in one video and when, ``caption_index`` in all of a corpus, and
-``sentences`` mends where speech recognition cut it. ``sampling`` chooses from that which captions
+``captions`` reads what is said in a video and when. ``sampling`` chooses from that which captions
 and which stretches of time to look at. ``video`` decodes those stretches, all that belong to one
 file in one pass; ``timeline`` says which frame is shown at a time, ``framing`` which part of it is
-looked at and which way up it is, and ``checks`` refuses what no video can give. What comes out are
-uint8 tensors: nothing here knows an encoder, a data set, or a training run.
+looked at and which way up it is, and ``checks`` refuses what no video can give. ``watchdog`` has a
+process do that which can be killed, and ``probing`` asks it of many videos. ``features`` looks up
+stored vectors where pixels would be decoded, and ``shards`` keeps videos in tar files. Many strings
+lie in two arrays (``strings``), so that a million of them burden no worker. What comes out are
+tensors: nothing here knows an encoder, a data set, or a training run.
 """
 
-from vtlearn.media.caption_index import CaptionIndex, open_captions
-from vtlearn.media.captions import Caption, unroll
+from vtlearn.media.captions import (
+    Caption,
+    CaptionIndex,
+    open_captions,
+    read_transcript,
+    read_words,
+    sentences,
+    unroll,
+)
 from vtlearn.media.checks import require_inside, require_positive
 from vtlearn.media.clips import ClipReader, Clips, Source, VideoBytes
 from vtlearn.media.framing import Box, Orientation, centre_square, crop_boxes
@@ -21,10 +30,8 @@ from vtlearn.media.sampling import (
     test_windows,
     widen,
 )
-from vtlearn.media.sentences import sentences
 from vtlearn.media.strings import Strings
 from vtlearn.media.timeline import Film, Picture, Run, frame_times, mark_shown, runs
-from vtlearn.media.transcripts import read_transcript, read_words
 from vtlearn.media.video import VideoInfo, VideoReader
 
 __all__ = [

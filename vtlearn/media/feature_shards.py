@@ -51,10 +51,12 @@ class VideoRecord(NamedTuple):
     Attributes:
         duration: How long it is, in seconds.
         vectors: How many it has.
+        lost: How many of them are NaN, because their windows could not be read.
     """
 
     duration: float
     vectors: int
+    lost: int = 0
 
 
 class ShardRecord(NamedTuple):
@@ -173,7 +175,7 @@ class FeatureStore:
             save_file(tensors, unfinished)
         record = {
             "videos": {
-                video_id: {"duration": videos[video_id].duration, "vectors": len(tensors[video_id])}
+                video_id: _record(tensors[video_id], videos[video_id].duration)
                 for video_id in given
             },
             "unreadable": {video_id: _reason(unreadable[video_id]) for video_id in lost},
@@ -239,7 +241,9 @@ def read_shard_record(folder: Path, shard: int) -> ShardRecord:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         videos = {
-            video_id: VideoRecord(float(video["duration"]), int(video["vectors"]))
+            video_id: VideoRecord(
+                float(video["duration"]), int(video["vectors"]), int(video.get("lost", 0))
+            )
             for video_id, video in record["videos"].items()
         }
         return ShardRecord(videos, dict(record.get("unreadable", {})))
@@ -273,6 +277,11 @@ def _hash(ids: Iterable[str]) -> str:
     for video_id in ids:
         digest.update(f"{video_id}\n".encode())
     return digest.hexdigest()
+
+
+def _record(vectors: Tensor, duration: float) -> dict[str, float]:
+    lost = int(vectors.isnan().any(1).sum())
+    return {"duration": duration, "vectors": len(vectors), **({"lost": lost} if lost else {})}
 
 
 def _reason(error: UnreadableVideoError) -> dict[str, str]:

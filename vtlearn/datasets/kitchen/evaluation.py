@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.kitchen.truth import VideoTruth, read_truth
+from vtlearn.media.captions.transcripts import Caption, read_transcript
 from vtlearn.media.sampling import every
-from vtlearn.media.transcripts import Caption, read_transcript
 
 __all__ = ["NarratedVideo", "alignment_items", "narrated_videos", "retrieval_items"]
 

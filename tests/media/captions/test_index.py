@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from vtlearn.errors import ArgumentError, TranscriptError
-from vtlearn.media import caption_index
-from vtlearn.media.caption_index import CaptionIndex, open_captions
-from vtlearn.media.caption_sources import read_entries
-from vtlearn.media.captions import Caption
+from vtlearn.media.captions import index as module
+from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.index import CaptionIndex, open_captions
+from vtlearn.media.captions.sources import read_entries
 
 Columns = dict[str, list[Any]]
 WORDS = ["chop", "stir", "crème", "brûlée", "😀", "salt", "\ud800", ""]
@@ -190,7 +190,7 @@ def test_a_source_that_is_being_written_is_refused(
         with source.open("a") as file:
             file.write(" ")
 
-    monkeypatch.setattr(caption_index, "read_entries", slow)
+    monkeypatch.setattr(module, "read_entries", slow)
     with pytest.raises(TranscriptError, match="changed while it was read"):
         open_quietly(source)
     assert not list((tmp_path / ".vtlearn").iterdir())

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption
-from vtlearn.media.whisperx import whisperx_columns, whisperx_words
+from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.whisperx import whisperx_columns, whisperx_words
 
 
 def segment(start: float, end: float, *words: tuple[Any, ...], **others: Any) -> dict[str, Any]:

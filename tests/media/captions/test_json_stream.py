@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.json_stream import stream_object
+from vtlearn.media.captions.json_stream import stream_object
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.caption_sources import Entry
-from vtlearn.media.caption_table import open_table, write_table
-from vtlearn.media.captions import Track
+from vtlearn.media.captions.caption import Track
+from vtlearn.media.captions.sources import Entry
+from vtlearn.media.captions.table import open_table, write_table
 
 SOURCE = Path("raw_caption.json")
 NOTHING = Track(np.empty((0, 2)), [])

@@ -5,7 +5,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption, tidy
+from vtlearn.media.captions.caption import Caption, tidy
 
 __all__ = ["whisperx_columns", "whisperx_words"]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption, Track, tidy, unroll
-from vtlearn.media.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
-from vtlearn.media.timed_text import parse_timed_text
-from vtlearn.media.whisperx import whisperx_columns, whisperx_words
+from vtlearn.media.captions.caption import Caption, Track, tidy, unroll
+from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
+from vtlearn.media.captions.timed_text import parse_timed_text
+from vtlearn.media.captions.whisperx import whisperx_columns, whisperx_words
 
 __all__ = ["SUFFIXES", "Caption", "read_track", "read_transcript", "read_words"]
 
@@ -34,8 +34,8 @@ def read_transcript(path: str | Path, *, rolling: bool | None = None) -> list[Ca
             and spaces after commas, are ignored); or ``.srt``, ``.vtt``, ``.ttml``, ``.dfxp``,
             ``.srv1``, ``.srv2``, ``.srv3``.
         rolling: Whether captions repeat what the one before still showed, which is then taken
-            away (see :func:`~vtlearn.media.captions.unroll`). None: in WebVTT that shows the two
-            lines of YouTube's automatic captions; elsewhere no.
+            away (see :func:`~vtlearn.media.captions.unroll`). None: in WebVTT that shows
+            the two lines of YouTube's automatic captions; elsewhere no.
 
     Returns:
         The captions, sorted by their start; of equal ones the order stays.
@@ -65,8 +65,8 @@ def read_words(path: str | Path) -> list[Caption]:
 
     Returns:
         Words, or runs of words, as captions sorted by their start; the captions themselves where
-        the file times nothing finer. :func:`~vtlearn.media.sentences.sentences` makes sentences of
-        them.
+        the file times nothing finer. :func:`~vtlearn.media.captions.sentences` makes
+        sentences of them.
 
     Raises:
         TranscriptError: If the file cannot be read, holds no caption, or one that is none.

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption, Track, tidy
-from vtlearn.media.json_stream import stream_object
-from vtlearn.media.pickles import load_plain
-from vtlearn.media.transcripts import SUFFIXES, read_track
+from vtlearn.media.captions.caption import Caption, Track, tidy
+from vtlearn.media.captions.json_stream import stream_object
+from vtlearn.media.captions.pickles import load_plain
+from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.progress import track
 
 __all__ = ["Entry", "FileState", "file_states", "read_entries"]
@@ -90,9 +90,9 @@ def read_entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Ent
     Args:
         source: A folder of transcripts, a file a video, whose names begin with the id up to the
             first dot (of several files of a video, the first in the order of
-            :data:`~vtlearn.media.transcripts.SUFFIXES` and of the alphabet is read); a ``.json``
-            file ``{id: {"start": [...], "end": [...], "text": [...]}}``; a ``.csv`` file with the
-            columns ``vid,timestamp,text`` (HTM-AA: the caption lasts no time) or
+            :data:`~vtlearn.media.captions.transcripts.SUFFIXES` and of the alphabet is read); a
+            ``.json`` file ``{id: {"start": [...], "end": [...], "text": [...]}}``; a ``.csv`` file
+            with the columns ``vid,timestamp,text`` (HTM-AA: the caption lasts no time) or
             ``vid,start,end,text``, in any order; or a ``.pickle`` or ``.pkl`` file that maps ids to
             such lists (HowToCaption, UniVL), or to their JSON (MMPT; bytes: packed by zlib).
         scratch: An empty folder for temporary files.

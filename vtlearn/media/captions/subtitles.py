@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption, repeated_words, unroll
+from vtlearn.media.captions.caption import Caption, repeated_words, unroll
 
 __all__ = ["parse_srt", "parse_webvtt", "parse_webvtt_words"]
 
@@ -52,8 +52,8 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> list[Caption]:
     Args:
         text: The whole file. Notes, styles, regions, settings and names of cues are passed over.
         rolling: Whether what a caption repeats of the last one is taken away, see
-            :func:`~vtlearn.media.captions.unroll`. None: where a cue of several lines has an empty
-            one, as in YouTube's automatic captions.
+            :func:`~vtlearn.media.captions.unroll`. None: where a cue of several lines has an
+            empty one, as in YouTube's automatic captions.
 
     Returns:
         The captions in the file's order, on one line each, without tags; cues without text are no

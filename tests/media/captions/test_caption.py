@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption, make_captions, repeated_words, tidy, unroll
+from vtlearn.media.captions.caption import Caption, make_captions, repeated_words, tidy, unroll
 
 TIMES = st.floats(0, 1000)
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media.rolling import Line, as_webvtt
+from tests.media.captions.rolling import Line, as_webvtt
 from vtlearn.errors import ArgumentError
-from vtlearn.media.captions import Caption
-from vtlearn.media.sentences import sentences
-from vtlearn.media.transcripts import read_words
+from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.sentences import sentences
+from vtlearn.media.captions.transcripts import read_words
 
 TEXTS = st.lists(
     st.sampled_from(["so", "onion", "salt.", "Dr.", "2.5", "Why?", "U.S.", "wait...", '(yes.)"']),

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.media.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
+from tests.media.captions.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
 from vtlearn.errors import TranscriptError
-from vtlearn.media.transcripts import (
+from vtlearn.media.captions.transcripts import (
     SUFFIXES,
     Caption,
     read_track,

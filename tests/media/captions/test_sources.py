@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.caption_sources import Entry, file_states, read_entries
-from vtlearn.media.captions import Caption
-from vtlearn.media.transcripts import read_transcript
+from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.sources import Entry, file_states, read_entries
+from vtlearn.media.captions.transcripts import read_transcript
 
 Columns = dict[str, list[Any]]
 SILENT: Columns = {"start": [], "end": [], "text": []}

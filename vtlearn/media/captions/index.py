@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from vtlearn.errors import ArgumentError, TranscriptError
-from vtlearn.media.caption_sources import FileState, file_states, read_entries
-from vtlearn.media.caption_table import VERSION, open_table, write_table
-from vtlearn.media.captions import Caption, make_captions
+from vtlearn.media.captions.caption import Caption, make_captions
+from vtlearn.media.captions.sources import FileState, file_states, read_entries
+from vtlearn.media.captions.table import VERSION, open_table, write_table
 from vtlearn.media.strings import Strings
 
 __all__ = ["CaptionIndex", "open_captions"]
@@ -155,7 +155,7 @@ def open_captions(
     """Open the captions of a corpus; the first time, and whenever they changed, read them.
 
     The layouts that can be read are those of
-    :func:`~vtlearn.media.caption_sources.read_entries`: a folder of transcripts, one JSON or csv
+    :func:`~vtlearn.media.captions.sources.read_entries`: a folder of transcripts, one JSON or csv
     file of all videos, or a pickle.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.pickles import load_plain
+from vtlearn.media.captions.pickles import load_plain
 
 PLAIN = {
     "a": {"start": [1, 2], "text": [["x", ("y", 0.5)], []]},

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from vtlearn.errors import ArgumentError
-from vtlearn.media.captions import Caption
+from vtlearn.media.captions.caption import Caption
 
 __all__ = ["sentences"]
 
@@ -27,8 +27,8 @@ def sentences(
     still longer, near its middle, where the speaker hesitates longest.
 
     The words stay as they are, in their order, and no sentence overlaps the next. Where captions
-    are single words (:func:`~vtlearn.media.transcripts.read_words`), the times are exact. Elsewhere
-    a caption is taken to be spoken evenly, letter by letter, until it ends or the next one starts,
+    are single words (:func:`~vtlearn.media.captions.read_words`), the times are exact. Elsewhere a
+    caption is taken to be spoken evenly, letter by letter, until it ends or the next one starts,
     and pauses are those between captions.
 
     Args:

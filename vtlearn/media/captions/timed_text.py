@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from xml.parsers import expat
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption
+from vtlearn.media.captions.caption import Caption
 
 __all__ = ["parse_timed_text"]
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
+from tests.media.captions.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption
-from vtlearn.media.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
-from vtlearn.media.timed_text import parse_timed_text
+from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
+from vtlearn.media.captions.timed_text import parse_timed_text
 
 
 @st.composite

@@ -1,8 +1,8 @@
 import pytest
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions import Caption
-from vtlearn.media.timed_text import parse_timed_text
+from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.timed_text import parse_timed_text
 
 
 def ttml(body: str, head: str = "") -> bytes:

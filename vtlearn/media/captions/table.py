@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.caption_sources import Entry
-from vtlearn.media.captions import Track
+from vtlearn.media.captions.caption import Track
+from vtlearn.media.captions.sources import Entry
 from vtlearn.media.mapped import map_array
 from vtlearn.media.strings import Strings
 

@@ -1,0 +1,24 @@
+"""What is said in videos, and when: of one file, or of a whole corpus.
+
+``transcripts`` reads the captions of one video, whichever layout they have: ``subtitles`` SRT and
+WebVTT, ``timed_text`` TTML and YouTube's XML, ``whisperx`` its JSON. What they give is a
+``caption`` with its seconds; there captions that roll are unrolled, and ``sentences`` mends where
+speech recognition cut them. ``sources`` reads what corpora publish, file by file or all in one
+(``json_stream``, ``pickles``), into a ``table`` of plain arrays, and ``index`` maps that into the
+memory of all processes alike.
+"""
+
+from vtlearn.media.captions.caption import Caption, unroll
+from vtlearn.media.captions.index import CaptionIndex, open_captions
+from vtlearn.media.captions.sentences import sentences
+from vtlearn.media.captions.transcripts import read_transcript, read_words
+
+__all__ = [
+    "Caption",
+    "CaptionIndex",
+    "open_captions",
+    "read_transcript",
+    "read_words",
+    "sentences",
+    "unroll",
+]
