@@ -149,7 +149,7 @@ time.sleep(3600)
 """
 
 
-@pytest.mark.parametrize("hangs", [False, True])
+@pytest.mark.parametrize("hangs", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_child_ends_with_a_parent_that_is_killed(
     hangs: bool, video: Path, endless: Path
 ) -> None:
@@ -243,8 +243,8 @@ class Probed(Dataset[tuple[str, int]]):
     ["fork", *(pytest.param(each, marks=pytest.mark.slow) for each in ("spawn", "forkserver"))],
 )
 def test_works_in_a_loaders_workers(start: str, video: Path, endless: Path) -> None:
-    data = Probed([video, endless, video, video])
+    data = Probed([video, endless, video])
     loader = DataLoader(data, batch_size=None, num_workers=2, multiprocessing_context=start)
     read = list(loader)
-    assert [what for what, _ in read] == ["(1, 3, 3, 16, 16)", "time", *["(1, 3, 3, 16, 16)"] * 2]
+    assert [what for what, _ in read] == ["(1, 3, 3, 16, 16)", "time", "(1, 3, 3, 16, 16)"]
     assert all(is_gone(pid, 5.0) for _, pid in read if pid)

@@ -163,18 +163,8 @@ class FeatureWriter(Callback):
         """Open the store and list this process's share of what is missing in it."""
         videos = data.videos()
         spec = self._spec(learner, videos.fps)
-        layout = {
-            "windows_per_chunk": self.windows_per_chunk,
-            "precision": str(trainer.precision),
-        }
-        store = FeatureStore(
-            folder, spec, videos.ids, videos_per_shard=self.videos_per_shard, layout=layout
-        )
+        store = self._open(folder, spec, videos, str(trainer.precision))
         rank, world = process()
-        gather_objects(None)  # nobody is writing the side-car any more
-        if rank == 0:
-            store.remove_leftovers()
-            (folder / _QUARANTINE).unlink(missing_ok=True)  # what is in whole shards follows
         shards = gather_objects(store.pending())[0][rank::world]
         quarantine = Quarantine(
             folder / _QUARANTINE, frozenset(videos.ids), videos.max_unreadable_fraction
@@ -196,6 +186,19 @@ class FeatureWriter(Callback):
             size=spec.crop,
             windows_per_chunk=self.windows_per_chunk,
         )
+
+    def _open(
+        self, folder: Path, spec: FeatureSpec, videos: VideoList, precision: str
+    ) -> FeatureStore:
+        layout = {"windows_per_chunk": self.windows_per_chunk, "precision": precision}
+        store = FeatureStore(
+            folder, spec, videos.ids, videos_per_shard=self.videos_per_shard, layout=layout
+        )
+        gather_objects(None)  # nobody is writing the side-car any more
+        if process().rank == 0:
+            store.remove_leftovers()
+            (folder / _QUARANTINE).unlink(missing_ok=True)  # what is in whole shards follows
+        return store
 
     def _spec(self, learner: VideoTextLearner, fps: float) -> FeatureSpec:
         encoder = learner.video_encoder
