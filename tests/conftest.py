@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,6 @@ def kitchen_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def small() -> dict[str, int]:
+def small() -> dict[str, Any]:
     """The arguments that ``kitchen_root`` was rendered with."""
     return dict(SMALL)

@@ -38,7 +38,7 @@ def tiny_learner(head: AlignmentHead | None = None, dim: int = 8) -> VideoTextLe
     )
 
 
-def tiny_kitchen(root: Path, small: dict[str, int], **options: Any) -> Kitchen:
+def tiny_kitchen(root: Path, small: dict[str, Any], **options: Any) -> Kitchen:
     options = {"batch_size": 4, "evaluation_batch_size": 2} | options
     return Kitchen(root, sampling=SAMPLING, **options, **small)
 

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
 
 
 @pytest.fixture
-def data(kitchen_root: Path, small: dict[str, int]) -> Kitchen:
+def data(kitchen_root: Path, small: dict[str, Any]) -> Kitchen:
     return Kitchen(kitchen_root, sampling=TINY, batch_size=4, evaluation_batch_size=2, **small)
 
 
@@ -29,7 +30,7 @@ def test_training_batches(data: Kitchen) -> None:
         assert [len(captions) for captions in batch.captions] == batch.length.tolist()
 
 
-def test_workers_change_nothing(kitchen_root: Path, small: dict[str, int]) -> None:
+def test_workers_change_nothing(kitchen_root: Path, small: dict[str, Any]) -> None:
     def first(workers: int) -> NarrationBatch:
         data = Kitchen(kitchen_root, sampling=TINY, batch_size=4, num_workers=workers, **small)
         batch: NarrationBatch = next(iter(data.train_dataloader()))

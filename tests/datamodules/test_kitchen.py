@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
 
 
 @pytest.fixture
-def data(kitchen_root: Path, small: dict[str, int]) -> Kitchen:
+def data(kitchen_root: Path, small: dict[str, Any]) -> Kitchen:
     return Kitchen(kitchen_root, sampling=TINY, **small)
 
 
@@ -22,7 +23,7 @@ def test_what_is_there_is_not_rendered_again(data: Kitchen, kitchen_root: Path) 
 
 
 def test_another_narrator_is_never_silently_the_same(
-    kitchen_root: Path, small: dict[str, int]
+    kitchen_root: Path, small: dict[str, Any]
 ) -> None:
     with pytest.raises(ArgumentError, match="shift"):
         Kitchen(kitchen_root, sampling=TINY, shift=5.0, **small).prepare_data()
@@ -39,7 +40,7 @@ def test_features_are_made_of_all_splits(data: Kitchen, kitchen_root: Path) -> N
     assert (videos.fps, videos.max_unreadable_fraction) == (4.0, 0.01)
 
 
-def test_but_not_of_features(kitchen_root: Path, small: dict[str, int]) -> None:
+def test_but_not_of_features(kitchen_root: Path, small: dict[str, Any]) -> None:
     data = Kitchen(kitchen_root, sampling=TINY, features=Path("store"), **small)
     with pytest.raises(ArgumentError, match=r"leave data\.init_args\.features out"):
         data.videos()
@@ -60,6 +61,7 @@ def test_protocols_expect_the_split(data: Kitchen, kitchen_root: Path) -> None:
 
 def test_the_example_knows_the_truth(data: Kitchen) -> None:
     example = data.example()
+    assert example is not None
     assert len(example.sample.captions) == len(example.spans) == len(example.truth)
     assert len(example.sample.times) == len(example.sample.video)
     known = [span for span in example.truth if span is not None]

@@ -38,7 +38,8 @@ def test_a_lost_window_is_no_black_one(kitchen_root: Path, tmp_path: Path) -> No
     cut_off(Path(path))
     starts = [0.0, VideoReader().probe(path).duration - 1]
     items = [EvaluationItem(str(n), Path(path), starts[: n + 1], [], []) for n in range(2)]
-    readable, cut = EvaluationItems(items, num_frames=4, fps=4.0, size=16, max_unreadable=1)
+    data = EvaluationItems(items, num_frames=4, fps=4.0, size=16, max_unreadable=1)
+    readable, cut = data[0], data[1]
     assert isinstance(readable, EvaluationSample)
     assert isinstance(cut, UnreadableItem)
     assert "1 of its 2 windows" in cut.reason

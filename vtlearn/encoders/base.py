@@ -35,11 +35,15 @@ class VideoEncoder(Part, ABC):
         dim: Width of the pooled vectors.
         num_frames: How many frames of a clip it was made for.
         size: Height and width of a frame in pixels it was made for.
+        mean: What it subtracts from red, green and blue between 0 and 1, where it says so.
+        std: What it divides them by afterwards, where it says so.
     """
 
     dim: int
     num_frames: int
     size: int
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
 
     @abstractmethod
     def forward(self, frames: Tensor) -> Encoded:

@@ -92,6 +92,8 @@ class S3D(VideoEncoder):
         (torch.Size([2, 16]), True)
     """
 
+    mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+
     def __init__(
         self,
         dim: int = 512,

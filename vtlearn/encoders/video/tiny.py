@@ -41,6 +41,8 @@ class TinyVideo(VideoEncoder):
         (torch.Size([2, 16]), torch.Size([2, 8, 32]))
     """
 
+    mean, std = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+
     def __init__(
         self, dim: int = 128, num_frames: int = 8, size: int = 64, width: int = 32
     ) -> None:
