@@ -8,6 +8,7 @@ from vtlearn.datamodules.base import ClipShape, VideoTextData
 from vtlearn.datasets import howto100m
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.windows import VideoList, require_pixels
+from vtlearn.media.captions import open_captions
 from vtlearn.media.strings import Strings
 
 __all__ = ["HowTo100M"]
@@ -57,6 +58,7 @@ class HowTo100M(VideoTextData):
         super().__init__(batch_size=batch_size, num_workers=num_workers, seed=seed)
         self.sampling = sampling or ClipSampling()
         self._quarantine_file = Path(quarantine)
+        self._captions, self._cache = Path(captions), cache
         self.features = features
         self.max_unreadable_fraction = max_unreadable_fraction
         self.time_budget = time_budget
@@ -80,7 +82,9 @@ class HowTo100M(VideoTextData):
         return ClipShape(self.sampling.num_frames, self.sampling.size)
 
     def prepare_data(self) -> None:
-        """Forget what could not be read in an earlier training: it may have been mended."""
+        """Read the captions once, and forget what an earlier training could not read."""
+        if self._captions.exists():  # or the corpus says later what is missing
+            open_captions(self._captions, cache=self._cache)
         self._quarantine_file.unlink(missing_ok=True)
 
     def captions(self) -> Iterator[str]:

@@ -23,6 +23,7 @@ from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.evaluation.localization import NarrationAlignment
 from vtlearn.evaluation.retrieval import Retrieval
+from vtlearn.media.captions import open_captions
 
 __all__ = ["Kitchen"]
 
@@ -95,6 +96,7 @@ class Kitchen(VideoTextData):
     def prepare_data(self) -> None:
         """Render the videos unless they are there, and forget what an earlier training said."""
         self.corpus.prepare()
+        open_captions(self.root / "captions")
         (self.root / _QUARANTINE).unlink(missing_ok=True)
 
     def captions(self) -> Iterator[str]:
