@@ -8,7 +8,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu check format lint types cov bench bench-heads notebooks clean
+.PHONY: help install demo test test-slow test-gpu check format lint types cov bench bench-data bench-heads notebooks clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,13 @@ bench: $(VENV)/installed  ## Time soft-DTW and the S2DTW step against other impl
 	@$(PIP) -e ".[$(EXTRAS),bench]"
 	@mkdir -p runs
 	$(BIN)/python -W ignore benchmarks/alignment.py --csv runs/alignment.csv
+
+bench-data: $(VENV)/installed  ## Time decoding, the captions of a million clips, and what training waits for: fifteen minutes
+	@$(PIP) -e ".[$(EXTRAS),bench]"
+	$(BIN)/python benchmarks/decode.py
+	$(BIN)/python benchmarks/captions.py
+	$(BIN)/vtlearn data kitchen --root data/kitchen
+	$(BIN)/python benchmarks/loading.py
 
 notebooks: $(VENV)/installed  ## Execute every notebook in place of reading it
 	@$(PIP) -e ".[$(EXTRAS),notebooks]"

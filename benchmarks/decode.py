@@ -25,11 +25,11 @@ from typing import Literal
 import av  # noqa: TID251 - encodes the file, and looks at it
 import numpy as np
 import torch
+from measuring import header, line, machine
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.measuring import header, line, machine
 from vtlearn.media.video import VideoReader
 from vtlearn.media.watchdog import WatchedReader
 
@@ -50,7 +50,7 @@ Side = Callable[[Path, list[float], int], Pixels]  # (clips, frames, SIZE, SIZE,
 
 
 def main() -> None:
-    """Print the machine, the file, and a table for each bar of DESIGN 8's row on decoding."""
+    """Print the machine, the file, and a table for each question."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--video", type=Path, help="a file to use instead of one encoded here")
     parser.add_argument("--seconds", type=int, default=60, help="how long the encoded one is")

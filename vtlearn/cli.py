@@ -191,5 +191,7 @@ def _log_plainly() -> None:
     warnings.filterwarnings("ignore", message=r"It is recommended to use `self\.log\(.*sync_dist")
     # a stream's length is the same on every process and known beforehand
     warnings.filterwarnings("ignore", message="Your `IterableDataset` has `__len__` defined")
+    # a corpus to train on alone has no loader to validate by
+    warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
     # of Lightning 2.6 with torch 2.13, about its own code
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*deprecated")

@@ -33,6 +33,7 @@ from vtlearn.media.sampling import (
 from vtlearn.media.strings import Strings
 from vtlearn.media.timeline import Film, Picture, Run, frame_times, mark_shown, runs
 from vtlearn.media.video import VideoInfo, VideoReader
+from vtlearn.media.watchdog import WatchedReader
 
 __all__ = [
     "Box",
@@ -49,6 +50,7 @@ __all__ = [
     "VideoBytes",
     "VideoInfo",
     "VideoReader",
+    "WatchedReader",
     "centre_square",
     "clip_start",
     "consecutive",

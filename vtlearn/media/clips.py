@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["ClipReader", "Clips", "Source", "VideoBytes"]
 
@@ -20,8 +22,8 @@ class Clips(NamedTuple):
         valid: (clips, frames), bool: False where a corrupt stretch of the file left no frame.
     """
 
-    frames: Tensor
-    valid: Tensor
+    frames: "Tensor"
+    valid: "Tensor"
 
 
 class VideoBytes(NamedTuple):
@@ -46,12 +48,12 @@ class ClipReader(Protocol):
     def clips(
         self,
         source: Source,
-        starts: Sequence[float] | NDArray[np.floating[Any]] | Tensor,
+        starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor",
         *,
         num_frames: int,
         fps: float,
         size: int,
-        crop: Literal["center"] | Sequence[Sequence[int]] | Tensor = "center",
+        crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
         pad: Literal["edge", "black"] = "edge",
     ) -> Clips:
         """Return what is shown at ``starts[i] + k / fps``.
