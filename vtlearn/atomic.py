@@ -1,9 +1,9 @@
 """Files that are either whole or not there, whenever a process is killed."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 __all__ = ["remove_leftovers", "replace_text", "replacing"]
 
@@ -28,8 +28,8 @@ def replacing(path: Path) -> Iterator[Path]:
         ...     Path(folder, "a.txt").read_text()
         'whole'
     """
-    # The process' number: two writers of one file must not write into each other's.
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}{_UNFINISHED}")
+    # Two writers of one file, on two machines even, must not write into each other's.
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}{_UNFINISHED}")
     try:
         yield unfinished
         unfinished.replace(path)

@@ -33,7 +33,7 @@ from vtlearn.callbacks import (
     UnreadableReport,
 )
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.errors import ArgumentError, VTLearnError
+from vtlearn.errors import ArgumentError, VTLearnError, told_plainly
 from vtlearn.learner import VideoTextLearner
 from vtlearn.parser import Parser
 
@@ -170,8 +170,8 @@ def run(argv: Sequence[str]) -> int:
     _log_plainly()
     try:
         VTLearnCLI(argv)
-    except VTLearnError as error:
-        sys.stderr.write(f"vtlearn: error: {error}\n")
+    except (VTLearnError, OSError) as error:
+        sys.stderr.write(told_plainly(error))
         return 2
     return 0
 

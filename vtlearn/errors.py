@@ -19,6 +19,7 @@ __all__ = [
     "TranscriptError",
     "UnreadableVideoError",
     "VTLearnError",
+    "told_plainly",
 ]
 
 
@@ -169,6 +170,19 @@ class CorpusNotFoundError(VTLearnError):
         corpus, missing, source = self.args
         expected = "\n".join(f"  {line}" for line in missing)
         return f"{corpus} was not found. Expected:\n{expected}\nIts authors publish it at {source}"
+
+
+def told_plainly(error: VTLearnError | OSError) -> str:
+    r"""Say at the command line what is wrong with what a user gave, or with a user's disk.
+
+    Example:
+        >>> told_plainly(PermissionError(13, "Permission denied", "runs"))
+        'vtlearn: error: runs: Permission denied\n'
+    """
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, VTLearnError):
+        where = "" if error.filename is None else f"{error.filename}: "
+        return f"vtlearn: error: {where}{error.strerror}\n"
+    return f"vtlearn: error: {error}\n"
 
 
 def _raised_in_worker(error: VTLearnError) -> str | None:

@@ -13,6 +13,7 @@ from vtlearn.datasets.base import (
     require_paths,
 )
 from vtlearn.errors import (
+    ArgumentError,
     CorpusNotFoundError,
     LostClipsError,
     TooManyUnreadableError,
@@ -28,6 +29,21 @@ def test_videos_are_found_however_deep_and_named_up_to_the_first_dot(tmp_path: P
     found = find_videos(tmp_path)
     assert list(found) == ["-_id", "other"]
     assert found["other"] == tmp_path / "a/other.webm"
+
+
+def test_odd_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("a/v.mp4", "a/v.f137.mp4", "a/._w.mp4", "a/x.mp4"):
+        (tmp_path / name).touch()
+    (tmp_path / "a" / "again").symlink_to(tmp_path)  # a circle
+    (tmp_path / "a" / "too").symlink_to(tmp_path)
+    assert find_videos(tmp_path) == {
+        "v": tmp_path / "a/v.f137.mp4",
+        "x": tmp_path / "a/x.mp4",
+    }
+    assert "1 files have the id of another" in caplog.text
+    with pytest.raises(ArgumentError, match=r"nowhere cannot be listed: No such file"):
+        find_videos(tmp_path / "nowhere")
 
 
 def test_what_is_missing_is_listed_with_where_to_get_it(tmp_path: Path) -> None:
@@ -104,6 +120,31 @@ def test_other_corpora_and_a_line_cut_short_do_not_count(tmp_path: Path) -> None
     path.write_text(path.read_text() + "\n")
     quarantine.add("b", UnreadableVideoError("b.mp4", "empty"))
     assert quarantine.read().keys() == {"b"}
+    path.write_text(path.read_text() + '{"id": "a", "rea')  # cut short, without its line's end
+    with pytest.raises(TooManyUnreadableError, match="2 of 10"):
+        quarantine.add("c", UnreadableVideoError("c.mp4", "empty"))
+    assert Quarantine(path, "abcdefghij", 1.0).read().keys() == {"b", "c"}
+
+
+def test_a_report_begun_anew_is_read_from_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    here, there = (Quarantine(path, "abcd", 0.5) for _ in range(2))
+    here.add("a", UnreadableVideoError("a.mp4", "a long story of what went wrong"))
+    path.unlink()
+    there.add("b", UnreadableVideoError("b.mp4", ""))
+    assert here.read().keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize("share", [5.0, -0.1, float("nan")])
+def test_a_fraction_is_a_share(share: float) -> None:
+    with pytest.raises(ArgumentError, match="from 0 to 1"):
+        Quarantine(Path("q.jsonl"), "ab", share)
+
+
+def test_a_report_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    Quarantine(tmp_path / "new" / "q.jsonl", "ab", 0.5).require_writable()
+    with pytest.raises(ArgumentError, match="cannot be written"):
+        Quarantine(tmp_path, "ab", 0.5).require_writable()
 
 
 def test_the_stage_is_written_down(tmp_path: Path) -> None:

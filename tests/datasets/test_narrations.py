@@ -37,6 +37,12 @@ def test_each_clip_is_from_its_captions_time(video: Path) -> None:
     assert levels.tolist() == pytest.approx([20, 80, 160], abs=5)
 
 
+def test_a_moment_lies_in_the_middle_of_its_clip(video: Path) -> None:
+    reader = NarrationReader(SAMPLING, Features())  # type: ignore[arg-type]
+    narration = reader.read("x", video, [Caption(5.0, 5.0, "now")], rng())
+    assert narration.video[0, 0, 0].item() == pytest.approx(5.0 - SAMPLING.clip_seconds / 2)
+
+
 class Features:
     """A reader that is no decoder: vector k of a clip tells its time."""
 

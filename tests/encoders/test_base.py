@@ -9,12 +9,13 @@ import vtlearn.encoders.text as text_encoders
 import vtlearn.encoders.video as video_encoders
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.encoders.text import TinyText, Word2Vec
-from vtlearn.encoders.video import S3D, TinyVideo
+from vtlearn.encoders.video import S3D, CachedFeatures, TinyVideo
 
 CAPTIONS = ["chop the carrot", "stir the soup", "", "word never heard"]
 VIDEO = [
     TinyVideo(dim=6, num_frames=4, size=32, width=4),
     S3D(dim=6, num_frames=4, size=32, width=0.1),
+    CachedFeatures(dim=6, input_dim=10, num_frames=4, heads=2),
 ]
 
 
@@ -40,6 +41,8 @@ def test_every_encoder_is_tried_here() -> None:
 @pytest.mark.parametrize("encoder", VIDEO, ids=lambda encoder: type(encoder).__name__)
 def test_a_clips_vector_does_not_depend_on_its_neighbours(encoder: VideoEncoder) -> None:
     frames = torch.randint(0, 256, (3, encoder.num_frames, 3, 32, 32), dtype=torch.uint8)
+    if isinstance(encoder, CachedFeatures):
+        frames = torch.randn(3, encoder.num_frames, encoder.size)
     encoder.eval()
     whole = encoder(frames).pooled
     assert whole.shape == (3, encoder.dim)

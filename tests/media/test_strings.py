@@ -1,3 +1,5 @@
+import gc
+import os
 import pickle
 import random
 import sys
@@ -88,3 +90,21 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path) -> None:
         Strings.load(tmp_path, "ids")
     with pytest.raises(VTLearnError, match="others holds no strings"):
         Strings.load(tmp_path, "others")
+
+
+def test_shared_ones_pickle_as_a_path_and_leave_nothing() -> None:
+    many = [f"video {number}" for number in range(5000)]
+    held = Strings.shared(many)
+    message = pickle.dumps(held)
+    again = pickle.loads(message)  # noqa: S301 - our own bytes
+    assert len(message) < 500
+    assert list(again) == many
+    folder, _ = held.__reduce__()[1]
+    if (child := os.fork()) == 0:
+        del held
+        gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert folder.exists()  # a forked process took nothing away
+    del held
+    assert not folder.exists()

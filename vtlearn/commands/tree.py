@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
-from vtlearn.errors import VTLearnError
+from vtlearn.errors import VTLearnError, told_plainly
 
 __all__ = ["COMMANDS", "Command", "command_of", "nearest", "run"]
 
@@ -64,8 +64,8 @@ def run(name: str, argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     try:
         return command.run(arguments)
-    except VTLearnError as error:
-        sys.stderr.write(f"vtlearn: error: {error}\n")
+    except (VTLearnError, OSError) as error:
+        sys.stderr.write(told_plainly(error))
         return 2
     except KeyboardInterrupt:
         sys.stderr.write("vtlearn: interrupted\n")

@@ -116,6 +116,9 @@ class VideoTextData(LightningDataModule, ABC):
                 f"max_unreadable={max_unreadable} 0 or more"
             )
             raise ArgumentError(message)
+        if seed < 0:
+            message = f"seed={seed} has to be 0 or more"
+            raise ArgumentError(message)
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
@@ -166,10 +169,15 @@ class VideoTextData(LightningDataModule, ABC):
         message = f"{type(self).__name__} has no videos to predict features of"
         raise ArgumentError(message)
 
+    def is_training(self) -> bool:
+        """Tell whether this is a training; nobody else writes down what cannot be read."""
+        return self.trainer is None or self.trainer.state.fn == "fit"
+
     def train_dataloader(self) -> DataLoader[Narration]:
         """Return the loader of this process's share; it has the same length on every process."""
         dataset = self.train_dataset()
         self.quarantine = dataset.quarantine
+        self.quarantine.require_writable()
         if isinstance(dataset, ShardStream):
             return self._stream_loader(dataset)
         batches = ShuffledBatches(len(dataset), self.batch_size, seed=self.seed, process=process())

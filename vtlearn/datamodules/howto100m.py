@@ -82,10 +82,11 @@ class HowTo100M(VideoTextData):
         return ClipShape(self.sampling.num_frames, self.sampling.size)
 
     def prepare_data(self) -> None:
-        """Read the captions once, and forget what an earlier training could not read."""
+        """Read the captions once; a training forgets what an earlier one could not read."""
         if self._captions.exists():  # or the corpus says later what is missing
             open_captions(self._captions, cache=self._cache)
-        self._quarantine_file.unlink(missing_ok=True)
+        if self.is_training():
+            self._quarantine_file.unlink(missing_ok=True)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""

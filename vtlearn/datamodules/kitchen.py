@@ -94,10 +94,11 @@ class Kitchen(VideoTextData):
         return ClipShape(self.sampling.num_frames, self.sampling.size)
 
     def prepare_data(self) -> None:
-        """Render the videos unless they are there, and forget what an earlier training said."""
+        """Render the videos unless they are there; a training forgets what was unreadable."""
         self.corpus.prepare()
         open_captions(self.root / "captions")
-        (self.root / _QUARANTINE).unlink(missing_ok=True)
+        if self.is_training():
+            (self.root / _QUARANTINE).unlink(missing_ok=True)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""

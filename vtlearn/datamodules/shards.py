@@ -92,9 +92,10 @@ class Shards(VideoTextData):
         return open_shards(self.shards, cache=self.cache)
 
     def prepare_data(self) -> None:
-        """Count the samples of shards without an index, and forget what could not be read."""
+        """Count the samples of shards without an index; a training forgets what was unread."""
         open_shards(self.shards, cache=self.cache)
-        self._quarantine_file.unlink(missing_ok=True)
+        if self.is_training():
+            self._quarantine_file.unlink(missing_ok=True)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, shard by shard, without reading the videos."""

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from vtlearn.batch import Narration
 from vtlearn.errors import (
+    ArgumentError,
     CorpusNotFoundError,
     LostClipsError,
     TooManyUnreadableError,
@@ -112,19 +113,47 @@ def find_videos(folder: Path) -> dict[str, Path]:
 
     Args:
         folder: Where to look; links to folders are followed. An id is a file's name up to the first
-            dot.
+            dot; names that begin with one are passed over.
 
     Returns:
-        Paths by id, sorted by id; of several files with one id the first in alphabetical order.
+        Paths by id, sorted by id; of several files with one id the first in alphabetical order,
+        which is logged.
+
+    Raises:
+        ArgumentError: If a folder in it cannot be listed.
     """
     found: dict[str, str] = {}
-    for where, _, names in os.walk(folder, followlinks=True):  # a tenth of rglob's time
+    doubled = 0
+    for where, names in _walk(folder):
         for name in names:
-            video_id, dot, _ = name.partition(".")
-            if dot and os.path.splitext(name)[1].lower() in _SUFFIXES:  # noqa: PTH122 - a million
+            video_id = name.partition(".")[0]
+            if video_id and os.path.splitext(name)[1].lower() in _SUFFIXES:  # noqa: PTH122 - quick
                 path = f"{where}/{name}"
+                doubled += video_id in found
                 found[video_id] = min(path, found.get(video_id, path))
+    if doubled:
+        _LOG.warning(
+            "%s: %d files have the id of another; the first by name is taken", folder, doubled
+        )
     return {video_id: Path(found[video_id]) for video_id in sorted(found)}
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder below one, and the names of its files, once however it is linked to."""
+
+    def refuse(error: OSError) -> None:
+        message = f"{error.filename} cannot be listed: {error.strerror}"
+        raise ArgumentError(message) from error
+
+    seen: set[tuple[int, int]] = set()
+    for where, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+        status = os.stat(where)  # noqa: PTH116 - a string, for a million files
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders.sort()
+        yield where, names
 
 
 def clip_reader(features: Path | None = None, time_budget: float | None = None) -> ClipReader:
@@ -180,15 +209,32 @@ class Quarantine:
         path: The file; it appears with the first unreadable video.
         ids: The corpus; other ids in the file do not count.
         max_fraction: The largest share of them that may be unreadable.
+
+    Raises:
+        ArgumentError: If that is no share.
     """
 
     def __init__(self, path: Path, ids: Collection[str], max_fraction: float) -> None:
+        if not 0 <= max_fraction <= 1:
+            message = f"max_unreadable_fraction={max_fraction} is a share, from 0 to 1"
+            raise ArgumentError(message)
         self.path = path
         self.ids = ids
         self.max_fraction = max_fraction
         self._known: dict[str, UnreadableRecord] = {}
         self._damaged: set[str] = set()
         self._read_up_to = 0
+
+    def require_writable(self) -> None:
+        """See now, and not at the first bad video, that the file can be written.
+
+        Raises:
+            ArgumentError: If it cannot.
+        """
+        there = next(path for path in (self.path, *self.path.absolute().parents) if path.exists())
+        if not os.access(there, os.W_OK) or self.path.is_dir():
+            message = f"{self.path} cannot be written, where unreadable videos are to be named"
+            raise ArgumentError(message)
 
     def add(self, video_id: str, error: UnreadableVideoError | TranscriptError) -> None:
         """Note an unreadable video.
@@ -241,6 +287,8 @@ class Quarantine:
     def read(self) -> dict[str, UnreadableRecord]:
         """Return what any process that shares the file has noted so far, by id."""
         if self.path.exists():
+            if self.path.stat().st_size < self._read_up_to:  # another training began anew
+                self._read_up_to = 0
             with self.path.open("rb") as file:
                 file.seek(self._read_up_to)
                 for line in file:
@@ -254,8 +302,12 @@ class Quarantine:
 
     def _append(self, record: UnreadableRecord) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record._asdict()) + "\n")
+        line = json.dumps(record._asdict()).encode() + b"\n"
+        with self.path.open("a+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - 1))
+            torn = size > 0 and file.read(1) != b"\n"  # a killed process left half a line
+            file.write(b"\n" + line if torn else line)
 
 
 def _record(line: bytes) -> UnreadableRecord | None:

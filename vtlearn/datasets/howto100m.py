@@ -1,5 +1,6 @@
 """HowTo100M, and every folder laid out like it: narrated videos with captions of speech."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from vtlearn.media.strings import Strings
 
 __all__ = ["ClipSampling", "HowTo100M"]
 
+_LOG = logging.getLogger(__name__)
 _NAME = "HowTo100M"
 _SOURCE = "https://www.di.ens.fr/willow/research/howto100m/"
 
@@ -76,13 +78,15 @@ class HowTo100M(Corpus):
         _require(videos, captions, features, video_list)
         self._captions = open_captions(captions, cache=cache)
         found = _listed(_sources(videos, features), video_list)
-        found = {video_id: path for video_id, path in found.items() if video_id in self._captions}
-        if not found:
+        told = {video_id: path for video_id, path in found.items() if video_id in self._captions}
+        if not told:
             where = features or videos
             lines = [f"{where}: videos of which {captions} has captions  (there are none)"]
             raise CorpusNotFoundError(_NAME, lines, _SOURCE)
-        self.ids: Sequence[str] = Strings.of(found)
-        self._sources: Sequence[str] = Strings.of(found.values())
+        if len(told) < len(found):
+            _LOG.warning("%d of %d videos have no captions", len(found) - len(told), len(found))
+        self.ids: Sequence[str] = Strings.shared(told)
+        self._sources: Sequence[str] = Strings.shared(told.values())
         self.quarantine = Quarantine(quarantine, self.ids, max_unreadable_fraction)
         reader = clip_reader(features, time_budget)
         self._reader = NarrationReader(sampling or ClipSampling(), reader)

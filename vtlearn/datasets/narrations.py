@@ -148,7 +148,10 @@ class NarrationReader:
         return self._pack(video_id, video, captions, chosen)
 
     def _start(self, caption: Caption, rng: np.random.Generator) -> float:
-        start, end = widen(caption.start, caption.end, self.sampling.min_seconds)
+        least = self.sampling.min_seconds
+        if caption.start == caption.end:  # a moment, such as HTM-AA's: the clip lies around it
+            least = max(least, self.sampling.clip_seconds)
+        start, end = widen(caption.start, caption.end, least)
         return clip_start(start, end, self.sampling.clip_seconds, rng)
 
     def _clips(

@@ -7,6 +7,10 @@ they are bytes and offsets in a few arrays, which workers share.
 
 import hashlib
 import operator
+import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -32,8 +36,8 @@ class _Arrays(NamedTuple):
 class Strings(Sequence[str]):
     """A sequence of strings in a few arrays, in memory or mapped from files.
 
-    Made by :meth:`of` or :meth:`load`. It finds a string in any order in a few microseconds, by
-    its hash. It pickles as a path where it was loaded from files, and whole where it was not.
+    Made by :meth:`of`, :meth:`shared` or :meth:`load`. It finds a string in any order in a few
+    microseconds, by its hash. It pickles as a path where it was loaded from files, and whole where it was not.
 
     Example:
         >>> ids = Strings.of(["nVbIUDjzWY4", "-CTPAZ2euJ2"])
@@ -98,6 +102,22 @@ class Strings(Sequence[str]):
             message = f"{folder / name}: the files of these strings do not belong together; remove"
             raise VTLearnError(message)
         return cls(arrays, (folder, name))
+
+    @classmethod
+    def shared(cls, strings: Iterable[str]) -> "Strings":
+        """Keep strings in files of their own, so that spawned processes share them too.
+
+        Args:
+            strings: What to keep, in their order.
+
+        Returns:
+            The strings, which pickle as a path. The files go when they, or this process, do.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="vtlearn-strings-"))
+        cls.of(strings).save(folder, "strings")
+        held = cls.load(folder, "strings")
+        weakref.finalize(held, _remove, folder, os.getpid())
+        return held
 
     def save(self, folder: Path, name: str) -> None:
         """Write the strings to files, for :meth:`load`.
@@ -174,6 +194,11 @@ class Strings(Sequence[str]):
                 return
             if self._string(place := int(order[rank])) == value:  # a hash alone proves nothing
                 yield place
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # and not one that was forked from it
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _encoded(string: str) -> bytes:
