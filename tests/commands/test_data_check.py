@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -6,9 +7,11 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.damage import READABLE, UNREADABLE, Way, copy_corpus, damage_videos
-from vtlearn.commands import tree
+from tests.media.tars import member, write_tar
+from vtlearn.commands import data_check, tree
 from vtlearn.datasets.kitchen import read_truth
 
 FAST = tuple(way for way in UNREADABLE if way.stage != "time")
@@ -71,6 +74,7 @@ def test_coverage_decides_the_exit_code(
         (["--data", "HowTo100M", "--list", "absent.csv"], "absent.csv cannot be read as a csv"),
         (["--report", "."], "--report . is a folder"),
         (["--report", "/dev/null/x.json"], "--report /dev/null/x.json cannot be written"),
+        (["--report", "/proc/x.json"], "--report /proc/x.json cannot be written"),
         (["--workers", "0"], "workers"),
         (["--time-budget", "-1"], "time_budget"),
     ],
@@ -139,3 +143,83 @@ def test_names_that_a_terminal_would_obey_are_escaped(
     assert "      \\x1b[31m\\udcff  open: " in capsys.readouterr().out
     (entry,) = json.loads(report.read_text(encoding="utf-8"))["unreadable"]
     assert entry["id"] == "\x1b[31m\udcff"
+
+
+@pytest.mark.parametrize(
+    ("report", "why"),
+    [
+        ("/proc/x.json", "cannot be written: "),
+        ("x" * 240, "cannot be written: File name too long"),  # as it is while it is written
+        ("x" * 300, "cannot be written: File name too long"),
+        ("pipe", "is no file that could be replaced; give another name"),  # or a device
+    ],
+)
+def test_a_report_that_cannot_be_written_is_found_out_before_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    report: str,
+    why: str,
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    def work(*_: object, **__: object) -> None:
+        pytest.fail("the corpus was read")
+
+    monkeypatch.setattr(data_check, "_check", work)
+    assert check(tmp_path, "--report", str(tmp_path / report)) == 2
+    assert f"--report {tmp_path / report} {why}" in capsys.readouterr().err
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_report_that_cannot_be_written_any_more_is_a_sentence_after_the_table(
+    monkeypatch: pytest.MonkeyPatch,
+    kitchen_root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = tmp_path / "report.json"
+    monkeypatch.setattr(data_check, "_make_room", lambda _: report.mkdir())
+    assert check(kitchen_root, "--report", str(report)) == 2
+    captured = capsys.readouterr()
+    assert f"--report {report} cannot be written" in captured.err
+    assert "100.0 %" in captured.out
+
+
+def test_looking_whether_a_report_can_be_written_leaves_nothing(
+    kitchen_root: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    report.write_text("an earlier one")
+    assert check(kitchen_root, "--report", str(report), "--workers", "0") == 2
+    assert report.read_text() == "an earlier one"
+    assert list(tmp_path.iterdir()) == [report]
+
+
+def test_damaged_shards_without_an_index_suffice_for_no_coverage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def coded(per_cent: str) -> int:
+        options = ["--data", "Shards", "--workers", "1", "--time-budget", "0"]
+        return tree.run("data check", [str(tmp_path), *options, "--min-coverage", per_cent])
+
+    picture = io.BytesIO()
+    Image.new("L", (8, 8)).save(picture, "png")
+    for name in ("00000", "00001"):
+        data = picture.getvalue()
+        members = (member(f"{name}.png", data), member(f"{name}.txt", b"two apples"))
+        write_tar(tmp_path / f"{name}.tar", *members)
+    assert coded("100") == 0
+    assert "2 of 2 videos can be used, 100.0 %" in capsys.readouterr().out
+    second = tmp_path / "00001.tar"
+    second.write_bytes(second.read_bytes()[:600])
+    assert (coded("0"), coded("0.1"), coded("100")) == (0, 1, 1)
+    captured = capsys.readouterr()
+    words = "1 videos can be used, of 1 or more: the total is unknown, since 1 damaged shards have"
+    assert captured.out.count(f"Shards: {words} no index\n") == 3
+    assert "%" not in captured.out
+    assert "coverage is below --min-coverage 100" in captured.err
+    for path in tmp_path.glob("*.tar"):
+        path.write_bytes(b"garbage" * 1000)
+    assert (coded("0"), coded("0.1")) == (0, 1)
+    assert "0 videos can be used, of 0 or more" in capsys.readouterr().out

@@ -1,6 +1,8 @@
 import argparse
 import csv
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 from tests.media.writing import write_video
 from vtlearn.commands import tree
 from vtlearn.commands.data_pack import _bytes, _mixed
+from vtlearn.media import shard_writer
 from vtlearn.media.shard_index import open_shards
-from vtlearn.media.shards import read_pairs
+from vtlearn.media.shards import read_pairs, read_shard
 
 KEYS = ("-CTPAZ2euJ2", "6yooogsTG8k", "RoupYOneCIo", "nVbIUDjzWY4", "x_9-")
 
@@ -77,6 +80,79 @@ def test_what_is_left_out_is_told(corpus: Path, capsys: pytest.CaptureFixture[st
     said = capsys.readouterr().out
     assert said.startswith("1 shards, 1 samples, ")
     assert "1 that cannot be opened, 1 with captions that cannot be read, 1 without a v" in said
+
+
+def test_names_that_are_no_utf8_are_left_out_escaped(corpus: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.mp4")
+    (corpus / "videos" / name).write_bytes(b"")
+    assert pack(corpus) == 0
+    assert left_out(corpus) == {"caf\\udce9": "without captions"}
+    assert sorted(open_shards(corpus / "out").keys) == sorted(KEYS)
+
+
+def test_names_that_are_no_utf8_are_packed(corpus: Path) -> None:
+    key = os.fsdecode(b"caf\xe9")
+    for folder, suffix in (("videos", "mp4"), ("captions", "json")):
+        shutil.copy(
+            next((corpus / folder).rglob(f"x_9-.{suffix}")), corpus / folder / f"{key}.{suffix}"
+        )
+    assert pack(corpus) == 0
+    index = open_shards(corpus / "out")
+    assert set(index.keys) == {key, *KEYS}
+    samples = {sample.key: sample for shard in index.shards for sample in read_pairs(shard.path)}
+    assert samples[key].files["mp4"] == samples["x_9-"].files["mp4"]
+
+
+def test_what_the_reader_would_refuse_is_left_out(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, suffix in (("videos", "mp4"), ("captions", "json")):
+        source = next((corpus / folder).rglob(f"x_9-.{suffix}"))
+        shutil.copy(source, corpus / folder / f"C:x.{suffix}")  # elsewhere a drive
+    large = next((corpus / "videos").rglob(f"{KEYS[0]}.mp4"))
+    with large.open("ab") as file:
+        file.write(bytes(50_000))
+    monkeypatch.setattr(shard_writer, "LARGEST", 40_000)
+    assert pack(corpus) == 0
+    reason = "that shards cannot hold"
+    assert left_out(corpus) == {KEYS[0]: reason, "C:x": reason}
+    assert f"left out: 2 {reason}" in capsys.readouterr().out
+    index = open_shards(corpus / "out")
+    assert sorted(index.keys) == sorted(KEYS[1:])
+    for shard in index.shards:
+        assert len(list(read_shard(shard.path, largest=40_000))) == shard.samples
+
+
+def test_a_full_disk_is_no_reason_to_leave_a_video_out(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shard_writer, "_write_tar", full)
+    assert pack(corpus, "--samples-per-shard", "1") == 2
+    assert "00000.tar cannot be written: [Errno 28] No space left" in capsys.readouterr().err
+    assert not (corpus / "out" / "left_out.csv").exists()
+
+
+@pytest.mark.parametrize("out", ["caption.json", "caption.json/out", "/proc/absent"])
+def test_where_shards_cannot_be_written_is_found_out_first(
+    corpus: Path, out: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (corpus / "caption.json").touch()
+    assert pack(corpus, out=out) == 2
+    assert f"{corpus / out} cannot be written to (" in capsys.readouterr().err
+    assert not (corpus / ".vtlearn").exists()  # no captions have been read
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (corpus / "out" / "left_out.csv").mkdir(parents=True)
+    assert pack(corpus) == 2
+    assert "left_out.csv cannot be written: Is a directory" in capsys.readouterr().err
+    (corpus / "out" / "left_out.csv").rmdir()
+    assert pack(corpus) == 0  # and it goes on
 
 
 def test_a_list_chooses(corpus: Path) -> None:

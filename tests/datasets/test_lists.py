@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,8 @@ from vtlearn.errors import ArgumentError
         ("video_id, video_path\nq, food/a.mp4\n", ["a"]),  # howtocaption's space after the comma
         ("video_id,category_1\na,Cars & Other Vehicles\na,Food\n\nb,Food\n", ["a", "b"]),
         ('\ufeffvideo_path\n"a,b.mp4"\n', ["a,b"]),
-        ("rank,video_path\n1\n2,c.mp4\n3,\n", ["c"]),
+        ("video_id,rank\nv1 ,1\n v1,2\n,\n  \nv2\t,3\n", ["v1", "v2"]),
+        ("video_path \nfood/v1 \n", ["v1"]),
         ("video_path\n", []),
     ],
 )
@@ -35,16 +38,46 @@ def test_a_list_without_ids_names_its_columns(tmp_path: Path) -> None:
         read_video_list(tmp_path / "absent.csv")
 
 
-@pytest.mark.parametrize("header", ["", "vid,vlen\n", "vid, vlen\n"])
+@pytest.mark.parametrize("row", ["3", "3,", "3, ", "3,.mp4"])
+def test_a_row_that_names_no_video_is_shown(row: str, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f'rank,video_path\n1,"a\nb.mp4"\n\n{row}\n4,c.mp4\n', encoding="utf-8")
+    message = rf"list\.csv has the row '{row.strip()}' in line 5, which names no video"
+    with pytest.raises(ArgumentError, match=message):
+        read_video_list(path)
+
+
+@pytest.mark.parametrize("read", [read_video_list, read_durations])
+def test_a_quote_that_is_not_closed_swallows_no_row(
+    read: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "list.csv"
+    for rest in ("c,3\n", 'c,3\n"d",4\n'):
+        path.write_text(f'video_id,seconds\na,1\n"b,2\n{rest}', encoding="utf-8")
+        with pytest.raises(ArgumentError, match=r"list\.csv .* in the row from line 3 on"):
+            read(path)
+
+
+@pytest.mark.parametrize("header", ["", "vid,vlen\n", "vid, vlen\n", "vid,v2 \n"])
 def test_durations_are_read_with_a_header_or_without(header: str, tmp_path: Path) -> None:
     path = tmp_path / "htm_vlen.csv"
     path.write_text(f"{header}-CTPAZ2euJ2,125.4\na, 3\n", encoding="utf-8")
     assert read_durations(path) == {"-CTPAZ2euJ2": 125.4, "a": 3.0}
+    path.write_text(f"{header}-CTPAZ2euJ2 ,125.4 \na , 3\n", encoding="utf-8")
+    assert read_durations(path) == {"-CTPAZ2euJ2": 125.4, "a": 3.0}
+
+
+@pytest.mark.parametrize("row", ["a", "a,-1", "a,nan", "a,12:30", ",5"])
+def test_a_first_row_that_is_no_header_is_not_passed_over(row: str, tmp_path: Path) -> None:
+    path = tmp_path / "htm_vlen.csv"
+    path.write_text(f"{row}\nb,3\n", encoding="utf-8")
+    with pytest.raises(ArgumentError, match=f"the row '{row}' in line 1"):
+        read_durations(path)
 
 
 @pytest.mark.parametrize("row", ["a,long", "a", "a,-1", "a,nan"])
 def test_a_row_that_is_no_duration_is_shown(row: str, tmp_path: Path) -> None:
     path = tmp_path / "htm_vlen.csv"
     path.write_text(f"b,3\n{row}\n", encoding="utf-8")
-    with pytest.raises(ArgumentError, match=f"the row '{row}'"):
+    with pytest.raises(ArgumentError, match=f"the row '{row}' in line 2"):
         read_durations(path)

@@ -1,3 +1,4 @@
+import io
 import json
 import shutil
 from pathlib import Path
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.media.tars import member, write_tar
 from tests.media.writing import write_video
 from vtlearn.datasets.checking import CorpusReport
 from vtlearn.datasets.shard_checking import check_shards
@@ -121,3 +123,49 @@ def test_no_shards_and_no_sense(tmp_path: Path) -> None:
         check(tmp_path)
     with pytest.raises(ArgumentError, match="workers"):
         check(tmp_path, workers=0)
+
+
+def test_keys_that_repeat_are_told_apart_by_their_shards(tmp_path: Path) -> None:
+    for name in ("00000", "00001"):
+        pictures_of = {"0": b"no picture", "1": png()} if name == "00000" else {"0": png()}
+        members = [
+            entry
+            for key, data in pictures_of.items()
+            for entry in (member(f"{key}.png", data), member(f"{key}.txt", b"two apples"))
+        ]
+        write_tar(tmp_path / f"{name}.tar", *members)
+    report = check(tmp_path)
+    assert report.expected == 3
+    assert report.usable == ["00000.tar/1", "00001.tar/0"]
+    assert [video.id for video in report.unreadable] == ["00000.tar/0"]
+    assert report.coverage == pytest.approx(200 / 3)
+
+
+def png() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(file, "png")
+    return file.getvalue()
+
+
+def test_a_key_twice_in_a_shard_is_damage(tmp_path: Path) -> None:
+    names = [f"{key}.{extension}" for key in ("a", "b", "a") for extension in ("png", "txt")]
+    write_tar(tmp_path / "00000.tar", *(member(name, png()) for name in names))
+    assert "'a' in several places" in check(tmp_path).damaged_shards["00000.tar"]
+
+
+def test_nobody_knows_what_a_damaged_shard_without_an_index_should_hold(shards: Path) -> None:
+    first, second, *others = sorted(shards.glob("*.tar"))
+    for shard in others:
+        shard.unlink()
+    (shards / INDEX).unlink()
+    whole = check(shards)
+    assert (whole.expected, whole.uncounted, whole.coverage) == (4, 0, 100)
+    second.write_bytes(second.read_bytes()[: -(20 << 10)])
+    cut = check(shards)
+    assert (len(cut.damaged_shards), cut.uncounted, cut.coverage) == (1, 1, None)
+    assert cut.as_json()["coverage"] is None
+    assert set("ab") <= set(cut.usable) <= set("abc")
+    for shard in (first, second):
+        shard.write_bytes(b"garbage" * 1000)
+    garbage = check(shards)
+    assert (garbage.expected, garbage.uncounted, garbage.coverage) == (0, 2, 0)

@@ -16,12 +16,13 @@ from tests.media.writing import write_video
 from vtlearn.batch import Narration
 from vtlearn.datasets.base import Draw, generator
 from vtlearn.datasets.narrations import ClipSampling, NarrationReader
-from vtlearn.datasets.shards import ShardStream, deal_shards, even_share
+from vtlearn.datasets.shards import ShardStream, deal_shards, even_share, told
 from vtlearn.distributed import Process
-from vtlearn.errors import ArgumentError, ShardError, TooManyUnreadableError
+from vtlearn.errors import ArgumentError, ShardError, TooManyUnreadableError, TranscriptError
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.shard_index import INDEX, open_shards
 from vtlearn.media.shard_writer import ShardWriter
+from vtlearn.media.shards import ShardSample
 from vtlearn.media.video import VideoReader
 
 TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16, flip=0.0)
@@ -333,12 +334,65 @@ def test_one_text_of_a_video_lasts_as_long_as_it(tmp_path: Path, videos: dict[st
     assert narrations[0].spans[0].tolist() == [0.0, 3.0]
 
 
+def sets(folder: Path, broken: str) -> list[Path]:
+    """Two as img2dataset makes them: both count from 0; one sample of the first is broken."""
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        members = []
+        for number in range(4):
+            key, good = f"{number:09d}", name == "b" or number != 1
+            picture = encoded("JPEG", 50) if good or broken == "txt" else b"no picture"
+            text = f"{key} of {name}".encode() if good or broken == "jpg" else b"\xff"
+            members += [member(f"{key}.jpg", picture), member(f"{key}.txt", text)]
+        write_tar(folder / name / "00000.tar", *members)
+    return [folder / "a", folder / "b"]
+
+
+@pytest.mark.parametrize("broken", ["jpg", "txt"])
+def test_a_broken_sample_takes_none_of_another_set_with_it(tmp_path: Path, broken: str) -> None:
+    index = open_shards(sets(tmp_path, broken), progress=False)
+    data = ShardStream(
+        index, sampling=TINY, max_unreadable_fraction=0.2, quarantine=tmp_path / "unreadable.jsonl"
+    )
+    bad = "a/00000.tar/000000001"
+    for epoch in range(2):
+        data.set_epoch(epoch)
+        told = {narration.id: narration.captions for narration in data}
+        assert told == {
+            f"{name}/00000.tar/{number:09d}": [[f"{number:09d} of {name}"]]
+            for name in ("a", "b")
+            for number in range(4)
+            if (name, number) != ("a", 1)
+        }
+        assert list(data.quarantine.read()) == [bad]
+
+
+def test_a_text_that_cannot_be_read_is_noted_by_its_id(tmp_path: Path) -> None:
+    index = open_shards(sets(tmp_path, "txt"), progress=False)
+    options = {"max_unreadable_fraction": 0.2, "quarantine": tmp_path / "unreadable.jsonl"}
+    data = ShardStream(index, **options)  # type: ignore[arg-type]
+    assert len(list(data.texts())) == 7
+    assert list(data.quarantine.read()) == ["a/00000.tar/000000001"]
+
+
+def test_records_of_nothing_but_brackets_are_transcript_errors() -> None:
+    """However deep: reading one ends Python's recursion, and so may saying what was in it."""
+    path = Path("00000.tar")
+    for depth in (100_000, *range(1000)):
+        nested = b"[" * depth + b"]" * depth
+        columns = b'{"start": [0], "end": [1], "text": [' + nested + b"]}"
+        for record in (nested, nested[:depth], b'{"captions": ' + columns + b"}"):
+            with pytest.raises(TranscriptError, match=r"00000\.tar, sample a"):
+                told(path, ShardSample("a", {"json": record}))
+
+
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
         ("a.txt", b"\xff", r"its \.txt is no UTF-8"),
         ("a.txt", b" \n", "has no caption"),
         ("a.json", b"{", r"its \.json cannot be read"),
+        ("a.json", b"[" * 100_000, r"its \.json cannot be read"),
         ("a.json", b"\xff", r"its \.json cannot be read"),
         ("a.json", b"[]", "has no caption"),
         ("a.json", b'{"captions": {"start": [1]}}', "captions need the lists"),

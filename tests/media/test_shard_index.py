@@ -4,8 +4,16 @@ from pathlib import Path
 import pytest
 
 from tests.media.tars import member, pictures, write_tar
-from vtlearn.errors import ShardError
-from vtlearn.media.shard_index import INDEX, expand_braces, open_shards, read_entries
+from vtlearn.errors import ArgumentError, ShardError
+from vtlearn.media import shard_index
+from vtlearn.media.shard_index import (
+    INDEX,
+    ShardEntry,
+    expand_braces,
+    id_prefixes,
+    open_shards,
+    read_entries,
+)
 from vtlearn.media.shard_writer import ShardWriter
 
 
@@ -23,7 +31,7 @@ def test_shards_of_others_are_counted_once(
     ]
     assert list(index.keys) == ["000000000", "000000001", "000010000", "y"]
     assert "1 samples without" in caplog.text
-    counts = tmp_path / ".vtlearn" / "shards.jsonl"
+    (counts,) = (tmp_path / ".vtlearn").iterdir()
     counts.write_text(counts.read_text().replace('"samples": 2', '"samples": 7'))
     assert open_shards(tmp_path, progress=False).shards[0].samples == 7  # it was not counted again
     os.utime(tmp_path / "00000.tar", ns=(1, 1))
@@ -34,7 +42,98 @@ def test_counts_can_be_kept_elsewhere(tmp_path: Path) -> None:
     pictures(tmp_path / "00000.tar", "000000000")
     open_shards(tmp_path / "00000.tar", cache=tmp_path / "cache", progress=False)
     assert not (tmp_path / ".vtlearn").exists()
-    assert (tmp_path / "cache" / "shards.jsonl").exists()
+    assert len(list((tmp_path / "cache").glob("shards-*.jsonl"))) == 1
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The shards that are counted from now on."""
+    paths: list[Path] = []
+    real = shard_index._count
+
+    def count(path: Path) -> ShardEntry:
+        paths.append(path)
+        return real(path)
+
+    monkeypatch.setattr(shard_index, "_count", count)
+    return paths
+
+
+def test_folders_that_share_a_cache_keep_their_counts_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, key in (("a", "000"), ("b", "111")):
+        (tmp_path / name).mkdir()
+        pictures(tmp_path / name / "00000.tar", key)
+        os.utime(tmp_path / name / "00000.tar", ns=(1, 1))  # of one size too
+    paths = counted(monkeypatch)
+    for name, key in (("a", "000"), ("b", "111"), ("a", "000")):
+        index = open_shards(tmp_path / name, cache=tmp_path / "cache", progress=False)
+        assert list(index.keys) == [key]
+    assert len(paths) == 2  # each once
+    (tmp_path / "moved").mkdir()
+    for name in ("a", "cache"):
+        (tmp_path / name).rename(tmp_path / "moved" / name)
+    open_shards(tmp_path / "moved" / "a", cache=tmp_path / "moved" / "cache", progress=False)
+    assert len(paths) == 2
+
+
+@pytest.mark.parametrize("cache", ["file", "file/below", "/proc/absent", None])
+def test_a_cache_that_cannot_be_written_is_found_out_before_counting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: str | None
+) -> None:
+    pictures(tmp_path / "00000.tar", "000")
+    (tmp_path / "file").touch()
+    (tmp_path / ".vtlearn").touch()  # beside read-only shards it is no better
+    paths = counted(monkeypatch)
+    words = r"00000\.tar has no index\.jsonl.* cannot be written to .*; give another .* cache"
+    with pytest.raises(ArgumentError, match=words):
+        open_shards(tmp_path, cache=cache and tmp_path / cache, progress=False)  # type: ignore[arg-type]
+    assert paths == []
+
+
+def test_keys_that_repeat_are_told_apart_by_their_shards(tmp_path: Path) -> None:
+    """img2dataset numbers the samples of each set from 0."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        pictures(tmp_path / name / "00000.tar", "000000000", "000000001")
+    pictures(tmp_path / "a" / "00001.tar", "000010000")
+    both = open_shards([tmp_path / "a", tmp_path / "b"], progress=False)
+    ids = [
+        *("a/00000.tar/000000000", "a/00000.tar/000000001"),
+        "a/00001.tar/000010000",
+        *("b/00000.tar/000000000", "b/00000.tar/000000001"),
+    ]
+    assert list(both.keys) == ids
+    assert [shard.prefix for shard in both.shards] == [
+        "a/00000.tar/",
+        "a/00001.tar/",
+        "b/00000.tar/",
+    ]
+    alone = open_shards(tmp_path / "a", progress=False)
+    assert list(alone.keys) == ["000000000", "000000001", "000010000"]
+    assert {shard.prefix for shard in alone.shards} == {""}
+
+
+def test_prefixes_take_as_many_folders_as_it_needs() -> None:
+    paths = [Path("/x/a/s/0.tar"), Path("/x/b/s/0.tar"), Path("/x/b/s/1.tar")]
+    assert id_prefixes(paths, ["k", "k"]) == ["a/s/0.tar/", "b/s/0.tar/", "b/s/1.tar/"]
+    assert id_prefixes(paths[1:], ["k", "k"]) == ["0.tar/", "1.tar/"]
+    assert id_prefixes(paths, ["j", "k"], ["k"]) == ["", "", ""]
+    assert id_prefixes(paths[1:], ["j", "k"], ["k", "k"]) == ["0.tar/", "1.tar/"]
+
+
+def test_a_shard_given_in_two_ways_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures(tmp_path / "00000.tar", "000")
+    monkeypatch.chdir(tmp_path)
+    index = open_shards([Path("00000.tar"), tmp_path / "00000.tar", Path()], progress=False)
+    assert list(index.keys) == ["000"]
+
+
+def test_a_key_twice_in_a_shard_is_refused(tmp_path: Path) -> None:
+    names = [f"{key}.{extension}" for key in ("a", "b", "a") for extension in ("jpg", "txt")]
+    write_tar(tmp_path / "00000.tar", *(member(name) for name in names))
+    with pytest.raises(ShardError, match=r"00000\.tar has samples 'a' in several places"):
+        open_shards(tmp_path, progress=False)
 
 
 def packed(folder: Path, count: int = 5) -> Path:

@@ -14,7 +14,7 @@ import pytest
 from vtlearn.errors import ArgumentError, ShardError
 from vtlearn.media.shard_index import INDEX, open_shards, read_entries
 from vtlearn.media.shard_writer import ShardWriter
-from vtlearn.media.shards import read_shard
+from vtlearn.media.shards import LARGEST, read_shard
 
 
 def files(number: int) -> dict[str, bytes]:
@@ -161,6 +161,20 @@ def test_other_limits_do_not_go_on(tmp_path: Path) -> None:
         ShardWriter(tmp_path, max_samples=3)
 
 
+def test_limits_may_change_where_nothing_is_packed(tmp_path: Path) -> None:
+    ShardWriter(tmp_path, max_samples=3)
+    assert [entry.samples for entry in pack(tmp_path, max_samples=4).entries] == [4, 4, 2]
+    assert read_entries(tmp_path / INDEX)[0]["max_samples"] == 4
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/absent", "occupied"])
+def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "occupied" / INDEX).mkdir(parents=True)
+    with pytest.raises(ArgumentError, match=f"{place} cannot be written to .*; choose another"):
+        ShardWriter(tmp_path / place)
+
+
 def test_what_is_there_stays(tmp_path: Path) -> None:
     pack(tmp_path / "a")
     with pytest.raises(ArgumentError, match="holds finished shards"):
@@ -173,20 +187,37 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
         ShardWriter(tmp_path / "c", max_samples=0)
 
 
-@pytest.mark.parametrize("key", ["a.b", "", ".a", "../a", "/a", "x/../../a", "./a"])
+@pytest.mark.parametrize("key", ["a.b", "", ".a", "../a", "/a", "x/../../a", "./a", "C:a"])
 def test_keys_that_could_not_be_read_back_are_refused(tmp_path: Path, key: str) -> None:
-    with pytest.raises(ShardError, match="could not be read back"):
+    with pytest.raises(ArgumentError, match="could not be read back"):
         ShardWriter(tmp_path).add(key, {"txt": b""})
+
+
+def test_a_member_that_the_reader_refuses_for_its_size_is_not_written(tmp_path: Path) -> None:
+    large = tmp_path / "large.mp4"
+    with large.open("wb") as file:
+        file.truncate(LARGEST + 1)  # a hole, which takes no room
+    with ShardWriter(tmp_path / "shards") as writer:
+        with pytest.raises(ArgumentError, match=r"'a' .* its \.mp4 has 4294967297 bytes; 42949"):
+            writer.add("a", {"json": b"{}", "mp4": large})
+        writer.add("b", {"json": b"{}", "mp4": b"video"})
+    assert list(open_shards(tmp_path / "shards").keys) == ["b"]
+    info = tarfile.TarInfo("a.mp4")
+    info.size = LARGEST + 1
+    (tmp_path / "large.tar").write_bytes(info.tobuf())
+    with pytest.raises(ShardError, match="4294967297 bytes; 4294967296 are the most"):
+        next(read_shard(tmp_path / "large.tar"))
 
 
 def test_samples_that_cannot_be_packed(tmp_path: Path) -> None:
     writer = ShardWriter(tmp_path)
-    with pytest.raises(ShardError, match="could not be read back"):
-        writer.add("a", {"MP4": b""})
+    for files in ({"MP4": b""}, {}):
+        with pytest.raises(ArgumentError, match="could not be read back"):
+            writer.add("a", files)
     with pytest.raises(ShardError, match=r"absent\.mp4 cannot be packed: No such file"):
         writer.add("a", {"mp4": tmp_path / "absent.mp4"})
     writer.add("a", {"txt": b""})
-    with pytest.raises(ShardError, match="'a' is packed already"):
+    with pytest.raises(ArgumentError, match="'a' is packed already"):
         writer.add("a", {"txt": b""})
 
 

@@ -8,7 +8,9 @@ import argparse
 import json
 import math
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -80,24 +82,36 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report is not None:
         _make_room(arguments.report)  # before the hours that a large corpus takes
     report = _check(arguments)
-    if arguments.report is not None:
-        replace_text(arguments.report, json.dumps(report.as_json(), indent=1) + "\n")
     sys.stdout.write(_table(report))
-    if report.coverage >= arguments.min_coverage:
+    if arguments.report is not None:
+        with _writing(arguments.report):
+            replace_text(arguments.report, json.dumps(report.as_json(), indent=1) + "\n")
+    if (report.coverage or 0) >= arguments.min_coverage:  # an unknown share suffices for nothing
         return 0
     sys.stderr.write(f"vtlearn: coverage is below --min-coverage {arguments.min_coverage:g}\n")
     return 1
 
 
 def _make_room(path: Path) -> None:
-    try:
+    with _writing(path):
+        if path.is_dir():
+            message = f"--report {path} is a folder; give the file's name, {path / 'report.json'}"
+            raise ArgumentError(message)
+        if path.exists() and not path.is_file():
+            message = f"--report {path} is no file that could be replaced; give another name"
+            raise ArgumentError(message)
         path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            replace_text(Path(folder, path.name), "")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        message = f"--report {path} cannot be written: {error.strerror}"
+        message = f"--report {path} cannot be written: {error.strerror or error}"
         raise ArgumentError(message) from error
-    if path.is_dir():
-        message = f"--report {path} is a folder; give the file's name, {path / 'report.json'}"
-        raise ArgumentError(message)
 
 
 def _check(arguments: argparse.Namespace) -> CorpusReport:
@@ -141,9 +155,7 @@ class _Kind(NamedTuple):
 
 def _table(report: CorpusReport) -> str:
     """Lay out how many there are of each kind, with the first few."""
-    per_cent = math.floor(10 * report.coverage) / 10  # 100.0 % are all of them
-    usable = f"{len(report.usable)} of {report.expected} videos can be used, {per_cent} %"
-    lines = [f"{report.corpus}: {usable}"]
+    lines = [f"{report.corpus}: {_share(report)}"]
     for what, number, entries in _kinds(report):
         if number:
             first = list(islice(entries, _SHOWN))
@@ -153,6 +165,16 @@ def _table(report: CorpusReport) -> str:
                 *(f"      {_printable(entry)}" for entry in first),
             ]
     return "\n".join(lines) + "\n"
+
+
+def _share(report: CorpusReport) -> str:
+    """Say how many can be used, of how many, as far as that is known."""
+    if report.uncounted:
+        total = f"of {report.expected} or more: the total is unknown"
+        why = f"{report.uncounted} damaged shards have no index"
+        return f"{len(report.usable)} videos can be used, {total}, since {why}"
+    per_cent = math.floor(10 * (report.coverage or 0)) / 10  # 100.0 % are all of them
+    return f"{len(report.usable)} of {report.expected} videos can be used, {per_cent} %"
 
 
 def _printable(entry: str) -> str:

@@ -81,19 +81,20 @@ def run(arguments: argparse.Namespace) -> int:
         VTLearnError: If the corpus is not there, an option makes no sense, or nothing can be
             packed.
     """
-    corpus = _open(arguments)
+    _require_sense(arguments)
     listed = arguments.list and read_video_list(arguments.list)
-    ids = _mixed(listed if listed is not None else {*corpus.paths, *corpus.captions.ids})
     left_out: list[_LeftOut] = []
-    with ShardWriter(
+    with ShardWriter(  # before the captions, which may take minutes to open
         arguments.out, max_samples=arguments.samples_per_shard, max_bytes=arguments.max_bytes
     ) as writer:
+        corpus = _open(arguments)
+        ids = _mixed(listed if listed is not None else {*corpus.paths, *corpus.captions.ids})
         packed = frozenset(writer.done)
         for video_id in track(ids, "Packing", len(ids)):
             if video_id not in packed:
                 _pack(corpus, video_id, writer, left_out)
         report = arguments.out / _LEFT_OUT
-        replace_text(report, _csv(left_out))
+        _write(report, left_out)
         if not writer.done:
             message = f"nothing to pack: none of {len(ids)} ids has both a video and captions that "
             message += f"can be read; {report} says why"
@@ -115,7 +116,7 @@ class _LeftOut(NamedTuple):
     detail: str = ""
 
 
-def _open(arguments: argparse.Namespace) -> _Corpus:
+def _require_sense(arguments: argparse.Namespace) -> None:
     if not arguments.videos.is_dir():
         message = f"{arguments.videos} is no folder; VIDEOS is where the videos are"
         raise ArgumentError(message)
@@ -125,6 +126,9 @@ def _open(arguments: argparse.Namespace) -> _Corpus:
     if not arguments.time_budget >= 0:
         message = f"--time-budget is {arguments.time_budget}; it must be 0 or more"
         raise ArgumentError(message)
+
+
+def _open(arguments: argparse.Namespace) -> _Corpus:
     return _Corpus(
         arguments.videos,
         find_videos(arguments.videos),
@@ -153,6 +157,8 @@ def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, left_out: list[_L
             left_out.append(_LeftOut(video_id, "with captions that cannot be read", str(error)))
         except UnreadableVideoError as error:
             left_out.append(_LeftOut(video_id, "that cannot be opened", str(error)))
+        except ArgumentError as error:
+            left_out.append(_LeftOut(video_id, "that shards cannot hold", str(error)))
 
 
 def _files(corpus: _Corpus, video_id: str, path: Path) -> dict[str, Content]:
@@ -179,12 +185,18 @@ def _closing_line(out: Path, writer: ShardWriter, left_out: list[_LeftOut]) -> s
     return f"{len(writer.entries)} shards, {samples} samples, {size:,} bytes in {out}{missing}\n"
 
 
-def _csv(left_out: list[_LeftOut]) -> str:
+def _write(report: Path, left_out: list[_LeftOut]) -> None:
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(_LeftOut._fields)
     rows.writerows(left_out)
-    return file.getvalue()
+    # ids are names of files, which need not be UTF-8
+    text = file.getvalue().encode(errors="backslashreplace").decode()
+    try:
+        replace_text(report, text)
+    except OSError as error:
+        message = f"{report} cannot be written: {error.strerror or error}"
+        raise ArgumentError(message) from error
 
 
 def _bytes(text: str) -> int:

@@ -133,6 +133,8 @@ class CorpusReport(NamedTuple):
         videos_without_captions: Ids with a file and no captions.
         unlisted: How many videos are there that are not expected.
         damaged_shards: Why shards cannot be used from end to end, by name.
+        uncounted: How many of these have no index, so that nobody knows how many samples they
+            should hold; ``expected`` lacks those that cannot be read.
     """
 
     corpus: str
@@ -147,11 +149,17 @@ class CorpusReport(NamedTuple):
     videos_without_captions: Sequence[str] = ()
     unlisted: int = 0
     damaged_shards: Mapping[str, str] = MappingProxyType({})
+    uncounted: int = 0
 
     @property
-    def coverage(self) -> float:
-        """The share of the expected videos that are usable, in per cent."""
-        return 100 * len(self.usable) / self.expected
+    def coverage(self) -> float | None:
+        """The share of the expected videos that are usable, in per cent; 0 where none is.
+
+        None where that is unknown, since a damaged shard has no index.
+        """
+        if not self.usable:
+            return 0.0
+        return None if self.uncounted else 100 * len(self.usable) / self.expected
 
     def as_json(self) -> dict[str, Any]:
         """Return what a report in JSON holds: plain lists and dictionaries."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vtlearn.errors import ArgumentError
+from vtlearn.media.captions.rows import read_rows
 
 __all__ = ["read_durations", "read_video_list"]
 
@@ -21,7 +22,7 @@ def read_video_list(path: Path) -> list[str]:
         The ids in the list's order, each once.
 
     Raises:
-        ArgumentError: If the file cannot be read, or has neither column.
+        ArgumentError: If the file cannot be read, has neither column, or a row names no video.
 
     Example:
         >>> import tempfile
@@ -31,18 +32,24 @@ def read_video_list(path: Path) -> list[str]:
         ...     read_video_list(file)
         ['nVbIUDjzWY4']
     """
-    header, *rows = _rows(path) or [[]]
-    names = [name.strip() for name in header]
-    if "video_path" in names:
-        column = names.index("video_path")
-        ids = (Path(row[column]).name.split(".", 1)[0] for row in rows if len(row) > column)
-    elif "video_id" in names:
-        column = names.index("video_id")
-        ids = (row[column] for row in rows if len(row) > column)
-    else:
+    (_, names), *rows = _rows(path) or [(1, [])]
+    wanted = next((name for name in ("video_path", "video_id") if name in names), None)
+    if wanted is None:
         message = f"{path} has no column video_path or video_id; its columns are {names}"
         raise ArgumentError(message)
-    return [video_id for video_id in dict.fromkeys(ids) if video_id]
+    column = names.index(wanted)
+    ids: dict[str, None] = {}
+    for line, row in rows:
+        cell = row[column] if column < len(row) else ""
+        video_id = Path(cell).name.split(".", 1)[0] if wanted == "video_path" else cell
+        if not video_id:
+            message = (
+                f"{path} has the row {','.join(row)!r} in line {line}, which names no video; "
+                "complete or remove it"
+            )
+            raise ArgumentError(message)
+        ids[video_id] = None
+    return list(ids)
 
 
 def read_durations(path: Path) -> dict[str, float]:
@@ -50,7 +57,7 @@ def read_durations(path: Path) -> dict[str, float]:
 
     Args:
         path: A csv of ids and seconds, such as TAN's ``htm_vlen.csv``; a first row that names the
-            columns is passed over.
+            columns, the second of which begins with a letter, is passed over.
 
     Returns:
         Seconds by id.
@@ -67,32 +74,40 @@ def read_durations(path: Path) -> dict[str, float]:
         {'nVbIUDjzWY4': 125.4}
     """
     rows = _rows(path)
-    if rows and _seconds(rows[0]) is None:
+    if rows and _is_header(rows[0][1]):
         del rows[0]
     return dict(_durations(path, rows))
 
 
-def _durations(path: Path, rows: list[list[str]]) -> Iterator[tuple[str, float]]:
-    for row in rows:
-        seconds = _seconds(row)
-        if seconds is None:
-            message = f"{path} has the row {','.join(row)!r}; each has to be an id and its seconds"
+def _is_header(row: list[str]) -> bool:
+    return len(row) > 1 and row[1][:1].isalpha() and _number(row[1]) is None
+
+
+def _durations(path: Path, rows: list[tuple[int, list[str]]]) -> Iterator[tuple[str, float]]:
+    for line, row in rows:
+        seconds = _number(row[1]) if len(row) > 1 else None
+        if not row[0] or seconds is None or not math.isfinite(seconds) or seconds < 0:
+            message = (
+                f"{path} has the row {','.join(row)!r} in line {line}; "
+                "each has to be an id and its seconds"
+            )
             raise ArgumentError(message)
         yield row[0], seconds
 
 
-def _seconds(row: list[str]) -> float | None:
+def _number(cell: str) -> float | None:
     try:
-        seconds = float(row[1])
-    except (IndexError, ValueError):
+        return float(cell)
+    except ValueError:
         return None
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _rows(path: Path) -> list[list[str]]:
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Read the rows that are not blank and the lines that they begin in, less outer spaces."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return [row for row in csv.reader(file, skipinitialspace=True) if row]
+            rows = [(line, [cell.strip() for cell in row]) for line, row in read_rows(file)]
+            return [(line, row) for line, row in rows if any(row)]
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{path} cannot be read as a csv: {reason}"

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +13,8 @@ from vtlearn.errors import ShardError, TranscriptError, UnreadableVideoError
 from vtlearn.media.checks import require_positive
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.probing import probe, scan
-from vtlearn.media.shard_index import INDEX, ShardEntry, read_entries
-from vtlearn.media.shards import ShardSample, read_pairs
+from vtlearn.media.shard_index import INDEX, ShardEntry, id_prefixes, read_entries
+from vtlearn.media.shards import ShardSample, read_pairs, require_distinct
 from vtlearn.parallel import available_cores, in_parallel
 from vtlearn.progress import track
 
@@ -38,7 +39,9 @@ def check_shards(
         decode: Decode each video to its end, in ten times the time budget at most.
 
     Returns:
-        The report. An id is a sample's key; one that is in no shard that can be read is missing.
+        The report. An id is a sample's key, or where keys repeat across the shards,
+        ``<shard>/<key>``; one that is in no shard that can be read is missing. What a damaged
+        shard without an index should hold is unknown, and so is the coverage then.
 
     Raises:
         ShardError: If there is no shard, or the index is none.
@@ -52,7 +55,7 @@ def check_shards(
     workers = workers or min(available_cores(), len(shards))
     checked = in_parallel(work, jobs, workers)
     found = {each.shard: each for each in track(checked, "Reading shards", total=len(shards))}
-    return _report([found[name] for name in shards], shards)
+    return _report(folder, [found[name] for name in shards], shards)
 
 
 class _Checked(NamedTuple):
@@ -64,6 +67,15 @@ class _Checked(NamedTuple):
     unreadable: list[UnreadableVideo]
     damaged: dict[str, str]
     lost: list[LostSeconds]
+
+    def prefixed(self, prefix: str) -> "_Checked":
+        """Turn keys into ids."""
+        return self._replace(
+            keys=[prefix + key for key in self.keys],
+            unreadable=[video._replace(id=prefix + video.id) for video in self.unreadable],
+            damaged={prefix + key: why for key, why in self.damaged.items()},
+            lost=[lost._replace(id=prefix + lost.id) for lost in self.lost],
+        )
 
 
 def _listed(folder: Path) -> dict[str, ShardEntry | None]:
@@ -86,6 +98,7 @@ def _check(
     try:
         for sample in read_pairs(path):
             _examine(path, sample, checked, time_budget, decode)
+        require_distinct(path, checked.keys)
         problem = None if entry is None else _difference(path, entry, checked.keys)
     except ShardError as error:
         problem = str(error)
@@ -124,10 +137,18 @@ def _difference(path: Path, entry: ShardEntry, keys: Iterable[str]) -> str | Non
     return None
 
 
-def _report(found: list[_Checked], shards: Mapping[str, ShardEntry | None]) -> CorpusReport:
+def _report(
+    folder: Path, found: list[_Checked], shards: Mapping[str, ShardEntry | None]
+) -> CorpusReport:
+    indexed = [() if entry is None else entry.keys for entry in shards.values()]
+    present = chain.from_iterable(each.keys for each in found)
+    paths = [folder / name for name in shards]
+    prefixes = id_prefixes(paths, chain.from_iterable(indexed), present)
+    found = [each.prefixed(prefix) for each, prefix in zip(found, prefixes, strict=True)]
     keys = dict.fromkeys(key for each in found for key in each.keys)
-    indexed = [entry.keys for entry in shards.values() if entry is not None]
-    expected = dict.fromkeys([*(key for each in indexed for key in each), *keys])
+    listed = (prefix + key for prefix, own in zip(prefixes, indexed, strict=True) for key in own)
+    expected = dict.fromkeys([*listed, *keys])
+    damaged_shards = {each.shard: each.problem for each in found if each.problem is not None}
     unreadable = [video for each in found for video in each.unreadable]
     damaged = {key: why for each in found for key, why in each.damaged.items()}
     bad = damaged.keys() | {video.id for video in unreadable}
@@ -139,5 +160,6 @@ def _report(found: list[_Checked], shards: Mapping[str, ShardEntry | None]) -> C
         unreadable=unreadable,
         lost=[lost for each in found for lost in each.lost],
         damaged_captions=damaged,
-        damaged_shards={each.shard: each.problem for each in found if each.problem is not None},
+        damaged_shards=damaged_shards,
+        uncounted=sum(shards[name] is None for name in damaged_shards),
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vtlearn.batch import Narration
-from vtlearn.datasets.base import Draw, Quarantine, generator
+from vtlearn.datasets.base import Draw, Quarantine, clip_reader, generator
 from vtlearn.datasets.narrations import ClipSampling, NarrationReader
 from vtlearn.distributed import Process
 from vtlearn.errors import (
@@ -25,10 +25,9 @@ from vtlearn.errors import (
 )
 from vtlearn.media.captions.caption import Caption, tidy
 from vtlearn.media.clips import VideoBytes
-from vtlearn.media.shard_index import ShardIndex
+from vtlearn.media.probing import probe
+from vtlearn.media.shard_index import Shard, ShardIndex
 from vtlearn.media.shards import PICTURES, TEXTS, ShardSample, read_pairs
-from vtlearn.media.video import VideoReader
-from vtlearn.media.watchdog import WatchedReader
 
 __all__ = ["ShardStream", "deal_shards", "even_share", "told"]
 
@@ -130,7 +129,7 @@ def told(path: Path, sample: ShardSample) -> str | list[Caption]:
     if isinstance(record.get("captions"), dict):
         try:
             captions = tidy(record["captions"]).captions()
-        except TranscriptError as error:
+        except (TranscriptError, RecursionError) as error:  # lists in lists, which it describes
             message = f"{where}: {error}"
             raise TranscriptError(message) from error
         if captions:
@@ -144,8 +143,12 @@ def told(path: Path, sample: ShardSample) -> str | list[Caption]:
 
 class _Numbered(NamedTuple):
     number: int  # among the samples of all shards
-    path: Path
+    shard: Shard
     sample: ShardSample
+
+    @property
+    def id(self) -> str:
+        return self.shard.prefix + self.sample.key
 
 
 class ShardStream(IterableDataset[Narration]):
@@ -154,7 +157,8 @@ class ShardStream(IterableDataset[Narration]):
     A sample has a video and its captions (``.json``, as ``vtlearn data pack`` writes it), or a
     video or picture and one text (``.txt``, or ``caption`` in a ``.json``, as img2dataset has it).
     A text of a whole video lasts as long as it; a picture is a video of one frame, and its
-    narration has one clip. Other members are ignored.
+    narration has one clip. Other members are ignored. A narration's id is the sample's key, or
+    where keys repeat across the shards, ``<shard>/<key>``.
 
     Every reader gives the same number of samples, which is known before anything is read, so that
     all processes take equally many steps. The rest is left out, another rest each epoch. A sample
@@ -208,8 +212,9 @@ class ShardStream(IterableDataset[Narration]):
         self.workers = workers
         self.samples_per_reader = self._share(samples_per_reader)
         self.quarantine = Quarantine(quarantine, index.keys, max_unreadable_fraction)
-        self._decoder = VideoReader() if time_budget is None else WatchedReader(time_budget)
-        self._reader = NarrationReader(sampling or ClipSampling(), self._decoder)
+        self._time_budget = time_budget
+        reader = clip_reader(time_budget=time_budget)
+        self._reader = NarrationReader(sampling or ClipSampling(), reader)
         # in memory that workers share: those that outlive an epoch learn of the next one by it
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 
@@ -241,7 +246,7 @@ class ShardStream(IterableDataset[Narration]):
                 try:
                     said = told(shard.path, sample)
                 except TranscriptError as error:
-                    self.quarantine.add(sample.key, error)
+                    self.quarantine.add(shard.prefix + sample.key, error)
                     continue
                 yield from [said] if isinstance(said, str) else [caption.text for caption in said]
 
@@ -286,36 +291,41 @@ class ShardStream(IterableDataset[Narration]):
 
     def _samples(self, shards: Sequence[int]) -> Iterator[_Numbered]:
         firsts = np.cumsum([0, *(shard.samples for shard in self.index.shards)]).tolist()
-        for shard in shards:
-            path, samples = self.index.shards[shard]
+        for number in shards:
+            shard = self.index.shards[number]
             place = 0
-            for place, sample in enumerate(read_pairs(path), 1):
-                yield _Numbered(firsts[shard] + place - 1, path, sample)
-            if place != samples:
-                message = f"{path} holds {place} samples, but its index says {samples}"
+            for place, sample in enumerate(read_pairs(shard.path), 1):
+                yield _Numbered(firsts[number] + place - 1, shard, sample)
+            if place != shard.samples:
+                message = f"{shard.path} holds {place} samples, but its index says {shard.samples}"
                 raise ShardError(message)
 
     def _narration(self, each: _Numbered, draw: Draw) -> Narration | None:
         """Decode a sample, or note why that cannot be done."""
-        key = each.sample.key
-        if key in self.quarantine:  # it may have cost a time budget to find that out
+        if each.id in self.quarantine:  # it may have cost a time budget to find that out
             return None
+        sample = each.sample
         try:
-            source = VideoBytes(f"{each.path}/{key}.{each.sample.media}", _media(each.sample))
+            name = f"{each.shard.path}/{sample.key}.{sample.media}"
+            source = VideoBytes(name, _media(sample))
             captions = self._captions(each, source)
-            return self._reader.read(key, source, captions, generator(self.seed, draw))
+            return self._reader.read(each.id, source, captions, generator(self.seed, draw))
         except (UnreadableVideoError, TranscriptError) as error:
-            self.quarantine.add(key, error)
+            self.quarantine.add(each.id, error)
         except LostClipsError as error:
-            self.quarantine.note_damaged(key, error)
+            self.quarantine.note_damaged(each.id, error)
         return None
 
     def _captions(self, each: _Numbered, source: VideoBytes) -> Sequence[Caption]:
-        said = told(each.path, each.sample)
+        said = told(each.shard.path, each.sample)
         if not isinstance(said, str):
             return said
-        still = each.sample.media in PICTURES
-        return [Caption(0.0, 0.0 if still else self._decoder.probe(source).duration, said)]
+        if each.sample.media in PICTURES:
+            return [Caption(0.0, 0.0, said)]
+        found = probe(source, self._time_budget)
+        if isinstance(found, UnreadableVideoError):
+            raise found
+        return [Caption(0.0, found.duration, said)]
 
 
 def _require_enough(samples: Sequence[int], world: int, workers: int) -> int:
@@ -352,7 +362,7 @@ def _media(sample: ShardSample) -> bytes:
 def _json(where: str, data: bytes) -> dict[str, Any]:
     try:
         record = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # a file of nothing but brackets
         message = f"{where}: its .json cannot be read: {error}"
         raise TranscriptError(message) from error
     return record if isinstance(record, dict) else {}

@@ -4,16 +4,20 @@ Shards of ours have an index beside them, which :mod:`vtlearn.media.shard_writer
 others are counted, once, and the counts are kept.
 """
 
+import hashlib
 import json
 import logging
-from collections.abc import Sequence
-from itertools import chain
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.atomic import replace_text
-from vtlearn.errors import ShardError
-from vtlearn.media.shards import PICTURES, TEXTS, VIDEOS, read_shard
+from vtlearn.errors import ArgumentError, ShardError
+from vtlearn.media.shards import PICTURES, TEXTS, VIDEOS, read_shard, require_distinct
 from vtlearn.media.strings import Strings
 from vtlearn.progress import track
 
@@ -23,6 +27,7 @@ __all__ = [
     "ShardEntry",
     "ShardIndex",
     "expand_braces",
+    "id_prefixes",
     "open_shards",
     "read_entries",
 ]
@@ -31,8 +36,6 @@ _LOG = logging.getLogger(__name__)
 
 INDEX = "index.jsonl"
 """The file beside packed shards: a line of JSON about the packing, one a shard, and an end."""
-
-_COUNTED = "shards.jsonl"  # the same about shards of others, in the cache folder
 
 
 class ShardEntry(NamedTuple):
@@ -63,10 +66,12 @@ class Shard(NamedTuple):
     Attributes:
         path: The file.
         samples: How many pairs it holds.
+        prefix: What stands before a sample's key in its id; nothing where keys do not repeat.
     """
 
     path: Path
     samples: int
+    prefix: str = ""
 
 
 class ShardIndex(NamedTuple):
@@ -74,7 +79,8 @@ class ShardIndex(NamedTuple):
 
     Attributes:
         shards: In the order of their names, or as they were listed.
-        keys: The keys of all pairs, shard by shard.
+        keys: The ids of all pairs, shard by shard: their keys, or where these repeat,
+            ``<shard>/<key>``.
     """
 
     shards: Sequence[Shard]
@@ -94,10 +100,11 @@ def open_shards(
         progress: Whether to show a bar while counting.
 
     Returns:
-        The shards and their keys.
+        The shards and their samples' ids, each of which is there once: see :func:`id_prefixes`.
 
     Raises:
         ShardError: If there is none, one cannot be read, or one is not what its index says.
+        ArgumentError: If the cache cannot be written to.
 
     Example:
         >>> open_shards(Path("absent"))
@@ -110,8 +117,8 @@ def open_shards(
     for folder in dict.fromkeys(path.parent for path in paths):
         own = [path for path in paths if path.parent == folder]
         entries |= _entries(folder, own, cache or folder / ".vtlearn", progress=progress)
-    keys = Strings.of(chain.from_iterable(entries[path].keys for path in paths))
-    if not keys:
+    held = [entries[path].keys for path in paths]
+    if not any(held):
         found = sum(entry.incomplete for entry in entries.values())
         message = (
             f"{paths[0]} and the rest of {len(paths)} shards hold no pair of a video or picture "
@@ -119,7 +126,40 @@ def open_shards(
             "samples without one or the other; the members of a sample have to follow each other"
         )
         raise ShardError(message)
-    return ShardIndex([Shard(path, entries[path].samples) for path in paths], keys)
+    prefixes = id_prefixes(paths, chain.from_iterable(held))
+    shards = [
+        Shard(path, entries[path].samples, prefix)
+        for path, prefix in zip(paths, prefixes, strict=True)
+    ]
+    ids = (shard.prefix + key for shard, keys in zip(shards, held, strict=True) for key in keys)
+    return ShardIndex(shards, Strings.of(ids))
+
+
+def id_prefixes(paths: Sequence[Path], *listings: Iterable[str]) -> list[str]:
+    """Tell what each shard puts before its samples' keys, so that all ids differ.
+
+    img2dataset numbers the samples of every data set from 0, so that keys repeat where several are
+    read together. Then a sample is called after its shard too: by the file's name, with as many of
+    the folders above as it takes to tell the shards apart.
+
+    Args:
+        paths: The shards, all different.
+        listings: The keys of all of them. One with a key twice makes prefixes necessary.
+
+    Returns:
+        One prefix a shard; empty ones where no key repeats.
+
+    Example:
+        >>> id_prefixes([Path("/data/a/0.tar"), Path("/data/b/0.tar")], ["000", "000"])
+        ['a/0.tar/', 'b/0.tar/']
+        >>> id_prefixes([Path("/data/0.tar"), Path("/data/1.tar")], ["nVbIUDjzWY4", "x_9-"])
+        ['', '']
+    """
+    if not any(_repeats(list(keys)) for keys in listings):
+        return [""] * len(paths)
+    parts = [path.absolute().parts for path in paths]
+    depth = next(depth for depth in count(1) if not _repeats([each[-depth:] for each in parts]))
+    return ["/".join(each[-depth:]) + "/" for each in parts]
 
 
 def expand_braces(pattern: str) -> list[str]:
@@ -183,6 +223,10 @@ def _choices(inside: str) -> list[str]:
     return [f"{number:0{width}d}" for number in range(int(first), int(last) + step, step)]
 
 
+def _repeats(items: Sequence[object]) -> bool:
+    return len(set(items)) < len(items)
+
+
 def _find(source: Path | Sequence[Path]) -> list[Path]:
     if isinstance(source, Path):
         named = [Path(one) for part in str(source).split("::") for one in expand_braces(part)]
@@ -192,7 +236,7 @@ def _find(source: Path | Sequence[Path]) -> list[Path]:
     if not paths:
         message = f"{source} names no shard: give a folder of .tar files, or a list of them"
         raise ShardError(message)
-    return list(dict.fromkeys(paths))
+    return list({path.absolute(): path for path in paths}.values())  # one given in two ways is one
 
 
 def _tars(path: Path) -> list[Path]:
@@ -228,7 +272,7 @@ def _entries(
         _require_size(path, entry)
     others = [path for path in paths if path.name not in packed]
     if others:
-        found |= _counted(others, cache / _COUNTED, progress=progress)
+        found |= _counted(others, _counts_file(folder, cache), progress=progress)
     return found
 
 
@@ -250,22 +294,45 @@ def _require_size(path: Path, entry: ShardEntry) -> None:
         raise ShardError(message)
 
 
-def _counted(paths: Sequence[Path], cache: Path, *, progress: bool) -> dict[Path, ShardEntry]:
+def _counts_file(folder: Path, cache: Path) -> Path:
+    """Return where the counts of a folder's shards are; others may share the cache with it."""
+    way = os.path.relpath(folder.resolve(), cache.resolve())  # so that both can be moved together
+    digest = hashlib.blake2b(os.fsencode(way), digest_size=8).hexdigest()
+    return cache / f"shards-{digest}.jsonl"
+
+
+def _counted(paths: Sequence[Path], file: Path, *, progress: bool) -> dict[Path, ShardEntry]:
     """Count the pairs of shards that have no index, unless that has been done."""
-    known = {entry.shard: entry for entry in read_entries(cache)[1]} if cache.exists() else {}
+    known = {entry.shard: entry for entry in read_entries(file)[1]} if file.exists() else {}
     stale = [path for path in paths if not _is_current(path, known.get(path.name))]
     if stale:
+        with _keeping(paths[0], file.parent):  # before the minutes that counting may take
+            file.parent.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=file.parent).close()
         shown = track(stale, "Counting the samples of shards") if progress else stale
         known |= {path.name: _count(path) for path in shown}
-        cache.parent.mkdir(parents=True, exist_ok=True)
         records: list[object] = [{"format": "vtlearn counts", "version": 1}]
         records += [entry._asdict() for _, entry in sorted(known.items())]
-        replace_text(cache, "".join(json.dumps(record) + "\n" for record in records))
+        with _keeping(paths[0], file.parent):
+            replace_text(file, "".join(json.dumps(record) + "\n" for record in records))
     found = {path: known[path.name] for path in paths}
     incomplete = sum(entry.incomplete for entry in found.values())
     if incomplete:
         _LOG.warning("%d samples without a video, picture or text are passed over", incomplete)
     return found
+
+
+@contextmanager
+def _keeping(path: Path, cache: Path) -> Iterator[None]:
+    """Say of what cannot be written what it is for."""
+    try:
+        yield
+    except OSError as error:
+        message = (
+            f"{path} has no {INDEX}: its samples are counted, and the counts kept in {cache}, "
+            f"which cannot be written to ({error.strerror or error}); give another folder as cache"
+        )
+        raise ArgumentError(message) from error
 
 
 def _is_current(path: Path, entry: ShardEntry | None) -> bool:
@@ -280,6 +347,7 @@ def _count(path: Path) -> ShardEntry:
     status = path.stat()
     samples = list(read_shard(path, ()))
     keys = [sample.key for sample in samples if sample.is_pair]
+    require_distinct(path, keys)
     return ShardEntry(
         path.name,
         len(keys),

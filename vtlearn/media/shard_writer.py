@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple, Self
 from vtlearn.atomic import remove_leftovers, replacing
 from vtlearn.errors import ArgumentError, ShardError
 from vtlearn.media.shard_index import INDEX, ShardEntry, read_entries
-from vtlearn.media.shards import leads_outside, split_member
+from vtlearn.media.shards import LARGEST, leads_outside, split_member
 
 __all__ = ["Content", "ShardWriter"]
 
@@ -47,7 +47,7 @@ class ShardWriter:
 
     Raises:
         ArgumentError: If a limit is not positive, or differs from what packing was begun with; if
-            the folder holds finished shards, or somebody else's.
+            the folder holds finished shards, or somebody else's, or cannot be written to.
         ShardError: While writing, if a shard cannot be written.
 
     Example:
@@ -96,18 +96,16 @@ class ShardWriter:
             files: What it holds, by extension in lower case.
 
         Raises:
-            ShardError: If the key cannot be read back, has been there, or a file is not there.
+            ArgumentError: If the sample could not be read back, or its key has been there; nothing
+                is written then, and others may follow.
+            ShardError: If a file is not there, or the shard that is full cannot be written.
         """
-        if leads_outside(key) or any(split_member(f"{key}.{it}") != (key, it) for it in files):
-            message = (
-                f"a sample {key!r} of {sorted(files)} could not be read back: the last part of a "
-                "key has no dot, it leads nowhere outside, and extensions are in lower case"
-            )
-            raise ShardError(message)
+        sizes = {extension: _size(content) for extension, content in files.items()}
+        _require_readable(key, sizes)
         if key in self.done:
             message = f"{key!r} is packed already; each sample needs a key of its own"
-            raise ShardError(message)
-        size = sum(_BLOCK + _padded(_size(content)) for content in files.values())
+            raise ArgumentError(message)
+        size = sum(_BLOCK + _padded(size) for size in sizes.values())
         total = sum(sample.size for sample in self._pending) + size + 2 * _BLOCK
         if len(self._pending) == self.max_samples or total > self.max_bytes:
             self._write()
@@ -121,6 +119,16 @@ class ShardWriter:
         self._note({"end": True, "shards": len(self.entries), "samples": samples})
 
     def _begin(self) -> None:
+        try:
+            self._open()
+        except OSError as error:
+            message = (
+                f"{self.folder} cannot be written to ({error.strerror or error}); choose another "
+                "folder for the shards"
+            )
+            raise ArgumentError(message) from error
+
+    def _open(self) -> None:
         index = self.folder / INDEX
         head = {
             "format": "vtlearn shards",
@@ -137,7 +145,7 @@ class ShardWriter:
         if finished:
             message = f"{self.folder} holds finished shards; choose another folder, or remove it"
             raise ArgumentError(message)
-        if begun and begun != head:
+        if begun != head and self.entries:
             message = (
                 f"{self.folder} was begun with max_samples={begun.get('max_samples')} and "
                 f"max_bytes={begun.get('max_bytes')}; go on with these, or remove the folder"
@@ -171,12 +179,12 @@ class ShardWriter:
             with replacing(path) as unfinished, unfinished.open("wb") as file:
                 sha256 = _write_tar(file, self._pending)
                 size = file.tell()
+            keys = [sample.key for sample in self._pending]
+            entry = ShardEntry(path.name, len(keys), size, keys, sha256)
+            self._note(entry._asdict())
         except OSError as error:  # a video that is gone or shorter by now, or a full disk
             message = f"{path} cannot be written: {error}"
             raise ShardError(message) from error
-        keys = [sample.key for sample in self._pending]
-        entry = ShardEntry(path.name, len(keys), size, keys, sha256)
-        self._note(entry._asdict())
         self.entries.append(entry)
         self._pending = []
 
@@ -226,6 +234,24 @@ def _size(content: Content) -> int:
     except OSError as error:
         message = f"{content} cannot be packed: {error.strerror}"
         raise ShardError(message) from error
+
+
+def _require_readable(key: str, sizes: Mapping[str, int]) -> None:
+    """Refuse what the reader would refuse."""
+    named = all(split_member(f"{key}.{each}") == (key, each) for each in sizes)
+    if not sizes or not named or leads_outside(key):
+        message = (
+            f"a sample {key!r} of {sorted(sizes)} could not be read back: the last part of a key "
+            "has no dot, it leads nowhere outside, and extensions are in lower case"
+        )
+        raise ArgumentError(message)
+    extension = max(sizes, key=sizes.__getitem__)
+    if sizes[extension] > LARGEST:
+        message = (
+            f"a sample {key!r} could not be read back: its .{extension} has {sizes[extension]} "
+            f"bytes; {LARGEST} are the most, as it is read into memory whole"
+        )
+        raise ArgumentError(message)
 
 
 def _padded(size: int) -> int:

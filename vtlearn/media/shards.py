@@ -6,7 +6,8 @@ nothing to disk, and a member that would lie outside of its folder is refused al
 """
 
 import tarfile
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path, PureWindowsPath
 from typing import IO, NamedTuple
@@ -14,6 +15,7 @@ from typing import IO, NamedTuple
 from vtlearn.errors import ShardError
 
 __all__ = [
+    "LARGEST",
     "PICTURES",
     "TEXTS",
     "VIDEOS",
@@ -21,6 +23,7 @@ __all__ = [
     "leads_outside",
     "read_pairs",
     "read_shard",
+    "require_distinct",
     "split_member",
 ]
 
@@ -28,8 +31,10 @@ VIDEOS = ("mp4", "webm", "mkv", "avi", "mov", "m4v")
 PICTURES = ("jpg", "jpeg", "png", "webp")
 TEXTS = ("json", "txt")
 
+LARGEST = 4 << 30
+"""The most bytes a member may have unless told otherwise, since it is read into memory whole."""
+
 _BLOCK = tarfile.BLOCKSIZE
-_LARGEST = 4 << 30
 
 
 class ShardSample(NamedTuple):
@@ -78,7 +83,7 @@ def read_pairs(path: Path, wanted: Collection[str] | None = None) -> Iterator[Sh
 
 
 def read_shard(
-    path: Path, wanted: Collection[str] | None = None, *, largest: int = _LARGEST
+    path: Path, wanted: Collection[str] | None = None, *, largest: int = LARGEST
 ) -> Iterator[ShardSample]:
     """Read the samples of a shard, one after another.
 
@@ -117,6 +122,25 @@ def read_shard(
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         message = f"{path} cannot be read as an uncompressed tar file: {reason}; bring it anew"
         raise ShardError(message) from error
+
+
+def require_distinct(path: Path, keys: Sequence[str]) -> None:
+    """Refuse a shard in which two samples have one key: nobody could tell which is meant.
+
+    Args:
+        path: The shard, for what the error says.
+        keys: Its samples' keys.
+
+    Raises:
+        ShardError: If one comes twice.
+    """
+    if len(set(keys)) < len(keys):
+        key = Counter(keys).most_common(1)[0][0]
+        message = (
+            f"{path} has samples {key!r} in several places; the members of a sample have to follow "
+            "each other, and each sample needs a key of its own"
+        )
+        raise ShardError(message)
 
 
 def split_member(name: str) -> tuple[str, str]:

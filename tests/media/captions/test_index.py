@@ -110,6 +110,27 @@ def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
     assert {key: index[key] for key in corpus(5)} == plain(corpus(5))
 
 
+def test_a_folder_goes_on_after_absurd_files(tmp_path: Path) -> None:
+    source = tmp_path / "captions"
+    source.mkdir()
+    (source / "good.srt").write_text("00:01,000 --> 00:02,000\nso\n")
+    absurd = {
+        "a.ttml": '<?xml version="1.0" encoding="foo"?><tt/>',
+        "b.ttml": '<?xml version="1.0" encoding="shift_jis"?><tt/>',
+        "c.ttml": f'<tt><p begin="0s" end="{"9" * 400}s">a</p></tt>',
+        "d.ttml": '<tt frameRate="1e400000000"/>',
+        "e.vtt": f"WEBVTT\n\n00:01.000 --> {'9' * 5000}:00:02.000\nso\n",
+        "f.srt": f"{'9' * 5000}:00:01,000 --> {'9' * 5000}:00:02,000\nso\n",
+        "g.csv": 'start,end,text\n0,1,"a\n1,2,b\n',
+        "h.json": f'{{"start": [{"9" * 5000}], "end": [1], "text": ["a"]}}',
+    }
+    for name, content in absurd.items():
+        (source / name).write_text(content)
+    index = open_quietly(source)
+    assert sorted(index.damaged) == sorted(name[0] for name in absurd)
+    assert index["good"] == [Caption(1, 2, "so")]
+
+
 def test_it_is_built_once_until_the_source_changes(tmp_path: Path) -> None:
     source = write(tmp_path / "raw_caption.json", {"a": {"start": [1], "end": [2], "text": ["x"]}})
     facts = source.stat()

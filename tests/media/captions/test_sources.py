@@ -164,6 +164,7 @@ def test_what_cannot_be_unpacked_spoils_its_video_only(tmp_path: Path) -> None:
     cut = zlib.compress(good.encode())[:-6]
     bomb = zlib.compress(bytes(2**26 + 1))
     packed = {"a": good, "b": "{", "c": b"no zlib", "d": cut, "e": bomb, "f": 5, "g": "[" * 9999}
+    packed["h"] = '{"start": [' + "1" * 5000
     source.write_bytes(pickle.dumps(packed))
     reasons = {entry.video_id: entry.reason for entry in read(source)}
     assert not reasons.pop("a")
@@ -209,12 +210,51 @@ def test_of_several_files_of_a_video_the_first_kind_is_read(
     )
 
 
-def test_a_file_that_the_disk_does_not_give_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_the_disk_does_not_give_is_named(tmp_path: Path) -> None:
     source = tmp_path / "captions"
     (source / "deep").mkdir(parents=True)
-    (source / "a.json").symlink_to(source / "absent.json")
-    with pytest.raises(TranscriptError, match="cannot be read as captions: No such file"):
-        read(source)
+    (source / "deep" / "a.json").symlink_to(source / "absent.json")
+    message = (
+        f"{source} cannot be read as captions: {source}/deep/a.json: No such file or directory "
+        "(a broken link; mend or remove it)"
+    )
+    for use in (read, file_states):
+        with pytest.raises(TranscriptError) as caught:
+            use(source)
+        assert str(caught.value) == message
+    (source / "deep" / "a.json").unlink()
+    for name in ("a.json", "deep/b.json"):
+        (source / name).write_text('{"start": [1], "end": [2], "text": ["so"]}')
+    entries = read_entries(source, tmp_path, progress=False)
+    assert next(entries).video_id == "a"
+    (source / "deep" / "b.json").unlink()  # it was there a moment ago
+    with pytest.raises(TranscriptError, match=r"captions: deep/b\.json: No such file or directory"):
+        next(entries)
+
+
+def test_a_quote_that_is_not_closed_swallows_no_video(tmp_path: Path) -> None:
+    source = tmp_path / "htm_aa_v1.csv"
+    for rest in ("c,3,z\n", 'c,3,"z"\n', 'c,3,z\nd,4,"so, ""salt"""\n'):
+        source.write_text(f'vid,timestamp,text\na,1,"x\nx"\nb,2,"y\n{rest}')
+        with pytest.raises(TranscriptError, match=r"no csv: .* in the row from line 4 on"):
+            read(source)
+
+
+def test_what_is_too_deep_to_be_shown_spoils_its_video_only(tmp_path: Path) -> None:
+    source = tmp_path / "a.pickle"
+    good = pickle.dumps({"start": [1], "end": [2], "text": ["so"]}, 0)[:-1]
+    deep = b"]" * 9999 + b"a" * 9998
+    bad = b"(Vstart\n" + deep + b"Vend\n](I2\neVtext\n](Vso\ned"
+    source.write_bytes(b"\x80\x02}(Va\n" + good + b"Vb\n" + bad + b"u.")
+    entries = {entry.video_id: entry for entry in read(source)}
+    assert captions([entries["a"]]) == {"a": [Caption(1, 2, "so")]}
+    assert entries["b"].reason == "its lists are nested too deeply"
+
+
+def test_spaces_around_ids_are_no_part_of_them(tmp_path: Path) -> None:
+    source = tmp_path / "htm_aa_v1.csv"
+    source.write_text("vid,timestamp,text\nv1 ,1,x\n v1,2,y\n")
+    assert captions(read(source)) == {"v1": [Caption(1, 1, "x"), Caption(2, 2, "y")]}
 
 
 def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
@@ -247,6 +287,7 @@ def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
     [
         ("a.json", b'{"a": {"start": [1', "no JSON: Expecting"),
         ("a.json", b"[]", "no JSON: { is expected"),
+        ("a.json", b'{"a": ' + b"1" * 5000 + b"}", "no JSON: Exceeds the limit .* at character 6"),
         ("a.json", b'{"start": [1], "end": [2], "text": ["a"]}', "captions of one video"),
         ("a.json", b'{"\xff": 1}', "no UTF-8"),
         ("a.csv", b"start,end,text\n1,2,a\n", r"needs the columns vid, timestamp and text"),

@@ -83,6 +83,65 @@ def test_what_webvtt_may_have_beside_captions() -> None:
     assert parse_webvtt("WEBVTT") == []
 
 
+T1, T2, T3 = (f"00:0{n}.000 --> 00:0{n + 1}.000" for n in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"WEBVTT\n{T1}\nso\n\n{T2}\nwe\n", ["so", "we"]),
+        (f"WEBVTT\n{T1}\nso\n{T2}\nwe\n{T3}\nmoved\n", ["so", "we", "moved"]),
+        (f"WEBVTT - a\nKind: captions\n{T1}\nso\n{T2}\n\n{T3}\nmoved\n", ["so", "moved"]),
+        (f"WEBVTT\n\nNOTE a --> b\n{T1}\nso\n\nNOTE\n1\n{T2}\nwe\n", ["so", "we"]),
+        (f"WEBVTT\n\nNOTE\n{T1}\nso\n", ["so"]),  # as in browsers: its name is NOTE
+        (f"WEBVTT\n\n1\n{T1}\nso\n2\n{T2}\nwe\n", ["so 2", "we"]),  # as in browsers
+    ],
+)
+def test_an_arrow_begins_a_caption_in_webvtt(text: str, said: list[str]) -> None:
+    for parse in (parse_webvtt, parse_webvtt_words):
+        captions = parse(text.replace("\n", "\r\n"))
+        assert [caption.text for caption in captions] == said
+        assert captions[0].start == 1.0
+        assert captions[-1].end == captions[-1].start + 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"1\n{T1}\nso\n2\n{T2}\nwe\n3\n{T3}\nmoved\n", ["so", "we", "moved"]),
+        (f"{T1}\nso\n{T2}\nwe\n", ["so", "we"]),
+        (f"{T1}\n200\n{T2}\nwe\n", ["200", "we"]),  # nothing is numbered here
+        (f"1\n{T1}\n200\n2\n{T2}\n\n3\n{T3}\nmoved\n", ["200", "moved"]),
+        (f"1\n{T1}\n2\n{T2}\nwe\n", ["we"]),
+        (f"1\n{T1}\nmix --> bake\n", ["mix --> bake"]),
+    ],
+)
+def test_a_time_begins_a_caption_in_srt(text: str, said: list[str]) -> None:
+    captions = parse_srt(text)
+    assert [caption.text for caption in captions] == said
+    assert all(caption.end == caption.start + 1.0 for caption in captions)
+
+
+@pytest.mark.parametrize("digits", [20, 400, 5000])
+def test_absurd_numbers_are_no_times(digits: int) -> None:
+    many = "9" * digits
+    cue = f"{many}:00:01.000 --> {many}:00:02.000\nso\n"
+    with pytest.raises(TranscriptError, match="line 1 is not the time of a caption: '999"):
+        parse_srt(cue)
+    for parse in (parse_webvtt, parse_webvtt_words):
+        with pytest.raises(TranscriptError, match="line 3 is not the time of a caption: '999"):
+            parse(f"WEBVTT\n\n{cue}")
+        said = parse(f"WEBVTT\n\n{T1}\nso<{many}:00:01.500> we\n")
+        assert [caption.text for caption in said] == ["so we"]
+
+
+def test_a_character_of_thousands_of_digits_is_an_error() -> None:
+    cue = f"{T1}\nso &#{'9' * 5000};\n"
+    for parse, text in ((parse_srt, cue), (parse_webvtt, f"WEBVTT\n\n{cue}")):
+        with pytest.raises(TranscriptError, match="a caption's text cannot be read: Exceeds"):
+            parse(text)
+
+
 def test_what_srt_may_have() -> None:
     text = (
         "1\n00:00:04,130 --> 00:00:06,500  X1:100 X2:200\n<font color='red'>so</font>\n{\\an8}we\n"
@@ -120,6 +179,11 @@ def test_a_time_within_a_word_does_not_cut_it_and_none_leaves_its_cue() -> None:
         ("WEBVTT\n\nso we\n", "line 3 is not the time of a caption: 'so we'"),
         ("WEBVTT\n\n\n00:01 --> 00:02.000\na\n", "line 4 is not the time of a caption"),
         ("WEBVTT\n\na\n00:01.000 --> 00:62.000\na\n", "line 4 is not the time of a caption"),
+        ("WEBVTT\n00:01 --> 00:02.000\na\n", "line 2 is not the time of a caption"),
+        (
+            "WEBVTT\n\n00:01.000 --> 00:02.000\na\n00:02 --> 00:03.000\nb",
+            "line 5 is not the time of a caption: '00:02 -->",
+        ),
         ("WEBVTT\n\n00:02.000 --> 00:01.000\na\n", "line 3: the caption ends at 1.0 s, before it"),
     ],
 )
@@ -136,6 +200,11 @@ def test_garbage_in_webvtt_is_named_by_its_line(text: str, message: str) -> None
         ("1\n00:00:01,000 --> 00:00:02,000\na\n\nb\n", "line 5 is not the time of a caption: 'b'"),
         ("\n\n1\n2\n", "line 4 is not the time of a caption: '2'"),
         ("{}", "line 1 is not the time of a caption"),
+        (
+            "00:00:01,000 --> 00:00:02,000\na\n2\n00:00:02 --> 00:00:03,000\nb",
+            "line 4 is not the time of a caption: '00:00:02 -->",
+        ),
+        ("1\n2\n00:00:01,000 --> 00:00:02,000\na\n", "line 2 is not the time of a caption: '2'"),
     ],
 )
 def test_garbage_in_srt_is_named_by_its_line(text: str, message: str) -> None:

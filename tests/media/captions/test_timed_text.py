@@ -89,6 +89,47 @@ def test_what_is_no_timed_text(content: bytes, message: str) -> None:
         parse_timed_text(content)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'<?xml version="1.0" encoding="foo"?><tt/>', "it is no XML: unknown encoding"),
+        (b'<?xml version="1.0" encoding="shift_jis"?><tt/>', "it is no XML: multi-byte"),
+        (b'<?xml version="1.0" encoding="hex"?><tt/>', "it is no XML: "),
+        *(
+            (ttml(f'<p begin="{time}" end="{time}">a</p>'), "line 1: .* is not a time")
+            for many in ("9" * 400, "9" * 5000)
+            for time in (f"{many}s", f"{many}h", f"{many}:00:00", f"00:00:00.{many}")
+        ),
+        (
+            b'<transcript><text start="' + b"9" * 400 + b'" dur="1">a</text></transcript>',
+            "line 1: .* is not a time",
+        ),
+        (
+            b'<transcript><text start="1" dur="1">&amp;#' + b"9" * 5000 + b";</text></transcript>",
+            "it is no XML: Exceeds the limit",
+        ),
+        *(
+            (ttml("", f'{rate}="{number}"'), "line 1: its frame rate or tick rate is no number")
+            for rate in ("frameRate", "tickRate")
+            for number in ("1e400000000", "9" * 400, "9" * 5000, "0.0", "-1", "1/2", "nan")
+        ),
+        (ttml("", 'frameRateMultiplier="1 1e400000000"'), "its frame rate or tick rate"),
+        (ttml("", 'frameRateMultiplier="1"'), "its frame rate or tick rate"),
+    ],
+)
+def test_absurd_encodings_and_numbers_are_refused_at_once(content: bytes, message: str) -> None:
+    with pytest.raises(TranscriptError, match=message):
+        parse_timed_text(content)
+
+
+def test_the_largest_numbers_that_are_read_are_finite() -> None:
+    time = "9" * 20
+    head = f'frameRate="0.{"0" * 29}1" tickRate="0.{"0" * 29}1"'
+    body = f'<div begin="{time}h"><p begin="{time}f" end="{time}:00:00:{time}">a</p></div>'
+    (caption,) = parse_timed_text(ttml(body, head))
+    assert 0 < caption.start <= caption.end < float("inf")
+
+
 LAUGHS = "".join(
     f'<!ENTITY lol{n} "{f"&lol{n - 1};" * 10}">' if n else '<!ENTITY lol0 "lol">' for n in range(12)
 )

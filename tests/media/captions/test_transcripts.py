@@ -82,6 +82,8 @@ def test_what_is_no_caption_is_named(columns: Any, message: str, tmp_path: Path)
         ("a.csv", "", r"but these are \[\]"),
         ("a.csv", "begin,end,text\n0,1,a\n", r"but these are \['begin', 'end', 'text'\]"),
         ("a.csv", "start,end,text\n0,1\n", "caption 0 has None for a text"),
+        ("a.csv", 'start,end,text\n0,1,a\n1,2,"b\n2,3,c\n', "no csv: .* the row from line 3 on"),
+        ("a.csv", 'start,end,text\n0,1,"a"b\n', "no csv: .* the row from line 2 on"),
         ("a.csv", "start,end,text\n0:12,1,a\n", "caption 0 has '0:12' for its start"),
         ("a.json", "", "cannot be read as captions"),
         ("a.json", "{", "cannot be read as captions"),

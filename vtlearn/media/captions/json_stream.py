@@ -84,6 +84,8 @@ class _Stream:
                     self.fail(error.msg, ahead)
             except RecursionError:
                 self.fail("it is nested too deeply")
+            except ValueError as error:  # Python limits the digits of integers
+                self.fail(str(error))
             else:
                 whole = len(self._text) - end >= _WORD  # or a number may go on: 1 .5
                 if whole or not self._read(size):

@@ -23,6 +23,7 @@ from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import Caption, Track, tidy
 from vtlearn.media.captions.json_stream import stream_object
 from vtlearn.media.captions.pickles import load_plain
+from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.progress import track
 
@@ -75,12 +76,9 @@ def file_states(source: Path) -> list[FileState]:
         TranscriptError: If the source is not there, or cannot be listed.
     """
     try:
-        if not source.is_dir():
-            facts = source.stat()
-            return [FileState(source.name, facts.st_size, facts.st_mtime_ns)]
-        return sorted(_below(source, ""))
-    except OSError as error:
-        message = f"{source} cannot be read as captions: {error.strerror}"
+        return _states(source)
+    except TranscriptError as error:
+        message = f"{source} cannot be read as captions: {error}"
         raise TranscriptError(message) from error
 
 
@@ -126,6 +124,20 @@ def _entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Entry]:
     raise TranscriptError(message)
 
 
+def _states(source: Path) -> list[FileState]:
+    try:
+        if not source.is_dir():
+            facts = source.stat()
+            return [FileState(source.name, facts.st_size, facts.st_mtime_ns)]
+        return sorted(_below(source, ""))
+    except OSError as error:
+        culprit = Path(error.filename or source)
+        where = "" if culprit == source else f"{culprit}: "
+        way_out = " (a broken link; mend or remove it)" if culprit.is_symlink() else ""
+        message = f"{where}{error.strerror}{way_out}"
+        raise TranscriptError(message) from error
+
+
 def _below(folder: Path, prefix: str) -> Iterator[FileState]:
     with os.scandir(folder) as found:
         for entry in found:
@@ -143,6 +155,8 @@ def _entry(video_id: str, columns: Any) -> Entry:
         return Entry(video_id, tidy(columns, leave_out=True))
     except TranscriptError as error:
         return _damaged(video_id, str(error))
+    except RecursionError:  # what cannot even be shown
+        return _damaged(video_id, "its lists are nested too deeply")
 
 
 def _damaged(video_id: str, reason: str) -> Entry:
@@ -150,7 +164,7 @@ def _damaged(video_id: str, reason: str) -> Entry:
 
 
 def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
-    names = [state.name for state in file_states(source)]
+    names = [state.name for state in _states(source)]
     files: dict[str, list[str]] = {}
     for name in names:
         files.setdefault(name.rpartition("/")[2].split(".", 1)[0], []).append(name)
@@ -164,7 +178,8 @@ def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
             yield Entry(video_id, read_track(source / name, leave_out=True))
         except TranscriptError as error:
             if isinstance(error.__cause__, OSError):  # of the disk: it may be there next time
-                raise
+                message = f"{name}: {error}"
+                raise TranscriptError(message) from error.__cause__
             yield _damaged(video_id, f"{name}: {error}")
 
 
@@ -216,14 +231,15 @@ def _id(value: Any) -> str:
 
 def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
     """Group the rows by their video with a database on disk, since they come in any order."""
-    rows = csv.reader(_lines(pieces), skipinitialspace=True)
+    rows = read_rows(_lines(pieces))
     try:
-        header = [name.strip() for name in next(rows, [])]
+        _, names = next(rows, (1, []))
+        header = [name.strip() for name in names]
         wanted = _wanted(header)
         with closing(sqlite3.connect(scratch / "rows.sqlite")) as table:
             table.execute("PRAGMA synchronous = OFF")
             table.execute("CREATE TABLE captions (number, id, begins, ends, text)")
-            numbered = _numbered(rows, [header.index(name) for name in wanted])
+            numbered = _numbered((row for _, row in rows), [header.index(name) for name in wanted])
             table.executemany("INSERT INTO captions VALUES (?, ?, ?, ?, ?)", numbered)
             grouped = table.execute("SELECT * FROM captions ORDER BY number, rowid")
             for (_, video_id), group in itertools.groupby(grouped, key=lambda row: row[:2]):
@@ -233,7 +249,7 @@ def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
                 else:
                     yield _damaged(video_id, f"{len(texts)} rows name no video")
     except csv.Error as error:
-        message = f"it is no csv: {error} in line {rows.line_num}"
+        message = f"it is no csv: {error}"
         raise TranscriptError(message) from error
     except sqlite3.Error as error:  # the disk is full, mostly
         raise OSError(0, str(error)) from error
@@ -252,9 +268,9 @@ def _wanted(header: list[str]) -> list[str]:
 def _numbered(rows: Iterable[list[str]], columns: list[int]) -> Iterator[list[Any]]:
     """Put before each row the number of its video, in the order in which videos come first."""
     numbers: dict[str, int] = {}
-    for row in filter(None, rows):
+    for row in rows:
         cells: list[Any] = [row[column] if column < len(row) else None for column in columns]
-        video_id = cells[0] or ""
+        video_id = (cells[0] or "").strip()
         yield [numbers.setdefault(video_id, len(numbers)), video_id, *cells[1:]]
 
 

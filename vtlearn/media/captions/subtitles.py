@@ -1,8 +1,9 @@
 """Read subtitles made to be displayed: SRT and WebVTT, with YouTube's times of single words."""
 
 import html
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from vtlearn.errors import TranscriptError
@@ -10,11 +11,31 @@ from vtlearn.media.captions.caption import Caption, repeated_words, unroll
 
 __all__ = ["parse_srt", "parse_webvtt", "parse_webvtt_words"]
 
-_CLOCK = r"(?:\d+:)?[0-5]?\d:[0-5]?\d[.,]\d{1,3}"
+_CLOCK = r"(?:\d{1,9}:)?[0-5]?\d:[0-5]?\d[.,]\d{1,3}"
 _TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:\s.*)?")
 _WORD_TIME = re.compile(rf"<({_CLOCK})>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.,]+>|\{\\[^{}]*\}")
 _ASIDE = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
+
+
+class _Line(NamedTuple):
+    """A line and its number, from 1."""
+
+    number: int
+    text: str
+
+
+class _Layout(NamedTuple):
+    """How lines are told, whole ones."""
+
+    blank: re.Pattern[str]
+    timing: re.Pattern[str]  # right or wrong
+    number: re.Pattern[str]  # that may stand before a timing, with no blank line before it
+
+
+# In WebVTT no text has an arrow, and a number with no blank line before it is text.
+_SRT = _Layout(re.compile(r"\s*"), re.compile(r"\s*[\d:.,]+\s*-->.*"), re.compile(r"\s*\d+\s*"))
+_WEBVTT = _Layout(re.compile(r""), re.compile(r".*-->.*"), re.compile(r"(?!)"))
 
 
 class _Cue(NamedTuple):
@@ -29,7 +50,8 @@ def parse_srt(text: str) -> list[Caption]:
     r"""Read SubRip subtitles.
 
     Args:
-        text: The whole file. Times may have a comma or a dot, and no hours; numbers may lack.
+        text: The whole file. Times may have a comma or a dot, and no hours. Numbers may
+            lack, and so may the blank lines between captions.
 
     Returns:
         The captions in the file's order, on one line each, without tags; cues without text are no
@@ -42,7 +64,7 @@ def parse_srt(text: str) -> list[Caption]:
         >>> parse_srt("1\n00:00:04,130 --> 00:00:06,500\n<i>so we</i>\nmoved\n")
         [Caption(start=4.13, end=6.5, text='so we moved')]
     """
-    cues = [cue for block in _blocks(text, blank=r"\s*") if (cue := _cue(*block))]
+    cues = [cue for block in _blocks(_lines(text), _SRT) if (cue := _cue(block))]
     return _on_one_line(_plain(cues))
 
 
@@ -51,6 +73,7 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> list[Caption]:
 
     Args:
         text: The whole file. Notes, styles, regions, settings and names of cues are passed over.
+            A line with an arrow begins a cue, with a blank line before it or without.
         rolling: Whether what a caption repeats of the last one is taken away, see
             :func:`~vtlearn.media.captions.unroll`. None: where a cue of several lines has an
             empty one, as in YouTube's automatic captions.
@@ -104,36 +127,66 @@ def _webvtt_cues(text: str) -> list[_Cue]:
     if not re.match(r"WEBVTT(\s|$)", text):
         message = f"line 1 has to be WEBVTT, but is {text[:20].partition(chr(10))[0]!r}"
         raise TranscriptError(message)
-    _, *blocks = _blocks(text, blank="")
-    told = (block for block in blocks if not _ASIDE.match(block[1][0]))
-    return [cue for block in told if (cue := _cue(*block))]
+    _, *lines = _lines(text)
+    body = itertools.dropwhile(lambda line: line.text and "-->" not in line.text, lines)
+    told = (block for block in _blocks(body, _WEBVTT) if not _is_aside(block))
+    return [cue for block in told if (cue := _cue(block))]
 
 
-def _blocks(text: str, blank: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield what blank lines separate, with the number of its first line."""
-    block: list[str] = []
+def _lines(text: str) -> list[_Line]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    for number, line in enumerate([*lines, ""], 1):
-        if not re.fullmatch(blank, line):
-            block.append(line)
-        elif block:
-            yield number - len(block), block
+    return [_Line(number, line) for number, line in enumerate(lines, 1)]
+
+
+def _blocks(lines: Iterable[_Line], layout: _Layout) -> list[list[_Line]]:
+    """Return the lines that belong together, none of them blank."""
+    return [block for block in _cut(lines, layout) if block]
+
+
+def _cut(lines: Iterable[_Line], layout: _Layout) -> Iterator[list[_Line]]:
+    """Cut at blank lines, and before timings that have none before them."""
+    block: list[_Line] = []
+    for line in lines:
+        if layout.blank.fullmatch(line.text):
+            yield block
             block = []
+            continue
+        if layout.timing.fullmatch(line.text):
+            end = _end_of_cue(block, layout)
+            yield block[:end]
+            block = block[end:]
+        block.append(line)
+    yield block
 
 
-def _cue(number: int, lines: list[str]) -> _Cue | None:
+def _end_of_cue(block: list[_Line], layout: _Layout) -> int:
+    """Return how many of the lines before a timing are not its own."""
+    if len(block) == 1 and "-->" not in block[0].text:
+        return 0  # its name or number
+    ends = [line.text for line in (block[:1] + block[-1:])]
+    is_numbered = len(block) > 2 and all(map(layout.number.fullmatch, ends))
+    return len(block) - is_numbered
+
+
+def _is_aside(block: list[_Line]) -> bool:
+    """Tell what is no cue, unless the keyword is the name of one."""
+    first, *others = block
+    return bool(_ASIDE.match(first.text)) and not any("-->" in line.text for line in others)
+
+
+def _cue(block: list[_Line]) -> _Cue | None:
     """Read a block: perhaps a name or a number, a time, and lines of text, or none."""
-    if "-->" not in lines[0] and len(lines) > 1:
-        number, lines = number + 1, lines[1:]
-    times = _TIMING.fullmatch(lines[0])
+    first, *others = block[1:] if "-->" not in block[0].text and len(block) > 1 else block
+    times = _TIMING.fullmatch(first.text)
     if not times:
-        message = f"line {number} is not the time of a caption: {lines[0][:80]!r}"
+        message = f"line {first.number} is not the time of a caption: {first.text[:80]!r}"
         raise TranscriptError(message)
     start, end = _seconds(times[1]), _seconds(times[2])
     if end < start:
-        message = f"line {number}: the caption ends at {end} s, before it starts at {start} s"
+        message = f"line {first.number}: the caption ends at {end} s, before it starts at {start} s"
         raise TranscriptError(message)
-    return _Cue(start, end, "\n".join(lines[1:])) if "".join(lines[1:]).strip() else None
+    said = "\n".join(line.text for line in others)
+    return _Cue(start, end, said) if said.strip() else None
 
 
 def _seconds(clock: str) -> float:
@@ -148,7 +201,11 @@ def _plain(cues: list[_Cue]) -> list[Caption]:
 
 
 def _without_tags(text: str) -> str:
-    return html.unescape(_TAG.sub("", text))
+    try:
+        return html.unescape(_TAG.sub("", text))
+    except ValueError as error:  # a character's number of thousands of digits
+        message = f"a caption's text cannot be read: {error}"
+        raise TranscriptError(message) from error
 
 
 def _on_one_line(captions: list[Caption]) -> list[Caption]:

@@ -12,8 +12,13 @@ from vtlearn.media.captions.caption import Caption
 
 __all__ = ["parse_timed_text"]
 
-_CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:\.\d+)?)(?::(\d+(?:\.\d+)?))?")
-_OFFSET = re.compile(r"(\d+(?:\.\d+)?)(h|m|s|ms|f|t)")
+# Digits are bounded, since numbers are exact here, however long they take.
+_NUMBER = r"\d{1,20}(?:\.\d{1,30})?"
+_CLOCK = re.compile(rf"(\d{{1,20}}):([0-5]?\d):([0-5]?\d(?:\.\d{{1,30}})?)(?::({_NUMBER}))?")
+_OFFSET = re.compile(rf"({_NUMBER})(h|m|s|ms|f|t)")
+_POSITIVE = rf"(?=[\d.]*[1-9]){_NUMBER}"
+_RATE = re.compile(rf"\s*({_POSITIVE})\s*")
+_MULTIPLIER = re.compile(rf"\s*({_POSITIVE})\s+({_POSITIVE})\s*")
 _UNITS = {"h": Fraction(3600), "m": Fraction(60), "s": Fraction(1), "ms": Fraction(1, 1000)}
 
 
@@ -39,7 +44,7 @@ def parse_timed_text(content: bytes) -> list[Caption]:
     reader = _Reader()
     try:
         reader.parser.Parse(content, True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError, ValueError) as error:  # encodings that are unknown, too
         message = f"it is no XML: {error}"
         raise TranscriptError(message) from error
     return reader.captions
@@ -130,12 +135,13 @@ class _Reader:
 
     def _given_rates(self, given: Mapping[str, str]) -> dict[str, Fraction]:
         """Return how long a frame and a tick last."""
-        try:
-            over, under = given.get("frameRateMultiplier", "1 1").split()
-            frames = Fraction(given.get("frameRate", "30")) * Fraction(over) / Fraction(under)
-            return {"f": 1 / frames, "t": 1 / Fraction(given.get("tickRate", "1"))}
-        except (ValueError, ZeroDivisionError) as error:
-            self._fail(f"its frame rate or tick rate is no number: {error}")
+        frames = _RATE.fullmatch(given.get("frameRate", "30"))
+        scale = _MULTIPLIER.fullmatch(given.get("frameRateMultiplier", "1 1"))
+        ticks = _RATE.fullmatch(given.get("tickRate", "1"))
+        if not (frames and scale and ticks):
+            self._fail("its frame rate or tick rate is no number above 0, or a very long one")
+        rate = Fraction(frames[1]) * Fraction(scale[1]) / Fraction(scale[2])
+        return {"f": 1 / rate, "t": 1 / Fraction(ticks[1])}
 
     def _fail(self, what: str) -> NoReturn:
         message = f"line {self.parser.CurrentLineNumber}: {what}"

@@ -15,6 +15,7 @@ from typing import Any
 
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import Caption, Track, tidy, unroll
+from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
 from vtlearn.media.captions.timed_text import parse_timed_text
 from vtlearn.media.captions.whisperx import whisperx_columns, whisperx_words
@@ -168,7 +169,7 @@ def _json(path: Path) -> Any:
 def _csv(path: Path) -> dict[str, list[Any]]:
     """Turn rows under a header into columns; None stands where a row is too short."""
     try:
-        rows = [row for row in csv.reader(io.StringIO(_text(path)), skipinitialspace=True) if row]
+        rows = [row for _, row in read_rows(io.StringIO(_text(path)))]
     except csv.Error as error:
         message = f"it is no csv: {error}"
         raise TranscriptError(message) from error

@@ -1,0 +1,35 @@
+"""Rows of csv files, with the line that each begins in."""
+
+import csv
+from collections.abc import Iterable, Iterator
+
+__all__ = ["read_rows"]
+
+
+def read_rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    r"""Read a csv, and take no liberties with its quotes.
+
+    Args:
+        lines: Its lines, with their ends. Spaces after commas are ignored.
+
+    Yields:
+        The line that a row begins in, from 1, and its cells; empty rows are passed over.
+
+    Raises:
+        csv.Error: If a quote is not closed, or text follows one that is: the next rows might be
+            swallowed otherwise. It says in which line the row begins.
+
+    Example:
+        >>> list(read_rows(["vid, text\n", "\n", 'a, "so\n', 'we"\n', "b,\n"]))
+        [(1, ['vid', 'text']), (3, ['a', 'so\nwe']), (5, ['b', ''])]
+    """
+    rows = csv.reader(lines, skipinitialspace=True, strict=True)
+    first = 1
+    try:
+        for row in rows:
+            if row:
+                yield first, row
+            first = rows.line_num + 1
+    except csv.Error as error:
+        message = f"{error}, in the row from line {first} on; look for a quote that is not closed"
+        raise csv.Error(message) from error
