@@ -37,7 +37,8 @@ class Strings(Sequence[str]):
     """A sequence of strings in a few arrays, in memory or mapped from files.
 
     Made by :meth:`of`, :meth:`shared` or :meth:`load`. It finds a string in any order in a few
-    microseconds, by its hash. It pickles as a path where it was loaded from files, and whole where it was not.
+    microseconds, by its hash. It pickles as a path where it was loaded from files, and whole where
+    it was not.
 
     Example:
         >>> ids = Strings.of(["nVbIUDjzWY4", "-CTPAZ2euJ2"])
