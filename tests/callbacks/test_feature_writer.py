@@ -194,6 +194,7 @@ def test_what_cannot_be_read_is_named(
         assert "vectors of 11 videos" in line
         assert "windows of 1 damaged videos are lost" in line
         assert "2 cannot be read: kitchen_train_0001, kitchen_train_0002 (why: " in line
+        assert "To try them again, remove 00001.json there and run the same command" in line
         report = (store / "unreadable.jsonl").read_text().splitlines()
         assert {json.loads(one)["id"] for one in report} == {
             "kitchen_train_0001",
@@ -238,6 +239,74 @@ def _shard_of(number: str) -> int:
     return (3 + int(number)) // 3
 
 
+def test_a_video_that_was_replaced_is_not_mixed_in(
+    kitchen_root: Path, small: dict[str, int], whole: Path, tmp_path: Path
+) -> None:
+    videos = Path(shutil.copytree(kitchen_root, tmp_path / "kitchen")) / "videos"
+    data = tiny_kitchen(videos.parent, small)
+    store = Path(shutil.copytree(whole, tmp_path / "store"))
+    (store / "00004.json").unlink()
+    predict(store, data)  # a copy of the corpus is the same corpus
+    assert contents(store) == contents(whole)
+    (store / "00004.json").unlink()
+    before = contents(store)
+    (videos / "kitchen_train_0000.mp4").write_bytes(
+        (videos / "kitchen_train_0005.mp4").read_bytes()
+    )
+    with pytest.raises(FeatureError, match=r": kitchen_train_0000\. .* remove 00001\.json there"):
+        predict(store, data)
+    assert contents(store) == before
+    (store / "00001.json").unlink()
+    predict(store, data)
+    ours, theirs = contents(store), contents(whole)
+    assert {name for name in ours if ours[name] != theirs[name]} == {
+        "00001.json",
+        "00001.safetensors",
+    }
+
+
+def test_a_video_that_took_too_long_is_tried_again(
+    kitchen_root: Path, small: dict[str, int], whole: Path, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(kitchen_root, tmp_path / "kitchen"))
+    slow = root / "videos" / "kitchen_train_0001.mp4"
+    video = slow.read_bytes()
+    slow.unlink()
+    os.mkfifo(slow)  # whoever opens it waits
+    store, data = tmp_path / "store", partial(tiny_kitchen, root, small)
+    predict(store, data(max_unreadable_fraction=0.1, time_budget=1.5))
+    assert read_shard_record(store, 1).unreadable["kitchen_train_0001"]["stage"] == "time"
+    begun = {path: path.stat().st_mtime_ns for path in store.glob("0*") if path.stem != "00001"}
+    slow.unlink()
+    slow.write_bytes(video)
+    predict(store, data())  # no video may be unreadable now, and this one is not
+    assert {path: path.stat().st_mtime_ns for path in begun} == begun
+    assert contents(store) == contents(whole)
+
+
+def test_a_video_that_was_mended_is_tried_again(
+    damaged: partial[Kitchen], whole: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    predict(store, damaged(max_unreadable_fraction=0.2))
+    for number in (1, 2):
+        name = f"videos/kitchen_train_{number:04d}.mp4"
+        shutil.copy(kitchen_root / name, tmp_path / "kitchen" / name)
+    predict(store, damaged())
+    for name in ("00001.json", "00001.safetensors"):
+        assert contents(store)[name] == contents(whole)[name]
+
+
+def test_how_to_get_past_too_many_is_said(
+    damaged: partial[Kitchen], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    predict(tmp_path / "store", damaged(max_unreadable_fraction=0.2))
+    caplog.clear()
+    with pytest.raises(TooManyUnreadableError):
+        predict(tmp_path / "store", damaged(max_unreadable_fraction=0.1))
+    assert f"to try them, remove 00001.json in {tmp_path / 'store'}" in caplog.text
+
+
 def test_too_many_of_them_stop_it(damaged: partial[Kitchen], tmp_path: Path) -> None:
     with pytest.raises(TooManyUnreadableError, match=r"2 of 13 .*max_unreadable_fraction=0\.1"):
         predict(tmp_path / "store", damaged(max_unreadable_fraction=0.1))
@@ -275,6 +344,12 @@ def test_refusals(data: Kitchen, tmp_path: Path) -> None:
         trainer().predict(seeded_learner(), datamodule=data)
     with pytest.raises(ArgumentError, match="windows_per_chunk"):
         FeatureWriter(tmp_path, windows_per_chunk=0)
+    for name in ("mean", "std"):
+        with pytest.raises(ArgumentError, match=rf"{name}=\[0\.5, 0\.5\] has to be three numbers"):
+            FeatureWriter(tmp_path, **{name: [0.5, 0.5]})  # type: ignore[arg-type]
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(FeatureError, match=r"features cannot be kept in .*file: File exists"):
+        predict(tmp_path / "file", data)
 
 
 @pytest.mark.slow

@@ -78,6 +78,13 @@ def test_all_that_is_missing_is_asked_for_at_once(capsys: pytest.CaptureFixture[
         ({"--stride": ["2"]}, "not stride=2.0"),
         ({"--weights": ["absent.pth"]}, "--weights absent.pth cannot be read: No such file"),
         ({"--weights-sha256": ["0" * 64]}, "has the hash"),
+        ({"--stride": ["0"]}, "stride must be positive"),
+        ({"--dim": ["0"]}, "dim must be positive"),
+        ({"--resize": ["0"]}, "resize must be positive"),
+        ({"--tolerance": ["-1"]}, "tolerance=-1.0 is a number of seconds"),
+        ({"--to": ["bare/store"]}, "--to bare/store is in bare, where the .npy files are"),
+        ({"--to": ["bare"]}, "--to bare is in bare"),
+        ({"--to": ["s3d.pth"]}, "features cannot be kept in s3d.pth: File exists"),
         ({"--durations": ["absent.csv"]}, "absent.csv cannot be read as a csv"),
     ],
 )

@@ -78,6 +78,29 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
         bring(tmp_path, files | {"c.npy": rows(2)}, backbone="another")
 
 
+def test_it_does_not_go_on_with_other_files(tmp_path: Path) -> None:
+    files = {f"{name}.npy": rows(2, seed=number) for number, name in enumerate("abcd")}
+    bring(tmp_path, files)
+    (tmp_path / "store" / "00001.json").unlink()
+    with pytest.raises(FeatureError, match=r"1 videos are other .*: b\. .* remove 00000\.json"):
+        bring(tmp_path, files | {"b.npy": rows(2, seed=9)})
+    assert not (tmp_path / "store" / "00001.json").exists()
+    (tmp_path / "store" / "00000.json").unlink()
+    reader = bring(tmp_path, files | {"b.npy": rows(2, seed=9)})
+    stored = reader.clips("b", [0.0], num_frames=2, fps=1.0, size=4).frames[0].numpy()
+    assert (stored == rows(2, seed=9).astype("float32")).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_bytes_in_the_other_order(tmp_path: Path, dtype: str) -> None:
+    vectors = rows(3, dtype=dtype)
+    swapped = vectors.astype(np.dtype(dtype).newbyteorder(">"))
+    assert swapped.tobytes() != vectors.tobytes()
+    reader = bring(tmp_path, {"a.npy": swapped}, dtype=dtype)
+    stored = reader.clips("a", [0.0], num_frames=3, fps=1.0, size=4).frames[0].numpy()
+    assert (stored == vectors.astype("float32")).all()
+
+
 @pytest.mark.parametrize(
     ("vectors", "words"),
     [
@@ -133,6 +156,8 @@ def test_durations_and_lengths_agree_or_are_refused(tmp_path: Path) -> None:
         assert reader.duration("a") == 31.0
     with pytest.raises(FeatureError, match="allow for it by a tolerance"):
         bring(tmp_path / "far", files, durations={"a": 31.6}, tolerance=0.5)
+    with pytest.raises(ArgumentError, match=r"tolerance=-0\.5 is a number of seconds"):
+        bring(tmp_path / "less", files, durations={"a": 31.0}, tolerance=-0.5)
     with pytest.raises(FeatureError, match=r"1 of 1 videos have no duration \(first: a\)"):
         bring(tmp_path / "none", files, durations={"b": 31.0})
 

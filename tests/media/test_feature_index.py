@@ -1,6 +1,10 @@
 import json
+import multiprocessing
 import os
+import shutil
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +54,97 @@ def test_changed_shards_are_indexed_anew(tmp_path: Path) -> None:
     change(tmp_path, '"duration": 2.5', '"duration": 2.75')
     assert opened(tmp_path).table[0]["duration"] == 2.75
     assert len(list((tmp_path / ".vtlearn").iterdir())) == 1
+
+
+def _open_at_once(folder: Path, start: Any, answers: Any, rounds: int) -> None:
+    for number in range(rounds):
+        start.wait(30)
+        try:
+            answers.put(list(opened(folder / str(number)).ids))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test should see it
+            answers.put(repr(error))
+
+
+def test_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
+    rounds, processes = 30, 6
+    fill_store(tmp_path / "0", DURATIONS)
+    for number in range(1, rounds):
+        shutil.copytree(tmp_path / "0", tmp_path / str(number))
+    context = multiprocessing.get_context("fork")  # they only map files, and start in no time
+    start, answers = context.Barrier(processes), context.Queue()
+    started = [
+        context.Process(target=_open_at_once, args=(tmp_path, start, answers, rounds))
+        for _ in range(processes)
+    ]
+    for each in started:
+        each.start()
+    found = [answers.get(timeout=30) for _ in range(rounds * processes)]
+    for each in started:
+        each.join()
+    assert found == [["b", "a", "c", "d"]] * (rounds * processes)
+    for number in range(rounds):
+        assert len(list((tmp_path / str(number) / ".vtlearn").iterdir())) == 1
+
+
+def test_an_index_that_another_process_has_just_made_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_store(tmp_path, DURATIONS)
+    save = FeatureIndex.save
+
+    def faster(index: FeatureIndex, folder: Path) -> None:
+        save(index, folder)
+        monkeypatch.setattr(FeatureIndex, "save", save)
+        opened(tmp_path)  # the other process
+        inodes.append(_inode(tmp_path))
+
+    inodes: list[int] = []
+    monkeypatch.setattr(FeatureIndex, "save", faster)
+    assert list(opened(tmp_path).ids) == ["b", "a", "c", "d"]
+    assert inodes == [_inode(tmp_path)]
+
+
+def _inode(folder: Path) -> int:
+    (home,) = (path for path in (folder / ".vtlearn").iterdir() if path.name[0] != ".")
+    return home.stat().st_ino
+
+
+@pytest.mark.parametrize("keep", [0, 40])
+@pytest.mark.parametrize("name", ["videos.npy", "unreadable.json", "ids.offsets", None])
+def test_a_damaged_index_is_made_anew(tmp_path: Path, name: str | None, keep: int) -> None:
+    fill_store(tmp_path, DURATIONS)
+    opened(tmp_path)
+    (home,) = (tmp_path / ".vtlearn").iterdir()
+    for path in [home / name] if name else list(home.iterdir()):
+        path.write_bytes(path.read_bytes()[:keep])
+    for _ in range(2):
+        index = opened(tmp_path)
+        assert list(index.ids) == ["b", "a", "c", "d"]
+        assert index.table.tolist() == [(0, 3, 2.5), (0, 1, 1.0), (1, 31, 30.2), (2, 1, 0.0)]
+        assert index.unreadable.keys() == {"lost"}
+        assert isinstance(index.table, np.memmap)
+    assert list((tmp_path / ".vtlearn").iterdir()) == [home]
+
+
+def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:
+    fill_store(tmp_path, DURATIONS)
+    old, young = (tmp_path / ".vtlearn" / f".unfinished-{number}" for number in range(2))
+    for folder, hours in ((old, 25), (young, 1)):
+        folder.mkdir(parents=True)
+        os.utime(folder, (time.time() - 3600 * hours,) * 2)
+    opened(tmp_path)
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_vectors_that_were_replaced_without_their_record(tmp_path: Path) -> None:
+    wanted = fill_store(tmp_path, {"a": 2.0, "b": 2.0})
+    opened(tmp_path)
+    save_file({**wanted, "b": torch.ones(3, 4)}, tmp_path / "00000.safetensors")
+    with pytest.raises(FeatureError, match=r"b is \(3, 4\)"):
+        opened(tmp_path)
+    (tmp_path / "00000.safetensors").unlink()
+    with pytest.raises(FeatureError, match=r"00000\.safetensors is missing: .* fill the store"):
+        opened(tmp_path)
 
 
 def test_a_store_in_which_nobody_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

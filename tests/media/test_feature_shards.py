@@ -1,9 +1,13 @@
+import errno
 import hashlib
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from tests.media.features import fill_store, make_spec
@@ -37,11 +41,14 @@ def test_any_tool_reads_a_shard(tmp_path: Path) -> None:
     assert stored.keys() == {"a", "b"}
     assert all(torch.equal(stored[one], wanted[one]) for one in stored)
     assert json.loads((tmp_path / "00000.json").read_text()) == {
+        "bytes": (tmp_path / "00000.safetensors").stat().st_size,
         "videos": {"b": {"duration": 2.5, "vectors": 3}, "a": {"duration": 1.0, "vectors": 1}},
         "unreadable": {},
+        "sources": {},
     }
     record = read_shard_record(tmp_path, 1)
-    assert record == ({}, {"c": {"stage": "open", "reason": "it is text"}})
+    assert record.videos == {}
+    assert record.unreadable == {"c": {"stage": "open", "reason": "it is text"}}
     assert load_file(tmp_path / "00001.safetensors") == {}
 
 
@@ -67,7 +74,17 @@ def test_a_killed_writer_leaves_no_whole_shard(tmp_path: Path) -> None:
     assert store.pending() == [1, 2]
     assert [number for number, _ in shard_records(tmp_path)] == [0]
     store.remove_leftovers()
-    assert not list(tmp_path.glob(".*"))
+
+
+def test_only_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, make_spec(), IDS)
+    (tmp_path / "deep").mkdir()
+    names = [".00000.json.1.unfinished", ".00001.json.2.unfinished", "deep/.a.unfinished"]
+    for name, age in zip(names, (4000, 60, 4000), strict=True):
+        (tmp_path / name).write_text("{")
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    store.remove_leftovers()  # another command may be at work, and subfolders are not the store's
+    assert [(tmp_path / name).exists() for name in names] == [False, True, True]
 
 
 def test_half_precision_and_what_it_cannot_hold(tmp_path: Path) -> None:
@@ -132,7 +149,125 @@ def test_a_folder_of_other_shards(tmp_path: Path) -> None:
         FeatureStore(tmp_path, make_spec(), IDS)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"videos": {"a": {"vectors": 1}}}', '{"videos": 1}'])
+def fill(folder: Path, sources: Path, late: str = "") -> tuple[FeatureStore, list[str]]:
+    """Write two shards of a store whose videos are files; "e" cannot be read."""
+    paths = [str(sources / f"{one}.mp4") for one in IDS]
+    store = FeatureStore(folder, make_spec(), IDS, videos_per_shard=2)
+    for shard in range(2):
+        known = store.sources(shard, paths)
+        ids = [one for one in store.shard_ids(shard) if one != "e"]
+        videos = {one: StoredVideo(torch.ones(1, 4), 1.0) for one in ids}
+        lost = {"e": UnreadableVideoError("e.mp4", "gone", late or "open")} if shard else {}
+        store.write(shard, videos, lost, known)
+    return store, paths
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for number, one in enumerate(IDS):
+        (folder / f"{one}.mp4").write_bytes(bytes([number]) * (100_000 * number + 7))
+    return folder
+
+
+def test_a_video_that_was_replaced_is_named(tmp_path: Path, sources: Path) -> None:
+    store, paths = fill(tmp_path / "store", sources)
+    assert store.stale([0, 1], paths) == ([], {})
+    os.utime(sources / "a.mp4", (0, 0))  # a copy of a corpus is the same corpus
+    (sources / "b.mp4").unlink()  # and one that is gone mixes with nothing
+    assert store.stale([0, 1], paths) == ([], {})
+    (sources / "a.mp4").write_bytes(bytes([9]) * 100_007)
+    (sources / "f.mp4").write_bytes(b"in no shard yet")
+    stale = store.stale([0, 1], paths)
+    assert (stale.again, stale.replaced) == ([], {"a": 0})
+    with pytest.raises(FeatureError, match=r"1 videos are other files .*: a\. .* 00000\.json"):
+        store.require_unreplaced(stale.replaced)
+
+
+def test_what_is_worth_another_try(tmp_path: Path, sources: Path) -> None:
+    store, paths = fill(tmp_path / "late", sources, "time")
+    assert store.stale([0, 1], paths) == ([1], {})
+    store, paths = fill(tmp_path / "store", sources)
+    (sources / "e.mp4").write_bytes(b"mended")
+    assert store.stale([0, 1], paths) == ([1], {})
+    (sources / "e.mp4").unlink()
+    store, paths = fill(tmp_path / "absent", sources)
+    assert store.stale([0, 1], paths) == ([], {})
+    (sources / "e.mp4").write_bytes(b"brought back")
+    assert store.stale([0, 1], paths) == ([1], {})
+
+
+@pytest.mark.parametrize("name", ["00000.safetensors", "00000.json"])
+@pytest.mark.parametrize("keep", [0, 50])
+def test_a_shard_that_was_cut_short_is_not_whole(tmp_path: Path, name: str, keep: int) -> None:
+    fill_store(tmp_path, {"a": 9.0, "b": 9.0, "c": 1.0})
+    before = contents(tmp_path)
+    data = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(data[:keep])
+    store = FeatureStore(tmp_path, make_spec(), ["a", "b", "c"], videos_per_shard=2)
+    assert store.pending() == [0]
+    fill_store(tmp_path, {"a": 9.0, "b": 9.0, "c": 1.0})
+    assert contents(tmp_path) == before
+    (tmp_path / "00000.safetensors").unlink()
+    assert store.pending() == [0]
+
+
+def test_a_shard_that_is_made_again_has_no_record_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_store(tmp_path, {"a": 1.0})
+    store = FeatureStore(tmp_path, make_spec(), ["a"], videos_per_shard=2)
+
+    def stop(*_: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("vtlearn.media.feature_shards.replace_text", stop)
+    with pytest.raises(KeyError):
+        store.write(0, {"a": StoredVideo(torch.ones(1, 4), 0.5)}, {})
+    assert store.pending() == [0]
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FeatureStore(tmp_path, make_spec(), ["a"])
+
+    def refuse(*_: object) -> None:
+        raise SafetensorError(os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("vtlearn.media.feature_shards.save_file", refuse)
+    with pytest.raises(FeatureError, match=r"00000\.safetensors cannot be written: No space left"):
+        store.write(0, {"a": StoredVideo(torch.ones(1, 4), 1.0)}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["features.json"]
+
+
+def test_no_folder_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    for folder in (tmp_path / "file", tmp_path / "file" / "deep"):
+        with pytest.raises(FeatureError, match=r"cannot be kept in .*file.* Give an empty folder"):
+            FeatureStore(folder, make_spec(), IDS)
+
+
+def test_ids_that_a_file_name_does_not_tell(tmp_path: Path) -> None:
+    with pytest.raises(FeatureError, match=r"1 ids have a dot in them: v1\.2\. A video is found"):
+        FeatureStore(tmp_path / "store", make_spec(), ["v1", "v1.2"])
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"videos": {"a": {"vectors": 1}}}',
+        '{"videos": 1}',
+        '{"videos": {"a": {"duration": NaN, "vectors": 1}}}',
+        '{"videos": {"a": {"duration": 1, "vectors": Infinity}}}',
+        '{"videos": {}, "unreadable": {"a": {"stage": "open"}}}',
+        '{"videos": {}, "unreadable": ["a"]}',
+        '{"videos": {}, "sources": ["a"]}',
+        '{"videos": {}, "bytes": "many"}',
+    ],
+)
 def test_a_damaged_record(tmp_path: Path, text: str) -> None:
     (tmp_path / "00000.json").write_text(text)
     with pytest.raises(FeatureError, match="remove it and fill the store again"):

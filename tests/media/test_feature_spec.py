@@ -38,6 +38,23 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_sidecar(tmp_path) == (spec, {"videos": 3})
 
 
+@pytest.mark.parametrize(
+    ("layout", "words"),
+    [
+        ([1], r"layout=\[1\] is no JSON object"),
+        ({"videos": "many"}, "videos='many' is no whole number from 0 on"),
+        ({"videos": 3, "videos_per_shard": 0}, "videos_per_shard=0 is no whole number from 1 on"),
+        ({"videos": -1}, "videos=-1 is no whole number"),
+    ],
+)
+def test_a_layout_that_makes_no_sense(tmp_path: Path, layout: Any, words: str) -> None:
+    write_sidecar(tmp_path, make_spec(), {})
+    path = tmp_path / "features.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"layout": layout}))
+    with pytest.raises(FeatureError, match=rf"features\.json: .*{words}"):
+        read_sidecar(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["format", "version", *SPEC])
 def test_a_sidecar_without_a_field_is_refused(tmp_path: Path, name: str) -> None:
     write_sidecar(tmp_path, make_spec(), {})

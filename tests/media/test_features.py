@@ -73,6 +73,18 @@ def test_a_video_is_known_by_its_id(tmp_path: Path, source: str | Path | VideoBy
     assert reader.duration("x") == 3.0
 
 
+def test_the_longest_id_is_meant(tmp_path: Path) -> None:
+    wanted = fill_store(tmp_path, {"v1": 2.0, "v1_2": 2.0, "v1-3": None})
+    for path in tmp_path.glob("0*"):  # another program's store: ours have no such ids
+        data = path.read_bytes().replace(b"v1_2", b"v1.2").replace(b"v1-3", b"v1.3")
+        path.write_bytes(data)
+    reader = FeatureReader(tmp_path)
+    for source, key in (("v1.2", "v1_2"), ("v1.2.mp4", "v1_2"), ("v1.mp4", "v1")):
+        assert torch.equal(read(reader, source).frames[0, :2], wanted[key])
+    with pytest.raises(UnreadableVideoError, match=r"v1\.3 cannot be read: it is text"):
+        read(reader, "v1.3.mp4")
+
+
 def test_videos_without_features(tmp_path: Path) -> None:
     fill_store(tmp_path, {"a": 1.0, "lost": None})
     reader = FeatureReader(tmp_path)

@@ -43,7 +43,9 @@ class FeatureWriter(Callback):
     Shard k holds videos ``k * videos_per_shard`` and following of the corpus' list. A shard is
     written when it is whole, and not again: a command that was killed goes on where it stopped,
     with any number of processes, and what it leaves behind is the same to the last byte (on one
-    kind of machine, with as many threads a process).
+    kind of machine, with as many threads a process). A shard with a video that could not be read in
+    time, or is another file now and could not be read before, is tried again; where a video that
+    has vectors is another file now, nothing is written.
 
     Args:
         folder: The store.
@@ -57,7 +59,7 @@ class FeatureWriter(Callback):
         std: What it divides them by afterwards.
 
     Raises:
-        ArgumentError: If a number is not positive.
+        ArgumentError: If a number is not positive, or mean or std are not three numbers.
     """
 
     def __init__(
@@ -74,6 +76,9 @@ class FeatureWriter(Callback):
         require_positive(
             stride=stride, videos_per_shard=videos_per_shard, windows_per_chunk=windows_per_chunk
         )
+        for name, value in (("mean", mean), ("std", std)):
+            if value is not None:
+                _three(name, value)
         self.folder = None if folder is None else Path(folder)
         self.stride = stride
         self.videos_per_shard = videos_per_shard
@@ -164,16 +169,17 @@ class FeatureWriter(Callback):
         videos = data.videos()
         spec = self._spec(learner, videos.fps)
         store = self._open(folder, spec, videos, str(trainer.precision))
+        show = trainer.is_global_zero and trainer.progress_bar_callback is not None
+        whole = _whole_shards(store, videos, show=show)
         rank, world = process()
-        shards = gather_objects(store.pending())[0][rank::world]
+        shards = sorted(set(range(store.num_shards)) - set(whole))[rank::world]
         quarantine = Quarantine(
             folder / _QUARANTINE, frozenset(videos.ids), videos.max_unreadable_fraction
         )
         positions = [index for shard in shards for index in store.shard_range(shard)]
-        show = trainer.is_global_zero and trainer.progress_bar_callback is not None
         durations, unreadable = _probed(videos, positions, max(1, data.num_workers), show=show)
-        _note(quarantine, store, videos, unreadable)
-        self._shards = _Shards(store, shards, quarantine)
+        _note(quarantine, store, videos, unreadable, whole)
+        self._shards = _Shards(store, shards, quarantine, videos.paths)
         return WindowChunks(
             [videos.ids[index] for index in positions],
             [videos.paths[index] for index in positions],
@@ -224,9 +230,16 @@ class FeatureWriter(Callback):
 class _Shards:
     """Gathers vectors into videos and videos into shards, in the order they were planned in."""
 
-    def __init__(self, store: FeatureStore, shards: Sequence[int], quarantine: Quarantine) -> None:
+    def __init__(
+        self,
+        store: FeatureStore,
+        shards: Sequence[int],
+        quarantine: Quarantine,
+        paths: Sequence[str],
+    ) -> None:
         self.store = store
         self.quarantine = quarantine
+        self.paths = paths
         self.written = 0
         self._shards = iter(shards)
         self._parts: list[Tensor] = []
@@ -255,14 +268,30 @@ class _Shards:
             self._videos[video_id] = StoredVideo(vectors, duration)
         done = len(self._videos) + len(self._unreadable)
         if done == len(self.store.shard_range(self._shard)):
-            self.store.write(self._shard, self._videos, self._unreadable)
+            self.store.write(self._shard, self._videos, self._unreadable, self._sources)
             self.written += 1
             self._next()
 
     def _next(self) -> None:
         self._shard = next(self._shards, -1)
+        # now, and not when it is written: a video that is replaced in between will be found out
+        self._sources = {} if self._shard < 0 else self.store.sources(self._shard, self.paths)
         self._videos: dict[str, StoredVideo] = {}
         self._unreadable: dict[str, UnreadableVideoError] = {}
+
+
+def _whole_shards(store: FeatureStore, videos: VideoList, *, show: bool) -> list[int]:
+    """List what need not be made, on all processes alike; each looks at a share of it."""
+    pending = set(gather_objects(store.pending())[0])
+    whole = [shard for shard in range(store.num_shards) if shard not in pending]
+    rank, world = process()
+    own: Iterable[int] = whole[rank::world]
+    if show and whole:
+        own = track(own, "Comparing videos with whole shards")
+    found = gather_objects(store.stale(own, videos.paths))
+    store.require_unreplaced({one: shard for each in found for one, shard in each.replaced.items()})
+    again = {shard for each in found for shard in each.again}
+    return [shard for shard in whole if shard not in again]
 
 
 def _probed(
@@ -291,16 +320,25 @@ def _note(
     store: FeatureStore,
     videos: VideoList,
     unreadable: dict[str, UnreadableVideoError],
+    whole: Sequence[int],
 ) -> None:
     """Count what cannot be read, in whole shards as well, on all processes alike."""
     records = [UnreadableRecord.of(video_id, error) for video_id, error in unreadable.items()]
     first = process().rank == 0
     if first:
         paths = dict(zip(videos.ids, videos.paths, strict=True))
-        for shard in set(range(store.num_shards)) - set(store.pending()):
-            for video_id, why in read_shard_record(store.folder, shard).unreadable.items():
-                error = UnreadableVideoError(paths[video_id], why["reason"], why["stage"])
-                records.append(UnreadableRecord.of(video_id, error))
+        known = {shard: read_shard_record(store.folder, shard).unreadable for shard in whole}
+        for video_id, why in (item for lost in known.values() for item in lost.items()):
+            error = UnreadableVideoError(paths[video_id], why["reason"], why["stage"])
+            records.append(UnreadableRecord.of(video_id, error))
+        if any(known.values()):
+            again = _records([shard for shard, lost in known.items() if lost])
+            _LOG.warning(
+                "videos of whole shards could not be read, and are not tried again; to try them, "
+                "remove %s in %s",
+                again,
+                store.folder,
+            )
     everybody = [record for own in gather_objects(records) for record in own]
     try:
         if first:
@@ -327,11 +365,21 @@ def _summary(store: FeatureStore, missing: int) -> str:
         summary += f"; {sum(holes)} windows of {len(holes)} damaged videos are lost"
     if not lost:
         return summary
-    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    again = _records([shard for shard, record in enumerate(records) if record.unreadable])
     return (
-        f"{summary}; {len(lost)} cannot be read: {', '.join(lost[:_NAMED])}{more} (why: "
-        f"{store.folder / _QUARANTINE})"
+        f"{summary}; {len(lost)} cannot be read: {_first(lost)} (why: "
+        f"{store.folder / _QUARANTINE}). To try them again, remove {again} there and run the same "
+        "command; what took too long is tried again anyway"
     )
+
+
+def _records(shards: Sequence[int]) -> str:
+    return _first([f"{shard:05d}.json" for shard in shards])
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _stated(
@@ -346,6 +394,13 @@ def _stated(
             "give --features.mean '[red, green, blue]' and --features.std likewise, for pixels "
             "between 0 and 1"
         )
+        raise ArgumentError(message)
+    return _three(name, value)
+
+
+def _three(name: str, value: Sequence[float]) -> tuple[float, float, float]:
+    if len(value) != 3:
+        message = f"{name}={list(value)} has to be three numbers, for red, green and blue"
         raise ArgumentError(message)
     red, green, blue = value
     return red, green, blue

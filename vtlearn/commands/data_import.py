@@ -15,6 +15,7 @@ from pathlib import Path
 
 from vtlearn.datasets.lists import read_durations
 from vtlearn.errors import ArgumentError
+from vtlearn.media.checks import require_positive
 from vtlearn.media.feature_import import feature_files, import_features, kind_of
 from vtlearn.media.feature_spec import FeatureSpec
 from vtlearn.media.features import FeatureReader
@@ -74,13 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
         0.
 
     Raises:
-        ArgumentError: If something has not been said; all of it is listed.
+        ArgumentError: If something has not been said; all of it is listed. If the store is to be
+            among the files.
         FeatureError: If the files are not what is said of them.
     """
     _require_facts(arguments)
     if not arguments.source.is_dir():
         message = f"there is no folder {arguments.source}"
         raise ArgumentError(message)
+    _require_apart(arguments.source, arguments.to)
     files = feature_files(arguments.source)
     durations = None if arguments.durations is None else read_durations(arguments.durations)
     import_features(
@@ -118,23 +121,36 @@ def _require_facts(arguments: argparse.Namespace) -> None:
         raise ArgumentError(message)
 
 
+def _require_apart(source: Path, store: Path) -> None:
+    if store.resolve().is_relative_to(source.resolve()):
+        message = f"--to {store} is in {source}, where the .npy files are: give a folder beside it"
+        raise ArgumentError(message)
+
+
 def _spec(arguments: argparse.Namespace, first: Path) -> FeatureSpec:
     dim, dtype = kind_of(first)
     return FeatureSpec(
         backbone=arguments.backbone,
         weights_sha256=_weights_hash(arguments),
-        dim=arguments.dim or dim,
+        dim=dim if arguments.dim is None else arguments.dim,
         fps=arguments.fps,
-        stride=arguments.stride or (1 / arguments.fps if arguments.fps > 0 else 0),
+        stride=_stride(arguments),
         window=arguments.window,
         num_frames=arguments.num_frames,
-        resize=arguments.resize or None,
+        resize=None if arguments.resize == "none" else arguments.resize,
         crop=arguments.crop,
         mean=tuple(arguments.mean),
         std=tuple(arguments.std),
         l2_norm=arguments.l2_norm == "yes",
         dtype=arguments.dtype or dtype,  # type: ignore[arg-type]
     )
+
+
+def _stride(arguments: argparse.Namespace) -> float:
+    if arguments.stride is not None:
+        return float(arguments.stride)
+    require_positive(fps=arguments.fps)
+    return 1 / float(arguments.fps)
 
 
 def _weights_hash(arguments: argparse.Namespace) -> str:
@@ -153,6 +169,6 @@ def _weights_hash(arguments: argparse.Namespace) -> str:
     return found
 
 
-def _pixels_or_none(text: str) -> int:
-    """Read a number of pixels, 0 for none."""
-    return 0 if text == "none" else int(text)
+def _pixels_or_none(text: str) -> int | str:
+    """Read a number of pixels; None itself would mean that nothing was said."""
+    return text if text == "none" else int(text)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vtlearn.errors import FeatureError
+from vtlearn.errors import ArgumentError, FeatureError
 from vtlearn.media.feature_shards import FeatureStore, StoredVideo
 from vtlearn.media.feature_spec import FeatureSpec, num_vectors
 from vtlearn.progress import track
@@ -90,8 +90,10 @@ def import_features(
         show_progress: Whether to show a bar.
 
     Raises:
+        ArgumentError: If the tolerance is negative.
         FeatureError: If a file is not what the spec says, a duration is missing or does not agree
-            with the number of vectors, or the folder holds another store.
+            with the number of vectors, the folder holds another store, or a file that is in it
+            already is another one now.
 
     Example:
         >>> import tempfile
@@ -104,22 +106,27 @@ def import_features(
         ...     sorted(path.name for path in Path(folder, "store").iterdir())
         ['00000.json', '00000.safetensors', 'features.json']
     """
-    ids = list(files)
+    if not tolerance >= 0:
+        message = f"tolerance={tolerance} is a number of seconds, 0 or more"
+        raise ArgumentError(message)
+    ids, paths = list(files), [str(path) for path in files.values()]
     _require_durations(ids, durations)
     layout = {"durations": "as the vectors" if durations is None else "given"}
     filled = FeatureStore(store, spec, ids, videos_per_shard=videos_per_shard, layout=layout)
     filled.remove_leftovers()
     pending: Iterable[int] = filled.pending()
+    whole = sorted(set(range(filled.num_shards)) - set(pending))
+    filled.require_unreplaced(filled.stale(whole, paths).replaced)
     if show_progress:
         pending = track(pending, "Importing features")
     for shard in pending:
-        videos = {}
+        videos, sources = {}, filled.sources(shard, paths)
         for video_id in filled.shard_ids(shard):
             vectors = _checked(files[video_id], spec)
             given = None if durations is None else durations[video_id]
             seconds = _duration(files[video_id], len(vectors), spec.fps, given, tolerance)
             videos[video_id] = StoredVideo(torch.from_numpy(vectors), seconds)
-        filled.write(shard, videos, {})
+        filled.write(shard, videos, {}, sources)
 
 
 def _require_durations(ids: Sequence[str], durations: Mapping[str, float] | None) -> None:
@@ -141,7 +148,7 @@ def _checked(path: Path, spec: FeatureSpec) -> NDArray[Any]:
             f"dim={spec.dim} in {spec.dtype} as was said of all"
         )
         raise FeatureError(message)
-    vectors = np.array(mapped)
+    vectors = np.array(mapped, mapped.dtype.newbyteorder("="))  # torch has no other
     if not np.isfinite(vectors).all():
         row = int(np.flatnonzero(~np.isfinite(vectors).all(1))[0])
         message = f"{path} holds NaN or infinity, first in vector {row}: it was computed wrongly"

@@ -2,18 +2,20 @@
 
 import hashlib
 import json
+import os
 import shutil
-import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from vtlearn.errors import FeatureError
+from vtlearn.errors import FeatureError, VTLearnError
 from vtlearn.media.feature_shards import VideoRecord, read_shard_record, shard_records
 from vtlearn.media.feature_spec import FeatureSpec, num_vectors
 from vtlearn.media.strings import Strings
@@ -25,6 +27,7 @@ _CACHE = ".vtlearn"
 _IDS, _TABLE, _UNREADABLE = "ids", "videos.npy", "unreadable.json"
 _ROW = np.dtype([("shard", np.int32), ("vectors", np.int64), ("duration", np.float64)])
 _MANY = 100  # shards from which on a bar shows how far their indexing has come
+_UNFINISHED, _LEFT = ".unfinished-", 86400  # seconds after which such a folder is nobody's
 _STORED = {"F16": "float16", "F32": "float32"}
 
 
@@ -57,16 +60,24 @@ class FeatureIndex(NamedTuple):
 
         Args:
             folder: Where it is.
+
+        Raises:
+            EOFError, OSError, ValueError, VTLearnError: If it is damaged, or not there any more.
         """
         table: NDArray[np.void] = np.load(folder / _TABLE, mmap_mode="r")
         reasons = json.loads((folder / _UNREADABLE).read_text(encoding="utf-8"))
-        return cls(Strings.load(folder, _IDS), table, reasons)
+        ids = Strings.load(folder, _IDS)
+        if table.dtype != _ROW or table.shape != (len(ids),) or not isinstance(reasons, dict):
+            message = f"the files in {folder} do not belong together"
+            raise ValueError(message)
+        return cls(ids, table, reasons)
 
 
 def open_index(folder: Path, spec: FeatureSpec, layout: dict[str, Any]) -> FeatureIndex:
     """Open a store's index, building it first where there is none or the shards are others now.
 
-    It is kept below ``.vtlearn`` in the store; where nobody may write there, in memory.
+    It is kept below ``.vtlearn`` in the store; where nobody may write there, in memory. Any number
+    of processes may open a store at once, the first time as well.
 
     Args:
         folder: The store.
@@ -83,12 +94,14 @@ def open_index(folder: Path, spec: FeatureSpec, layout: dict[str, Any]) -> Featu
     shards = list(shard_records(folder))
     _require_all(folder, shards, layout)
     home = folder / _CACHE / _key(shards, spec)
-    if home.is_dir():
-        return FeatureIndex.load(home)
+    known = _loaded(home)
+    if known is not None:
+        return known
     index = _build(folder, spec, [number for number, _ in shards])
     with suppress(OSError):  # the store may be read-only, or another process may have been faster
         _keep(index, home)
-    return FeatureIndex.load(home) if home.is_dir() else index
+    kept = _loaded(home)
+    return index if kept is None else kept
 
 
 def _require_all(folder: Path, shards: Sequence[tuple[int, Path]], layout: dict[str, Any]) -> None:
@@ -108,8 +121,13 @@ def _require_all(folder: Path, shards: Sequence[tuple[int, Path]], layout: dict[
 def _key(shards: Sequence[tuple[int, Path]], spec: FeatureSpec) -> str:
     digest = hashlib.sha256(repr(spec).encode())
     for number, path in shards:
-        stat = path.stat()
-        digest.update(f"{number} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+        for file in (path, path.with_suffix(".safetensors")):
+            try:
+                stat = file.stat()
+            except FileNotFoundError as error:
+                message = f"{file} is missing: remove its .json, and fill the store again"
+                raise FeatureError(message) from error
+            digest.update(f"{number} {stat.st_size} {stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -171,15 +189,44 @@ def _tensors(path: Path) -> Iterator[tuple[str, list[int], str]]:
         raise FeatureError(message) from error
 
 
+def _loaded(home: Path) -> FeatureIndex | None:
+    """Map an index; None where there is none that is whole, as after a power cut."""
+    try:
+        return FeatureIndex.load(home)
+    except (EOFError, OSError, ValueError, VTLearnError):
+        return None
+
+
 def _keep(index: FeatureIndex, home: Path) -> None:
     """Save an index whole or not at all; of two processes that do so at once, one wins."""
     home.parent.mkdir(exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=home.parent, prefix=".unfinished-"))
+    unfinished = home.parent / f"{_UNFINISHED}{uuid4().hex}"
+    unfinished.mkdir()
     try:
         index.save(unfinished)
-        for old in home.parent.iterdir():
-            if old != unfinished and not old.name.startswith("."):
-                shutil.rmtree(old, ignore_errors=True)
+        _sync(unfinished)
+        if _loaded(home) is not None:  # another process was faster, and may be at work with it
+            return
+        if home.is_dir():  # damaged: it is moved away at once, since no folder replaces a full one
+            shutil.rmtree(home.replace(home.parent / f"{_UNFINISHED}{uuid4().hex}"))
         unfinished.replace(home)
+        _remove_old(home)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Have the disk write files, which their folder's name says are whole."""
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _remove_old(home: Path) -> None:
+    """Remove the indices of what the shards were before, and what was left half-written."""
+    for old in home.parent.iterdir():
+        unfinished = old.name.startswith(_UNFINISHED)
+        if unfinished and old.stat().st_mtime > time.time() - _LEFT:
+            continue
+        if old != home and (unfinished or not old.name.startswith(".")):
+            shutil.rmtree(old, ignore_errors=True)

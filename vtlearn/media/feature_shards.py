@@ -3,34 +3,42 @@
 A store is a folder: ``features.json`` says what its vectors are, shard k holds those of videos
 ``k * videos_per_shard`` to ``(k + 1) * videos_per_shard - 1`` of a list of ids. A shard is two
 files: ``00000.safetensors``, a tensor (vectors, dim) for each video, and ``00000.json``, how long
-each video is and which could not be read. The second is written last: where it is, the shard is
-whole.
+each video is, which could not be read, and what all of them were made of. The second is written
+last: where it is, the shard is whole.
 """
 
 import hashlib
 import json
+import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from vtlearn.atomic import remove_leftovers, replace_text, replacing
+from vtlearn.atomic import replace_text, replacing
 from vtlearn.errors import FeatureError, UnreadableVideoError
 from vtlearn.media.checks import require_positive
+from vtlearn.media.feature_sources import fingerprints
 from vtlearn.media.feature_spec import FeatureSpec, num_vectors, read_sidecar, write_sidecar
 
 __all__ = [
     "FeatureStore",
     "ShardRecord",
+    "Stale",
     "StoredVideo",
     "VideoRecord",
     "read_shard_record",
     "shard_records",
 ]
+
+_NAMED = 20  # videos or files that a sentence names
+_LEFT = 3600  # seconds after which an unfinished file is nobody's: a shard is written in a few
 
 
 class StoredVideo(NamedTuple):
@@ -65,10 +73,28 @@ class ShardRecord(NamedTuple):
     Attributes:
         videos: Those that have vectors, by id.
         unreadable: ``stage`` and ``reason`` of those that have none, by id.
+        sources: What they were made of, as :func:`~vtlearn.media.feature_sources.fingerprint`
+            tells files apart, by id; of some or all nothing may be known.
+        size: Bytes of the tensors' file; None where nobody wrote it down.
     """
 
     videos: dict[str, VideoRecord]
     unreadable: dict[str, dict[str, str]]
+    sources: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
+    size: int | None = None
+
+
+class Stale(NamedTuple):
+    """What of whole shards is not what it would be now.
+
+    Attributes:
+        again: Numbers of shards that are worth another try: reading a video of theirs took too
+            long, or a video that could not be read is another file now.
+        replaced: Videos whose vectors were made of another file, and the shards they are in.
+    """
+
+    again: list[int]
+    replaced: dict[str, int]
 
 
 class FeatureStore:
@@ -84,7 +110,8 @@ class FeatureStore:
     Raises:
         ArgumentError: If ``videos_per_shard`` is not positive.
         FeatureError: If the folder holds other features, or the same of other videos; what differs
-            is named.
+            is named. If no folder can be made there, or an id has a dot, which would be taken for
+            the end of a file's name.
 
     Example:
         >>> import tempfile
@@ -107,6 +134,7 @@ class FeatureStore:
         layout: Mapping[str, Any] | None = None,
     ) -> None:
         require_positive(videos_per_shard=videos_per_shard)
+        _require_undotted(ids)
         self.folder = folder
         self.spec = spec
         self.ids = ids
@@ -142,27 +170,85 @@ class FeatureStore:
         return [self.ids[index] for index in self.shard_range(shard)]
 
     def pending(self) -> list[int]:
-        """Return the numbers of the shards that are not whole yet."""
-        return [
-            shard for shard in range(self.num_shards) if not _path(self.folder, shard).is_file()
-        ]
+        """Return the numbers of the shards that are not whole yet, or not any more."""
+        return [shard for shard in range(self.num_shards) if not _is_whole(self.folder, shard)]
+
+    def stale(self, shards: Iterable[int], paths: Sequence[str]) -> Stale:
+        """Look for videos that are other files than a shard was made of.
+
+        Args:
+            shards: Numbers of whole shards.
+            paths: The videos' files, in the order of the ids. One that is not there differs from
+                nothing.
+
+        Returns:
+            What was found.
+        """
+        found = Stale([], {})
+        for shard in shards:
+            record = read_shard_record(self.folder, shard)
+            now = self.sources(shard, paths)
+            other = [one for one in now if record.sources.get(one, now[one]) != now[one]]
+            found.replaced.update({one: shard for one in other if one in record.videos})
+            for video_id, why in record.unreadable.items():
+                # one of which nothing was known was not there
+                mended = now.get(video_id, "") not in ("", record.sources.get(video_id))
+                if mended or why["stage"] == "time":
+                    found.again.append(shard)
+                    break
+        return found
+
+    def require_unreplaced(self, replaced: Mapping[str, int]) -> None:
+        """Refuse to mix vectors of old and of new files.
+
+        Args:
+            replaced: Videos that are other files now, and the shards they are in.
+
+        Raises:
+            FeatureError: If there are any.
+        """
+        if not replaced:
+            return
+        shards = sorted(set(replaced.values()))
+        message = (
+            f"{len(replaced)} videos are other files than {self.folder} holds vectors of: "
+            f"{_first(replaced)}. To make their shards again, remove "
+            f"{_first([f'{shard:05d}.json' for shard in shards])} there and run the command once "
+            "more; or give another folder"
+        )
+        raise FeatureError(message)
+
+    def sources(self, shard: int, paths: Sequence[str]) -> dict[str, str]:
+        """Look at the files that a shard is made of; call it before they are read.
+
+        Args:
+            shard: Its number.
+            paths: The files of all videos, in the order of the ids.
+
+        Returns:
+            What tells them apart, by id, for :meth:`write`.
+        """
+        places = self.shard_range(shard)
+        return fingerprints({self.ids[index]: Path(paths[index]) for index in places})
 
     def write(
         self,
         shard: int,
         videos: Mapping[str, StoredVideo],
         unreadable: Mapping[str, UnreadableVideoError],
+        sources: Mapping[str, str] | None = None,
     ) -> None:
-        """Write a shard: the same videos give the same bytes.
+        """Write a shard, or write it again: the same videos give the same bytes.
 
         Args:
             shard: Its number.
             videos: Vectors of its videos, by id.
             unreadable: Why others of its videos have none, by id.
+            sources: What :meth:`sources` said of their files.
 
         Raises:
-            FeatureError: If these are not the shard's videos, or vectors are not what the store
-                holds.
+            FeatureError: If these are not the shard's videos, vectors are not what the store
+                holds, or the disk is full.
         """
         given = [video_id for video_id in self.shard_ids(shard) if video_id in videos]
         lost = [video_id for video_id in self.shard_ids(shard) if video_id in unreadable]
@@ -171,23 +257,38 @@ class FeatureStore:
             raise FeatureError(message)
         tensors = {video_id: self._stored(video_id, videos[video_id]) for video_id in given}
         path = _path(self.folder, shard)
-        with replacing(path.with_suffix(".safetensors")) as unfinished:
-            save_file(tensors, unfinished)
         record = {
+            "bytes": _save(tensors, path),
             "videos": {
                 video_id: _record(tensors[video_id], videos[video_id].duration)
                 for video_id in given
             },
             "unreadable": {video_id: _reason(unreadable[video_id]) for video_id in lost},
+            "sources": dict(sources or {}),
         }
         replace_text(path, json.dumps(record, indent=1) + "\n")
 
     def remove_leftovers(self) -> None:
-        """Remove what a killed attempt left half-written; call it before any process writes."""
-        remove_leftovers(self.folder)
+        """Remove what a killed attempt left half-written an hour ago or earlier.
+
+        What is younger may be what another command on the same store is writing.
+        """
+        for path in self.folder.glob(".*.unfinished"):
+            try:
+                if path.stat().st_mtime < time.time() - _LEFT:
+                    path.unlink(missing_ok=True)
+            except FileNotFoundError:  # it has got its name in the meantime
+                continue
 
     def _begin(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            message = (
+                f"features cannot be kept in {self.folder}: {error.strerror}. Give an empty "
+                "folder, or one below which you may write"
+            )
+            raise FeatureError(message) from error
         if not (self.folder / "features.json").is_file():
             if any(self.folder.glob("*.safetensors")):
                 message = f"{self.folder} holds shards, but no features.json: give another folder"
@@ -240,14 +341,17 @@ def read_shard_record(folder: Path, shard: int) -> ShardRecord:
     path = _path(folder, shard)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        videos = {
-            video_id: VideoRecord(
-                float(video["duration"]), int(video["vectors"]), int(video.get("lost", 0))
-            )
-            for video_id, video in record["videos"].items()
-        }
-        return ShardRecord(videos, dict(record.get("unreadable", {})))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        size = record.get("bytes")
+        return ShardRecord(
+            {video_id: _video(video) for video_id, video in record["videos"].items()},
+            {
+                video_id: {"stage": str(why["stage"]), "reason": str(why["reason"])}
+                for video_id, why in record.get("unreadable", {}).items()
+            },
+            {video_id: str(known) for video_id, known in record.get("sources", {}).items()},
+            None if size is None else int(size),
+        )
+    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
         message = (
             f"{path} does not say how long each video is and how many vectors it has "
             f"({type(error).__name__}: {error}); remove it and fill the store again"
@@ -266,6 +370,57 @@ def shard_records(folder: Path) -> Iterable[tuple[int, Path]]:
     """
     found = ((path.stem, path) for path in folder.glob("*.json"))
     return sorted((int(stem), path) for stem, path in found if stem.isdecimal())
+
+
+def _is_whole(folder: Path, shard: int) -> bool:
+    """Tell whether a shard is as it was written; a power cut may shorten one of its files."""
+    path = _path(folder, shard)
+    if not path.is_file():
+        return False
+    try:
+        size = read_shard_record(folder, shard).size
+        return size is None or path.with_suffix(".safetensors").stat().st_size == size
+    except (FeatureError, FileNotFoundError):
+        return False
+
+
+def _save(tensors: dict[str, Tensor], record: Path) -> int:
+    """Write a shard's tensors, and return how many bytes they took."""
+    path = record.with_suffix(".safetensors")
+    try:
+        with replacing(path) as unfinished:
+            save_file(tensors, unfinished)
+            size = unfinished.stat().st_size
+            record.unlink(missing_ok=True)  # it would be of other tensors
+    except SafetensorError as error:
+        message = f"{path} cannot be written: {error}"
+        raise FeatureError(message) from error
+    return size
+
+
+def _video(video: Mapping[str, Any]) -> VideoRecord:
+    record = VideoRecord(float(video["duration"]), int(video["vectors"]), int(video.get("lost", 0)))
+    if not (math.isfinite(record.duration) and record.duration >= 0):
+        message = f"a video cannot last {record.duration} s"
+        raise ValueError(message)
+    return record
+
+
+def _require_undotted(ids: Iterable[str]) -> None:
+    dotted = [video_id for video_id in ids if "." in video_id]
+    if dotted:
+        message = (
+            f"{len(dotted)} ids have a dot in them: {_first(dotted)}. A video is found by its "
+            "file's name up to the first dot: give its file and it another name"
+        )
+        raise FeatureError(message)
+
+
+def _first(names: Iterable[str]) -> str:
+    """List names; of many, the first."""
+    every = list(names)
+    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+    return f"{', '.join(every[:_NAMED])}{more}"
 
 
 def _path(folder: Path, shard: int) -> Path:

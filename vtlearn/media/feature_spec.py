@@ -26,7 +26,9 @@ class FeatureSpec:
 
     Args:
         backbone: What made them: a class path with its arguments, or a published name.
-        weights_sha256: Hash of its weights: 64 hexadecimal digits.
+        weights_sha256: Hash of its weights, 64 hexadecimal digits: of their file where the vectors
+            were imported, of the names, types and values in the encoder's ``state_dict`` where
+            ``vtlearn predict`` made them. The two differ for the same weights.
         dim: Width of a vector.
         fps: Vectors a second.
         stride: Seconds from the start of one window to the start of the next: 1 / fps.
@@ -136,7 +138,8 @@ def read_sidecar(folder: Path) -> tuple[FeatureSpec, dict[str, Any]]:
         What they are, and the store's layout (empty where nobody wrote it down).
 
     Raises:
-        FeatureError: If there is no side-car, or one that leaves something out; it is named.
+        FeatureError: If there is no side-car, or one that leaves something out or makes no sense;
+            it is named.
     """
     path = folder / _SIDECAR
     record = _record(path)
@@ -160,7 +163,7 @@ def read_sidecar(folder: Path) -> tuple[FeatureSpec, dict[str, Any]]:
     except ArgumentError as error:
         message = f"{path}: {error}"
         raise FeatureError(message) from error
-    return spec, dict(record.get("layout") or {})
+    return spec, _layout(path, record.get("layout"))
 
 
 def _record(path: Path) -> dict[str, Any]:
@@ -179,6 +182,20 @@ def _record(path: Path) -> dict[str, Any]:
         message = f"{path} holds no JSON object"
         raise FeatureError(message)
     return record
+
+
+def _layout(path: Path, layout: Any) -> dict[str, Any]:
+    if layout is None:
+        return {}
+    if not isinstance(layout, dict):
+        message = f"{path}: layout={layout!r} is no JSON object; leave it out, if need be"
+        raise FeatureError(message)
+    for name, least in (("videos", 0), ("videos_per_shard", 1)):
+        value = layout.get(name, least)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            message = f"{path}: in layout, {name}={value!r} is no whole number from {least} on"
+            raise FeatureError(message)
+    return layout
 
 
 def _check_words(backbone: Any, weights_sha256: Any, l2_norm: Any, dtype: Any) -> None:

@@ -91,7 +91,8 @@ class FeatureReader:
         """Return the vectors that are shown at ``starts[i] + k / fps``.
 
         Args:
-            source: The video's id, or its file: an id is a file's name up to the first dot.
+            source: The video's id, or its file: an id is a file's name up to a dot; of several
+                such ids that are there, the longest.
             starts: When each clip starts, in seconds, in any order; clips may overlap.
             num_frames: Vectors of each clip.
             fps: Vectors a second; it has to be the store's.
@@ -109,7 +110,7 @@ class FeatureReader:
         """
         self._check(fps, size, crop)
         require_positive(num_frames=num_frames)
-        video_id = _video_id(source)
+        video_id = self._video_id(source)
         row = self._index.table[self._find(video_id)]
         times = frame_times(starts, num_frames, fps)
         wanted = np.floor(times * self.spec.fps).astype(np.int64).clip(min=0)
@@ -133,6 +134,13 @@ class FeatureReader:
         except (OSError, SafetensorError) as error:
             message = f"{path} cannot be read: {error}"
             raise FeatureError(message) from error
+
+    def _video_id(self, source: Source) -> str:
+        """Return the longest id that may be meant; the shortest where none is known."""
+        name = Path(source.name if isinstance(source, VideoBytes) else source).name
+        while "." in name and name not in self.ids and name not in self._index.unreadable:
+            name = name.rpartition(".")[0]
+        return name
 
     def _find(self, video_id: str) -> int:
         try:
@@ -162,8 +170,3 @@ class FeatureReader:
                 f"the features of {self.folder} are of the square in the middle: set crop='center'"
             )
             raise ArgumentError(message)
-
-
-def _video_id(source: Source) -> str:
-    path = Path(source.name if isinstance(source, VideoBytes) else source)
-    return path.name.split(".", 1)[0]
