@@ -12,7 +12,7 @@ import numpy as np
 
 from tests.media.writing import write_video
 from vtlearn.media import watchdog
-from vtlearn.media.decoding_child import ClipsRequest, ProbeRequest, serve
+from vtlearn.media.decoding_child import ClipsRequest, Held, ProbeRequest, serve
 from vtlearn.media.video import VideoReader
 
 
@@ -30,7 +30,7 @@ def test_answers_until_nobody_asks(tmp_path: Path, monkeypatch: Any) -> None:
     times = np.array([[0.1, 0.5], [1.0, 1.4]])
     with (tmp_path / "memory").open("w+b") as memory:
         memory.truncate(4 * 3 * 8 * 8)
-        connection.send(ClipsRequest(None, times, 8, [None, (0, 0, 4, 4)], "edge"))
+        connection.send(ClipsRequest(Held.LAST, times, 8, [None, (0, 0, 4, 4)], "edge"))
         send_handle(connection, memory.fileno(), os.getpid())
         assert connection.recv().tolist() == [[True, True], [True, True]]
         levels = np.frombuffer(memory.read(), np.uint8).reshape(4, -1).mean(1)

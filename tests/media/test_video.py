@@ -54,6 +54,7 @@ LONG: dict[str, dict[str, Any]] = {
     "raw.h264": {"gop": 25, "options": B_FRAMES},
     "mpeg4.avi": {"gop": 25, "b_frames": 2, "codec": "mpeg4"},
     "mpeg2.ts": {"gop": 12, "b_frames": 2, "codec": "mpeg2video"},
+    "mpeg2.mpg": {"gop": 12, "b_frames": 2, "codec": "mpeg2video"},
     "vp9.webm": {"gop": 25, "codec": "libvpx-vp9", "options": {"cpu-used": "8"}},
 }
 
@@ -364,6 +365,85 @@ def test_a_truncated_file_ends_invalid(spare: int, tmp_path: Path) -> None:
         )
 
 
+VP9 = {"codec": "libvpx-vp9", "options": {"cpu-used": "8"}}
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+@pytest.mark.parametrize("sound", [0, 4, 9])
+@pytest.mark.parametrize(("name", "options"), [("a.mkv", {}), ("a.webm", VP9)])
+def test_a_truncated_matroska_file_ends_invalid_and_a_whole_one_does_not(
+    name: str, options: dict[str, Any], sound: float, tagged: bool, tmp_path: Path
+) -> None:
+    levels = [i * STEP for i in range(50)] * 2
+    path = write_video(tmp_path / name, levels, gop=10, sound=sound, **options)
+    if not tagged:  # as files of old writers are
+        path.write_bytes(path.read_bytes().replace(b"DURATION", b"ORDINARY"))
+    with av.open(path) as container:
+        assert container.streams.video[0].duration is None  # as no MP4 has it
+    asked: dict[str, Any] = {"num_frames": 8, "fps": 5, "size": 8}
+    for starts in ([0.0], [4.9, 0.2], [12.0]):
+        assert VideoReader().clips(path, starts, **asked).valid.all()
+    cut = packets(path)[60][0]
+    path.write_bytes(path.read_bytes()[:cut])
+    for starts in ([0.0], [3.9, 0.2], [3.0]):
+        clips = VideoReader().clips(path, starts, **asked)
+        times = np.array(starts)[:, None] + np.arange(8) / 5
+        np.testing.assert_array_equal(clips.valid.numpy(), times < 2.4 - 1e-6)
+
+
+def test_a_last_frame_that_stays_on_is_not_a_cut(tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / "a.mkv",
+        NUMBERED[:4],
+        pts=[0, 4000, 8000, 12000],
+        time_base=Fraction(1, 1000),
+        sound=16,
+        options=B_FRAMES,
+    )
+    content = path.read_bytes()
+    assert content.count(b"00:00:12") == 1  # the tag; no frame says how long it is shown
+    path.write_bytes(content.replace(b"00:00:12", b"00:00:15"))
+    clips = VideoReader().clips(path, [0.0], num_frames=20, fps=1, size=8)
+    assert numbers(clips.frames)[0].tolist() == [min(second // 4, 3) for second in range(20)]
+    assert clips.valid.all()
+
+
+@pytest.mark.parametrize(
+    ("packet", "place", "flip", "lost"),
+    [(28, 5, 139, [27]), (24, 5, 237, [23]), (24, 4, 100, [23]), (19, 11, 186, [])],
+)
+def test_frames_that_a_broken_packet_drives_out_are_read_alone(
+    packet: int, place: int, flip: int, lost: list[int], tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "a.mp4", noise(80), gop=10, b_frames=3, options=OPEN_GOP)
+    clean = VideoReader().clips(path, [0.0], num_frames=80, fps=25, size=16)
+    content = bytearray(path.read_bytes())
+    content[packets(path)[packet][0] + place] ^= flip
+    path.write_bytes(content)
+    for number in (*range(19), *lost, *range(30, 80)):
+        alone = VideoReader().clips(path, [number / 25], num_frames=1, fps=25, size=16)
+        assert alone.valid.item() == (number not in lost)
+        wanted = clean.frames[0, number]
+        assert torch.equal(
+            alone.frames[0, 0], torch.zeros_like(wanted) if number in lost else wanted
+        )
+
+
+@pytest.mark.parametrize("name", ["25.mp4", "late.mkv", "stream.ts", "raw.h264"])
+def test_times_beyond_all_counting_are_past_the_end(name: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / name, NUMBERED, **FILES[name])
+    for time, shown in ((1e18, 49), (-1e18, 0), (1e308, 49)):
+        clips = VideoReader().clips(path, [time], num_frames=2, fps=1, size=8)
+        assert numbers(clips.frames)[0].tolist() == [shown, shown]
+        assert clips.valid.all()
+
+
+def test_a_path_that_cannot_be_one_is_unreadable() -> None:
+    for read in readings("a\0b.mp4"):
+        with pytest.raises(UnreadableVideoError, match="null"):
+            read()
+
+
 def test_files_are_closed_whatever_happens(tmp_path: Path) -> None:
     good = write_video(tmp_path / "a.mp4", NUMBERED)
     sound = write_audio(tmp_path / "sound.mp4")
@@ -635,6 +715,23 @@ def test_arguments_that_make_no_sense_are_refused(name: str) -> None:
         VideoReader().clips("a.mp4", [0.0], **numbers)
     with pytest.raises(ArgumentError, match="num_threads must be positive"):
         VideoReader(num_threads=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"num_frames": 2.5}, "num_frames must be a whole number, but is 2.5"),
+        ({"size": np.float64(8)}, "size must be a whole number"),
+        ({"pad": "nonsense"}, 'pad must be "edge" or "black", but is \'nonsense\''),
+    ],
+)
+def test_counts_and_words_are_looked_at(given: dict[str, Any], message: str) -> None:
+    asked: dict[str, Any] = {"num_frames": 1, "fps": 1, "size": 8} | given
+    with pytest.raises(ArgumentError, match=message):
+        VideoReader().clips("absent.mp4", [0.0], **asked)
+    whole: dict[str, Any] = {"num_frames": np.int64(1), "fps": 1, "size": np.int32(8)}
+    with pytest.raises(UnreadableVideoError):
+        VideoReader().clips("absent.mp4", [0.0], **whole, pad="black")
 
 
 def test_a_reader_can_be_sent_to_a_worker(tmp_path: Path) -> None:

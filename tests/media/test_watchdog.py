@@ -85,8 +85,59 @@ def test_what_a_video_reader_raises_is_raised_here(reader: WatchedReader, video:
     with pytest.raises(UnreadableVideoError, match="No such file"):
         reader.clips(video.with_name("absent.mp4"), [0.0], **ASKED)
     assert pid_of(reader) == pid
-    with pytest.raises(ArgumentError, match="time_budget must be positive"):
-        WatchedReader(0.0)
+    for given, message in (({"pad": "nonsense"}, "pad must be"), ({"num_frames": 2.5}, "whole")):
+        with pytest.raises(ArgumentError, match=message):
+            reader.clips(video, [0.0], **ASKED | given)
+    with pytest.raises(UnreadableVideoError, match="null"):
+        reader.probe("a\0b.mp4")
+    far = reader.clips(video, [1e18], **ASKED)
+    assert torch.equal(far.frames, VideoReader().clips(video, [1e18], **ASKED).frames)
+
+
+@pytest.mark.parametrize("time_budget", [0.0, float("nan"), float("inf"), 2e6])
+def test_a_budget_that_cannot_be_kept_is_refused(time_budget: float) -> None:
+    with pytest.raises(ArgumentError, match="time_budget must be"):
+        WatchedReader(time_budget)
+
+
+def test_the_longest_budget_can_be_kept(video: Path) -> None:
+    with WatchedReader(1e6) as reader:
+        assert reader.probe(video) == VideoReader().probe(video)
+
+
+def test_nothing_is_not_the_video_before(reader: WatchedReader, video: Path) -> None:
+    reader.probe(video)
+    nothing: Any = None
+    with pytest.raises(TypeError):
+        reader.probe(nothing)
+    with pytest.raises(TypeError):
+        reader.clips(nothing, [0.0], **ASKED)
+    assert reader.probe(video) == VideoReader().probe(video)
+
+
+def test_a_child_that_died_idle_is_no_videos_fault(video: Path) -> None:
+    with WatchedReader(60.0) as reader:
+        content = VideoBytes("a", video.read_bytes())
+        wanted = reader.probe(content)
+        pid = pid_of(reader)
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has noticed
+        assert reader.probe(content) == wanted
+        assert pid_of(reader) != pid
+
+
+def test_sending_counts(video: Path) -> None:
+    with WatchedReader(1.0) as reader:
+        reader.probe(video)
+        pid = pid_of(reader)
+        os.kill(pid, signal.SIGSTOP)
+        start = time.monotonic()
+        with pytest.raises(UnreadableVideoError, match="time budget of 1 s") as caught:
+            reader.probe(VideoBytes("large", bytes(5_000_000)))
+        assert 1.0 <= time.monotonic() - start < 6.0
+        assert caught.value.stage == "time"
+        assert is_gone(pid, 0.0)
+        assert reader.probe(video) == VideoReader().probe(video)
 
 
 def test_what_never_returns_is_ended_in_time_and_reading_goes_on(

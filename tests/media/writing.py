@@ -33,12 +33,13 @@ def write_video(
     mirror: bool = False,
     options: Mapping[str, str] | None = None,
     container: Mapping[str, str] | None = None,
+    sound: float = 0,
 ) -> Path:
     """Encode pictures, or grey levels, to a video file.
 
     ``size`` is (height, width) of pictures given as levels; ``pts`` are in units of ``time_base``,
     frame numbers over the rate unless given; ``rotation`` is counter-clockwise and takes place when
-    the file is shown, ``mirror`` after it.
+    the file is shown, ``mirror`` after it; ``sound`` is how many seconds of silence there are.
     """
     frames = pictures if isinstance(pictures, np.ndarray) else [grey(i, *size) for i in pictures]
     unit = time_base or 1 / Fraction(rate)
@@ -54,12 +55,20 @@ def write_video(
         stream.codec_context.thread_count = 1
         if rotation or mirror:
             stream.set_display_rotation(rotation, hflip=mirror)
+        silence = output.add_stream("libopus", rate=48000) if sound else None
+        for number in range(round(sound * 50) if silence else 0):  # the muxer interleaves
+            assert silence is not None
+            heard = av.AudioFrame.from_ndarray(np.zeros((1, 1920), np.int16), "s16", "stereo")
+            heard.sample_rate, heard.pts = 48000, number * 960
+            output.mux(silence.encode(heard))
         for number, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts = number if pts is None else pts[number]
             frame.time_base = unit
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
+        if silence is not None:
+            output.mux(silence.encode(None))
     return path
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from enum import Enum
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
@@ -21,24 +22,30 @@ from vtlearn.media.clips import Source
 from vtlearn.media.framing import Box
 from vtlearn.media.video import VideoInfo, VideoReader
 
-__all__ = ["ClipsRequest", "ProbeRequest", "serve"]
+__all__ = ["ClipsRequest", "Held", "ProbeRequest", "serve"]
 
 _GRACE = 5.0  # seconds after the budget, for the other process to kill this one itself
 _GLANCE = 1.0  # seconds between two looks whether the other process is alive
+
+
+class Held(Enum):
+    """Stands for a source that was sent already: nothing that a user might pass for one."""
+
+    LAST = "the source of the request before"
 
 
 class ClipsRequest(NamedTuple):
     """Ask for clips; what memory they go to is sent after this, as a file descriptor.
 
     Attributes:
-        source: The file, or the bytes of one; None for those of the request before.
+        source: The file, or the bytes of one, unless they are held.
         times: (clips, frames), in seconds.
         size: Height and width of frames.
         boxes: One a clip; None for the square in the middle.
         pad: What is shown past the end.
     """
 
-    source: Source | None
+    source: Source | Held
     times: NDArray[np.float64]
     size: int
     boxes: list[Box | None]
@@ -49,10 +56,10 @@ class ProbeRequest(NamedTuple):
     """Ask what a video is like.
 
     Attributes:
-        source: The file, or the bytes of one; None for those of the request before.
+        source: The file, or the bytes of one, unless they are held.
     """
 
-    source: Source | None
+    source: Source | Held
 
 
 def serve(handle: int, parent: int, time_budget: float, num_threads: int) -> None:
@@ -79,7 +86,7 @@ def serve(handle: int, parent: int, time_budget: float, num_threads: int) -> Non
                 return
             # Needs no lock of Python's, so it ends what will never give that back.
             faulthandler.dump_traceback_later(time_budget + _GRACE, exit=True, file=nowhere)
-            source = source if request.source is None else request.source
+            source = source if request.source is Held.LAST else request.source
             connection.send(_answer(connection, reader, request, source))
             faulthandler.cancel_dump_traceback_later()
 

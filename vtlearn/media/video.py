@@ -5,18 +5,20 @@ seconds: the first frame of a usual file is at 0, that of a file with a late sta
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from io import BytesIO, FileIO
 from itertools import chain
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vtlearn.errors import UnreadableVideoError
+from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.checks import require_inside, require_positive
 from vtlearn.media.clips import Clips, Source, VideoBytes
 from vtlearn.media.framing import Box, Orientation, centre_square, crop_boxes
@@ -32,12 +34,14 @@ if TYPE_CHECKING:
 
     _Packet = av.Packet[VideoStream]
 
-__all__ = ["VideoInfo", "VideoReader", "ffmpeg_versions"]
+__all__ = ["VideoInfo", "VideoReader", "ffmpeg_versions", "require_clips"]
 
 _Pixels = NDArray[np.uint8]
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
 _UNKNOWN = range(28, 32)  # what FFmpeg 8 may say of a frame that PyAV 18 has no name for, as Exif
-_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")  # FFmpeg's names of them
+_MATROSKA = "matroska,webm"  # FFmpeg's name of it
+_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", _MATROSKA)
+_UNSEEKABLE = "mpeg"  # a program stream: seeks lead to other frames than decoding from the start
 _BEGINNING = -(2**62)  # ticks; before everything
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
 
@@ -141,7 +145,10 @@ class VideoReader:
 
         Returns:
             The clips. Frames lost to a decoding error are invalid, up to the next keyframe; so is
-            everything past the end of a file that was cut off.
+            everything past the end of a file that was cut off, if the file says how long it was
+            (MP4, Matroska, AVI and FLV do, MPEG streams do not). A hole in a Matroska file or an
+            MPEG stream, over which FFmpeg goes without a word, cannot be told from a frame that
+            stays on: it shows the frame before it.
 
         Raises:
             ArgumentError: If a number makes no sense, or a box leaves the picture.
@@ -149,7 +156,7 @@ class VideoReader:
         """
         import torch
 
-        require_positive(num_frames=num_frames, fps=fps, size=size)
+        require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad)
         times = frame_times(starts, num_frames, fps)
         boxes = crop_boxes(crop, len(times))
         frames = np.zeros((*times.shape, 3, size, size), np.uint8)
@@ -251,6 +258,35 @@ class VideoReader:
             film.close()
 
 
+def require_clips(*, num_frames: int, fps: float, size: int, pad: str) -> None:
+    """Refuse what no clip can be made of, before a decoder meets it.
+
+    Args:
+        num_frames: Frames of each clip.
+        fps: Frames a second.
+        size: Height and width of frames, in pixels.
+        pad: What is shown past the end.
+
+    Raises:
+        ArgumentError: If a number is not positive, a count is not whole, or ``pad`` is neither
+            "edge" nor "black".
+
+    Example:
+        >>> require_clips(num_frames=2.5, fps=10, size=224, pad="edge")
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.ArgumentError: num_frames must be a whole number, but is 2.5
+    """
+    require_positive(num_frames=num_frames, fps=fps, size=size)
+    for name, count in (("num_frames", num_frames), ("size", size)):
+        if not hasattr(count, "__index__"):  # as the whole numbers of numpy and torch have
+            message = f"{name} must be a whole number, but is {count}"
+            raise ArgumentError(message)
+    if pad not in ("edge", "black"):
+        message = f'pad must be "edge" or "black", but is {pad!r}'
+        raise ArgumentError(message)
+
+
 def ffmpeg_versions() -> dict[str, str]:
     """Return the versions of FFmpeg's libraries that videos are read with.
 
@@ -276,6 +312,8 @@ class _File(Film["av.VideoFrame"]):
         self.path = source.name if isinstance(source, VideoBytes) else str(source)
         self.num_threads = num_threads
         self._is_open = self._is_used = self._is_damaged = False
+        self._others_end = 0.0  # when the last packet read of another stream ends, in seconds
+        self._longest = 0.0  # seconds from a frame that came to the next, at most
         self._first: tuple[int | None, ...] | None = None
 
     def begin(self, wanted: Sequence[float]) -> None:
@@ -310,7 +348,7 @@ class _File(Film["av.VideoFrame"]):
         self.close()
         try:
             self._raw = _open_raw(self.source)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter if a path cannot be one, as with NUL
             raise UnreadableVideoError(self.path, _words(error)) from error
         try:
             self.container = _open_container(self._raw)
@@ -337,6 +375,7 @@ class _File(Film["av.VideoFrame"]):
         base = self.stream.time_base or Fraction(1, av.time_base)
         self._unit, self._units = base.numerator, base.denominator  # ticks are unit / units seconds
         self._reorder_depth = context.reorder_depth
+        self.may_jump = self.may_jump and self.container.format.name != _UNSEEKABLE
         context.thread_count = self.num_threads
         if self.num_threads > 1:
             self.stream.thread_type = "AUTO"
@@ -414,7 +453,8 @@ class _File(Film["av.VideoFrame"]):
         return self._seconds(max(ends)) if ends else len(packets) / self.fps
 
     def _ticks(self, seconds: float) -> int:
-        return int(seconds * self._units / self._unit)
+        ticks = seconds * self._units / self._unit
+        return int(min(max(ticks, _BEGINNING), -_BEGINNING))  # FFmpeg counts in 64 bits
 
     def _seconds(self, ticks: int) -> float:
         return ticks * self._unit / self._units
@@ -423,18 +463,31 @@ class _File(Film["av.VideoFrame"]):
         self, packets: "Iterator[_Packet | None]", *, sought: bool
     ) -> "Iterator[Picture[av.VideoFrame]]":
         """Give each frame its times; after a seek and after a loss, go on with a keyframe."""
-        await_key, lost, end = sought, False, 0.0
+        await_key, lost, start, end = sought, False, inf, 0.0
         for frame in self._frames(packets):
             if frame is None or frame.is_corrupt:
                 await_key = lost = self._is_damaged = True
             elif frame.key_frame or not await_key:
                 if sought and frame.pts is None:
                     return  # nobody knows where a seek has led
-                start = end if frame.pts is None else self._seconds(frame.pts)
+                before, start = start, end if frame.pts is None else self._seconds(frame.pts)
+                self._longest = max(self._longest, 0.0 if lost else start - before)
                 end = start + (self._seconds(frame.duration) or 1 / self.fps)
                 yield Picture(frame, start, end, lost)
                 await_key = lost = False
-        self.cut_off = lost or end + _CUT < self._declared_end()
+        self.cut_off = lost or self._is_cut(end)
+
+    def _is_cut(self, end: float) -> bool:
+        """Say whether the file promises more than the frames that came, which end there."""
+        if self.container.format.name != _MATROSKA:
+            return end + _CUT < self._declared_end()
+        # Matroska does not say how long a frame is shown: the last one perhaps as any other.
+        end += max(_CUT, self._longest)
+        whole = (self.container.duration or 0) / 1e6  # a tag may be older than what it is about
+        tagged = _tagged_end(self.stream.metadata)
+        if tagged is None:  # the whole may be that of the sound
+            return max(end, self._others_end + _CUT) < whole
+        return end < min(tagged, whole)
 
     def _declared_end(self) -> float:
         ticks = self.stream.duration
@@ -459,6 +512,8 @@ class _File(Film["av.VideoFrame"]):
         with suppress(av.FFmpegError):
             frames = context.decode(None)
         context.flush_buffers()
+        if packet is not None and packet.pts is not None:  # what is later comes after the loss
+            frames = [each for each in frames if each.pts is None or each.pts < packet.pts]
         return frames, False
 
     def _marked(
@@ -480,7 +535,12 @@ class _File(Film["av.VideoFrame"]):
         import av
 
         try:
-            yield from self.container.demux(self.stream)
+            for packet in self.container.demux():
+                if packet.stream is self.stream:
+                    yield cast("_Packet", packet)
+                elif packet.pts is not None and packet.time_base is not None:
+                    ticks = packet.pts + (packet.duration or 0)
+                    self._others_end = max(self._others_end, float(ticks * packet.time_base))
         except (av.FFmpegError, OSError):
             yield None
 
@@ -491,9 +551,18 @@ def _identify(source: Source) -> tuple[object, ...]:
         return source.name, id(source.data), os.getpid()  # nobody else has the id while we hold it
     try:
         found = Path(source).stat()
-    except OSError:  # opening it will fail too, and say why
+    except (OSError, ValueError):  # opening it will fail too, and say why
         return (object(),)
     return str(source), found.st_ino, found.st_size, found.st_mtime_ns, os.getpid()
+
+
+def _tagged_end(tags: Mapping[str, str]) -> float | None:
+    """When a stream ends, in seconds, as whoever wrote a Matroska file tells."""
+    found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", tags.get("DURATION", ""))
+    if found is None:
+        return None
+    hours, minutes, seconds = map(float, found.groups())
+    return (hours * 60 + minutes) * 60 + seconds
 
 
 def _mark(packet: "_Packet") -> tuple[int | None, ...]:
@@ -617,7 +686,7 @@ def _chain(frame: "av.VideoFrame", *filters: tuple[str, str]) -> "Graph":
     source = {
         "video_size": f"{frame.width}x{frame.height}",
         "pix_fmt": frame.format.name,
-        "time_base": str(frame.time_base),
+        "time_base": str(frame.time_base or Fraction(1)),  # a flushed frame has none; no matter
         "colorspace": str(int(frame.colorspace)),
         "range": str(int(frame.color_range)),
     }

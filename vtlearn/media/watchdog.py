@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
@@ -22,13 +23,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vtlearn.errors import UnreadableVideoError, VTLearnError
+from vtlearn.errors import ArgumentError, UnreadableVideoError, VTLearnError
 from vtlearn.media.checks import require_positive
 from vtlearn.media.clips import Clips, Source, VideoBytes
-from vtlearn.media.decoding_child import ClipsRequest, ProbeRequest
+from vtlearn.media.decoding_child import ClipsRequest, Held, ProbeRequest
 from vtlearn.media.framing import crop_boxes
 from vtlearn.media.timeline import frame_times
-from vtlearn.media.video import VideoInfo
+from vtlearn.media.video import VideoInfo, require_clips
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["WatchedReader"]
 
 _STARTUP = 120.0  # seconds for a decoding process to start, on a busy machine
+_LONGEST = 1e6  # seconds; the system's clocks for waiting do not count much further
 _REAP = 4.0  # seconds for the system to end a process that is killed
 # The package's own __init__ would import torch, which takes seconds.
 _BOOT = """
@@ -59,11 +61,12 @@ class WatchedReader:
     starts a child of its own.
 
     Args:
-        time_budget: Seconds that a call may take. The start of the child does not count.
+        time_budget: Seconds that a call may take, at most a million. The start of the child does
+            not count.
         num_threads: Threads that FFmpeg decodes with.
 
     Raises:
-        ArgumentError: If one of them is not positive.
+        ArgumentError: If one of them is not positive, or the budget is too long.
 
     Example:
         >>> with WatchedReader(20.0) as reader:
@@ -78,6 +81,12 @@ class WatchedReader:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         require_positive(time_budget=time_budget, num_threads=num_threads)
+        if time_budget > _LONGEST:
+            message = (
+                f"time_budget must be at most {_LONGEST:.0f} s, but is {time_budget}; "
+                "without a budget, read with VideoReader"
+            )
+            raise ArgumentError(message)
         self.time_budget = time_budget
         self.num_threads = num_threads
 
@@ -144,7 +153,7 @@ class WatchedReader:
         """
         import torch
 
-        require_positive(num_frames=num_frames, fps=fps, size=size)
+        require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad)
         times = frame_times(starts, num_frames, fps)
         request = ClipsRequest(source, times, size, crop_boxes(crop, len(times)), pad)
         count = times.size * 3 * size * size
@@ -181,7 +190,7 @@ class WatchedReader:
         name = source.name if isinstance(source, VideoBytes) else str(source)
         self._leave_inherited()
         with self._lock:
-            self._child = child = self._child or _Child(self.time_budget, self.num_threads)
+            child = self._living_child()
             try:
                 answer = child.ask(request, memory, self.time_budget)
             except TimeoutError as error:
@@ -196,6 +205,14 @@ class WatchedReader:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def _living_child(self) -> "_Child":
+        """Return the child; another one if it died while idle, of which no video is to blame."""
+        if self._child is not None and self._child.process.poll() is not None:
+            self._end_child()
+        if self._child is None:
+            self._child = _Child(self.time_budget, self.num_threads)
+        return self._child
 
     def _end_child(self) -> None:
         if self._child is not None:
@@ -235,9 +252,9 @@ class _Child:
             )
         self.connection: Connection[Any, Any] = Connection(ours.detach())
         self.is_idle = False
-        self._held: Source | None = None
+        self._held: Source | Held = Held.LAST
         try:
-            self._receive(_STARTUP)
+            self._receive(time.monotonic() + _STARTUP)
         except (TimeoutError, EOFError, ConnectionError) as error:
             message = (
                 f"the process that decodes videos did not start ({self.end()}); "
@@ -250,12 +267,15 @@ class _Child:
     ) -> Any:
         """Send a request, and memory for what is large, and return the answer."""
         self.is_idle = False
-        is_held = _is_same(request.source, self._held)
-        self.connection.send(request._replace(source=None) if is_held else request)
-        self._held = request.source
-        if memory is not None:
-            send_handle(self.connection, memory, self.process.pid)
-        return self._receive(time_budget)
+        deadline = time.monotonic() + time_budget
+        try:
+            with self._killed_after(time_budget):  # sending waits for a child that reads nothing
+                self._send(request, memory)
+            return self._receive(deadline)
+        except (EOFError, ConnectionError) as error:
+            if time.monotonic() >= deadline:
+                raise TimeoutError from error
+            raise
 
     def end(self) -> str:
         """Kill the process, and say how it ended: by itself, perhaps."""
@@ -267,15 +287,32 @@ class _Child:
             return "not yet ended"
         return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
-    def _receive(self, seconds: float) -> Any:
-        if not self.connection.poll(seconds):
+    @contextmanager
+    def _killed_after(self, seconds: float) -> Iterator[None]:
+        timer = threading.Timer(seconds, self.process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _send(self, request: ClipsRequest | ProbeRequest, memory: int | None) -> None:
+        is_held = _is_same(request.source, self._held)
+        self.connection.send(request._replace(source=Held.LAST) if is_held else request)
+        self._held = request.source
+        if memory is not None:
+            send_handle(self.connection, memory, self.process.pid)
+
+    def _receive(self, deadline: float) -> Any:
+        if not self.connection.poll(max(0.0, deadline - time.monotonic())):
             raise TimeoutError
         answer = self.connection.recv()
         self.is_idle = True
         return answer
 
 
-def _is_same(source: Source | None, held: Source | None) -> bool:
+def _is_same(source: Source | Held, held: Source | Held) -> bool:
     """Say whether the bytes of a video were sent already."""
     if isinstance(source, VideoBytes) and isinstance(held, VideoBytes):
         return source.name == held.name and source.data is held.data
