@@ -90,6 +90,7 @@ def test_evaluation_raises_or_says_that_it_is_not_comparable(
     assert "kitchen_test_0007.mp4 cannot be read" in error
     assert "max_unreadable" in error
     assert main([*test, "--data.init_args.max_unreadable", "1"]) == 0
-    shown = capfd.readouterr().out
+    shown, told = capfd.readouterr()
     assert "NOT COMPARABLE" in shown
+    assert re.search(r"not scored: .*kitchen_test_0007.mp4 cannot be read", told)
     assert "19/20" in shown

@@ -1,5 +1,6 @@
 """The LightningModule: a video encoder, a text encoder and a head, trained and scored together."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ from vtlearn.part import describe, describe_callable
 from vtlearn.schedule import WarmupCosine
 
 __all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
+
+_LOG = logging.getLogger(__name__)
 
 OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
@@ -294,8 +297,11 @@ class VideoTextLearner(LightningModule):
 
     def _finish(self, name: str) -> None:
         """Merge what all processes collected and compute, on every process alike."""
-        missing = [path for paths in gather_objects(self._unreadable) for path in paths.items()]
-        self._refuse_unreadable(dict(missing))
+        missing = dict(item for own in gather_objects(self._unreadable) for item in own.items())
+        self._refuse_unreadable(missing)
+        if self.trainer.is_global_zero:
+            for reason in sorted(missing.values()):
+                _LOG.warning("not scored: %s", reason)
         merged = [protocol.merge(gather_objects(protocol.state())) for protocol in self._protocols]
         self.results = [protocol.compute() for protocol in merged]
         for number, result in enumerate(self.results):
