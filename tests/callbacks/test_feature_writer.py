@@ -163,6 +163,24 @@ def test_a_store_of_other_weights_is_refused(data: Kitchen, whole: Path, tmp_pat
     assert contents(store) == contents(whole)
 
 
+def test_the_checkpoints_weights_are_taken_or_it_is_said_that_none_was_given(
+    data: Kitchen, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained, checkpoint = seeded_learner(1), tmp_path / "trained.ckpt"
+    trainer = quiet_trainer(tmp_path, max_steps=1, limit_val_batches=0)
+    trainer.fit(trained, datamodule=data)
+    trainer.save_checkpoint(checkpoint)
+    predict(tmp_path / "trained", data, learner=trained)
+    assert "no --ckpt_path" in caplog.text
+    caplog.clear()
+    writer = FeatureWriter(tmp_path / "restored", videos_per_shard=3, **NORMALISED)
+    quiet_trainer(tmp_path, callbacks=[writer]).predict(
+        seeded_learner(2), datamodule=data, ckpt_path=checkpoint, return_predictions=False
+    )
+    assert "no --ckpt_path" not in caplog.text
+    assert contents(tmp_path / "restored") == contents(tmp_path / "trained")
+
+
 def test_vectors_of_length_one(data: Kitchen, whole: Path, tmp_path: Path) -> None:
     predict(tmp_path / "store", data, l2_norm=True, dtype="float32")
     raw, unit = FeatureReader(whole), FeatureReader(tmp_path / "store")

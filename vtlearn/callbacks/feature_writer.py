@@ -112,8 +112,6 @@ class FeatureWriter(Callback):
         if not (isinstance(data, VideoTextData) and isinstance(pl_module, VideoTextLearner)):
             message = "FeatureWriter keeps what a VideoTextLearner makes of a VideoTextData"
             raise ArgumentError(message)
-        if trainer.ckpt_path is None and trainer.is_global_zero:
-            _LOG.warning("no --ckpt_path: features of the weights that the encoder is built with")
         # called when the checkpoint's weights are there, which the store is identified by
         data.window_chunks = partial(self._plan, self.folder, trainer, pl_module, data)
 
@@ -166,6 +164,8 @@ class FeatureWriter(Callback):
         self, folder: Path, trainer: Trainer, learner: VideoTextLearner, data: VideoTextData
     ) -> WindowChunks:
         """Open the store and list this process's share of what is missing in it."""
+        if trainer.ckpt_path is None and trainer.is_global_zero:  # known once it is restored
+            _LOG.warning("no --ckpt_path: features of the weights that the encoder is built with")
         videos = data.videos()
         spec = self._spec(learner, videos.fps)
         store = self._open(folder, spec, videos, str(trainer.precision))
