@@ -27,7 +27,7 @@ from vtlearn.media.feature_spec import num_vectors, read_sidecar
 from vtlearn.media.features import FeatureReader
 from vtlearn.media.video import VideoReader
 
-NORMALISED = {"mean": [0.5] * 3, "std": [0.25] * 3}  # as TinyVideo does
+NORMALISED: dict[str, Any] = {"mean": [0.5] * 3, "std": [0.25] * 3}  # as TinyVideo does
 
 
 def seeded_learner(seed: int = 0) -> VideoTextLearner:
@@ -347,7 +347,7 @@ def test_vectors_too_large_are_not_made_infinite(data: Kitchen, tmp_path: Path) 
 def test_what_is_left_undone_is_said(
     data: Kitchen, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    writer = FeatureWriter(tmp_path / "store", videos_per_shard=3, **NORMALISED)  # type: ignore[arg-type]
+    writer = FeatureWriter(tmp_path / "store", videos_per_shard=3, **NORMALISED)
     trainer = quiet_trainer(tmp_path, callbacks=[writer], limit_predict_batches=4)
     trainer.predict(seeded_learner(), datamodule=data, return_predictions=False)
     there = len(list((tmp_path / "store").glob("0*.json")))
