@@ -95,11 +95,19 @@ def test_a_checkpoint_in_a_file_is_seen_and_the_command_line_wins(elsewhere: Pat
 def test_the_checkpoints_model_comes_first(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
     head = {"class_path": "InfoNCE", "init_args": {}}
-    torch.save({"hyper_parameters": {"head": head}}, path)
-    argv = put_checkpoint_first(["test", "--config", "a.yaml"], path)
-    assert argv[:2] == ["test", "--config"]
-    assert json.loads(argv[2]) == {"model": {"head": head}}
-    assert argv[3:] == ["--config", "a.yaml", "--ckpt_path", str(path)]
+    optimizer = {"class_path": "torch.optim.adamw.AdamW", "init_args": {"lr": 0.5}}
+    saved = {"hyper_parameters": {"head": head, "optimizer": optimizer}, "state_dict": {}}
+    torch.save(saved, path)
+    head = {"class_path": "vtlearn.heads.InfoNCE", "init_args": {}}
+    optimizer = {"class_path": "torch.optim.AdamW", "init_args": {"lr": 0.5}}
+    for command, model in (
+        ("test", {"head": head}),
+        ("fit", {"head": head, "optimizer": optimizer}),
+    ):
+        argv = put_checkpoint_first([command, "--data", "Kitchen"], path)
+        assert argv[:2] == [command, "--config"]
+        assert json.loads(argv[2]) == {"model": model}
+        assert argv[3:] == ["--data", "Kitchen", "--ckpt_path", str(path)]
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -107,5 +115,5 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
         named_checkpoint(["test", "--ckpt_path", "x.ckpt"])
     path = tmp_path / "x.ckpt"
     path.write_text("hello")
-    with pytest.raises(CheckpointError, match=r"x.ckpt is no checkpoint of vtlearn"):
+    with pytest.raises(CheckpointError, match=r"x.ckpt is not a vtlearn checkpoint"):
         put_checkpoint_first(["test"], path)

@@ -10,6 +10,7 @@ import yaml
 
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
+from vtlearn.checkpoints import load
 from vtlearn.cli import VTLearnCLI
 from vtlearn.media.features import FeatureReader
 
@@ -98,6 +99,33 @@ def test_features_are_predicted_and_found_whole(capsys: pytest.CaptureFixture[st
     reader = FeatureReader("store")
     assert len(reader.ids) == 13
     assert reader.spec.std == (0.25, 0.25, 0.25)
+
+
+def test_a_model_with_an_encoder_of_ones_own(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(workplace)
+    (workplace / "strange.py").write_text(
+        "from vtlearn.encoders.video import TinyVideo\nclass Mine(TinyVideo):\n    pass\n"
+    )
+    own = {"model": {"video_encoder": {"class_path": "strange.Mine"}}}
+    (workplace / "own.yaml").write_text(yaml.safe_dump(own))
+    assert main(["fit", "--config", "tiny.yaml", "--config", "own.yaml"]) == 0
+    checkpoint = next(workplace.rglob("best.ckpt"))
+    spec = torch.load(checkpoint, weights_only=True)["hyper_parameters"]["video_encoder"]
+    assert spec["class_path"] == "strange.Mine"
+    argv = ["test", "--ckpt_path", str(checkpoint), "--config", "quiet.yaml", "--data", "data.yaml"]
+    for extra, code in (
+        ([], 2),
+        (["--trust_checkpoint"], 0),
+        (["--config", "own.yaml"], 0),
+        (["--model.video_encoder", "strange.Mine"], 0),
+    ):
+        sys.modules.pop("strange", None)
+        assert main([*argv, *extra]) == code
+        error = capsys.readouterr().err
+        assert ("names 'strange.Mine'" in error) is (code == 2)
+    assert type(load(checkpoint).video_encoder).__name__ == "Mine"  # imported by now
 
 
 class Parsed(VTLearnCLI):

@@ -22,14 +22,14 @@ def test_all_names_exist_and_are_documented(name: str) -> None:
 
 def test_class_names_are_unique_because_yaml_gives_no_path() -> None:
     from vtlearn.datamodules import VideoTextData
-    from vtlearn.part import Part
+    from vtlearn.hyperparameters import Configurable
 
     def below(base: type) -> list[type]:
         kinds: list[type] = base.__subclasses__()
         found = [kind for kind in kinds if kind.__module__.startswith("vtlearn.")]
         return found + [lower for kind in found for lower in below(kind)]
 
-    bases: tuple[type, ...] = (Part, VideoTextData)
+    bases: tuple[type, ...] = (Configurable, VideoTextData)
     for base in bases:
         names = [kind.__name__ for kind in below(base)]
         assert len(names) == len(set(names))

@@ -23,11 +23,12 @@ ALLOWED = {
     "callbacks": {"datamodules", "datasets", "learner", "media", "plotting"},
     "commands": {"alignment", "datamodules", "datasets", "evaluation", "media"},
     "plotting": {"heads"},
-    "learner": {"heads", "encoders", "datamodules", "evaluation"},
+    "learner": {"checkpoints", "heads", "encoders", "datamodules", "evaluation"},
+    "checkpoints": {"heads", "encoders", "learner"},
 }
 FREE = {
     *("__init__", "atomic", "batch", "distributed", "errors", "imports", "parallel"),
-    *("part", "progress", "schedule"),
+    *("hyperparameters", "progress", "schedule"),
 }
 WITHOUT_LIGHTNING = {"alignment", "heads", "encoders", "media", "datasets"}
 

@@ -89,7 +89,7 @@ def test_a_checkpoint_of_a_learner_built_in_python(
     trainer.save_checkpoint(path)
     content = torch.load(path, weights_only=True)
     head = content["hyper_parameters"]["head"]
-    assert head == {"class_path": "vtlearn.heads.s2dtw.S2DTW", "init_args": {"gamma": 0.2}}
+    assert head == {"class_path": "vtlearn.heads.S2DTW", "init_args": {"gamma": 0.2}}
     json.dumps(dict(content["hyper_parameters"]))
     fresh = tiny_learner(S2DTW(gamma=0.2)).eval()
     fresh.load_state_dict(content["state_dict"])

@@ -7,7 +7,26 @@ pair of encoders with a head; ``evaluation`` scores the result as the papers do.
 """
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from vtlearn.checkpoints import load
+    from vtlearn.learner import VideoTextLearner
+
+__all__ = ["VideoTextLearner", "__version__", "load"]
 
 __version__ = version("vtlearn")
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs torch when it is first asked for: ``import vtlearn`` takes no time."""
+    if name == "load":
+        from vtlearn.checkpoints import load
+
+        return load
+    if name == "VideoTextLearner":
+        from vtlearn.learner import VideoTextLearner
+
+        return VideoTextLearner
+    message = f"module 'vtlearn' has no attribute {name!r}"
+    raise AttributeError(message)

@@ -12,9 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
+from vtlearn.checkpoints import hyperparameters
 from vtlearn.errors import ArgumentError, CheckpointError
 
 __all__ = [
@@ -31,6 +31,7 @@ _CONFIG = ("--config", "-c")
 _DATA = "--data"
 _CHECKPOINT = "--ckpt_path"
 _LOGGER = "--trainer.logger.init_args."
+_TRUST = "--trust_checkpoint"
 
 
 def separated(argv: Sequence[str]) -> list[str]:
@@ -122,28 +123,48 @@ def put_checkpoint_first(argv: Sequence[str], checkpoint: Path) -> list[str]:
     """Make a checkpoint's model the first configuration, which everything after it overrides.
 
     Args:
-        argv: The command line, separated, beginning with the command.
+        argv: The command line, separated, its configurations found, beginning with the command.
         checkpoint: A checkpoint of ours.
 
     Returns:
         The command line with the model's section, as JSON, before all other options, and the path
-        of the checkpoint behind them.
+        of the checkpoint behind them. Of commands that do not train, the section has no optimiser.
 
     Raises:
-        CheckpointError: If the file is no checkpoint of ours.
+        CheckpointError: If the file is not a vtlearn checkpoint, or names a class that neither
+            vtlearn nor the user knows.
     """
-    section = json.dumps({"model": _hyper_parameters(checkpoint)})
+    configs = list(_configs(argv))
+    trust = _TRUST in argv or any(config.get(_TRUST.removeprefix("--")) for config in configs)
+    model = hyperparameters(
+        checkpoint, trust=trust, named=_texts([*argv, *configs]), training=argv[0] == "fit"
+    )
+    section = json.dumps({"model": model})
     return [argv[0], "--config", section, *argv[1:], _CHECKPOINT, str(checkpoint)]
 
 
-def _hyper_parameters(checkpoint: Path) -> dict[str, Any]:
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a command line and its configurations, inside JSON and YAML as well."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for entry in value:
+            yield from _texts(entry)
+    elif isinstance(value, str):
+        yield value
+        content = _inline(value)
+        if not isinstance(content, str):
+            yield from _texts(content)
+
+
+def _inline(word: str) -> Any:
+    """Read the mapping that a word is, or that the file holds which it names."""
+    if _is_file_name(word) and Path(word).is_file():
+        return _read_yaml(Path(word))
     try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        parameters = dict(content["hyper_parameters"])
-    except Exception as error:  # whatever torch makes of a file that is none of ours
-        message = f"{checkpoint} is no checkpoint of vtlearn: {str(error).splitlines()[0]}"
-        raise CheckpointError(message) from error
-    return parameters
+        return yaml.safe_load(word) if "{" in word else word
+    except yaml.YAMLError:
+        return word
 
 
 def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:

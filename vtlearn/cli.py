@@ -97,6 +97,11 @@ class VTLearnCLI(LightningCLI):
         Args:
             parser: One command's.
         """
+        parser.add_argument(
+            "--trust_checkpoint",
+            action="store_true",
+            help="import any class that the checkpoint names, which may run code of its author",
+        )
         parser.add_lightning_class_args(BestCheckpoint, "best_checkpoint")
         parser.add_lightning_class_args(StepCheckpoint, "step_checkpoint")
         parser.add_lightning_class_args(AlignmentPictures, "alignment_pictures")

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from typing_extensions import override
 
 from vtlearn.batch import (
     Encoded,
@@ -24,6 +25,7 @@ from vtlearn.batch import (
     WindowChunk,
     valid,
 )
+from vtlearn.checkpoints import fit_names, load, mismatch
 from vtlearn.datamodules.base import Example, Stage, VideoTextData
 from vtlearn.distributed import gather, gather_objects, process
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
@@ -31,7 +33,7 @@ from vtlearn.errors import ArgumentError, CheckpointError, EvaluationError
 from vtlearn.evaluation.protocol import EncodedItem, Protocol, Result
 from vtlearn.evaluation.results import results_table, write_results
 from vtlearn.heads.base import Alignment, AlignmentHead, Grid, HeadOutput
-from vtlearn.part import describe, describe_callable
+from vtlearn.hyperparameters import factory_to_config, to_config
 from vtlearn.schedule import WarmupCosine
 
 __all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
@@ -69,7 +71,7 @@ class VideoTextLearner(LightningModule):
         >>> from vtlearn.heads import S2DTW
         >>> learner = VideoTextLearner(TinyVideo(dim=64), TinyText(dim=64), S2DTW())
         >>> learner.hparams["head"]["class_path"]
-        'vtlearn.heads.s2dtw.S2DTW'
+        'vtlearn.heads.S2DTW'
     """
 
     def __init__(
@@ -96,14 +98,16 @@ class VideoTextLearner(LightningModule):
         self._unreadable: dict[str, str] = {}
         self.results: list[Result] = []
         parts = {
-            "video_encoder": describe(video_encoder),
-            "text_encoder": describe(text_encoder),
-            "head": describe(head),
-            "optimizer": describe_callable(optimizer),
-            "scheduler": describe_callable(scheduler),
+            "video_encoder": to_config(video_encoder),
+            "text_encoder": to_config(text_encoder),
+            "head": to_config(head),
+            "optimizer": factory_to_config(optimizer),
+            "scheduler": factory_to_config(scheduler),
         }
         # plain class paths and arguments, so that a checkpoint opens with weights_only=True
-        self.save_hyperparameters({name: part for name, part in parts.items() if part is not None})
+        left_out = [name for name in ("optimizer", "scheduler") if parts[name] is None]
+        self.save_hyperparameters({k: v for k, v in parts.items() if k not in left_out})
+        self.clips: dict[str, Any] | None = None
 
     def setup(self, stage: str) -> None:
         """Check that data and encoders fit, and build the text encoder's vocabulary if it has none.
@@ -125,6 +129,8 @@ class VideoTextLearner(LightningModule):
                 "model.video_encoder.init_args"
             )
             raise ArgumentError(message)
+        if stage == "fit":
+            self.clips = data.clip_settings()
         if stage in ("validate", "test") and not data.protocols(_stage(stage)):
             message = f"{type(data).__name__} has no protocol to {_stage(stage)} a model by"
             raise ArgumentError(message)
@@ -189,6 +195,18 @@ class VideoTextLearner(LightningModule):
 
     def _kept(self, encoded: Encoded) -> Encoded:
         return encoded if self.head.needs_tokens else encoded._replace(tokens=None)
+
+    def encode_text(self, texts: Sequence[str]) -> Tensor:
+        """Embed texts as the head compares them: dot products with embedded clips are scores.
+
+        Args:
+            texts: One string per text.
+
+        Returns:
+            (texts, dim), float32 or wider, without gradients.
+        """
+        with torch.no_grad():
+            return self.head.embed(self.encode_captions(texts).pooled)
 
     def encode_captions(self, captions: Sequence[str]) -> Encoded:
         """Tokenise and encode captions.
@@ -361,6 +379,39 @@ class VideoTextLearner(LightningModule):
         text = TextFeatures(captions[None, :, None], None, torch.tensor([len(captions)]))
         return self.head.align(video, text)
 
+    @override
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["clips"] = self.clips
+
+    @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.clips is None:  # or a training goes on, with clips of its own
+            self.clips = checkpoint.get("clips")
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]  # arguments come from the file alone
+        cls,
+        checkpoint_path: Path | str,
+        map_location: str | torch.device | None = None,
+        *,
+        trust: bool = False,
+    ) -> "VideoTextLearner":
+        """Build the model of a checkpoint: :func:`vtlearn.load` under Lightning's name.
+
+        Args:
+            checkpoint_path: The file.
+            map_location: The device the model goes to; the CPU by default.
+            trust: Whether to import classes that the checkpoint names and this process does not
+                know, which may run any code.
+
+        Returns:
+            The learner, in evaluation mode.
+
+        Raises:
+            CheckpointError: If it is not a vtlearn checkpoint, or names a class that is not known.
+        """
+        return load(checkpoint_path, trust=trust, device=map_location or "cpu")
+
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
@@ -378,10 +429,11 @@ class VideoTextLearner(LightningModule):
             CheckpointError: If a name or a shape does not match.
         """
         own = self.state_dict()
+        given = fit_names(own, state_dict)
         try:
-            return super().load_state_dict(state_dict, strict=strict, assign=assign)
+            return super().load_state_dict(given, strict=strict, assign=assign)
         except RuntimeError as error:
-            raise CheckpointError(_mismatch(own, state_dict)) from error
+            raise CheckpointError(mismatch(own, given)) from error
 
     def _data(self) -> VideoTextData:
         data = getattr(self.trainer, "datamodule", None)
@@ -403,31 +455,3 @@ def _gathered(features: FeaturesT) -> FeaturesT:
 def _unpacked(x: Tensor | None, mask: Tensor) -> Tensor | None:
     """Put the rows of valid entries back where they were in the batch."""
     return None if x is None else x.new_zeros(*mask.shape, *x.shape[1:]).index_put((mask,), x)
-
-
-def _mismatch(own: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    reshaped = [
-        f"{name}, {tuple(given[name].shape)} there and {tuple(own[name].shape)} here"
-        for name in own
-        if not name.endswith("_extra_state")  # a vocabulary may be of any size
-        and isinstance(given.get(name), Tensor)
-        and given[name].shape != own[name].shape
-    ]
-    differences = {
-        "missing in the checkpoint": [name for name in own if name not in given],
-        "unknown to the model": [name for name in given if name not in own],
-        "of another shape": reshaped,
-    }
-    lines = [
-        f"  {len(names)} {what}, for example {names[0]}"
-        for what, names in differences.items()
-        if names
-    ]
-    return "\n".join(
-        [
-            "the checkpoint is one of another model:",
-            *lines,
-            "Leave the model's options out to take them from the checkpoint, or give those it was "
-            "trained with.",
-        ]
-    )

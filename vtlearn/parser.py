@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.part import Part
+from vtlearn.hyperparameters import Configurable
 
 __all__ = ["Parser", "explain"]
 
@@ -86,7 +86,7 @@ def _option_of_class(found: re.Match[str], message: str) -> str:
 
 
 def _class_name(found: re.Match[str], message: str) -> str:
-    kinds: tuple[type, ...] = (Part, VideoTextData, Optimizer, LRScheduler)
+    kinds: tuple[type, ...] = (Configurable, VideoTextData, Optimizer, LRScheduler)
     known = {kind.__name__ for base in kinds for kind in _subclasses(base)}
     return f"{_key(message)}: there is no class {found[1]}{_nearest(found[1], known)}"
 

@@ -88,9 +88,7 @@ def test_the_store_holds_what_the_encoder_makes_of_each_window(
 
 def test_the_sidecar_says_what_they_are(whole: Path) -> None:
     spec, layout = read_sidecar(whole)
-    assert spec.backbone == (
-        "vtlearn.encoders.video.tiny.TinyVideo(dim=8, num_frames=2, size=16, width=4)"
-    )
+    assert spec.backbone == ("vtlearn.encoders.TinyVideo(dim=8, num_frames=2, size=16, width=4)")
     assert (spec.fps, spec.stride, spec.window, spec.num_frames) == (1.0, 1.0, 0.5, 2)
     assert (spec.resize, spec.crop, spec.mean, spec.std) == (16, 16, (0.5,) * 3, (0.25,) * 3)
     assert (spec.dim, spec.dtype, spec.l2_norm) == (8, "float16", False)

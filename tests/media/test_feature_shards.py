@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,18 @@ def test_a_shard_that_was_cut_short_is_not_whole(tmp_path: Path, name: str, keep
     assert contents(tmp_path) == before
     (tmp_path / "00000.safetensors").unlink()
     assert store.pending() == [0]
+
+
+def test_a_store_whose_encoder_has_moved_since_is_the_same_store(tmp_path: Path) -> None:
+    nested = "(inner={'class_path': '%s.Inner', 'init_args': {'file': 'a.b'}})"
+    old, new = (f"{where}.S3D{nested % where}" for where in ("vtlearn.encoders.video.s3d", "v"))
+    FeatureStore(tmp_path, replace(make_spec(), backbone=old), IDS)
+    before = (tmp_path / "features.json").read_bytes()
+    FeatureStore(tmp_path, replace(make_spec(), backbone=new), IDS)
+    assert (tmp_path / "features.json").read_bytes() == before
+    for wrong in (new.replace("S3D", "S4D"), new.replace("a.b", "a.c"), "S3D"):
+        with pytest.raises(FeatureError, match="backbone: "):
+            FeatureStore(tmp_path, replace(make_spec(), backbone=wrong), IDS)
 
 
 def test_a_shard_that_is_made_again_has_no_record_of_others(

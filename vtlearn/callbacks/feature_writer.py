@@ -22,12 +22,12 @@ from vtlearn.datasets.base import Quarantine, UnreadableRecord, clip_reader
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import gather_objects, process
 from vtlearn.errors import ArgumentError, UnreadableVideoError
+from vtlearn.hyperparameters import to_config
 from vtlearn.learner import VideoTextLearner
 from vtlearn.media.checks import require_positive
 from vtlearn.media.feature_shards import FeatureStore, StoredVideo, read_shard_record
 from vtlearn.media.feature_spec import FeatureSpec
 from vtlearn.media.probing import probe_all
-from vtlearn.part import describe
 from vtlearn.progress import track
 
 __all__ = ["FeatureWriter"]
@@ -208,10 +208,10 @@ class FeatureWriter(Callback):
 
     def _spec(self, learner: VideoTextLearner, fps: float) -> FeatureSpec:
         encoder = learner.video_encoder
-        part = describe(encoder)
-        arguments = ", ".join(f"{key}={value!r}" for key, value in part["init_args"].items())
+        config = to_config(encoder)
+        arguments = ", ".join(f"{key}={value!r}" for key, value in config["init_args"].items())
         return FeatureSpec(
-            backbone=f"{part['class_path']}({arguments})",
+            backbone=f"{config['class_path']}({arguments})",
             weights_sha256=_weights_hash(encoder),
             dim=encoder.dim,
             fps=1 / self.stride,

@@ -3,6 +3,8 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pytorch_lightning import LightningDataModule
@@ -19,11 +21,13 @@ from vtlearn.batch import (
 from vtlearn.datamodules.dealing import ShuffledBatches, WholeBatches, own_rows
 from vtlearn.datasets.base import Corpus, Quarantine
 from vtlearn.datasets.evaluation import EvaluationItems
+from vtlearn.datasets.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.protocol import Protocol
+from vtlearn.media.feature_spec import read_sidecar
 
 __all__ = ["Benchmark", "ClipShape", "Example", "LateLoader", "Stage", "VideoTextData"]
 
@@ -94,12 +98,17 @@ class VideoTextData(LightningDataModule, ABC):
         max_unreadable: How many videos of a split may be missing when it is scored.
 
     Attributes:
+        sampling: How clips are drawn.
+        features: Folder of stored features that are read in place of pixels, if so.
         quarantine: What could not be read in training, once the training loader is made.
         window_chunks: Chooses what ``predict`` encodes; whoever keeps the vectors sets it.
 
     Raises:
         ArgumentError: If ``batch_size`` is not positive, or another number negative.
     """
+
+    sampling: ClipSampling
+    features: Path | None = None
 
     def __init__(
         self,
@@ -127,9 +136,23 @@ class VideoTextData(LightningDataModule, ABC):
         self.window_chunks: Callable[[], WindowChunks] | None = None
 
     @property
-    @abstractmethod
     def clip_shape(self) -> ClipShape:
         """The clips this datamodule gives."""
+        return ClipShape(self.sampling.num_frames, self.sampling.size)
+
+    def clip_settings(self) -> dict[str, Any]:
+        """Describe how clips are read, in plain values, for a checkpoint to keep.
+
+        Returns:
+            ``num_frames``, ``fps``, ``size``, ``crop`` and ``pad``; where stored features are read,
+            what these are, as ``features``.
+        """
+        names = ("num_frames", "fps", "size", "crop", "pad")
+        settings = {name: getattr(self.sampling, name) for name in names}
+        if self.features is not None:
+            spec, _ = read_sidecar(self.features)
+            settings["features"] = asdict(spec)
+        return settings
 
     @abstractmethod
     def captions(self) -> Iterator[str]:

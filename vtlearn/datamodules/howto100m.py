@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from vtlearn.datamodules.base import ClipShape, VideoTextData
+from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets import howto100m
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.windows import VideoList, require_pixels
@@ -75,11 +75,6 @@ class HowTo100M(VideoTextData):
             time_budget=time_budget,
             cache=cache,
         )
-
-    @property
-    def clip_shape(self) -> ClipShape:
-        """The clips this datamodule gives."""
-        return ClipShape(self.sampling.num_frames, self.sampling.size)
 
     def prepare_data(self) -> None:
         """Read the captions once; a training forgets what an earlier one could not read."""

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vtlearn.datamodules.base import Benchmark, ClipShape, Example, Stage, VideoTextData
+from vtlearn.datamodules.base import Benchmark, Example, Stage, VideoTextData
 from vtlearn.datasets import howto100m
 from vtlearn.datasets.base import clip_reader, find_videos
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
@@ -87,11 +87,6 @@ class Kitchen(VideoTextData):
         self.evaluation_batch_size = evaluation_batch_size
         self.corpus = KitchenCorpus(root, seed=kitchen_seed, **kitchen)
         self._videos: dict[Stage, list[NarratedVideo]] = {}
-
-    @property
-    def clip_shape(self) -> ClipShape:
-        """The clips this datamodule gives."""
-        return ClipShape(self.sampling.num_frames, self.sampling.size)
 
     def prepare_data(self) -> None:
         """Render the videos unless they are there; a training forgets what was unreadable."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
 
-from vtlearn.datamodules.base import ClipShape, VideoTextData
+from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.dealing import own_rows
 from vtlearn.datasets.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream, even_share
@@ -76,11 +76,6 @@ class Shards(VideoTextData):
             quarantine=self._quarantine_file,
             time_budget=time_budget,
         )
-
-    @property
-    def clip_shape(self) -> ClipShape:
-        """The clips this datamodule gives."""
-        return ClipShape(self.sampling.num_frames, self.sampling.size)
 
     @cached_property
     def index(self) -> ShardIndex:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from vtlearn.batch import Encoded
-from vtlearn.part import Part
+from vtlearn.hyperparameters import Configurable
 
 __all__ = ["TextEncoder", "Tokens", "VideoEncoder"]
 
@@ -28,7 +28,7 @@ class Tokens(NamedTuple):
     length: Tensor
 
 
-class VideoEncoder(Part, ABC):
+class VideoEncoder(Configurable, ABC):
     """Turn clips into vectors.
 
     Attributes:
@@ -58,7 +58,7 @@ class VideoEncoder(Part, ABC):
         """
 
 
-class TextEncoder(Part, ABC):
+class TextEncoder(Configurable, ABC):
     """Turn captions into vectors.
 
     Attributes:

@@ -14,7 +14,7 @@ from vtlearn.alignment.costs import dot
 from vtlearn.alignment.dtw import HardPath, dtw
 from vtlearn.alignment.soft_dtw import soft_alignment
 from vtlearn.batch import TextFeatures, VideoFeatures
-from vtlearn.part import Part
+from vtlearn.hyperparameters import Configurable
 
 __all__ = ["Alignment", "AlignmentHead", "Grid", "HeadOutput", "unit_length"]
 
@@ -63,7 +63,7 @@ class Alignment(NamedTuple):
     path: HardPath
 
 
-class AlignmentHead(Part, ABC):
+class AlignmentHead(Configurable, ABC):
     """Turn features of clips and captions into a loss.
 
     Args:

@@ -10,6 +10,7 @@ last: where it is, the shard is whole.
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -295,8 +296,9 @@ class FeatureStore:
                 raise FeatureError(message)
             write_sidecar(self.folder, self.spec, self.layout)
         spec, layout = read_sidecar(self.folder)
-        there = asdict(spec) | layout
-        wanted = asdict(self.spec) | self.layout
+        there, wanted = asdict(spec) | layout, asdict(self.spec) | self.layout
+        if _bare(spec.backbone) == _bare(self.spec.backbone):  # a class may move to another file
+            wanted["backbone"] = spec.backbone
         differences = [
             f"{name}: {there.get(name)!r} there, {wanted.get(name)!r} now"
             for name in dict.fromkeys([*there, *wanted])
@@ -404,6 +406,11 @@ def _video(video: Mapping[str, Any]) -> VideoRecord:
         message = f"a video cannot last {record.duration} s"
         raise ValueError(message)
     return record
+
+
+def _bare(backbone: str) -> str:
+    """Name a backbone without the packages of its classes, which may move."""
+    return re.sub(r"(^|'class_path': ')(?:\w+\.)+", r"\1", backbone)
 
 
 def _require_undotted(ids: Iterable[str]) -> None:

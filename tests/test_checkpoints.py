@@ -1,0 +1,284 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import vtlearn
+from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
+from vtlearn.__main__ import main
+from vtlearn.batch import Encoded
+from vtlearn.checkpoints import fit_names, hyperparameters, load, read_checkpoint
+from vtlearn.encoders.video import TinyVideo
+from vtlearn.errors import CheckpointError
+from vtlearn.heads import S2DTW, InfoNCE
+from vtlearn.hyperparameters import Configurable
+from vtlearn.learner import VideoTextLearner
+
+WORDS = ["chop the carrot", "stir the soup"]
+
+
+class Mirrored(TinyVideo):
+    """An encoder of a user's own."""
+
+    def forward(self, frames: torch.Tensor) -> Encoded:
+        return super().forward(frames.flip(-1))
+
+
+class Wrapped(Configurable):
+    """Has arguments that a text could be taken for a class or a function in."""
+
+    def __init__(
+        self,
+        inner: nn.Module | None = None,
+        call: Callable[[int], int] | None = None,
+        anything: Any = None,
+        words: str = "",
+        file: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.inner, self.call, self.anything = inner, call, anything
+        self.words, self.file = words, file
+
+
+def save(path: Path, learner: VideoTextLearner, **changes: Any) -> Path:
+    """Write a checkpoint as the Trainer does, with other hyperparameters where given."""
+    parameters = dict(learner.hparams) | changes
+    content = {
+        "pytorch-lightning_version": "2.5.0",
+        "hyper_parameters": parameters,
+        "state_dict": learner.state_dict(),
+    }
+    learner.on_save_checkpoint(content)
+    torch.save(content, path)
+    return path
+
+
+@pytest.fixture
+def learner() -> VideoTextLearner:
+    torch.manual_seed(0)
+    learner = tiny_learner(S2DTW(gamma=0.2))
+    learner.text_encoder.build(WORDS * 4)
+    return learner.eval()
+
+
+def evil(folder: Path) -> None:
+    """Put a module into the working folder that leaves a trace when it is imported."""
+    (folder / "evilhead.py").write_text(
+        "from pathlib import Path\nfrom vtlearn.heads import InfoNCE\n"
+        "Path('ran').touch()\nclass Head(InfoNCE):\n    pass\n"
+        "def run(*args):\n    pass\n"
+    )
+
+
+SPEC = {"class_path": "os.system", "init_args": {"command": "touch ran"}}
+HIDDEN = json.dumps(SPEC)
+ESCAPED = HIDDEN.replace("class_path", "\\x63lass_path")
+FORGERIES: list[dict[str, Any]] = [
+    {"optimizer": SPEC},
+    {"scheduler": SPEC},
+    {"optimizer": "evilhead.run"},
+    {"optimizer": HIDDEN},
+    {"scheduler": {"class_path": "LambdaLR", "init_args": {"lr_lambda": "evilhead.run"}}},
+    {"scheduler": {"class_path": "LambdaLR", "init_args": {"lr_lambda": HIDDEN}}},
+    {"scheduler": {"class_path": "vtlearn.datasets.base.os.system", "init_args": SPEC}},
+    {"head": {"class_path": "vtlearn.datasets.base.os.system", "init_args": {"command": "x"}}},
+    {"head": {"class_path": "evilhead.Head", "init_args": {}}},
+    {"head": "evilhead.Head"},
+    {"head": {"class_path": "S2DTW", "init_args": {"gamma": SPEC}}},
+    {"head": {"class_path": "S2DTW", "init_args": {"gamma.class_path": "os.system"}}},
+    {"head": {"class_path": "S2DTW", "init_args": {}, "dict_kwargs": {"inner": SPEC}}},
+    {"head": {"class_path": "S2DTW", "init_args": HIDDEN}},
+    {"head.class_path": "evilhead.Head"},
+    {"video_encoder": {"class_path": "tests.test_checkpoints.Wrapped", "init_args": {}}},
+]
+
+
+@pytest.mark.parametrize("forged", FORGERIES, ids=lambda forged: json.dumps(forged)[:60])
+@pytest.mark.parametrize("command", ["fit", "test"])
+def test_a_forged_checkpoint_runs_nothing(
+    forged: dict[str, Any],
+    command: str,
+    learner: VideoTextLearner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    evil(tmp_path)
+    path = save(Path("x.ckpt"), learner, **forged)
+    unread = command == "test" and not {"optimizer", "scheduler"}.isdisjoint(forged)
+    if not unread:
+        argv = [command, "--config", "vttwins.yaml", "--ckpt_path", str(path)]
+        assert main(argv) == 2
+        error = capsys.readouterr().err
+        assert "vtlearn: error: x.ckpt names " in error
+        assert "Traceback" not in error
+    assert "evilhead" not in sys.modules
+    assert not Path("ran").exists()
+    if command == "test":
+        if unread:
+            assert set(hyperparameters(path)) == {"video_encoder", "text_encoder", "head"}
+            assert load(path).encode_text(WORDS).shape == (2, 8)
+        else:
+            with pytest.raises(CheckpointError, match=r"x.ckpt names .*(--trust_checkpoint)"):
+                load(path)
+        assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("value", [SPEC, HIDDEN, ESCAPED, [SPEC], {"k": SPEC}, "os.system"])
+@pytest.mark.parametrize("argument", ["inner", "call", "anything", "words"])
+def test_nested_arguments_are_resolved_by_their_annotations(
+    argument: str, value: Any, learner: VideoTextLearner, tmp_path: Path
+) -> None:
+    wrapped = {"class_path": f"{__name__}.Wrapped", "init_args": {argument: value}}
+    # a head that is given it as an argument of any kind
+    path = save(tmp_path / "x.ckpt", learner, head=holding(wrapped))
+    if value == "os.system" and argument in ("anything", "words"):
+        assert "os.system" in str(hyperparameters(path))  # a text, and stays one
+        return
+    with pytest.raises(CheckpointError, match="names"):
+        hyperparameters(path)
+    with pytest.raises(CheckpointError, match="names"):
+        load(path)
+
+
+def holding(part: dict[str, Any]) -> dict[str, Any]:
+    return {"class_path": f"{__name__}.Holding", "init_args": {"part": part}}
+
+
+class Holding(InfoNCE):
+    """A head with a part of its own."""
+
+    def __init__(self, part: Configurable) -> None:
+        super().__init__()
+        self.part = part
+
+
+def test_files_and_short_names_stay_what_they_are(
+    learner: VideoTextLearner, tmp_path: Path
+) -> None:
+    given = {"file": "words/list.txt", "words": "bert.base {x}", "inner": None}
+    wrapped = {"class_path": f"{__name__}.Wrapped", "init_args": given}
+    path = save(tmp_path / "x.ckpt", learner, head=holding(wrapped))
+    part = load(path).head.part
+    assert isinstance(part, Wrapped)
+    assert (part.file, part.words) == (Path("words/list.txt"), "bert.base {x}")
+    config = hyperparameters(path)["head"]["init_args"]["part"]["init_args"]
+    assert config == given
+
+
+def test_a_model_is_loaded_from_python_alone(learner: VideoTextLearner, tmp_path: Path) -> None:
+    path = save(tmp_path / "best.ckpt", learner)
+    wanted = learner.encode_text(WORDS)
+    for found in (
+        vtlearn.load(path),
+        vtlearn.load(str(path)),
+        VideoTextLearner.load_from_checkpoint(path),
+    ):
+        assert not found.training
+        assert torch.equal(found.encode_text(WORDS), wanted)
+        assert torch.linalg.vector_norm(found.encode_text(WORDS), dim=1).allclose(torch.ones(2))
+    assert found.hparams["head"] == {
+        "class_path": "vtlearn.heads.S2DTW",
+        "init_args": {"gamma": 0.2},
+    }
+
+
+@pytest.mark.parametrize(
+    "moved", ["vtlearn.heads.s2dtw.S2DTW", "vtlearn.somewhere.else_.S2DTW", "S2DTW"]
+)
+def test_old_paths_open_for_ever(moved: str, learner: VideoTextLearner, tmp_path: Path) -> None:
+    head = {"class_path": moved, "init_args": {"gamma": 0.2}}
+    path = save(tmp_path / "x.ckpt", learner, head=head)
+    assert isinstance(load(path).head, S2DTW)
+    assert hyperparameters(path)["head"]["class_path"] == "vtlearn.heads.S2DTW"
+
+
+def test_an_encoder_of_ones_own_is_known_once_imported(
+    learner: VideoTextLearner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Mirrored(dim=8, num_frames=2, size=16, width=4)
+    own = VideoTextLearner(encoder, learner.text_encoder, S2DTW())
+    path = save(tmp_path / "x.ckpt", own)
+    assert type(load(path).video_encoder) is Mirrored
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "strangers.py").write_text(
+        "from vtlearn.encoders.video import TinyVideo\nclass Mine(TinyVideo):\n    pass\n"
+    )
+    arguments = {"dim": 8, "num_frames": 2, "size": 16, "width": 4}
+    spec = {"class_path": "strangers.Mine", "init_args": arguments}
+    path = save(tmp_path / "y.ckpt", learner, video_encoder=spec)
+    with pytest.raises(CheckpointError, match=r"y.ckpt names 'strangers.Mine'.*trust=True"):
+        load(path)
+    assert "strangers" not in sys.modules
+    named = hyperparameters(path, named=["strangers.Mine"])
+    assert named["video_encoder"] == spec
+    assert type(load(path, trust=True).video_encoder).__name__ == "Mine"
+    del sys.modules["strangers"]
+
+
+def test_a_class_of_ones_own_is_not_taken_for_one_of_ours(
+    learner: VideoTextLearner, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "x.ckpt", learner, head={"class_path": "mine.S2DTW", "init_args": {}})
+    with pytest.raises(CheckpointError, match=r"names 'mine\.S2DTW'"):
+        load(path)
+
+
+def test_clips_are_kept_outside_of_the_hyperparameters(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    learner = tiny_learner()
+    trainer = quiet_trainer(tmp_path)
+    trainer.fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
+    trainer.save_checkpoint(tmp_path / "x.ckpt")
+    wanted = {"num_frames": 2, "fps": 4.0, "size": 16, "crop": "center", "pad": "edge"}
+    assert read_checkpoint(tmp_path / "x.ckpt")["clips"] == wanted
+    assert load(tmp_path / "x.ckpt").clips == wanted
+
+
+@pytest.mark.parametrize("compiled", ["saved", "loaded"])
+def test_compilation_renames_no_weight(
+    compiled: str, learner: VideoTextLearner, tmp_path: Path
+) -> None:
+    def wrap(model: VideoTextLearner) -> VideoTextLearner:
+        encoder: Any = torch.compile(model.video_encoder, backend="eager")
+        return VideoTextLearner(encoder, model.text_encoder, model.head)
+
+    if compiled == "saved":
+        path = save(tmp_path / "x.ckpt", wrap(learner))
+        assert any("_orig_mod." in name for name in read_checkpoint(path)["state_dict"])
+        found = load(path)
+        weights = {k.replace("_orig_mod.", ""): v for k, v in found.state_dict().items()}
+    else:
+        fresh = wrap(tiny_learner(S2DTW(gamma=0.2)))
+        fresh.load_state_dict(learner.state_dict())
+        weights = {k.replace("_orig_mod.", ""): v for k, v in fresh.state_dict().items()}
+    for name, value in learner.state_dict().items():
+        assert torch.equal(weights[name], value)
+
+
+def test_names_differ_by_compilation_alone() -> None:
+    assert fit_names(["_orig_mod.a.b"], {"a.b": 1, "c": 2}) == {"_orig_mod.a.b": 1, "c": 2}
+
+
+@pytest.mark.parametrize(
+    "content", [{"state_dict": {}}, {"hyper_parameters": {}, "state_dict": 3}, [1, 2], "hello"]
+)
+def test_what_is_not_a_checkpoint_is_refused(content: object, tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=r"x\.ckpt is not a vtlearn checkpoint"):
+        load(path)
+
+
+def test_importing_vtlearn_is_light() -> None:
+    code = "import sys, vtlearn; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
