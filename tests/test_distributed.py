@@ -2,7 +2,18 @@ import pytest
 import torch
 
 from tests.processes import Pool
-from vtlearn.distributed import Process, gather, gather_objects, process
+from vtlearn.batch import EncodedBatch
+from vtlearn.distributed import (
+    Process,
+    compute_once,
+    gather,
+    gather_batch,
+    gather_objects,
+    process,
+    sum_counts,
+    zero_reaching,
+)
+from vtlearn.errors import ArgumentError
 
 
 def _gathered() -> tuple[Process, torch.Tensor, list[int], torch.Tensor]:
@@ -31,3 +42,75 @@ def test_two_processes(two_processes: Pool) -> None:
         # both processes' weights, 1 and 2, for the rows of this one
         wanted = 3 * torch.arange(12.0).reshape(4, 3)[2 * rank : 2 * rank + 2]
         torch.testing.assert_close(gradient, wanted)
+
+
+def _ragged(samples: int) -> EncodedBatch | str:
+    """Gather samples whose shapes differ between processes."""
+    rank = process().rank
+    clips, texts, candidates = ((3, 1, 2), (1, 4, 1))[rank]
+    own = EncodedBatch.of(
+        torch.full((samples + rank * (samples > 1), clips, 2), float(rank)),
+        torch.full((samples + rank * (samples > 1), texts, candidates, 2), float(rank)),
+        clip_spans=torch.full((samples + rank * (samples > 1), clips, 2), float(rank)).double(),
+    )
+    try:
+        return gather_batch(own)
+    except ArgumentError as error:
+        return str(error)
+
+
+@pytest.mark.ddp
+def test_processes_agree_on_the_largest_shapes(two_processes: Pool) -> None:
+    for whole in two_processes.run(_ragged, 1):
+        assert whole.video.pooled.shape == (2, 3, 2)
+        assert whole.text.pooled.shape == (2, 4, 2, 2)
+        assert whole.video.length.tolist() == [3, 1]
+        assert whole.text.length.tolist() == [1, 4]
+        assert whole.video.pooled[1, :, 0].tolist() == [1, 0, 0]
+        assert whole.clip_spans[1, 0].tolist() == [1, 1]
+        assert whole.clip_spans[1, 1:].isnan().all()
+
+
+@pytest.mark.ddp
+def test_unequal_numbers_of_samples_are_an_error_on_every_process(two_processes: Pool) -> None:
+    for answer in two_processes.run(_ragged, 2):
+        assert "process 0 has 2 samples of the batch and process 1 has 3" in answer
+
+
+def _computed_once() -> tuple[list[int], list[int], str]:
+    rank = process().rank
+    ranks = compute_once(rank, lambda values: [*values, process().rank])
+    try:
+        compute_once(rank, lambda values: 1 // values[0])
+    except ZeroDivisionError as error:
+        return ranks, sum_counts([rank, 2]), str(error)
+    return ranks, [], ""
+
+
+@pytest.mark.ddp
+def test_one_process_computes_for_all_and_fails_for_all(two_processes: Pool) -> None:
+    for ranks, sums, error in two_processes.run(_computed_once):
+        assert ranks == [0, 1, 0]
+        assert sums == [1, 4]
+        assert "division" in error
+
+
+def _fresh_zeros() -> torch.Tensor:
+    """One process has nothing to say of its samples, and still takes part."""
+    layer = torch.nn.Linear(2, 2)
+    scale = torch.nn.Parameter(torch.tensor(2.0))
+    x = layer(torch.ones(1, 1, 2))
+    own = EncodedBatch.of(x, x)
+    whole = gather_batch(own)
+    says = process().rank == 0
+    loss = (whole.video.pooled * scale).sum() if says else torch.zeros(())
+    (loss + zero_reaching(own, whole, [scale])).backward()
+    assert scale.grad is not None
+    assert layer.weight.grad is not None
+    return layer.weight.grad
+
+
+@pytest.mark.ddp
+def test_a_process_without_a_loss_does_not_stop_the_others(two_processes: Pool) -> None:
+    for gradient in two_processes.run(_fresh_zeros):
+        assert gradient.tolist() == [[2, 2], [2, 2]]

@@ -1,185 +1,342 @@
-"""What travels: from a dataset to a batch, from an encoder to a head, from a head to the learner.
+"""Batch types: from a dataset to a batch, from an encoder to a head.
 
-Axes are named batch B, clips N, captions M, candidates K, frames T, dim D, as everywhere in
-vtlearn. A batch is a NamedTuple because Lightning moves it and a loader pins it without being told
-how. A mask is a length: valid entries come first, whatever is missing is padded at the end.
+Training, evaluation, prediction and alignment all read samples: some clips of one video and some
+texts about it. Axes are named batch B, clips N, texts M, candidates K, frames T, tokens L, dim D,
+as everywhere in vtlearn. A batch is a NamedTuple because Lightning moves it and a loader pins it
+without being told how; it is ragged, so that padding is never read, moved or encoded. A mask is a
+length: valid entries come first.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from vtlearn.errors import UnreadableVideoError
+from vtlearn.errors import ArgumentError, UnreadableVideoError
 
 __all__ = [
+    "Batch",
     "Encoded",
-    "EvaluationBatch",
-    "EvaluationSample",
-    "Narration",
-    "NarrationBatch",
-    "TextFeatures",
-    "UnreadableItem",
-    "VideoFeatures",
-    "WindowChunk",
-    "collate_evaluation",
-    "collate_narrations",
+    "EncodedBatch",
+    "Features",
+    "Own",
+    "Rows",
+    "Sample",
+    "Unreadable",
+    "collate",
+    "fold",
     "pad",
     "valid",
 ]
 
 
-class Encoded(NamedTuple):
-    """What an encoder makes of clips or captions, one row each.
+class Unreadable(NamedTuple):
+    """A video that cannot be read, in training, evaluation and prediction alike.
 
     Attributes:
-        pooled: One vector an item, (items, dim), as the encoder computed it: never normalised.
-        tokens: The sequence it was pooled from, (items, tokens, width), where the encoder has one.
-    """
-
-    pooled: Tensor
-    tokens: Tensor | None = None
-
-
-class VideoFeatures(NamedTuple):
-    """Encoded clips of a batch of narrations.
-
-    Attributes:
-        pooled: (batch, clips, dim).
-        tokens: (batch, clips, tokens, width), where the head asks for them.
-        length: How many clips of each narration are valid, (batch,), int64.
-    """
-
-    pooled: Tensor
-    tokens: Tensor | None
-    length: Tensor
-
-
-class TextFeatures(NamedTuple):
-    """Encoded captions of a batch of narrations.
-
-    Attributes:
-        pooled: (batch, captions, candidates, dim); candidate 0 is the caption itself.
-        tokens: (batch, captions, candidates, tokens, width), where the head asks for them.
-        length: How many captions of each narration are valid, (batch,), int64.
-    """
-
-    pooled: Tensor
-    tokens: Tensor | None
-    length: Tensor
-
-
-class Narration(NamedTuple):
-    """N clips of one video in time order, with their captions.
-
-    Attributes:
-        id: The video's id.
-        video: (clips, frames, 3, height, width), uint8.
-        captions: Candidates of each valid clip, ``length`` lists of K strings.
-        spans: Start and end of each clip's own caption in seconds, (clips, 2), float64.
-        length: How many of the clips are valid; the rest is zeros.
-    """
-
-    id: str
-    video: Tensor
-    captions: list[list[str]]
-    spans: Tensor
-    length: int
-
-
-class NarrationBatch(NamedTuple):
-    """A batch of narrations, padded to the same number of clips.
-
-    Attributes:
-        ids: The videos' ids, B of them.
-        video: (batch, clips, frames, 3, height, width), uint8.
-        captions: For each narration its ``length`` lists of K strings.
-        spans: (batch, clips, 2), seconds, float64.
-        length: (batch,), int64.
-    """
-
-    ids: list[str]
-    video: Tensor
-    captions: list[list[list[str]]]
-    spans: Tensor
-    length: Tensor
-
-
-class EvaluationSample(NamedTuple):
-    """One item that a protocol scores: a clip or a whole video, as windows, with its captions.
-
-    Attributes:
-        id: The item's id.
-        video: (windows, frames, 3, height, width), uint8.
-        times: The centre of each window in seconds of the video, (windows,), float64.
-        captions: Texts that belong to the item; none for an item of video alone.
-        text_ids: Their ids.
-    """
-
-    id: str
-    video: Tensor
-    times: Tensor
-    captions: list[str]
-    text_ids: list[str]
-
-
-class UnreadableItem(NamedTuple):
-    """Stands where an item should be whose video cannot be read.
-
-    Attributes:
-        id: The item's id.
-        path: Its video; several items may have the same.
-        reason: Why it cannot be read.
+        id: The sample's id.
+        path: The video's file; several samples may have the same.
+        stage: How far reading came: ``open``, ``decode``, ``time`` or ``captions``.
+        reason: Why, in the decoder's words.
     """
 
     id: str
     path: str
+    stage: str
     reason: str
 
+    @classmethod
+    def of(cls, sample_id: str, error: UnreadableVideoError) -> Self:
+        """Describe what happened to a sample's video."""
+        path, reason, stage = error.args
+        return cls(sample_id, str(path), str(stage), str(reason))
 
-class EvaluationBatch(NamedTuple):
-    """Several items, their windows and captions laid end to end.
-
-    Attributes:
-        ids: The items' ids, B of them.
-        video: (sum of windows, frames, 3, height, width), uint8.
-        times: (sum of windows,), seconds, float64.
-        windows: How many windows each item has, B of them.
-        captions: All items' captions.
-        text_ids: Their ids.
-        texts: How many captions each item has, B of them.
-        unreadable: What is missing in the batch, beside the B items.
-    """
-
-    ids: list[str]
-    video: Tensor
-    times: Tensor
-    windows: list[int]
-    captions: list[str]
-    text_ids: list[str]
-    texts: list[int]
-    unreadable: list[UnreadableItem]
+    def error(self) -> UnreadableVideoError:
+        """Return the error that says the same."""
+        return UnreadableVideoError(self.path, self.reason, self.stage)
 
 
-class WindowChunk(NamedTuple):
-    """Consecutive windows of one video, encoded together; it is its own batch.
+class Sample(NamedTuple):
+    """Some clips of one video and some texts about it.
+
+    A narration has one text per clip, a retrieval item one clip, a whole video a clip per second.
+    Clips and texts may differ in number, and either may be none. In temporal order of the texts
+    where clip i belongs to text i, else each in its own.
 
     Attributes:
-        id: The video's id; empty in a process that has no video to encode.
-        video: (windows, frames, 3, height, width), uint8; no windows where they cannot be read.
-        valid: (windows,), bool: False where frames of a window were lost.
-        duration: How long the video is, in seconds.
-        is_last: Whether it is the last chunk of its video.
-        error: Why it cannot be read, if so.
+        id: The sample's id.
+        clips: (clips, frames, 3, height, width) uint8, or (clips, frames, dim) stored vectors.
+        clip_spans: Start and end of each clip in seconds of the video, (clips, 2), float64: start
+            and start + frame_length / frames per second.
+        frame_length: How many frames of each clip count, (clips,), int64: all of them, unless a
+            clip has a length of its own.
+        texts: Strings, ``candidates`` in a row for each text; the first of them is the text itself.
+        text_spans: Start and end of each text in seconds, (texts, 2), float64; NaN where unknown.
+        text_ids: An id for each text; none in training.
+        candidates: Strings per text.
+        part: Which part of the video this is, and of how many; part 0 alone has the texts.
     """
 
     id: str
-    video: Tensor
-    valid: Tensor
-    duration: float
-    is_last: bool
-    error: UnreadableVideoError | None
+    clips: Tensor
+    clip_spans: Tensor
+    frame_length: Tensor
+    texts: list[str]
+    text_spans: Tensor
+    text_ids: list[str]
+    candidates: int = 1
+    part: tuple[int, int] = (0, 1)
+
+    @classmethod
+    def of(
+        cls,
+        sample_id: str,
+        clips: Tensor,
+        starts: Sequence[float],
+        fps: float,
+        *,
+        texts: Sequence[str] = (),
+        text_spans: Sequence[tuple[float, float]] | None = None,
+        text_ids: Sequence[str] = (),
+        candidates: int = 1,
+        part: tuple[int, int] = (0, 1),
+    ) -> Self:
+        """Make a sample of clips of one length.
+
+        Args:
+            sample_id: The sample's id.
+            clips: (clips, frames, ...).
+            starts: When each clip starts, in seconds.
+            fps: Frames per second.
+            texts: Strings, ``candidates`` in a row for each text.
+            text_spans: Start and end of each text in seconds; None where they are unknown.
+            text_ids: An id for each text.
+            candidates: Strings per text.
+            part: Which part of the video this is, and of how many.
+
+        Example:
+            >>> clips = torch.zeros(2, 8, 3, 64, 64, dtype=torch.uint8)
+            >>> Sample.of("v", clips, [0.0, 1.5], fps=4.0, texts=["chop"]).clip_spans
+            tensor([[0.0000, 2.0000],
+                    [1.5000, 3.5000]], dtype=torch.float64)
+        """
+        frames = clips.shape[1]
+        begin = torch.tensor(starts, dtype=torch.float64)
+        spans = [(float("nan"),) * 2] * (len(texts) // candidates)
+        return cls(
+            sample_id,
+            clips,
+            torch.stack([begin, begin + frames / fps], 1),
+            torch.full((len(clips),), frames),
+            list(texts),
+            torch.tensor(text_spans or spans, dtype=torch.float64).reshape(-1, 2),
+            list(text_ids),
+            candidates,
+            part,
+        )
+
+
+class Batch(NamedTuple):
+    """Samples, their clips and texts concatenated.
+
+    Attributes:
+        ids: The samples' ids, B of them.
+        clips: (sum of clips, frames, ...).
+        clip_spans: (sum of clips, 2), seconds, float64.
+        frame_length: (sum of clips,), int64.
+        texts: (sum of texts) x candidates strings.
+        text_spans: (sum of texts, 2), seconds, float64; NaN where unknown.
+        text_ids: An id for each text; none in training.
+        num_clips: How many clips each sample has, B of them.
+        num_texts: How many texts each sample has, B of them.
+        candidates: Strings per text.
+        parts: Which part of its video each sample is, and of how many, B of them.
+        unreadable: What should be here and cannot be read.
+    """
+
+    ids: list[str]
+    clips: Tensor
+    clip_spans: Tensor
+    frame_length: Tensor
+    texts: list[str]
+    text_spans: Tensor
+    text_ids: list[str]
+    num_clips: tuple[int, ...]
+    num_texts: tuple[int, ...]
+    candidates: int
+    parts: tuple[tuple[int, int], ...]
+    unreadable: list[Unreadable]
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move what is encoded; times and lengths stay on the CPU, where they are read.
+
+        Args:
+            device: Where to.
+        """
+        return self._replace(clips=self.clips.to(device, non_blocking=True))
+
+
+class Encoded(NamedTuple):
+    """An encoder's answer, one row per clip or text.
+
+    Attributes:
+        pooled: One vector per item, (items, dim), as the encoder computed it: never normalised.
+        tokens: The sequence it was pooled from, where the encoder has one: of video (items, frames,
+            places, width), of text (items, words, width).
+        token_length: How many frames or words of each item are valid, (items,), int64; None: all.
+    """
+
+    pooled: Tensor
+    tokens: Tensor | None = None
+    token_length: Tensor | None = None
+
+
+class Features(NamedTuple):
+    """One vector per clip or text, of every sample of the global batch, padded at the end.
+
+    Attributes:
+        pooled: (batch, clips, dim), or (batch, texts, candidates, dim); candidate 0 is the text
+            itself. Of width 0 where the head does not need it.
+        length: How many clips or texts of each sample are valid, (batch,), int64.
+    """
+
+    pooled: Tensor
+    length: Tensor
+
+
+class Own(NamedTuple):
+    """What never leaves the process it was computed in: tokens, strings and ids of its samples.
+
+    Attributes:
+        ids: The samples' ids.
+        video_tokens: (own, clips, frames, places, width), where the head needs them.
+        video_token_length: How many frames of each clip are valid, (own, clips), int64.
+        text_tokens: (own, texts, candidates, words, width), where the head needs them.
+        text_token_length: How many words of each string are valid, (own, texts, candidates), int64.
+        texts: For each sample its strings, ``candidates`` in a row for each text.
+        text_ids: For each sample its texts' ids; none in training.
+    """
+
+    ids: list[str]
+    video_tokens: Tensor | None
+    video_token_length: Tensor | None
+    text_tokens: Tensor | None
+    text_token_length: Tensor | None
+    texts: list[list[str]]
+    text_ids: list[list[str]]
+
+
+class Rows(NamedTuple):
+    """Which samples of the global batch this process owns, and what its randomness comes from.
+
+    Attributes:
+        start: The first sample that this process owns.
+        size: How many it owns.
+        world_size: How many processes share the batch.
+        seed: The same on every process, another for every step. What is drawn for sample i,
+            position n comes from (seed, stream, i, n), so that any number of processes draws alike.
+        step: How many optimiser steps the training has taken.
+    """
+
+    start: int
+    size: int
+    world_size: int = 1
+    seed: int = 0
+    step: int = 0
+
+    @property
+    def slice(self) -> slice:
+        """The samples as an index."""
+        return slice(self.start, self.start + self.size)
+
+
+class EncodedBatch(NamedTuple):
+    """What a head is given: the features of the whole batch over all processes.
+
+    Attributes:
+        video: One vector per clip.
+        text: One vector per candidate of each text.
+        clip_spans: Start and end of each clip in seconds, (batch, clips, 2), float64, on the CPU;
+            NaN where padded.
+        text_spans: Start and end of each text in seconds, (batch, texts, 2), float64, on the CPU;
+            NaN where unknown or padded.
+        own: Tokens and strings of this process's samples; None for a batch of plain tensors.
+    """
+
+    video: Features
+    text: Features
+    clip_spans: Tensor
+    text_spans: Tensor
+    own: Own | None = None
+
+    @classmethod
+    def of(
+        cls,
+        video: Tensor,
+        text: Tensor,
+        *,
+        video_length: Tensor | None = None,
+        text_length: Tensor | None = None,
+        clip_spans: Tensor | None = None,
+        text_spans: Tensor | None = None,
+        own: Own | None = None,
+    ) -> Self:
+        """Make a batch of plain tensors, to use a head without a learner.
+
+        Args:
+            video: (batch, clips, dim).
+            text: (batch, texts, dim), or (batch, texts, candidates, dim).
+            video_length: How many clips are valid, (batch,); None: all.
+            text_length: How many texts are valid, (batch,); None: all.
+            clip_spans: (batch, clips, 2), seconds; None: unknown.
+            text_spans: (batch, texts, 2), seconds; None: unknown.
+            own: Tokens and strings, for heads that need them.
+
+        Raises:
+            ArgumentError: If a shape is another.
+
+        Example:
+            >>> batch = EncodedBatch.of(torch.randn(2, 3, 8), torch.randn(2, 4, 8))
+            >>> batch.text.pooled.shape, batch.text.length
+            (torch.Size([2, 4, 1, 8]), tensor([4, 4]))
+        """
+        if video.ndim != 3 or text.ndim not in (3, 4) or len(video) != len(text):
+            message = (
+                f"video is {tuple(video.shape)} and text {tuple(text.shape)}; they have to be "
+                "(batch, clips, dim) and (batch, texts, dim) or (batch, texts, candidates, dim)"
+            )
+            raise ArgumentError(message)
+        text = text if text.ndim == 4 else text[:, :, None]
+        return cls(
+            Features(video, _all_of(video) if video_length is None else video_length),
+            Features(text, _all_of(text) if text_length is None else text_length),
+            _unknown(video) if clip_spans is None else clip_spans,
+            _unknown(text) if text_spans is None else text_spans,
+            own,
+        )
+
+    def local(self, rows: Rows) -> Self:
+        """Take this process's samples out of the global batch.
+
+        Args:
+            rows: Which they are.
+
+        Returns:
+            The same fields, of own samples alone.
+        """
+        mine = rows.slice
+        return self._replace(
+            video=Features(*(x[mine] for x in self.video)),
+            text=Features(*(x[mine] for x in self.text)),
+            clip_spans=self.clip_spans[mine],
+            text_spans=self.text_spans[mine],
+        )
+
+    def own_rows(self) -> Rows:
+        """Return the rows of a batch that one process owns as a whole."""
+        return Rows(0, len(self.video.length))
 
 
 def valid(length: Tensor, size: int) -> Tensor:
@@ -200,59 +357,92 @@ def valid(length: Tensor, size: int) -> Tensor:
     return torch.arange(size, device=length.device) < length[:, None]
 
 
-def collate_narrations(samples: Sequence[Narration]) -> NarrationBatch:
-    """Stack narrations, padding them at the end to the largest number of clips.
+def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
+    """Concatenate the clips and texts of samples.
 
     Args:
-        samples: Narrations whose clips have one shape.
+        samples: Samples whose clips have one shape, and records of those that cannot be read; none
+            for a process that has nothing left to do.
 
     Returns:
         The batch.
+
+    Raises:
+        ArgumentError: If samples with texts have different numbers of candidates.
     """
-    clips = max(sample.video.shape[0] for sample in samples)
-    return NarrationBatch(
-        ids=[sample.id for sample in samples],
-        video=torch.stack([pad(sample.video, clips) for sample in samples]),
-        captions=[sample.captions for sample in samples],
-        spans=torch.stack([pad(sample.spans, clips) for sample in samples]),
-        length=torch.tensor([sample.length for sample in samples]),
+    readable = [sample for sample in samples if isinstance(sample, Sample)]
+    candidates = {sample.candidates for sample in readable if sample.texts}
+    if len(candidates) > 1:
+        message = (
+            f"samples of one batch have {sorted(candidates)} candidates per text; it has to be one "
+            "number"
+        )
+        raise ArgumentError(message)
+    nothing = torch.empty(0, 2, dtype=torch.float64)
+    return Batch(
+        ids=[sample.id for sample in readable],
+        clips=torch.cat([sample.clips for sample in readable]) if readable else torch.empty(0),
+        clip_spans=torch.cat([nothing, *(sample.clip_spans for sample in readable)]),
+        frame_length=torch.cat(
+            [torch.empty(0, dtype=torch.int64), *(sample.frame_length for sample in readable)]
+        ),
+        texts=[text for sample in readable for text in sample.texts],
+        text_spans=torch.cat([nothing, *(sample.text_spans for sample in readable)]),
+        text_ids=[text_id for sample in readable for text_id in sample.text_ids],
+        num_clips=tuple(len(sample.clips) for sample in readable),
+        num_texts=tuple(len(sample.texts) // sample.candidates for sample in readable),
+        candidates=max(candidates, default=1),
+        parts=tuple(sample.part for sample in readable),
+        unreadable=[sample for sample in samples if isinstance(sample, Unreadable)],
     )
 
 
-def collate_evaluation(items: Sequence[EvaluationSample | UnreadableItem]) -> EvaluationBatch:
-    """Lay the windows and captions of several items end to end.
+def fold(x: Tensor, counts: Sequence[int], *, fill: float = 0.0) -> Tensor:
+    """Lay the rows of samples side by side, padded to those of the longest.
 
     Args:
-        items: Items whose windows have one shape; none for a process that has nothing left to do.
+        x: (sum of counts, ...).
+        counts: How many rows each sample has.
+        fill: What padding is filled with.
 
     Returns:
-        The batch.
+        (samples, most, ...).
+
+    Example:
+        >>> fold(torch.tensor([1, 2, 3]), [1, 2])
+        tensor([[1, 0],
+                [2, 3]])
     """
-    samples = [item for item in items if isinstance(item, EvaluationSample)]
-    unreadable = [item for item in items if isinstance(item, UnreadableItem)]
-    if not samples:
-        return EvaluationBatch([], torch.empty(0), torch.empty(0), [], [], [], [], unreadable)
-    return EvaluationBatch(
-        ids=[sample.id for sample in samples],
-        video=torch.cat([sample.video for sample in samples]),
-        times=torch.cat([sample.times for sample in samples]),
-        windows=[len(sample.video) for sample in samples],
-        captions=[caption for sample in samples for caption in sample.captions],
-        text_ids=[text_id for sample in samples for text_id in sample.text_ids],
-        texts=[len(sample.captions) for sample in samples],
-        unreadable=unreadable,
-    )
+    mask = valid(torch.tensor(counts, device=x.device), max(counts, default=0))
+    return x.new_full((*mask.shape, *x.shape[1:]), fill).index_put((mask,), x)
 
 
-def pad(x: Tensor, size: int) -> Tensor:
-    """Append zeros along the first axis.
+def pad(x: Tensor, sizes: Sequence[int], *, fill: float = 0.0) -> Tensor:
+    """Append to each axis but the first, so that it gets a size.
 
     Args:
-        x: (entries, ...).
-        size: How many entries there should be.
+        x: (rows, ...).
+        sizes: What axes 1, 2, ... should measure; further axes stay as they are.
+        fill: What is appended.
 
     Returns:
-        (size, ...); ``x`` itself where nothing is missing.
+        (rows, *sizes, ...); ``x`` itself where nothing is missing.
+
+    Example:
+        >>> pad(torch.ones(1, 1, 2), [2])
+        tensor([[[1., 1.],
+                 [0., 0.]]])
     """
-    missing = size - len(x)
-    return torch.cat([x, x.new_zeros(missing, *x.shape[1:])]) if missing else x
+    missing = [size - have for size, have in zip(sizes, x.shape[1:], strict=False)]
+    if not any(missing):
+        return x
+    behind = [0] * (x.ndim - 1 - len(sizes)) + missing[::-1]  # torch begins with the last axis
+    return functional.pad(x, [side for more in behind for side in (0, more)], value=fill)
+
+
+def _all_of(x: Tensor) -> Tensor:
+    return torch.full((len(x),), x.shape[1], device=x.device)
+
+
+def _unknown(x: Tensor) -> Tensor:
+    return torch.full((*x.shape[:2], 2), torch.nan, dtype=torch.float64)

@@ -5,14 +5,34 @@ the process that computed them. :func:`gather` does both exactly: its backward s
 processes ask of a feature, so that W processes train as one would on the whole batch.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, distributed
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-__all__ = ["Process", "gather", "gather_objects", "process"]
+from vtlearn.batch import EncodedBatch, Features, pad
+from vtlearn.errors import ArgumentError
+
+__all__ = [
+    "Process",
+    "compute_once",
+    "gather",
+    "gather_batch",
+    "gather_objects",
+    "process",
+    "sum_counts",
+    "zero_reaching",
+]
+
+ValueT = TypeVar("ValueT")
+
+#: How long the others wait for what one process computes alone.
+_PATIENCE = timedelta(days=1)
 
 
 class Process(NamedTuple):
@@ -53,8 +73,11 @@ def gather(x: Tensor) -> Tensor:
     Returns:
         (world x rows, ...); ``x`` itself where there is one process.
     """
-    if process().world == 1:
+    world = process().world
+    if world == 1:
         return x
+    if not x.numel():  # the same on every process, since shapes are
+        return x.repeat(world, *[1] * (x.ndim - 1))
     gathered: Tensor = _Gather.apply(x)  # type: ignore[no-untyped-call]
     return gathered
 
@@ -78,6 +101,146 @@ def gather_objects(value: Any) -> Sequence[Any]:
     values: list[Any] = [None] * world
     distributed.all_gather_object(values, value)
     return values
+
+
+def gather_batch(batch: EncodedBatch) -> EncodedBatch:
+    """Give every process the features of the whole batch; tokens and strings stay where they are.
+
+    Shapes are padded to the largest of any process, on which all agree first.
+
+    Args:
+        batch: This process's samples.
+
+    Returns:
+        The same fields, of all processes' samples in the order of their ranks.
+
+    Raises:
+        ArgumentError: If the processes have different numbers of samples.
+    """
+    if process().world == 1:
+        return batch
+    device = batch.video.pooled.device
+    shape = torch.tensor(
+        [*batch.video.pooled.shape[:2], *batch.text.pooled.shape[1:3]], device=device
+    )
+    shapes = gather(shape[None])
+    _require_equal_shares(shapes[:, 0].tolist())
+    clips, texts, candidates = shapes[:, 1:].amax(0).tolist()
+
+    def spans(x: Tensor, size: int) -> Tensor:
+        return gather(pad(x, [size], fill=torch.nan).to(device)).cpu()
+
+    return batch._replace(
+        video=Features(gather(pad(batch.video.pooled, [clips])), gather(batch.video.length)),
+        text=Features(
+            gather(pad(batch.text.pooled, [texts, candidates])), gather(batch.text.length)
+        ),
+        clip_spans=spans(batch.clip_spans, clips),
+        text_spans=spans(batch.text_spans, texts),
+    )
+
+
+def zero_reaching(own: EncodedBatch, whole: EncodedBatch, parameters: Iterable[Tensor]) -> Tensor:
+    """Return a zero that depends on everything encoded, gathered and trained.
+
+    A head may have nothing to say of a process's samples. Every process still has to take part in
+    the gather's backward and to have a gradient for each parameter, or the others wait for it.
+
+    Args:
+        own: This process's samples.
+        whole: Those of all processes, as :func:`gather_batch` gave them.
+        parameters: The head's own.
+
+    Returns:
+        0, a scalar, to be added to the loss.
+    """
+    tokens = () if own.own is None else (own.own.video_tokens, own.own.text_tokens)
+    features = (own.video.pooled, own.text.pooled, whole.video.pooled, whole.text.pooled)
+    reached = (x for x in (*features, *tokens, *parameters) if x is not None)
+    zeros = [x.reshape(-1)[:0].sum().float() for x in reached if x.requires_grad]
+    return torch.stack(zeros).sum() if zeros else torch.zeros((), device=features[0].device)
+
+
+def sum_counts(counts: Sequence[int], device: torch.device | str = "cpu") -> list[int]:
+    """Add up numbers over all processes.
+
+    Args:
+        counts: As many on every process.
+        device: Where processes exchange tensors.
+
+    Returns:
+        The sums, on every process alike.
+
+    Example:
+        >>> sum_counts([3, 0])
+        [3, 0]
+    """
+    if process().world == 1:
+        return list(counts)
+    total = torch.tensor(counts, device=device)
+    distributed.all_reduce(total)
+    return total.tolist()
+
+
+def compute_once(value: Any, compute: Callable[[Sequence[Any]], ValueT]) -> ValueT:
+    """Compute on the first process alone what may take hours, and give it to all.
+
+    Args:
+        value: What this process contributes; anything that pickles.
+        compute: Called on process 0 with one value per process, in the order of their ranks.
+
+    Returns:
+        What it returned, on every process.
+
+    Raises:
+        Exception: What it raised, on every process.
+
+    Example:
+        >>> compute_once(2, sum)
+        2
+    """
+    rank, world = process()
+    if world == 1:
+        return compute([value])
+    group = _patient_group()
+    values: list[Any] | None = [None] * world if rank == 0 else None
+    distributed.gather_object(value, values, dst=0, group=group)
+    answer: list[Any] = [None, None]
+    if rank == 0:
+        try:
+            answer[0] = compute(values or [])
+            pickle.dumps(answer)
+        except Exception as error:  # noqa: BLE001 - the others would wait for a day
+            answer = [None, _picklable(error)]
+    distributed.broadcast_object_list(answer, src=0, group=group)
+    if answer[1] is not None:
+        raise answer[1]
+    result: ValueT = answer[0]
+    return result
+
+
+@cache
+def _patient_group() -> Any:
+    """Make a group whose members wait for each other as long as it takes; all call this at once."""
+    return distributed.new_group(backend="gloo", timeout=_PATIENCE)
+
+
+def _picklable(error: Exception) -> Exception:
+    try:
+        pickle.dumps(error)
+    except Exception:  # noqa: BLE001 - objects raise anything
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _require_equal_shares(sizes: list[int]) -> None:
+    for rank, size in enumerate(sizes):
+        if size != sizes[0]:
+            message = (
+                f"process 0 has {sizes[0]} samples of the batch and process {rank} has {size}; all "
+                "need equally many: use a sampler that leaves out an incomplete batch"
+            )
+            raise ArgumentError(message)
 
 
 class _Gather(torch.autograd.Function):
