@@ -1,7 +1,9 @@
-"""Encoders turn clips and captions into vectors, one row each.
+"""Encoders turn clips and texts into vectors, one row each, and into the tokens these come from.
 
-``base`` is what every encoder promises: raw vectors, never normalised, and no idea of narrations or
-heads. Any encoder of ``video`` goes with any encoder of ``text`` whose vectors are as wide.
+``base`` is what every encoder promises: raw vectors, never normalised, and no idea of samples or
+heads. Any encoder of ``video`` goes with any encoder of ``text`` whose vectors are as wide. A batch
+may hold no clips or no texts for a process: every encoder takes them too, and ``batch_norm`` is how
+those with batch normalisation can.
 """
 
 from vtlearn.encoders.base import TextEncoder, Tokens, VideoEncoder

@@ -1,7 +1,8 @@
-"""What every encoder promises: raw vectors for a list of clips or captions, one row each.
+"""What every encoder promises: raw vectors for a list of clips or texts, one row each.
 
-Encoders know nothing of narrations, batches of them, or heads, and they never normalise what they
-return: a head decides how vectors are compared.
+Encoders know nothing of samples, batches of them, or heads, and they never normalise what they
+return: a head decides how vectors are compared. A list may be empty; the answer then has no rows,
+but every parameter still has a part in it.
 """
 
 from abc import ABC, abstractmethod
@@ -17,11 +18,11 @@ __all__ = ["TextEncoder", "Tokens", "VideoEncoder"]
 
 
 class Tokens(NamedTuple):
-    """Tokenised captions.
+    """Tokenised texts.
 
     Attributes:
-        ids: (captions, words), int64, padded at the end with the encoder's padding id.
-        length: How many of the ids of each caption are real, (captions,), int64.
+        ids: (texts, words), int64, padded at the end with the encoder's padding id.
+        length: How many of the ids of each text are real, (texts,), int64.
     """
 
     ids: Tensor
@@ -34,7 +35,13 @@ class VideoEncoder(Configurable, ABC):
     Attributes:
         dim: Width of the pooled vectors.
         num_frames: How many frames of a clip it was made for.
-        size: Height and width of a frame in pixels it was made for.
+        size: Height and width of a frame in pixels it was made for, or the width of stored vectors.
+        token_width: Width of its tokens; None where it gives none.
+        frame_vectors: Whether its tokens are one vector of width ``dim`` per frame, which may be
+            pooled over any frames: (clips, frames, 1, dim), as long as ``frame_length`` says.
+        pooled_modules: Names of its submodules that only the pooled vector goes through; a head
+            that reads tokens alone leaves them untrained.
+        origin: The file or hub name that its weights were read from; None where they were not.
         mean: What it subtracts from red, green and blue between 0 and 1, where it says so.
         std: What it divides them by afterwards, where it says so.
     """
@@ -42,34 +49,59 @@ class VideoEncoder(Configurable, ABC):
     dim: int
     num_frames: int
     size: int
+    token_width: int | None = None
+    frame_vectors: bool = False
+    pooled_modules: tuple[str, ...] = ()
+    origin: str | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
 
+    def accepts(self, num_frames: int, size: int) -> bool:
+        """Tell whether clips of a shape can be encoded; a picture is a clip of one frame.
+
+        Args:
+            num_frames: Frames of a clip.
+            size: Height and width in pixels, or the width of stored vectors.
+
+        Returns:
+            By default, whether it was made for just these.
+        """
+        return (num_frames, size) == (self.num_frames, self.size)
+
     @abstractmethod
-    def forward(self, frames: Tensor) -> Encoded:
+    def forward(self, frames: Tensor, frame_length: Tensor | None = None) -> Encoded:
         """Encode clips.
 
         Args:
-            frames: (clips, frames, 3, height, width), uint8; the encoder scales and normalises
-                them.
+            frames: (clips, frames, 3, height, width), uint8, which the encoder scales and
+                normalises; or stored vectors (clips, frames, dim), float.
+            frame_length: How many frames of each clip count, (clips,), int64, on the CPU, so that
+                reading it waits for no device; None: all.
 
         Returns:
-            ``pooled`` (clips, dim), float, and tokens where the encoder has them.
+            ``pooled`` (clips, dim), float, and where the encoder has them ``tokens`` (clips,
+            frames, places, width), of which ``token_length`` (clips,) frames are valid.
         """
 
 
 class TextEncoder(Configurable, ABC):
-    """Turn captions into vectors.
+    """Turn texts into vectors.
 
     Attributes:
         dim: Width of the pooled vectors.
+        token_width: Width of its tokens; None where it gives none.
+        pooled_modules: Names of its submodules that only the pooled vector goes through.
+        origin: The file or hub name that its weights were read from; None where they were not.
     """
 
     dim: int
+    token_width: int | None = None
+    pooled_modules: tuple[str, ...] = ()
+    origin: str | None = None
 
     @property
     def needs_vocabulary(self) -> bool:
-        """Whether :meth:`build` has to be called before the first caption can be read."""
+        """Whether :meth:`build` has to be called before the first text can be read."""
         return False
 
     def build(self, captions: Iterable[str]) -> None:
@@ -85,23 +117,25 @@ class TextEncoder(Configurable, ABC):
         """
 
     @abstractmethod
-    def tokenize(self, captions: Sequence[str]) -> Tokens:
+    def tokenize(self, texts: Sequence[str], max_words: int | None = None) -> Tokens:
         """Turn strings into ids, on the CPU.
 
         Args:
-            captions: One string an item; an empty or unknown one is allowed.
+            texts: One string per text; an empty or unknown one is allowed, and so are no texts.
+            max_words: How many words of a text are read; None for what the encoder was made for.
 
         Returns:
-            Ids and lengths, one row a caption.
+            Ids and lengths, one row per text.
         """
 
     @abstractmethod
     def forward(self, tokens: Tokens) -> Encoded:
-        """Encode captions.
+        """Encode texts.
 
         Args:
             tokens: What :meth:`tokenize` made, on the encoder's device.
 
         Returns:
-            ``pooled`` (captions, dim), float, and tokens where the encoder has them.
+            ``pooled`` (texts, dim), float, and where the encoder has them ``tokens`` (texts, words,
+            width), of which ``token_length`` (texts,) words are valid.
         """

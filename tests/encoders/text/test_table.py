@@ -1,7 +1,9 @@
+import pytest
 import torch
 from torch import nn
 
 from vtlearn.encoders.text.table import max_over_words, padded, resized
+from vtlearn.errors import ArgumentError
 
 
 def test_ids_are_padded_and_cut() -> None:
@@ -11,7 +13,12 @@ def test_ids_are_padded_and_cut() -> None:
     assert tokens.ids.dtype == tokens.length.dtype == torch.int64
 
 
-def test_no_captions_are_no_rows() -> None:
+def test_no_width_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="max_words=0 must be positive"):
+        padded([[1]], 0)
+
+
+def test_no_texts_are_no_rows() -> None:
     tokens = padded([], 4)
     assert tokens.ids.shape == (0, 4)
     assert tokens.length.shape == (0,)

@@ -50,10 +50,11 @@ def test_ids_are_padded_with_zero_and_never_zero_before() -> None:
     assert tokens.length[2:].tolist() == [0, 0]
 
 
-def test_long_captions_are_cut() -> None:
+def test_long_texts_are_cut() -> None:
     tokens = built().tokenize(["chop " * 50])
     assert tokens.ids.shape == (1, 9)
     assert tokens.length.tolist() == [9]
+    assert built().tokenize(["chop " * 50], max_words=12).length.tolist() == [12]
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
@@ -78,7 +79,7 @@ def test_padding_does_not_change_the_answer() -> None:
     torch.testing.assert_close(encoder(tokens).pooled, cut)
 
 
-def test_an_empty_caption_has_a_finite_vector() -> None:
+def test_an_empty_text_has_a_finite_vector() -> None:
     encoder = built()
     encoded = encoder(encoder.tokenize(["", "chop the egg"]))
     assert encoded.pooled.isfinite().all()
@@ -169,7 +170,7 @@ def test_numbers_must_be_positive() -> None:
 
 @pytest.mark.parametrize(
     ("state", "complaint"),
-    [(["chop"], "no bytes"), (torch.ones(4, dtype=torch.uint8), "cannot be read")],
+    [(["chop"], "to be bytes, got list"), (torch.ones(4, dtype=torch.uint8), "cannot be read")],
 )
 def test_another_encoders_state_is_refused(state: object, complaint: str) -> None:
     with pytest.raises(CheckpointError, match=complaint):

@@ -66,11 +66,14 @@ def test_unknown_words_are_dropped() -> None:
 
 
 @pytest.mark.parametrize("max_words", [16, 20, 30])
-def test_long_captions_are_cut_after_dropping(max_words: int) -> None:
-    caption = "banana " + "the egg " * 40
-    tokens = built(max_words=max_words).tokenize([caption])
+def test_long_texts_are_cut_after_dropping(max_words: int) -> None:
+    text = "banana " + "the egg " * 40
+    tokens = built(max_words=max_words).tokenize([text])
     assert tokens.ids.tolist() == [[1, 3] * (max_words // 2)]
     assert tokens.length.tolist() == [max_words]
+    asked = built().tokenize([text], max_words)
+    assert torch.equal(asked.ids, tokens.ids)
+    assert torch.equal(asked.length, tokens.length)
 
 
 def test_pads_take_part_in_the_maximum() -> None:
@@ -223,7 +226,7 @@ def test_captions_without_words_are_refused() -> None:
 
 def test_files_are_checked(tmp_path: Path) -> None:
     np.save(tmp_path / "objects.npy", np.array(["a", None], dtype=object), allow_pickle=True)
-    with pytest.raises(ArgumentError, match="no array of strings"):
+    with pytest.raises(ArgumentError, match="not an array of strings"):
         small(vocabulary=str(tmp_path / "objects.npy"))
     with pytest.raises(ArgumentError, match="holds no words"):
         small(vocabulary=write_words(tmp_path / "empty.txt", []))
@@ -245,5 +248,5 @@ def test_vectors_must_fit_the_words(tmp_path: Path, content: object, complaint: 
 
 
 def test_another_encoders_state_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="no list of words"):
+    with pytest.raises(CheckpointError, match="to be a list of words, got Tensor"):
         small().set_extra_state(torch.zeros(3))

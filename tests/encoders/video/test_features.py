@@ -74,11 +74,45 @@ def test_with_layers_order_counts() -> None:
     assert (encoder(video.flip(1)).pooled - encoder(video).pooled).abs().max() > 1e-3
 
 
-def test_shapes_and_no_clips() -> None:
+def test_shapes() -> None:
     encoded = small()(clips(3, 4))
     assert encoded.pooled.shape == (3, 6)
-    assert encoded.tokens.shape == (3, 4, 8)
-    assert small()(clips(0)).pooled.shape == (0, 6)
+    assert encoded.tokens.shape == (3, 4, 1, 8)
+
+
+@pytest.mark.parametrize("layers", [0, 2])
+def test_a_shorter_clip_is_the_cut_clip(layers: int) -> None:
+    encoder, video = small(layers=layers).double(), clips().double()
+    lengths = [2, 5, 4]
+    pooled = encoder(video, torch.tensor(lengths)).pooled
+    cut = [
+        twin(encoder, clip[None, :count]) if layers else encoder(clip[None, :count]).pooled
+        for clip, count in zip(video, lengths, strict=True)
+    ]
+    torch.testing.assert_close(pooled, torch.cat(cut))
+
+
+@pytest.mark.parametrize("layers", [0, 2])
+@pytest.mark.parametrize("training", [True, False])
+def test_vectors_that_do_not_count_may_be_anything(layers: int, training: bool) -> None:
+    encoder = small(layers=layers, dropout=0.0).train(training)
+    video = clips()
+    video[0, 2:] = math.nan
+    video.requires_grad_()
+    encoder(video, torch.tensor([2, 5, 4])).pooled.square().sum().backward()
+    assert video.grad is not None
+    assert (video.grad[0, :2] != 0).all()
+    assert (video.grad[0, 2:] == 0).all()
+    assert (video.grad[2, 4:] == 0).all()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_shorter_clips_are_accepted() -> None:
+    encoder = small()
+    accepted = {(t, s) for t in range(8) for s in (3, 4) if encoder.accepts(t, s)}
+    assert accepted == {(t, 4) for t in range(1, 6)}
 
 
 def test_gradient_reaches_every_parameter() -> None:

@@ -1,19 +1,12 @@
-from itertools import product
-
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.encoders.video.s3d_by_hand import folded, slow_pool
 from vtlearn.encoders.text.word2vec import Word2Vec
-from vtlearn.encoders.video.s3d import (
-    S3D,
-    SelfGating,
-    Stem,
-    max_pool_same,
-    space_to_depth,
-    stem_of,
-)
+from vtlearn.encoders.video.s3d import S3D, Stem, stem_of
+from vtlearn.encoders.video.s3d_layers import SelfGating
 from vtlearn.errors import ArgumentError, CheckpointError
 
 STEMS: tuple[Stem, ...] = ("plain", "space_to_depth")
@@ -120,7 +113,7 @@ def test_output_shapes_of_the_published_network(
     with torch.device("meta"):
         encoded = S3D(stem=stem)(torch.zeros(2, frames, 3, size, size, dtype=torch.uint8))
     assert encoded.pooled.shape == (2, 512)
-    assert encoded.tokens.shape == (2, tokens, 1024)
+    assert encoded.tokens.shape == (2, tokens, 1, 1024)
 
 
 @pytest.mark.parametrize("stem", STEMS)
@@ -197,31 +190,6 @@ class Twin:
         return x.mean((2, 3, 4))
 
 
-def folded(x: Tensor) -> Tensor:
-    offsets = product(range(2), range(2), range(2), range(3))
-    return torch.stack([x[:, c, t::2, h::2, w::2] for t, h, w, c in offsets], dim=1)
-
-
-def slow_pool(x: Tensor, kernel: tuple[int, int, int], stride: tuple[int, int, int]) -> Tensor:
-    """TensorFlow's SAME for the strides at hand, one window at a time."""
-    sizes = x.shape[2:]
-    pads = [max(k - s, 0) // 2 for k, s in zip(kernel, stride, strict=True)]
-    totals = [max(k - s, 0) for k, s in zip(kernel, stride, strict=True)]
-    counts = [
-        -(-(n + p - k) // s) + 1 for n, p, k, s in zip(sizes, totals, kernel, stride, strict=True)
-    ]
-    result = torch.zeros(*x.shape[:2], *counts, dtype=x.dtype)
-    for place in product(*(range(count) for count in counts)):
-        window = [
-            slice(max(i * s - p, 0), i * s - p + k)
-            for i, s, p, k in zip(place, stride, pads, kernel, strict=True)
-        ]
-        time, height, width = place
-        frames, rows, columns = window
-        result[:, :, time, height, width] = x[:, :, frames, rows, columns].amax((2, 3, 4))
-    return result
-
-
 @pytest.mark.parametrize("stem", STEMS)
 def test_it_computes_what_its_twin_computes(stem: Stem) -> None:
     encoder, video = small(stem), clips(2, 14, 44)
@@ -234,31 +202,7 @@ def test_it_computes_what_its_twin_computes(stem: Stem) -> None:
 def test_tokens_average_to_the_features() -> None:
     encoder, video = small(), clips(2, 16, 32)
     with torch.no_grad():
-        torch.testing.assert_close(encoder(video).tokens.mean(1), encoder.features(video))
-
-
-@pytest.mark.parametrize(
-    "kernel_stride",
-    [
-        ((1, 3, 3), (1, 2, 2)),
-        ((3, 3, 3), (2, 2, 2)),
-        ((2, 2, 2), (2, 2, 2)),
-        ((4, 5, 3), (1, 2, 2)),
-    ],
-)
-@pytest.mark.parametrize("size", [(4, 6, 8), (5, 7, 9), (7, 8, 25)])
-def test_pooling_against_one_window_at_a_time(
-    kernel_stride: tuple[tuple[int, int, int], tuple[int, int, int]], size: tuple[int, int, int]
-) -> None:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(2, 3, *size, generator=generator)
-    assert torch.equal(max_pool_same(x, *kernel_stride), slow_pool(x, *kernel_stride))
-
-
-def test_space_to_depth_order() -> None:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(2, 3, 4, 6, 8, generator=generator)
-    assert torch.equal(space_to_depth(x), folded(x))
+        torch.testing.assert_close(encoder(video).tokens.mean((1, 2)), encoder.features(video))
 
 
 @pytest.mark.parametrize(("frames", "size"), [(7, 32), (8, 33)])
@@ -266,17 +210,6 @@ def test_odd_clips_do_not_fold(frames: int, size: int) -> None:
     with pytest.raises(ArgumentError, match="even numbers, or stem='plain'"):
         small("space_to_depth")(clips(1, frames, size))
     small("plain")(clips(1, frames, size))
-
-
-def test_gating_by_hand() -> None:
-    gating = SelfGating(2)
-    gating.fc.weight.data = torch.tensor([[1.0, 0.0], [1.0, -1.0]])
-    gating.fc.bias.data = torch.tensor([0.0, 3.0])
-    x = torch.tensor([[0.0, 4.0], [1.0, 3.0]]).view(1, 2, 2, 1, 1)  # means 2 and 2
-    expected = torch.stack(
-        [x[0, 0] * torch.tensor(2.0).sigmoid(), x[0, 1] * torch.tensor(3.0).sigmoid()]
-    )
-    torch.testing.assert_close(gating(x)[0], expected)
 
 
 def test_gating_is_always_applied() -> None:
@@ -306,6 +239,35 @@ def test_frames_are_scaled_to_one_and_no_further() -> None:
     assert torch.equal(seen[0], torch.full((1, 3, 4, 16, 16), 0.2, dtype=torch.float64))
 
 
+@pytest.mark.parametrize("stem", STEMS)
+def test_features_of_shorter_clips(stem: Stem) -> None:
+    encoder, video = small(stem), clips(3, 14, 32)
+    with torch.no_grad():
+        features = encoder.features(video, torch.tensor([6, 14, 6]))
+        torch.testing.assert_close(features[1:2], encoder.features(video[1:2]))
+        torch.testing.assert_close(features[::2], encoder.features(video[::2, :6]))
+
+
+def test_clips_of_unequal_length_are_not_trained_on() -> None:
+    encoder, video = small().train(), clips(2, 8, 32)
+    with pytest.raises(ArgumentError, match=r"\[5, 8\] frames long; S3D trains on clips of one"):
+        encoder(video, torch.tensor([8, 5]))
+    twin = small().train()
+    pooled = encoder(video, torch.tensor([5, 5])).pooled
+    torch.testing.assert_close(pooled, twin(video[:, :5]).pooled)
+    torch.testing.assert_close(dict(encoder.state_dict()), dict(twin.state_dict()))
+
+
+@pytest.mark.parametrize(
+    ("stem", "expected"), [("plain", {(1, 64), (8, 64)}), ("space_to_depth", {(8, 64)})]
+)
+def test_pictures_are_accepted_by_stems_that_take_them(
+    stem: Stem, expected: set[tuple[int, int]]
+) -> None:
+    encoder = S3D(num_frames=8, size=64, width=0.05, stem=stem)
+    assert {(t, s) for t in range(10) for s in (32, 64) if encoder.accepts(t, s)} == expected
+
+
 def test_one_frame_is_a_clip() -> None:
     assert small()(clips(2, 1, 32)).tokens.shape[1] == 1
 
@@ -317,7 +279,7 @@ def test_the_stem_shows_in_the_weights(stem: Stem) -> None:
 
 
 def test_other_weights_have_no_stem() -> None:
-    with pytest.raises(CheckpointError, match="is missing, which is no first layer"):
+    with pytest.raises(CheckpointError, match="is missing, but the first layer"):
         stem_of({"module.conv1.conv1.weight": torch.zeros(64, 3, 3, 7, 7)})
     with pytest.raises(CheckpointError, match=r"is \(64, 3, 7, 7\)"):
         stem_of({"conv1.conv1.weight": torch.zeros(64, 3, 7, 7)})

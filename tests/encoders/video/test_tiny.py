@@ -57,11 +57,39 @@ def test_folding_time_into_the_batch_is_convolving_in_three_dimensions(
 def test_shapes() -> None:
     encoded = small()(clips(3, 6))
     assert encoded.pooled.shape == (3, 16)
-    assert encoded.tokens.shape == (3, 6, 32)
+    assert encoded.tokens.shape == (3, 6, 1, 32)
 
 
-def test_no_clips_are_no_rows() -> None:
-    assert small()(clips(0)).pooled.shape == (0, 16)
+def test_frames_that_do_not_count_are_not_part_of_the_statistics() -> None:
+    video, length = clips(2, 8), torch.tensor([5, 3])
+    other = video.clone()
+    other[0, 5:], other[1, 3:] = 0, 255
+    encoders = [small().double().train() for _ in range(3)]
+    inputs = (video, other, video[:, :5])
+    pooled = [
+        encoder(frames, length).pooled for encoder, frames in zip(encoders, inputs, strict=True)
+    ]
+    for i in (1, 2):
+        torch.testing.assert_close(pooled[i], pooled[0])
+        torch.testing.assert_close(dict(encoders[i].state_dict()), dict(encoders[0].state_dict()))
+
+
+def test_a_shorter_clip_in_training_is_the_cut_clip() -> None:
+    video = clips(2, 8)
+    padded, cut = small().double().train(), small().double().train()
+    one, other = padded(video, torch.tensor([5, 5])), cut(video[:, :5])
+    torch.testing.assert_close(one.pooled, other.pooled)
+    torch.testing.assert_close(dict(padded.state_dict()), dict(cut.state_dict()))
+    for pooled in (one.pooled, other.pooled):
+        pooled.square().sum().backward()
+    for name, parameter in padded.named_parameters():
+        torch.testing.assert_close(parameter.grad, cut.get_parameter(name).grad, msg=name)
+
+
+def test_pictures_are_accepted() -> None:
+    encoder = TinyVideo(num_frames=8, size=64)
+    accepted = {(t, s) for t in range(10) for s in (32, 64) if encoder.accepts(t, s)}
+    assert accepted == {(1, 64), (8, 64)}
 
 
 def test_a_reversed_clip_is_another() -> None:

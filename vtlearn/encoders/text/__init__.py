@@ -1,4 +1,4 @@
-"""Text encoders turn captions into vectors, and bring the tokenizer that belongs to them.
+"""Text encoders turn texts into vectors, and bring the tokenizer that belongs to them.
 
 ``word2vec`` is the bag of words that MIL-NCE and VT-TWINS train; its words come from a file or
 from the training captions. ``tiny`` learns subwords from the training captions. Both pool by the

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from vtlearn.batch import valid
 from vtlearn.encoders.base import Tokens
+from vtlearn.errors import ArgumentError
 
 __all__ = ["max_over_words", "padded", "resized"]
 
@@ -18,11 +19,14 @@ def padded(rows: Sequence[Sequence[int]], size: int) -> Tokens:
     """Lay lists of word ids side by side.
 
     Args:
-        rows: The ids of each caption; what is longer than ``size`` is cut.
-        size: How many ids a caption has afterwards.
+        rows: The ids of each text; what is longer than ``size`` is cut.
+        size: How many ids a text has afterwards.
 
     Returns:
-        ``ids`` (captions, size), padded with 0 at the end, and how many of them are real.
+        ``ids`` (texts, size), padded with 0 at the end, and how many of them are real.
+
+    Raises:
+        ArgumentError: If ``size`` is not positive.
 
     Example:
         >>> padded([[5, 7], [], [1, 2, 3, 4]], 3)
@@ -30,20 +34,23 @@ def padded(rows: Sequence[Sequence[int]], size: int) -> Tokens:
                 [0, 0, 0],
                 [1, 2, 3]]), length=tensor([2, 0, 3]))
     """
+    if size < 1:
+        message = f"max_words={size} must be positive"
+        raise ArgumentError(message)
     filled = [[*row[:size], *[0] * (size - len(row))] for row in rows]
     ids = torch.tensor(filled, dtype=torch.int64).reshape(len(rows), size)
     return Tokens(ids, torch.tensor([min(len(row), size) for row in rows], dtype=torch.int64))
 
 
 def max_over_words(words: Tensor, length: Tensor) -> Tensor:
-    """Pool the real words of each caption; an empty caption is its padding.
+    """Pool the real words of each text; an empty text is its padding.
 
     Args:
-        words: (captions, words, width).
-        length: How many of the words are real, (captions,), int64.
+        words: (texts, words, width).
+        length: How many of the words are real, (texts,), int64.
 
     Returns:
-        (captions, width): the largest value of each column over the real words, or over the first
+        (texts, width): the largest value of each column over the real words, or over the first
         padding where there is no word.
 
     Example:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vtlearn.batch import Encoded
 from vtlearn.encoders.base import TextEncoder, Tokens
-from vtlearn.encoders.spread import Spread
+from vtlearn.encoders.batch_norm import SafeBatchNorm1d
 from vtlearn.encoders.text.table import max_over_words, padded, resized
 from vtlearn.errors import ArgumentError, CheckpointError
 
@@ -20,7 +20,7 @@ _MOST_CAPTIONS = 1_000_000  # what subwords are learned from: more takes long an
 
 
 class TinyText(TextEncoder):
-    """Encode captions as bags of subwords: embedding, two layers, maximum over subwords, linear.
+    """Encode texts as bags of subwords: embedding, two layers, maximum over subwords, linear.
 
     The subwords are learned from the training captions by SentencePiece, with byte-pair encoding,
     and stay in the checkpoint. Frequent words become one subword even where captions are few. The
@@ -31,7 +31,7 @@ class TinyText(TextEncoder):
         width: Width of the subwords' vectors.
         hidden: Width of the layer that is pooled.
         vocab_size: How many subwords there may be; fewer, where the captions have no more.
-        max_words: How many subwords of a caption are read.
+        max_words: How many subwords of a text are read, unless more or fewer are asked for.
         lowercase: Fold upper and lower case together.
 
     Raises:
@@ -50,6 +50,8 @@ class TinyText(TextEncoder):
         torch.Size([2, 4])
     """
 
+    pooled_modules = ("fc", "spread")
+
     def __init__(
         self,
         dim: int = 128,
@@ -64,7 +66,7 @@ class TinyText(TextEncoder):
             message = "dim, width, hidden, vocab_size and max_words must be positive"
             raise ArgumentError(message)
         self.dim, self.vocab_size, self.max_words = dim, vocab_size, max_words
-        self.lowercase = lowercase
+        self.lowercase, self.token_width = lowercase, hidden
         self._model = b""
         self._processor: Any = None
         self.embedding = nn.Embedding(1, width)
@@ -72,7 +74,7 @@ class TinyText(TextEncoder):
             nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
         )
         self.fc = nn.Linear(hidden, dim)
-        self.spread = Spread(dim)
+        self.spread = SafeBatchNorm1d(dim)
 
     @property
     def needs_vocabulary(self) -> bool:
@@ -91,18 +93,19 @@ class TinyText(TextEncoder):
         lines = (line for line in (" ".join(one.split()) for one in captions) if line)
         self._take(_learn(islice(lines, _MOST_CAPTIONS), self.vocab_size, self.lowercase))
 
-    def tokenize(self, captions: Sequence[str]) -> Tokens:
-        """Cut captions into subwords.
+    def tokenize(self, texts: Sequence[str], max_words: int | None = None) -> Tokens:
+        """Cut texts into subwords.
 
         Args:
-            captions: One string an item.
+            texts: One string per text.
+            max_words: How many subwords of a text are read; None for what it was made with.
 
         Returns:
-            ``ids`` (captions, max_words): 0 is the padding, 1 a letter never seen; and how many of
+            ``ids`` (texts, max_words): 0 is the padding, 1 a letter never seen; and how many of
             them are real.
 
         Raises:
-            ArgumentError: If there are no subwords yet.
+            ArgumentError: If there are no subwords yet, or ``max_words`` is not positive.
         """
         if self.needs_vocabulary:
             message = (
@@ -110,20 +113,22 @@ class TinyText(TextEncoder):
                 "build(captions)"
             )
             raise ArgumentError(message)
-        return padded(self._processor.encode(list(captions)), self.max_words)
+        size = self.max_words if max_words is None else max_words
+        return padded(self._processor.encode(list(texts)), size)
 
     def forward(self, tokens: Tokens) -> Encoded:
-        """Encode captions.
+        """Encode texts.
 
         Args:
             tokens: What :meth:`tokenize` made, on the encoder's device.
 
         Returns:
-            ``pooled`` (captions, dim); ``tokens`` (captions, max_words, hidden), the subwords
-            before the maximum. An empty caption is encoded as padding.
+            ``pooled`` (texts, dim); ``tokens`` (texts, max_words, hidden), the subwords before the
+            maximum; ``token_length`` (texts,). An empty text is encoded as padding.
         """
         words = self.layers(self.embedding(tokens.ids))
-        return Encoded(self.spread(self.fc(max_over_words(words, tokens.length))), words)
+        pooled = self.spread(self.fc(max_over_words(words, tokens.length)))
+        return Encoded(pooled, words, tokens.length)
 
     def get_extra_state(self) -> Tensor:
         """Return SentencePiece's model as bytes, (bytes,), uint8, for a checkpoint."""
@@ -136,10 +141,13 @@ class TinyText(TextEncoder):
             state: What :meth:`get_extra_state` returned.
 
         Raises:
-            CheckpointError: If it is no model of SentencePiece.
+            CheckpointError: If it is not a model of SentencePiece.
         """
         if not isinstance(state, Tensor) or state.dtype != torch.uint8:
-            message = "the checkpoint's subwords are no bytes: they were not made by TinyText"
+            message = (
+                "expected the checkpoint's subwords to be bytes, got "
+                f"{type(state).__name__}: they were not made by TinyText"
+            )
             raise CheckpointError(message)
         self._take(state.cpu().numpy().tobytes())
 

@@ -23,22 +23,22 @@ _WORD = re.compile(r"[\w']+")
 
 
 class Word2Vec(TextEncoder):
-    """Encode captions as bags of words: embedding, linear, ReLU, maximum over words, linear.
+    """Encode texts as bags of words: embedding, linear, ReLU, maximum over words, linear.
 
     Files that are given are read at once where they exist. Where they do not, the first use says
     so: a checkpoint may bring the words and their vectors instead.
 
     Args:
         vocabulary: The words, id 1 first: ``.npy`` with an array of strings, or a text file with
-            one word a line. Without it the training captions are counted.
+            one word per line. Without it the training captions are counted.
         embeddings: A file of ``torch.save`` with the words' vectors, (words + 1, embedding_dim);
             row 0 is the padding's. Without it they start at random.
         dim: Width of the pooled vectors; published weights have 512.
         hidden: Width of the layer that is pooled.
         embedding_dim: Width of the words' vectors.
-        max_words: How many words of a caption are read. Published code trains with 20 and tests
-            with 30.
-        lowercase: Read captions in lower case (S3D_HowTo100M does, MIL-NCE and VT-TWINS do not).
+        max_words: How many words of a text are read, unless more or fewer are asked for. Published
+            code trains with 20 and tests with 30.
+        lowercase: Read texts in lower case (S3D_HowTo100M does, MIL-NCE and VT-TWINS do not).
         mask_pad: Leave the padding out of the maximum. The published encoders take it in.
         trainable_embeddings: Train the words' vectors. By default those of a file are kept as they
             are, and random ones are trained.
@@ -46,8 +46,8 @@ class Word2Vec(TextEncoder):
 
     Raises:
         ArgumentError: If embeddings are given without the words they belong to, a number is not
-            positive, or the vocabulary is no list of words.
-        CheckpointError: If there is not one vector a word in ``embeddings``.
+            positive, or the vocabulary is not a list of words.
+        CheckpointError: If there is not one vector per word in ``embeddings``.
 
     Source: Miech et al., "End-to-End Learning of Visual Representations from Uncurated
         Instructional Videos", 2020, and its published code.
@@ -62,6 +62,8 @@ class Word2Vec(TextEncoder):
         >>> encoder(tokens).pooled.shape
         torch.Size([2, 4])
     """
+
+    pooled_modules = ("fc2",)
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class Word2Vec(TextEncoder):
             raise ArgumentError(message)
         self.dim, self.max_words, self.min_count = dim, max_words, min_count
         self.lowercase, self.mask_pad = lowercase, mask_pad
+        self.token_width = hidden
         self.vocabulary, self.embeddings = vocabulary, embeddings
         self._words: list[str] = []
         self._id_of: dict[str, int] = {}
@@ -121,17 +124,18 @@ class Word2Vec(TextEncoder):
             raise ArgumentError(message)
         self._take(words)
 
-    def tokenize(self, captions: Sequence[str]) -> Tokens:
-        """Look up the words of captions; unknown words are dropped.
+    def tokenize(self, texts: Sequence[str], max_words: int | None = None) -> Tokens:
+        """Look up the words of texts; unknown words are dropped.
 
         Args:
-            captions: One string an item.
+            texts: One string per text.
+            max_words: How many words of a text are read; None for what it was made with.
 
         Returns:
-            ``ids`` (captions, max_words), 0 at the end, and how many known words there are.
+            ``ids`` (texts, max_words), 0 at the end, and how many known words there are.
 
         Raises:
-            ArgumentError: If there are no words yet.
+            ArgumentError: If there are no words yet, or ``max_words`` is not positive.
         """
         if self.needs_vocabulary:
             message = (
@@ -141,23 +145,23 @@ class Word2Vec(TextEncoder):
             raise ArgumentError(message)
         known = self._id_of
         return padded(
-            [[known[word] for word in self._split(one) if word in known] for one in captions],
-            self.max_words,
+            [[known[word] for word in self._split(one) if word in known] for one in texts],
+            self.max_words if max_words is None else max_words,
         )
 
     def forward(self, tokens: Tokens) -> Encoded:
-        """Encode captions.
+        """Encode texts.
 
         Args:
             tokens: What :meth:`tokenize` made, on the encoder's device.
 
         Returns:
-            ``pooled`` (captions, dim); ``tokens`` (captions, max_words, hidden), the words before
-            the maximum. A caption without a known word is encoded as padding.
+            ``pooled`` (texts, dim); ``tokens`` (texts, max_words, hidden), the words before the
+            maximum; ``token_length`` (texts,). A text without a known word is encoded as padding.
         """
         words = functional.relu(self.fc1(self.word_embd(tokens.ids)))
         pooled = max_over_words(words, tokens.length) if self.mask_pad else words.amax(1)
-        return Encoded(self.fc2(pooled), words)
+        return Encoded(self.fc2(pooled), words, tokens.length)
 
     def get_extra_state(self) -> list[str]:
         """Return the words, for a checkpoint."""
@@ -170,10 +174,13 @@ class Word2Vec(TextEncoder):
             state: What :meth:`get_extra_state` returned.
 
         Raises:
-            CheckpointError: If it is no list of words.
+            CheckpointError: If it is not a list of words.
         """
         if not isinstance(state, list) or not all(isinstance(word, str) for word in state):
-            message = "the checkpoint's vocabulary is no list of words: it was not made by Word2Vec"
+            message = (
+                "expected the checkpoint's vocabulary to be a list of words, got "
+                f"{type(state).__name__}: it was not made by Word2Vec"
+            )
             raise CheckpointError(message)
         self._take(state)
 
@@ -184,8 +191,8 @@ class Word2Vec(TextEncoder):
         own = {f"{prefix}_extra_state": self.get_extra_state()} if self._words else {}
         super()._load_from_state_dict({**own, **state_dict}, prefix, *arguments)
 
-    def _split(self, caption: str) -> list[str]:
-        return _WORD.findall(caption.lower() if self.lowercase else caption)
+    def _split(self, text: str) -> list[str]:
+        return _WORD.findall(text.lower() if self.lowercase else text)
 
     def _take(self, words: list[str]) -> None:
         self._words = list(words)
@@ -234,7 +241,7 @@ def _read_array(path: Path) -> list[str]:
     try:
         array = np.load(path, allow_pickle=False)  # a pickle could run anything
     except ValueError as error:
-        message = f"{path} is no array of strings: save one with numpy.save, or give a text file"
+        message = f"{path} is not an array of strings: write it by numpy.save, or give a text file"
         raise ArgumentError(message) from error
     return [str(word) for word in array.ravel()]
 

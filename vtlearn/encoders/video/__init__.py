@@ -1,9 +1,10 @@
-"""Video encoders turn clips of uint8 frames into vectors.
+"""Video encoders turn clips into vectors.
 
 ``s3d`` is the convolutional network that MIL-NCE and VT-TWINS train, under the names of its
-published weights. ``tiny`` is a network small enough to be trained on a laptop. ``frames`` is what
-they all refuse: frames that somebody scaled already. ``features`` is a transformer over vectors
-that another encoder made before, and a store kept.
+published weights, and ``s3d_layers`` what it is built of. ``tiny`` is a network small enough to be
+trained on a laptop. ``features`` is a transformer over vectors that another encoder made before,
+and a store kept. ``frames`` is what they share: refusing frames that are scaled already, and
+clips that are shorter than the tensor they lie in.
 """
 
 from vtlearn.encoders.video.features import CachedFeatures

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from vtlearn.batch import Encoded
+from vtlearn.batch import Encoded, valid
 from vtlearn.encoders.base import VideoEncoder
+from vtlearn.encoders.video.frames import clip_lengths, mean_over_frames
 from vtlearn.errors import ArgumentError
 
 __all__ = ["CachedFeatures"]
@@ -37,8 +38,10 @@ class CachedFeatures(VideoEncoder):
         >>> encoder = CachedFeatures(dim=16, input_dim=8, num_frames=4, layers=1, heads=2)
         >>> encoded = encoder(torch.zeros(3, 4, 8))
         >>> encoded.pooled.shape, encoded.tokens.shape
-        (torch.Size([3, 16]), torch.Size([3, 4, 16]))
+        (torch.Size([3, 16]), torch.Size([3, 4, 1, 16]))
     """
+
+    pooled_modules = ("fc",)
 
     def __init__(
         self,
@@ -60,23 +63,40 @@ class CachedFeatures(VideoEncoder):
             )
             raise ArgumentError(message)
         self.dim, self.num_frames, self.size = dim, num_frames, input_dim
+        self.token_width = width
         self.project = nn.Linear(input_dim, width)
         self.layers = nn.ModuleList(_layer(width, heads, dropout) for _ in range(layers))
         self.positions = nn.Parameter(0.02 * torch.randn(num_frames, width)) if layers else None
         self.norm = nn.LayerNorm(width) if layers else nn.Identity()
         self.fc = nn.Linear(width, dim)
 
-    def forward(self, frames: Tensor) -> Encoded:
+    def accepts(self, num_frames: int, size: int) -> bool:
+        """Tell whether clips are up to ``num_frames`` vectors of the width it reads.
+
+        Args:
+            num_frames: Vectors of a clip.
+            size: Their width.
+
+        Returns:
+            Whether they are.
+        """
+        return 1 <= num_frames <= self.num_frames and size == self.size
+
+    def forward(self, frames: Tensor, frame_length: Tensor | None = None) -> Encoded:
         """Encode clips of vectors.
 
         Args:
             frames: (clips, frames, input_dim), float; as many frames as ``num_frames`` or fewer.
+            frame_length: How many vectors of each clip count, (clips,), int64; None: all. The
+                others may be anything.
 
         Returns:
-            ``pooled`` (clips, dim); ``tokens`` (clips, frames, width).
+            ``pooled`` (clips, dim); ``tokens`` (clips, frames, 1, width), zero where a vector does
+            not count; ``token_length`` (clips,).
 
         Raises:
-            ArgumentError: If these are pictures, or vectors of another width.
+            ArgumentError: If these are pictures, or vectors of another width; or if a length is not
+                from 1 to all frames.
         """
         if frames.ndim != 3 or frames.shape[2] != self.size or frames.shape[1] > self.num_frames:
             message = (
@@ -85,13 +105,21 @@ class CachedFeatures(VideoEncoder):
                 "features to a store of them, or choose an encoder of pictures"
             )
             raise ArgumentError(message)
-        x = self.project(frames.to(self.project.weight.dtype))
+        length, whole = clip_lengths(frames, frame_length)
+        padding = None if whole else ~valid(length, frames.shape[1])
+        x = self.project(_zeroed(frames, padding).to(self.project.weight.dtype))
         if self.positions is not None:
             x = x + self.positions[: x.shape[1]]
         for layer in self.layers:
-            x = layer(x)
-        x = self.norm(x)
-        return Encoded(self.fc(x.mean(1)), x)
+            x = layer(x, src_key_padding_mask=padding)
+        tokens = _zeroed(self.norm(x), padding)
+        pooled = mean_over_frames(tokens, None if whole else length)
+        return Encoded(self.fc(pooled), tokens[:, :, None], length)
+
+
+def _zeroed(x: Tensor, padding: Tensor | None) -> Tensor:
+    # not a product with the mask: padding may hold NaN
+    return x if padding is None else x.masked_fill(padding[:, :, None], 0)
 
 
 def _layer(width: int, heads: int, dropout: float) -> nn.TransformerEncoderLayer:

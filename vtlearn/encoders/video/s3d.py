@@ -8,25 +8,24 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from vtlearn.batch import Encoded
+from vtlearn.batch import Encoded, pad
 from vtlearn.encoders.base import VideoEncoder
-from vtlearn.encoders.video.frames import check_frames
+from vtlearn.encoders.video.frames import check_frames, clip_lengths
+from vtlearn.encoders.video.s3d_layers import (
+    Inception,
+    SelfGating,
+    SeparableUnit,
+    Triple,
+    Unit,
+    max_pool_same,
+    space_to_depth,
+)
 from vtlearn.errors import ArgumentError, CheckpointError
 
-__all__ = [
-    "S3D",
-    "SelfGating",
-    "SeparableUnit",
-    "Stem",
-    "max_pool_same",
-    "space_to_depth",
-    "stem_of",
-]
+__all__ = ["S3D", "Stem", "stem_of"]
 
 Stem = Literal["plain", "space_to_depth"]
-Triple = tuple[int, int, int]
 
 # Kernel and stride of the pooling before a group of Inception blocks, and the blocks: output of the
 # 1x1x1 branch, reduction and output of the two separable branches, output of the pooled branch.
@@ -88,11 +87,12 @@ class S3D(VideoEncoder):
     Example:
         >>> encoder = S3D(dim=16, width=0.05).eval()
         >>> encoded = encoder(torch.zeros(2, 8, 3, 64, 64, dtype=torch.uint8))
-        >>> encoded.pooled.shape, encoded.tokens.shape == (2, 1, encoder.feature_dim)
+        >>> encoded.pooled.shape, encoded.tokens.shape == (2, 1, 1, encoder.feature_dim)
         (torch.Size([2, 16]), True)
     """
 
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    pooled_modules = ("fc",)
 
     def __init__(
         self,
@@ -115,31 +115,48 @@ class S3D(VideoEncoder):
         self.conv_2b = Unit(first, first)
         self.conv_2c = SeparableUnit(first, second)
         self.gating = SelfGating(second)
-        self.feature_dim = self._add_blocks(second, width)
+        self.feature_dim = self.token_width = self._add_blocks(second, width)
         self.fc = nn.Linear(self.feature_dim, dim)
 
-    def forward(self, frames: Tensor) -> Encoded:
-        """Encode clips.
+    def accepts(self, num_frames: int, size: int) -> bool:
+        """Tell whether clips of a shape are those it was made for, or pictures of that size.
+
+        Args:
+            num_frames: Frames of a clip; a picture has 1, which ``space_to_depth`` cannot fold.
+            size: Height and width in pixels.
+
+        Returns:
+            Whether they are.
+        """
+        picture = num_frames == 1 and self.stem == "plain"
+        return (picture or num_frames == self.num_frames) and size == self.size
+
+    def forward(self, frames: Tensor, frame_length: Tensor | None = None) -> Encoded:
+        """Encode clips; those of one length are encoded together, as if the tensor ended there.
 
         Args:
             frames: (clips, frames, 3, height, width), uint8.
+            frame_length: How many frames of each clip count, (clips,), int64; None: all.
 
         Returns:
-            ``pooled`` (clips, dim); ``tokens`` (clips, frames / 8, feature_dim), the last layer
-            averaged over the picture.
+            ``pooled`` (clips, dim); ``tokens`` (clips, frames / 8, 1, feature_dim), rounded up, the
+            last layer averaged over the picture, zero behind a shorter clip; ``token_length``
+            (clips,), an eighth of its frames, rounded up.
 
         Raises:
-            ArgumentError: If frames are no uint8 clips, or the stem is ``space_to_depth`` and the
-                number of frames, the height or the width is odd.
+            ArgumentError: If frames are not uint8 clips; if the stem is ``space_to_depth`` and a
+                number of frames, the height or the width is odd; if a length is not from 1 to all
+                frames; or if lengths differ in training, where a batch has one mean and variance.
         """
-        tokens = self._tokens(frames)
-        return Encoded(self.fc(tokens.mean(1)), tokens)
+        features, tokens, length = self._encode(frames, frame_length)
+        return Encoded(self.fc(features), tokens[:, :, None], length)
 
-    def features(self, frames: Tensor) -> Tensor:
+    def features(self, frames: Tensor, frame_length: Tensor | None = None) -> Tensor:
         """Encode clips as linear probes want them: before the projection, ``mixed_5c`` averaged.
 
         Args:
             frames: (clips, frames, 3, height, width), uint8.
+            frame_length: How many frames of each clip count, (clips,), int64; None: all.
 
         Returns:
             (clips, feature_dim), not negative.
@@ -153,18 +170,42 @@ class S3D(VideoEncoder):
             >>> probe.shape == (1, encoder.feature_dim)
             True
         """
-        return self._tokens(frames).mean(1)
+        return self._encode(frames, frame_length)[0]
 
     def _add_blocks(self, inputs: int, width: float) -> int:
         for _, _, blocks in _GROUPS:
             for name, branches in blocks.items():
-                block = _Inception(inputs, [_channels(branch, width) for branch in branches])
+                block = Inception(inputs, [_channels(branch, width) for branch in branches])
                 self.add_module(name, block)
                 inputs = block.outputs
         return inputs
 
-    def _tokens(self, frames: Tensor) -> Tensor:
+    def _encode(self, frames: Tensor, frame_length: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return features, tokens (clips, frames / 8, feature_dim) and how many of them count."""
         check_frames(frames)
+        length, whole = clip_lengths(frames, frame_length)
+        if whole:
+            tokens = self._tokens(frames)
+            return tokens.mean(1), tokens, _eighth(length)
+        sizes = sorted(set(length.tolist()))
+        if self.training and len(sizes) > 1:
+            message = (
+                f"clips are {sizes} frames long; S3D trains on clips of one length, because its "
+                "batch normalisation takes their statistics together: read clips of a fixed number "
+                "of frames, or choose TinyVideo"
+            )
+            raise ArgumentError(message)
+        groups = [(length == size).nonzero().flatten() for size in sizes]
+        runs = [
+            self._tokens(frames[group, :size]) for group, size in zip(groups, sizes, strict=True)
+        ]
+        order = torch.cat(groups).argsort()
+        most = -(-frames.shape[1] // 8)
+        features = torch.cat([run.mean(1) for run in runs])[order]
+        tokens = torch.cat([pad(run, [most]) for run in runs])[order]
+        return features, tokens, _eighth(length)
+
+    def _tokens(self, frames: Tensor) -> Tensor:
         x = frames.transpose(1, 2).to(self.fc.weight.dtype).contiguous() / 255
         x = max_pool_same(self._first(x), (1, 3, 3), (1, 2, 2))
         x = self.gating(self.conv_2c(self.conv_2b(x)))
@@ -181,171 +222,6 @@ class S3D(VideoEncoder):
         # an even kernel with padding gives one output too many: the first is dropped
         folded: Tensor = self.conv1(space_to_depth(x))
         return folded[:, :, 1:, 1:, 1:]
-
-
-class Unit(nn.Module):
-    """A convolution over space and time, with batch normalisation and ReLU.
-
-    Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        kernel: Frames, height and width of the kernel.
-        stride: The step along all three axes.
-        padding: Zeros before and behind each axis.
-
-    Example:
-        >>> Unit(4, 8)(torch.zeros(2, 4, 3, 5, 5)).shape
-        torch.Size([2, 8, 3, 5, 5])
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: Triple = (1, 1, 1),
-        stride: int = 1,
-        padding: Triple = (0, 0, 0),
-    ) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv3d(inputs, outputs, kernel, stride, padding, bias=False)
-        self.bn1 = nn.BatchNorm3d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Transform (clips, inputs, frames, height, width) into (clips, outputs, ...)."""
-        return functional.relu(self.bn1(self.conv1(x)), inplace=True)
-
-
-class SeparableUnit(Unit):
-    """A 3x3 convolution over space, then one of 3 over time, each with normalisation and ReLU.
-
-    Args:
-        inputs: Channels in.
-        outputs: Channels between the two and out.
-
-    Example:
-        >>> SeparableUnit(4, 8)(torch.zeros(2, 4, 3, 5, 5)).shape
-        torch.Size([2, 8, 3, 5, 5])
-    """
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, (1, 3, 3), padding=(0, 1, 1))
-        self.conv2 = nn.Conv3d(outputs, outputs, (3, 1, 1), padding=(1, 0, 0), bias=False)
-        self.bn2 = nn.BatchNorm3d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Transform (clips, inputs, frames, height, width) into (clips, outputs, ...)."""
-        return functional.relu(self.bn2(self.conv2(super().forward(x))), inplace=True)
-
-
-class SelfGating(nn.Module):
-    """Scale each channel by what the whole clip says about it: x * sigmoid(W mean(x) + b).
-
-    Args:
-        channels: Channels in and out.
-
-    Source: Xie et al., "Rethinking Spatiotemporal Feature Learning: Speed-Accuracy Trade-offs in
-        Video Classification", 2018, section 4.3.
-
-    Example:
-        >>> gating = SelfGating(2)
-        >>> _ = nn.init.zeros_(gating.fc.weight), nn.init.zeros_(gating.fc.bias)
-        >>> gating(torch.ones(1, 2, 1, 1, 1)).flatten()
-        tensor([0.5000, 0.5000], grad_fn=<ViewBackward0>)
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(channels, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Scale (clips, channels, frames, height, width)."""
-        gate = torch.sigmoid(self.fc(x.mean((2, 3, 4))))
-        return x * gate[:, :, None, None, None]
-
-
-class _Inception(nn.Module):
-    """Four branches side by side, each with its own gating."""
-
-    def __init__(self, inputs: int, branches: list[int]) -> None:
-        super().__init__()
-        direct, reduced1, wide1, reduced2, wide2, pooled = branches
-        self.conv_b0 = Unit(inputs, direct)
-        self.conv_b1_a = Unit(inputs, reduced1)
-        self.conv_b1_b = SeparableUnit(reduced1, wide1)
-        self.conv_b2_a = Unit(inputs, reduced2)
-        self.conv_b2_b = SeparableUnit(reduced2, wide2)
-        self.conv_b3_b = Unit(inputs, pooled)
-        self.gating_b0 = SelfGating(direct)
-        self.gating_b1 = SelfGating(wide1)
-        self.gating_b2 = SelfGating(wide2)
-        self.gating_b3 = SelfGating(pooled)
-        self.outputs = direct + wide1 + wide2 + pooled
-
-    def forward(self, x: Tensor) -> Tensor:
-        around = functional.max_pool3d(x, 3, stride=1, padding=1)
-        return torch.cat(
-            (
-                self.gating_b0(self.conv_b0(x)),
-                self.gating_b1(self.conv_b1_b(self.conv_b1_a(x))),
-                self.gating_b2(self.conv_b2_b(self.conv_b2_a(x))),
-                self.gating_b3(self.conv_b3_b(around)),
-            ),
-            dim=1,
-        )
-
-
-def max_pool_same(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
-    """Take maxima with TensorFlow's ``SAME`` padding, as S3D was first trained.
-
-    Each axis gets ``kernel - stride`` zeros, the smaller half in front; a last window may hang over
-    the end. Zeros stand for "nothing there", so ``x`` must not be negative.
-
-    Args:
-        x: (clips, channels, frames, height, width), not negative.
-        kernel: Frames, height and width of a window.
-        stride: The step along each of them.
-
-    Returns:
-        (clips, channels, ...), smaller by the strides.
-
-    Example:
-        >>> row = torch.tensor([1.0, 5.0, 2.0, 3.0, 4.0]).view(1, 1, 1, 1, 5)
-        >>> max_pool_same(row, (1, 1, 3), (1, 1, 2)).flatten()
-        tensor([5., 4., 4.])
-    """
-    padding: list[int] = []
-    for window, step in zip(reversed(kernel), reversed(stride), strict=True):
-        total = max(window - step, 0)
-        padding += [total // 2, total - total // 2]
-    return functional.max_pool3d(functional.pad(x, padding), kernel, stride, ceil_mode=True)
-
-
-def space_to_depth(x: Tensor) -> Tensor:
-    """Fold 2x2x2 neighbours in time and space into the channels.
-
-    Args:
-        x: (clips, 3, frames, height, width), all three even.
-
-    Returns:
-        (clips, 24, frames / 2, height / 2, width / 2); the channel is ((t * 2 + h) * 2 + w) * 3 + c
-        for offsets t, h, w and colour c.
-
-    Raises:
-        ArgumentError: If one of them is odd.
-
-    Example:
-        >>> space_to_depth(torch.zeros(1, 3, 32, 224, 224)).shape
-        torch.Size([1, 24, 16, 112, 112])
-    """
-    clips, colours, frames, height, width = x.shape
-    if frames % 2 or height % 2 or width % 2:
-        message = (
-            f"clips of {frames} frames of {height} x {width} pixels cannot be folded by 2: choose "
-            "even numbers, or stem='plain'"
-        )
-        raise ArgumentError(message)
-    halves = x.reshape(clips, colours, frames // 2, 2, height // 2, 2, width // 2, 2)
-    return halves.permute(0, 3, 5, 7, 1, 2, 4, 6).flatten(1, 4)
 
 
 def stem_of(state_dict: Mapping[str, Any]) -> Stem:
@@ -370,8 +246,8 @@ def stem_of(state_dict: Mapping[str, Any]) -> Stem:
     if shape[1:] == (24, 2, 4, 4):
         return "space_to_depth"
     message = (
-        f"conv1.conv1.weight is {shape or 'missing'}, which is no first layer of S3D: (64, 3, 3, "
-        "7, 7) or (64, 24, 2, 4, 4) was expected. Strip prefixes such as 'module.' first"
+        f"conv1.conv1.weight is {shape or 'missing'}, but the first layer of S3D is (64, 3, 3, 7, "
+        "7) or (64, 24, 2, 4, 4). Strip prefixes such as 'module.' first"
     )
     raise CheckpointError(message)
 
@@ -380,6 +256,11 @@ def _first_unit(channels: int, stem: Stem) -> Unit:
     if stem == "plain":
         return Unit(3, channels, (3, 7, 7), stride=2, padding=(1, 3, 3))
     return Unit(24, channels, (2, 4, 4), padding=(1, 2, 2))
+
+
+def _eighth(length: Tensor) -> Tensor:
+    """Tell how many steps of time are left of frames: each of three layers halves, rounding up."""
+    return (length + 7) // 8
 
 
 def _channels(published: int, width: float) -> int:

@@ -1,23 +1,23 @@
-"""Batch normalisation of pooled vectors, one of them included."""
+"""Batch normalisation of pooled vectors, however few."""
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["Spread"]
+__all__ = ["SafeBatchNorm1d"]
 
 
-class Spread(nn.BatchNorm1d):
-    """Spread vectors that are nearly all alike, as those of an untrained network are.
+class SafeBatchNorm1d(nn.BatchNorm1d):
+    """Normalise vectors that are nearly all alike, as those of an untrained network are.
 
-    A single vector in training, which has no statistics of its own, is normalised by the running
-    ones instead of being refused.
+    One vector in training, which has no statistics of its own, is normalised by the running ones
+    instead of being refused. Neither one vector nor none changes them.
 
     Args:
         dim: Width of the vectors.
 
     Example:
         >>> import torch
-        >>> Spread(2)(torch.ones(1, 2)).shape
+        >>> SafeBatchNorm1d(2)(torch.ones(1, 2)).shape
         torch.Size([1, 2])
     """
 
@@ -28,12 +28,12 @@ class Spread(nn.BatchNorm1d):
         """Normalise vectors.
 
         Args:
-            x: (items, dim).
+            x: (items, dim); there may be no items.
 
         Returns:
             (items, dim).
         """
-        if self.training and len(x) == 1:
+        if self.training and len(x) < 2:
             mean, variance = self.running_mean, self.running_var
             return functional.batch_norm(x, mean, variance, self.weight, self.bias, eps=self.eps)
         return super().forward(x)
