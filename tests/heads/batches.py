@@ -1,41 +1,47 @@
-"""Random features of a batch of narrations, for the tests of heads."""
+"""Random features of a batch of samples, for the tests of heads."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from vtlearn.batch import TextFeatures, VideoFeatures
+from vtlearn.batch import EncodedBatch
 
 LENGTHS = [4, 2, 3, 1]
+#: Clips and texts of samples where they differ in number.
+CLIPS, TEXTS = [6, 2, 1, 4], [3, 5, 1, 2]
 
 
-def features(
-    lengths: list[int] | None = None,
+def encoded(
+    clips: Sequence[int] = LENGTHS,
+    texts: Sequence[int] | None = None,
     *,
-    clips: int = 4,
     candidates: int = 2,
     dim: int = 5,
     seed: int = 0,
     dtype: torch.dtype = torch.float64,
-) -> tuple[VideoFeatures, TextFeatures]:
-    lengths = LENGTHS if lengths is None else lengths
+    fill: float | None = None,
+) -> EncodedBatch:
+    """Random samples; what is padded is random too, or ``fill``."""
+    texts = clips if texts is None else texts
     generator = torch.Generator().manual_seed(seed)
-    shape = (len(lengths), clips)
-    video = torch.randn(*shape, dim, generator=generator, dtype=torch.float64)
-    text = torch.randn(*shape, candidates, dim, generator=generator, dtype=torch.float64)
-    length = torch.tensor(lengths)
-    return VideoFeatures(video.to(dtype), None, length), TextFeatures(text.to(dtype), None, length)
+
+    def draw(lengths: Sequence[int], *shape: int) -> Tensor:
+        x = torch.randn(len(lengths), max(lengths), *shape, generator=generator).to(dtype)
+        for sample, length in enumerate(lengths):
+            if fill is not None:
+                x[sample, length:] = fill
+        return x
+
+    return EncodedBatch.of(
+        draw(clips, dim),
+        draw(texts, candidates, dim),
+        video_length=torch.tensor(clips),
+        text_length=torch.tensor(texts),
+    )
 
 
-def with_pooled(
-    video: VideoFeatures, text: TextFeatures, clips: Tensor, captions: Tensor
-) -> tuple[VideoFeatures, TextFeatures]:
-    return video._replace(pooled=clips), text._replace(pooled=captions)
-
-
-def of_lengths(lengths: list[int]) -> tuple[VideoFeatures, TextFeatures]:
-    """Features whose paddings hold NaN."""
-    video, text = features(lengths)
-    for row, length in enumerate(lengths):
-        video.pooled[row, length:] = torch.nan
-        text.pooled[row, length:] = torch.nan
-    return video, text
+def with_pooled(batch: EncodedBatch, video: Tensor, text: Tensor) -> EncodedBatch:
+    return batch._replace(
+        video=batch.video._replace(pooled=video), text=batch.text._replace(pooled=text)
+    )

@@ -5,13 +5,13 @@ import torch
 
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import unit_length
+from vtlearn.heads.contrastive import Embeddings
 from vtlearn.heads.permutation import (
     draws_for,
     near_permutations,
     permutation_probabilities,
     permute_time,
 )
-from vtlearn.heads.sequence import Side
 
 
 @pytest.mark.parametrize(("size", "count"), [(1, 1), (4, 14), (6, 73), (8, 400)])
@@ -27,7 +27,7 @@ def test_permutations_against_all_of_them(size: int, count: int) -> None:
 
 
 def test_too_long() -> None:
-    with pytest.raises(ArgumentError, match="fewer clips a narration"):
+    with pytest.raises(ArgumentError, match="fewer clips per sample"):
         near_permutations(13)
 
 
@@ -62,12 +62,12 @@ def test_padding_stays_in_its_place() -> None:
     marked = vectors.clone()
     marked[:, 3:] = 0
     length = torch.full((50,), 3)
-    side = permute_time(Side(marked, length), torch.linspace(0.001, 0.999, 50))
-    assert (side.vectors[:, 3:] == 0).all()
-    assert (side.vectors[:, :3] != 0).all()
+    moved = permute_time(Embeddings(marked, length), torch.linspace(0.001, 0.999, 50))
+    assert (moved.vectors[:, 3:] == 0).all()
+    assert (moved.vectors[:, :3] != 0).all()
 
 
-def test_draws_belong_to_rows() -> None:
+def test_draws_belong_to_positions() -> None:
     alone = draws_for(torch.tensor([7]), seed=1, stream=0)
     among = draws_for(torch.tensor([2, 7, 9]), seed=1, stream=0)
     assert alone[0] == among[1]

@@ -1,31 +1,52 @@
-"""Heads turn the features of clips and captions into a loss.
+"""Heads turn the features of clips and texts into losses.
 
-A head is given the features of the whole batch and told which rows are its process's own; it never
-knows about processes. ``base`` says what every head promises. ``sequence`` is the contrast over a
-batch that most of them share; what differs is the unit and how two units are scored:
+A head is given the features of the whole batch and told which samples are its process's own; it
+never knows about processes. ``base`` says what every head promises. ``contrastive`` is the contrast
+over a batch that most of them share, by the functions in ``losses``; what differs is the item and
+how two items are compared:
 
-- ``InfoNCE``: a clip and its caption, by cosine.
-- ``MILNCE``: a clip and any of several captions near it.
+- ``InfoNCE``: a clip and its text, by cosine.
+- ``MILNCE``: a clip and any of several texts near it.
 - ``SoftDTW``: a whole video and a whole text, by dynamic time warping.
 - ``S2DTW``: the same with local smoothing and dummies, as VT-TWINS has it; ``permutation`` is its
   augmentation.
 """
 
-from vtlearn.heads.base import Alignment, AlignmentHead, Grid, HeadOutput
+from typing import NoReturn
+
+from vtlearn.heads.base import Aligner, Alignment, Captioner, Head, HeadOutput, LossTerm
+from vtlearn.heads.contrastive import Contrastive
 from vtlearn.heads.info_nce import InfoNCE
 from vtlearn.heads.mil_nce import MILNCE
 from vtlearn.heads.s2dtw import S2DTW
-from vtlearn.heads.sequence import SequenceContrast
 from vtlearn.heads.soft_dtw import SoftDTW
 
 __all__ = [
     "MILNCE",
     "S2DTW",
+    "Aligner",
     "Alignment",
-    "AlignmentHead",
-    "Grid",
+    "Captioner",
+    "Contrastive",
+    "Head",
     "HeadOutput",
     "InfoNCE",
-    "SequenceContrast",
+    "LossTerm",
     "SoftDTW",
 ]
+
+_RENAMED = {
+    "AlignmentHead": "vtlearn.heads.Aligner",
+    "Grid": "vtlearn.batch.Rows",
+    "SequenceContrast": "vtlearn.heads.Contrastive",
+}
+
+
+def __getattr__(name: str) -> NoReturn:
+    """Say what an old name is called now."""
+    if name in _RENAMED:
+        # an AttributeError's text would not be shown by `from vtlearn.heads import ...`
+        message = f"vtlearn.heads.{name} is now {_RENAMED[name]}: see the table in CHANGELOG.md"
+        raise ImportError(message, name=name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

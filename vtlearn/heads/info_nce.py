@@ -1,21 +1,28 @@
-"""Every clip against every caption of the batch: the contrastive loss without any alignment."""
+"""Every clip against every text of the batch: the contrastive loss without any alignment."""
 
 from torch import Tensor
 
-from vtlearn.batch import TextFeatures, VideoFeatures
-from vtlearn.heads.base import Grid
-from vtlearn.heads.sequence import Direction, Pairs, SequenceContrast, Side, single_entries
+from vtlearn.batch import EncodedBatch, Rows
+from vtlearn.errors import ArgumentError
+from vtlearn.heads.contrastive import (
+    Contrastive,
+    Direction,
+    Embeddings,
+    PairedItems,
+    single_entries,
+)
 
-__all__ = ["InfoNCE"]
+__all__ = ["InfoNCE", "clip_pairs"]
 
 
-class InfoNCE(SequenceContrast):
-    """Contrast single clips with single captions; a clip's own caption is its one positive.
+class InfoNCE(Contrastive):
+    """Contrast single clips with single texts; a clip's own text is its one positive.
 
-    The loss of a clip is -log softmax of its caption's score among all valid captions of the batch,
-    and likewise for a caption; ``both`` takes their mean. With U units it is log U for an untrained
-    model whose scores are all equal, and approaches 0. Where captions have candidates, only the
-    caption itself (candidate 0) is used.
+    Clip i of a sample belongs to its text i; a sample with clips alone or texts alone takes no
+    part. The loss of a clip is -log softmax of its text's score among all valid texts of the batch,
+    and likewise for a text; ``both`` takes their mean. With U items it is log U for an untrained
+    model whose scores are all equal, and approaches 0. Where texts have candidates, only the text
+    itself (candidate 0) is used.
 
     Args:
         direction: Whether a video looks for its text, a text for its video, or both (their mean).
@@ -23,15 +30,17 @@ class InfoNCE(SequenceContrast):
         learn_temperature: Train the temperature, from that value.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
 
+    Raises:
+        ArgumentError: If the temperature is not positive, or there is no such direction.
+
     Source: A. van den Oord, Y. Li, O. Vinyals, "Representation Learning with Contrastive Predictive
     Coding", 2018, equation 4, with all other pairs of the batch as negatives.
 
     Example:
         >>> import torch
-        >>> eye = torch.eye(2).reshape(2, 1, 2)
-        >>> video = VideoFeatures(eye, None, torch.ones(2, dtype=torch.int64))
-        >>> text = TextFeatures(eye[:, :, None], None, torch.ones(2, dtype=torch.int64))
-        >>> loss, logs = InfoNCE(temperature=1.0)(video, text, Grid(start=0, own=2))
+        >>> from vtlearn.batch import EncodedBatch
+        >>> eye = torch.eye(2)[:, None]  # two samples of one clip, or one text
+        >>> loss = InfoNCE(temperature=1.0)(EncodedBatch.of(eye, eye)).loss
         >>> round(loss.item(), 4)  # log(1 + exp(-1))
         0.3133
     """
@@ -51,47 +60,66 @@ class InfoNCE(SequenceContrast):
             normalize=normalize,
         )
 
-    def pairs(self, video: VideoFeatures, text: TextFeatures, grid: Grid) -> Pairs:
-        """Take valid clips with their captions.
+    def paired_items(self, batch: EncodedBatch, rows: Rows) -> PairedItems:
+        """Take valid clips with their texts.
 
         Args:
-            video: (batch, clips, dim).
-            text: (batch, captions, candidates, dim); as many captions as clips.
-            grid: Not used: nothing is drawn.
+            batch: As many texts as clips in each sample, or none of either.
+            rows: Not used: nothing is drawn.
 
         Returns:
-            One unit a clip that has a caption.
-        """
-        del grid
-        return clip_pairs(self.embed(video.pooled), self.embed(text.pooled[:, :, :1]), video, text)
+            One item per clip that has a text.
 
-    def score(self, video: Side, text: Side) -> Tensor:
-        """Multiply clips with captions.
+        Raises:
+            ArgumentError: If a sample has clips and texts, but not equally many.
+        """
+        del rows
+        return clip_pairs(self, batch, self.embed(batch.text.pooled[:, :, :1]))
+
+    def logits(self, video: Embeddings, text: Embeddings) -> Tensor:
+        """Multiply clips with texts.
 
         Args:
-            video: (videos, dim).
+            video: (clips, dim).
             text: (texts, 1, dim).
 
         Returns:
-            (videos, texts).
+            (clips, texts).
         """
         return video.vectors @ text.vectors[:, 0].T
 
 
-def clip_pairs(clips: Tensor, captions: Tensor, video: VideoFeatures, text: TextFeatures) -> Pairs:
-    """Make one unit of each clip that has a caption.
+def clip_pairs(head: Contrastive, batch: EncodedBatch, texts: Tensor) -> PairedItems:
+    """Make one item of each clip that has a text.
 
     Args:
-        clips: Embedded clips, (batch, clips, dim).
-        captions: Embedded captions, (batch, captions, candidates, dim).
-        video: Where the clips' lengths come from.
-        text: Where the captions' lengths come from.
+        head: Embeds the clips; an error names it.
+        batch: Where the clips and all lengths come from.
+        texts: Embedded texts, (batch, texts, candidates, dim).
 
     Returns:
-        Units (units, dim) and (units, candidates, dim).
+        Items (items, dim) and (items, candidates, dim).
+
+    Raises:
+        ArgumentError: If a sample has clips and texts, but not equally many.
     """
-    length = video.length.minimum(text.length)
-    of_video, row, position = single_entries(clips, length)
-    of_text, _, _ = single_entries(captions, length)
-    one = length.new_ones(len(row))
-    return Pairs(Side(of_video, one), Side(of_text, one), row, position)
+    _require_one_text_per_clip(head, batch)
+    length = batch.video.length.minimum(batch.text.length)
+    of_video, sample, position = single_entries(head.embed(batch.video.pooled), length)
+    of_text, _, _ = single_entries(texts, length)
+    one = length.new_ones(len(sample))
+    return PairedItems(Embeddings(of_video, one), Embeddings(of_text, one), sample, position)
+
+
+def _require_one_text_per_clip(head: Contrastive, batch: EncodedBatch) -> None:
+    clips, texts = batch.video.length, batch.text.length
+    differ = (clips != texts) & (clips > 0) & (texts > 0)
+    if differ.any():
+        sample = int(differ.nonzero()[0])
+        message = (
+            f"{type(head).__name__} takes text i to belong to clip i, but sample {sample} of the "
+            f"batch (counting from 0) has {int(clips[sample])} clips and {int(texts[sample])} "
+            "texts: set model.head to one that aligns whole samples, such as S2DTW, or use data "
+            "with one text per clip"
+        )
+        raise ArgumentError(message)

@@ -1,29 +1,30 @@
-"""A clip may be described by any of several captions: contrast with many positives."""
+"""A clip may be described by any of several texts: contrast with many positives."""
 
 import torch
 from torch import Tensor
 
-from vtlearn.batch import TextFeatures, VideoFeatures
+from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.errors import ArgumentError
-from vtlearn.heads.base import Grid
+from vtlearn.heads.contrastive import Contrastive, Embeddings, PairedItems
 from vtlearn.heads.info_nce import clip_pairs
-from vtlearn.heads.sequence import Pairs, SequenceContrast, Side
+from vtlearn.heads.losses import mil_nce
 
 __all__ = ["MILNCE"]
 
 
-class MILNCE(SequenceContrast):
-    """Contrast clips with captions where any candidate of a clip may be the one that describes it.
+class MILNCE(Contrastive):
+    """Contrast clips with texts where any candidate of a clip may be the one that describes it.
 
-    For clip i with positives P(i), the loss is log of the sum of exp over P(i), against the sum
-    over P(i), all other captions with clip i, and all other clips with the candidates of clip i.
-    With one candidate a clip, equal scores and U units it is log(2U - 1); it approaches 0. With
+    Clip i of a sample belongs to its text i; a sample with clips alone or texts alone takes no
+    part. For clip i with positives P(i), the loss is log of the sum of exp over P(i), against the
+    sum over P(i), all other texts with clip i, and all other clips with the candidates of clip i.
+    With one candidate per clip, equal scores and U items it is log(2U - 1); it approaches 0. With
     ``positives_in_denominator=2`` the positives stand there twice, as in the published code; the
     loss then approaches log 2.
 
     Args:
-        neighbours: How many captions before and after a clip's own in its narration are positives
-            too, with all their candidates.
+        neighbours: How many texts before and after a clip's own in its sample are positives too,
+            with all their candidates.
         positives_in_denominator: 1, or 2 as the published code has it (there a neighbour's column
             is contrasted as well).
         temperature: What scores are divided by.
@@ -31,21 +32,19 @@ class MILNCE(SequenceContrast):
         normalize: Compare vectors by cosine (True) or by raw dot product (False, the paper's).
 
     Raises:
-        ArgumentError: If ``neighbours`` is negative or ``positives_in_denominator`` neither 1 nor
-            2.
+        ArgumentError: If ``neighbours`` is negative, ``positives_in_denominator`` neither 1 nor 2,
+            or the temperature not positive.
 
     Source: A. Miech, J.-B. Alayrac, L. Smaira, I. Laptev, J. Sivic, A. Zisserman, "End-to-End
-        Learning
-    of Visual Representations from Uncurated Instructional Videos", CVPR 2020, equation 1.
+    Learning of Visual Representations from Uncurated Instructional Videos", CVPR 2020, equation 1.
     ``neighbours`` are ours: in a narration the captions beside a clip's own serve as candidates
     without being encoded again.
 
     Example:
-        >>> x = torch.eye(2).reshape(2, 1, 2)
-        >>> one = torch.ones(2, dtype=torch.int64)
-        >>> head = MILNCE(temperature=1.0)
-        >>> text = TextFeatures(x[:, :, None], None, one)
-        >>> loss, _ = head(VideoFeatures(x, None, one), text, Grid(start=0, own=2))
+        >>> import torch
+        >>> from vtlearn.batch import EncodedBatch
+        >>> eye = torch.eye(2)[:, None]  # two samples of one clip, or one text
+        >>> loss = MILNCE(temperature=1.0)(EncodedBatch.of(eye, eye)).loss
         >>> round(loss.item(), 4)  # log(1 + 2 exp(-1))
         0.5514
     """
@@ -71,57 +70,59 @@ class MILNCE(SequenceContrast):
         self.neighbours = neighbours
         self.positives_in_denominator = positives_in_denominator
 
-    def pairs(self, video: VideoFeatures, text: TextFeatures, grid: Grid) -> Pairs:
-        """Take valid clips with the candidates of their captions.
+    def paired_items(self, batch: EncodedBatch, rows: Rows) -> PairedItems:
+        """Take valid clips with the candidates of their texts.
 
         Args:
-            video: (batch, clips, dim).
-            text: (batch, captions, candidates, dim); as many captions as clips.
-            grid: Not used: nothing is drawn.
+            batch: As many texts as clips in each sample, or none of either.
+            rows: Not used: nothing is drawn.
 
         Returns:
-            One unit a clip that has a caption.
-        """
-        del grid
-        return clip_pairs(self.embed(video.pooled), self.embed(text.pooled), video, text)
+            One item per clip that has a text.
 
-    def score(self, video: Side, text: Side) -> Tensor:
-        """Multiply clips with all candidates of all captions.
+        Raises:
+            ArgumentError: If a sample has clips and texts, but not equally many.
+        """
+        del rows
+        return clip_pairs(self, batch, self.embed(batch.text.pooled))
+
+    def logits(self, video: Embeddings, text: Embeddings) -> Tensor:
+        """Multiply clips with all candidates of all texts.
 
         Args:
-            video: (videos, dim).
+            video: (clips, dim).
             text: (texts, candidates, dim).
 
         Returns:
-            (videos, texts, candidates).
+            (clips, texts, candidates).
         """
         return torch.einsum("vd,tkd->vtk", video.vectors, text.vectors)
 
-    def loss(
-        self, rows: Tensor | None, columns: Tensor | None, own: Tensor, pairs: Pairs
+    def losses(
+        self,
+        row_logits: Tensor | None,
+        column_logits: Tensor | None,
+        own: Tensor,
+        items: PairedItems,
     ) -> Tensor:
-        """Contrast each own clip with the row and the column of the grid at once.
+        """Contrast each own clip with its row and its column at once.
 
         Args:
-            rows: Own clips with all captions, (own, units, candidates).
-            columns: All clips with own captions, (units, own, candidates).
-            own: Where the own units stand among all units, (own,).
-            pairs: All units.
+            row_logits: Own clips with all texts, (own, items, candidates).
+            column_logits: All clips with own texts, (items, own, candidates).
+            own: Where the own items stand among all items, (own,).
+            items: All items.
 
         Returns:
             (own,).
         """
-        if rows is None or columns is None:
+        if row_logits is None or column_logits is None:
             message = "MILNCE contrasts rows and columns together; it has no direction"
             raise ArgumentError(message)
-        positive = self._positives(own, pairs)[:, :, None]
-        of_text = columns.transpose(0, 1)
-        if self.positives_in_denominator == 1:
-            of_text = of_text.masked_fill(positive, -torch.inf)
-        denominator = torch.cat([rows.flatten(1), of_text.flatten(1)], dim=1).logsumexp(1)
-        return denominator - rows.masked_fill(~positive, -torch.inf).flatten(1).logsumexp(1)
+        positive = self._positives(own, items)
+        return mil_nce(row_logits, column_logits, positive, self.positives_in_denominator)
 
-    def _positives(self, own: Tensor, pairs: Pairs) -> Tensor:
-        """Say which units an own unit may take its caption from, (own, units)."""
-        distance = (pairs.position[own, None] - pairs.position).abs()
-        return (pairs.row[own, None] == pairs.row) & (distance <= self.neighbours)
+    def _positives(self, own: Tensor, items: PairedItems) -> Tensor:
+        """Tell which items an own item may take its text from, (own, items)."""
+        distance = (items.position[own, None] - items.position).abs()
+        return (items.sample[own, None] == items.sample) & (distance <= self.neighbours)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError
-from vtlearn.heads.sequence import Side
+from vtlearn.heads.contrastive import Embeddings
 
-__all__ = ["near_permutations", "permutation_probabilities", "permute_time"]
+__all__ = ["draws_for", "near_permutations", "permutation_probabilities", "permute_time"]
 
 _REACH = 2
 #: 11,854 permutations; their number grows by 2.3 with every entry more.
@@ -41,7 +41,7 @@ def near_permutations(size: int) -> Tensor:
     if size > _LONGEST:
         message = (
             f"permutation of {size} clips: there are too many orders beyond {_LONGEST}; "
-            "use fewer clips a narration, or permute=False"
+            "use fewer clips per sample, or permute=False"
         )
         raise ArgumentError(message)
     found: list[list[int]] = [[]]
@@ -52,7 +52,7 @@ def near_permutations(size: int) -> Tensor:
 
 
 def permutation_probabilities(vectors: Tensor, length: Tensor, sharpness: float = 50.0) -> Tensor:
-    """Say how likely each permutation is: the less it changes the similarities, the likelier.
+    """Compute how likely each permutation is: the less it changes the similarities, the likelier.
 
     Args:
         vectors: Unit vectors of sequences, (batch, entries, dim).
@@ -64,9 +64,8 @@ def permutation_probabilities(vectors: Tensor, length: Tensor, sharpness: float 
         vectors^T.
 
     Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text
-        Representation
-    Learning via Differentiable Weak Temporal Alignment", CVPR 2022; the formula is that of its
-    code.
+    Representation Learning via Differentiable Weak Temporal Alignment", CVPR 2022; the formula is
+    that of its code.
     """
     orders = near_permutations(vectors.shape[1]).to(vectors.device)
     places = torch.arange(vectors.shape[1], device=vectors.device)
@@ -79,34 +78,36 @@ def permutation_probabilities(vectors: Tensor, length: Tensor, sharpness: float 
     return logits.masked_fill(~allowed, -torch.inf).softmax(1)
 
 
-def permute_time(side: Side, draws: Tensor) -> Side:
+def permute_time(sequences: Embeddings, draws: Tensor) -> Embeddings:
     """Put the entries of each sequence in an order drawn for it.
 
     Args:
-        side: Sequences of unit vectors, (units, entries, dim).
-        draws: One number between 0 and 1 a sequence, (units,): the same draw gives the same order.
+        sequences: Sequences of unit vectors, (items, entries, dim).
+        draws: One number between 0 and 1 per sequence, (items,): the same draw gives the same
+            order.
 
     Returns:
         The sequences in their new orders; gradients reach the entries, not the probabilities.
     """
-    probabilities = permutation_probabilities(side.vectors.detach(), side.length)
+    vectors, length = sequences
+    probabilities = permutation_probabilities(vectors.detach(), length)
     chosen = torch.searchsorted(probabilities.double().cumsum(1), draws.double()[:, None])
-    orders = near_permutations(side.vectors.shape[1]).to(chosen.device)
-    # rounding can leave the cumulated sum a hair under 1
+    orders = near_permutations(vectors.shape[1]).to(chosen.device)
+    # rounding can leave the cumulated sum just below 1
     order = orders[chosen.squeeze(1).clamp(max=len(orders) - 1)]
-    return Side(side.vectors.gather(1, order[:, :, None].expand_as(side.vectors)), side.length)
+    return Embeddings(vectors.gather(1, order[:, :, None].expand_as(vectors)), length)
 
 
-def draws_for(rows: Tensor, seed: int, stream: int) -> Tensor:
-    """Draw one number a row from (seed, stream, row), alike on every process.
+def draws_for(samples: Tensor, seed: int, stream: int) -> Tensor:
+    """Draw one number per sample from (seed, stream, sample), alike on every process.
 
     Args:
-        rows: (units,), int64.
+        samples: Positions in the batch, (items,), int64.
         seed: The step's.
         stream: Another for another use in the same step.
 
     Returns:
-        (units,), float64, between 0 and 1, on the rows' device.
+        (items,), float64, between 0 and 1, on the samples' device.
     """
-    values = [np.random.default_rng((seed, stream, row)).random() for row in rows.tolist()]
-    return torch.tensor(values, dtype=torch.float64, device=rows.device)
+    values = [np.random.default_rng((seed, stream, sample)).random() for sample in samples.tolist()]
+    return torch.tensor(values, dtype=torch.float64, device=samples.device)

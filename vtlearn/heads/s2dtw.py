@@ -6,10 +6,10 @@ from vtlearn.alignment.costs import dot
 from vtlearn.alignment.dtw import HardPath, dtw
 from vtlearn.alignment.s2dtw import s2dtw, s2dtw_cost
 from vtlearn.alignment.soft_dtw import soft_alignment
-from vtlearn.batch import TextFeatures, VideoFeatures
-from vtlearn.heads.base import Alignment, Grid, only_video
+from vtlearn.batch import EncodedBatch, Rows
+from vtlearn.heads.base import Alignment
+from vtlearn.heads.contrastive import Direction, Embeddings, PairedItems, pairwise_similarity
 from vtlearn.heads.permutation import draws_for, permute_time
-from vtlearn.heads.sequence import Direction, Pairs, Side, grid_similarity
 from vtlearn.heads.soft_dtw import SoftDTW
 
 __all__ = ["S2DTW"]
@@ -18,21 +18,26 @@ __all__ = ["S2DTW"]
 class S2DTW(SoftDTW):
     """Contrast whole videos with whole texts by locally smoothed, weak temporal alignment.
 
-    The score of a video and a text is -S: soft-DTW of the cost -<clip, caption>, to which each
-    cell's cheapest neighbour is added (``smoothing``) and between whose rows and columns lie
-    dummies of a fixed cost, so that a path may pass by a clip or a caption (``dummy``). Optionally
-    look-alike neighbours change places first (``permute``). Each of the three can be switched off:
-    they are the paper's ablation. Candidates are not used.
+    The score of a video and a text is -S: soft-DTW of the cost -<clip, text>, to which each cell's
+    cheapest neighbour is added (``smoothing``) and between whose rows and columns lie dummies of a
+    fixed cost, so that a path may skip a clip or a text (``dummy``). Optionally look-alike
+    neighbours change places first (``permute``). Each of the three can be switched off: they are
+    the paper's ablation. A sample may have any number of clips and any other of texts; one without
+    clips or without texts takes no part. Candidates are not used.
 
     Args:
         gamma: Smoothing, in units of the cost.
-        dummy: The cost of passing by, in units of the cost; None to have no dummies.
+        dummy: The cost of skipping, in units of the cost; None to have no dummies.
         smoothing: Add each cell's cheapest neighbour.
-        permute: Draw an order of look-alike clips and captions anew in each training step.
+        permute: Draw an order of look-alike clips and texts anew in each training step.
         direction: ``text_to_video`` is the published code's; ``both`` is the mean of the two.
         temperature: What costs are divided by.
         learn_temperature: Train the temperature, from that value.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
+
+    Raises:
+        ArgumentError: If ``gamma`` is negative, the temperature not positive, or there is no such
+            direction.
 
     Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text
     Representation Learning via Differentiable Weak Temporal Alignment", CVPR 2022. The released
@@ -41,12 +46,11 @@ class S2DTW(SoftDTW):
 
     Example:
         >>> import torch
+        >>> from vtlearn.batch import EncodedBatch
         >>> eye = torch.eye(3, dtype=torch.float64)
         >>> video = torch.stack([eye, eye.flip(0)])
-        >>> text = torch.stack([eye, eye[[0, 2, 1]]])[:, :, None]
-        >>> length = torch.tensor([3, 3])
-        >>> loss, _ = S2DTW(direction="text_to_video")(
-        ...     VideoFeatures(video, None, length), TextFeatures(text, None, length), Grid(0, 2))
+        >>> text = torch.stack([eye, eye[[0, 2, 1]]])
+        >>> loss = S2DTW(direction="text_to_video")(EncodedBatch.of(video, text)).loss
         >>> round(loss.item(), 6)
         0.429105
     """
@@ -74,37 +78,36 @@ class S2DTW(SoftDTW):
         self.smoothing = smoothing
         self.permute = permute
 
-    def pairs(self, video: VideoFeatures, text: TextFeatures, grid: Grid) -> Pairs:
-        """Take narrations that have at least one clip and one caption, permuted if asked for.
+    def paired_items(self, batch: EncodedBatch, rows: Rows) -> PairedItems:
+        """Take samples that have at least one clip and one text, permuted if asked for.
 
         Args:
-            video: (batch, clips, dim).
-            text: (batch, captions, candidates, dim).
-            grid: Its seed decides the permutations.
+            batch: Features of the whole batch, zeros where padded.
+            rows: Its seed decides the permutations.
 
         Returns:
-            One unit a narration, (units, clips, dim) and (units, captions, dim).
+            One item per sample, (items, clips, dim) and (items, texts, dim).
         """
-        pairs = super().pairs(video, text, grid)
+        items = super().paired_items(batch, rows)
         if not (self.permute and self.training):
-            return pairs
-        return pairs._replace(
-            video=permute_time(pairs.video, draws_for(pairs.row, grid.seed, stream=0)),
-            text=permute_time(pairs.text, draws_for(pairs.row, grid.seed, stream=1)),
+            return items
+        return items._replace(
+            video=permute_time(items.video, draws_for(items.sample, rows.seed, stream=0)),
+            text=permute_time(items.text, draws_for(items.sample, rows.seed, stream=1)),
         )
 
-    def score(self, video: Side, text: Side) -> Tensor:
+    def logits(self, video: Embeddings, text: Embeddings) -> Tensor:
         """Align every video with every text.
 
         Args:
             video: (videos, clips, dim).
-            text: (texts, captions, dim).
+            text: (samples, texts, dim).
 
         Returns:
-            -S, (videos, texts).
+            -S, (videos, samples).
         """
         return -s2dtw(
-            grid_similarity(video.vectors, text.vectors),
+            pairwise_similarity(video.vectors, text.vectors),
             self.gamma,
             dummy=self.dummy,
             smoothing=self.smoothing,
@@ -112,21 +115,20 @@ class S2DTW(SoftDTW):
             m=text.length[None],
         )
 
-    def align(self, video: VideoFeatures, text: TextFeatures) -> Alignment:
-        """Align one video's clips with its captions, leaving out what is passed by.
+    def align(self, video: Tensor, text: Tensor) -> Alignment:
+        """Align one video's clips with its texts, leaving out what is skipped.
 
         Little is at the published dummy cost of 0.5, because unrelated vectors cost about 0.
 
         Args:
-            video: A batch of one, (1, clips, dim).
-            text: A batch of one, (1, captions, candidates, dim).
+            video: Clips, pooled, (clips, dim).
+            text: Texts, pooled, (texts, dim).
 
         Returns:
-            The cost -<clip, caption>; the share of paths through each clip and caption; and, of the
-            best hard path among clips, captions and dummies, the cells of a clip and a caption.
+            The cost -<clip, text>; the share of paths through each clip and text; and, of the best
+            hard path among clips, texts and dummies, the cells of a clip and a text.
         """
-        clips, captions = (self.embed(x) for x in only_video(video, text))
-        similarity = -dot(clips, captions)
+        similarity = -dot(self.embed(video), self.embed(text))
         grid = s2dtw_cost(similarity, self.gamma, dummy=self.dummy, smoothing=self.smoothing)
         expected, path = soft_alignment(grid, self.gamma), dtw(grid)
         if self.dummy is None:

@@ -1,23 +1,31 @@
-"""Whole narrations compared by soft dynamic time warping: every clip and caption is used."""
+"""Whole samples compared by soft dynamic time warping: every clip and every text is used."""
 
 from torch import Tensor
 
 from vtlearn.alignment.costs import dot
 from vtlearn.alignment.dtw import dtw
 from vtlearn.alignment.soft_dtw import soft_alignment, soft_dtw
-from vtlearn.batch import TextFeatures, VideoFeatures
+from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.errors import ArgumentError
-from vtlearn.heads.base import Alignment, Grid, only_video
-from vtlearn.heads.sequence import Direction, Pairs, SequenceContrast, Side, grid_similarity
+from vtlearn.heads.base import Alignment
+from vtlearn.heads.contrastive import (
+    Contrastive,
+    Direction,
+    Embeddings,
+    PairedItems,
+    pairwise_similarity,
+)
 
-__all__ = ["SoftDTW", "narration_pairs"]
+__all__ = ["SoftDTW"]
 
 
-class SoftDTW(SequenceContrast):
+class SoftDTW(Contrastive):
     """Contrast whole videos with whole texts by the soft-DTW cost of their best alignments.
 
-    The score of a video and a text is -softDTW of the cost 1 - <clip, caption>, and the loss is the
-    cross-entropy of the true pair among all pairs of the batch. Candidates are not used.
+    The score of a video and a text is -softDTW of the cost 1 - <clip, text>, and the loss is the
+    cross-entropy of the true pair among all pairs of the batch. A sample may have any number of
+    clips and any other of texts; one without clips or without texts takes no part. Candidates are
+    not used.
 
     Args:
         gamma: Smoothing, in units of the cost; 0 takes the best path alone.
@@ -27,7 +35,8 @@ class SoftDTW(SequenceContrast):
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
 
     Raises:
-        ArgumentError: If ``gamma`` is negative.
+        ArgumentError: If ``gamma`` is negative, the temperature not positive, or there is no such
+            direction.
 
     Source: M. Cuturi, M. Blondel, "Soft-DTW: a Differentiable Loss Function for Time-Series",
     ICML 2017, equation 3; the contrast over pairs of a batch is VT-TWINS's, without its smoothing
@@ -35,10 +44,9 @@ class SoftDTW(SequenceContrast):
 
     Example:
         >>> import torch
-        >>> eye = torch.eye(3)[None].repeat(2, 1, 1)
-        >>> length = torch.tensor([3, 3])
-        >>> loss, _ = SoftDTW()(VideoFeatures(eye, None, length),
-        ...                     TextFeatures(eye[:, :, None], None, length), Grid(0, 2))
+        >>> from vtlearn.batch import EncodedBatch
+        >>> eye = torch.eye(3).repeat(2, 1, 1)
+        >>> loss = SoftDTW()(EncodedBatch.of(eye, eye)).loss
         >>> round(loss.item(), 4)  # two equal pairs: log 2
         0.6931
     """
@@ -63,66 +71,49 @@ class SoftDTW(SequenceContrast):
             raise ArgumentError(message)
         self.gamma = gamma
 
-    def pairs(self, video: VideoFeatures, text: TextFeatures, grid: Grid) -> Pairs:
-        """Take narrations that have at least one clip and one caption.
+    def paired_items(self, batch: EncodedBatch, rows: Rows) -> PairedItems:
+        """Take samples that have at least one clip and one text.
 
         Args:
-            video: (batch, clips, dim).
-            text: (batch, captions, candidates, dim).
-            grid: Not used: nothing is drawn.
+            batch: Features of the whole batch, zeros where padded.
+            rows: Not used: nothing is drawn.
 
         Returns:
-            One unit a narration, (units, clips, dim) and (units, captions, dim).
+            One item per sample, (items, clips, dim) and (items, texts, dim).
         """
-        del grid
-        return narration_pairs(
-            self.embed(video.pooled), self.embed(text.pooled[:, :, 0]), video, text
+        del rows
+        clips, texts = self.embed(batch.video.pooled), self.embed(batch.text.pooled[:, :, 0])
+        num_clips, num_texts = batch.video.length, batch.text.length
+        sample = (num_clips.minimum(num_texts) > 0).nonzero().squeeze(1)
+        return PairedItems(
+            Embeddings(clips[sample], num_clips[sample]),
+            Embeddings(texts[sample], num_texts[sample]),
+            sample,
+            sample * 0,
         )
 
-    def score(self, video: Side, text: Side) -> Tensor:
+    def logits(self, video: Embeddings, text: Embeddings) -> Tensor:
         """Align every video with every text.
 
         Args:
             video: (videos, clips, dim).
-            text: (texts, captions, dim).
+            text: (samples, texts, dim).
 
         Returns:
-            -softDTW, (videos, texts).
+            -softDTW, (videos, samples).
         """
-        cost = 1 - grid_similarity(video.vectors, text.vectors)
+        cost = 1 - pairwise_similarity(video.vectors, text.vectors)
         return -soft_dtw(cost, self.gamma, n=video.length[:, None], m=text.length[None])
 
-    def align(self, video: VideoFeatures, text: TextFeatures) -> Alignment:
-        """Align one video's clips with its captions.
+    def align(self, video: Tensor, text: Tensor) -> Alignment:
+        """Align one video's clips with its texts.
 
         Args:
-            video: A batch of one, (1, clips, dim).
-            text: A batch of one, (1, captions, candidates, dim).
+            video: Clips, pooled, (clips, dim).
+            text: Texts, pooled, (texts, dim).
 
         Returns:
-            The cost 1 - <clip, caption>, its soft alignment with this head's gamma, and the hard
-            path.
+            The cost 1 - <clip, text>, its soft alignment with this head's gamma, and the hard path.
         """
-        clips, captions = (self.embed(x) for x in only_video(video, text))
-        cost = 1 + dot(clips, captions)
+        cost = 1 + dot(self.embed(video), self.embed(text))
         return Alignment(cost, soft_alignment(cost, self.gamma), dtw(cost))
-
-
-def narration_pairs(
-    clips: Tensor, captions: Tensor, video: VideoFeatures, text: TextFeatures
-) -> Pairs:
-    """Make one unit of each narration that has both clips and captions.
-
-    Args:
-        clips: Embedded clips, (batch, clips, dim).
-        captions: Embedded captions, (batch, captions, dim).
-        video: Where the clips' lengths come from.
-        text: Where the captions' lengths come from.
-
-    Returns:
-        Units (units, clips, dim) and (units, captions, dim).
-    """
-    row = (video.length.minimum(text.length) > 0).nonzero().squeeze(1)
-    return Pairs(
-        Side(clips[row], video.length[row]), Side(captions[row], text.length[row]), row, row * 0
-    )
