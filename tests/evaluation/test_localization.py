@@ -1,22 +1,40 @@
 import pickle
+from collections.abc import Sequence
 
 import pytest
 import torch
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
+from vtlearn.evaluation.encoded_item import EncodedItem
 from vtlearn.evaluation.localization import CaptionHit, NarrationAlignment
-from vtlearn.evaluation.protocol import EncodedItem
+from vtlearn.evaluation.metrics.similarity import Similarity
 
-TRUTH = {
+Truth = dict[str, dict[str, tuple[float, float]]]
+
+TRUTH: Truth = {
     "v": {"v/0": (0.0, 2.0), "v/1": (2.0, 3.0), "v/2": (3.0, 4.0)},
     "w": {"w/0": (0.5, 1.5)},
 }
 TIMES = torch.tensor([0.5, 1.5, 2.0, 3.0], dtype=torch.float64)
 
 
-def protocol() -> NarrationAlignment:
-    return NarrationAlignment("steps", 1, TRUTH, "every second")
+def protocol(truth: Truth = TRUTH) -> NarrationAlignment:
+    alignment = NarrationAlignment("steps", 1, truth, "every second", similarity="dot")
+    alignment.begin()
+    return alignment
+
+
+def item(video: str, similarity: Tensor, times: Tensor, text_ids: Sequence[str]) -> EncodedItem:
+    """An item whose windows and texts have the given dot products."""
+    half = torch.tensor([-1.0, 1.0], dtype=torch.float64)
+    return EncodedItem(
+        video,
+        windows=similarity,
+        window_spans=times[:, None] + half,
+        texts=torch.eye(similarity.shape[1]),
+        text_ids=text_ids,
+    )
 
 
 def by_hand() -> Tensor:
@@ -26,13 +44,13 @@ def by_hand() -> Tensor:
 
 def test_hits_ties_and_chance_of_a_hand_case() -> None:
     alignment = protocol()
-    alignment.update_similarity("v", by_hand(), TIMES, ["v/0", "v/1", "chatter", "v/2"])
-    alignment.update_similarity("w", torch.ones(2, 1), TIMES[:2], ["w/0"])
+    alignment.add(item("v", by_hand(), TIMES, ["v/0", "v/1", "chatter", "v/2"]))
+    alignment.add(item("w", torch.ones(2, 1), TIMES[:2], ["w/0"]))
     assert alignment.state() == {
         "v": {"v/0": (1.0, 0.5), "v/1": (0.5, 0.25), "v/2": (0.0, 0.25)},
         "w": {"w/0": (0.5, 0.5)},
     }
-    result = alignment.compute()
+    result = alignment.result()
     assert result.metrics == {"hit": 50.0, "chance": 37.5}
     assert result.coverage == (2, 2, [])
     assert result.primary == "hit"
@@ -43,29 +61,39 @@ def test_hits_ties_and_chance_of_a_hand_case() -> None:
 def test_a_step_holds_its_start_and_not_its_end() -> None:
     truth = {"v": {"a": (1.0, 2.0)}}
     for second, hit in ((1.0, 1.0), (2.0, 0.0)):
-        alignment = NarrationAlignment("steps", 1, truth, "one")
-        alignment.update_similarity("v", torch.ones(1, 1), torch.tensor([second]), ["a"])
+        alignment = protocol(truth)
+        alignment.add(item("v", torch.ones(1, 1), torch.tensor([second]), ["a"]))
         assert alignment.state() == {"v": {"a": CaptionHit(hit, hit)}}
 
 
-def test_an_item_is_compared_by_cosine_or_by_dot() -> None:
-    windows = torch.tensor([[3.0, 3.0], [1.0, 0.0]])
-    item = EncodedItem("w", windows[0], windows, TIMES[1:3], ["w/0"], torch.tensor([[1.0, 0.0]]))
-    for similarity, hit in (("cosine", 0.0), ("dot", 1.0)):  # dot takes the long window, at 1 s
-        alignment = NarrationAlignment("steps", 1, TRUTH, "two", similarity=similarity)  # type: ignore[arg-type]
-        alignment.update(item._replace(times=torch.tensor([1.0, 2.0])))
-        assert alignment.state()["w"]["w/0"].hit == hit
+@pytest.mark.parametrize(
+    ("similarity", "head", "hit"),
+    [("cosine", "dot", 0.0), ("dot", "cosine", 1.0), (None, "dot", 1.0), (None, "cosine", 0.0)],
+)
+def test_an_item_is_compared_by_cosine_or_by_dot(
+    similarity: Similarity | None, head: Similarity, hit: float
+) -> None:
+    one = EncodedItem(
+        "w",
+        windows=torch.tensor([[3.0, 3.0], [1.0, 0.0]]),  # dot takes the long one, at 1 s
+        window_spans=torch.tensor([[0.0, 2.0], [1.0, 3.0]], dtype=torch.float64),
+        texts=torch.tensor([[1.0, 0.0]]),
+        text_ids=["w/0"],
+    )
+    alignment = NarrationAlignment("steps", 1, TRUTH, "two", similarity=similarity)
+    alignment.begin(head)
+    alignment.add(one)
+    assert alignment.state()["w"]["w/0"].hit == hit
 
 
 def test_random_similarity_scores_near_chance() -> None:
     generator = torch.Generator().manual_seed(0)
     truth = {"v": {f"{i}": (float(i % 7), float(i % 7 + 3)) for i in range(2000)}}
-    alignment = NarrationAlignment("steps", 1, truth, "random")
+    alignment = protocol(truth)
     times = torch.arange(10) + 0.5
-    alignment.update_similarity(
-        "v", torch.randn(10, 2000, generator=generator), times, list(truth["v"])
-    )
-    result = alignment.compute()
+    scores = torch.randn(10, 2000, generator=generator)
+    alignment.add(item("v", scores, times, list(truth["v"])))
+    result = alignment.result()
     assert result.metrics["chance"] == pytest.approx(30)
     low, high = result.intervals["hit"]
     assert low <= 30 <= high
@@ -73,36 +101,44 @@ def test_random_similarity_scores_near_chance() -> None:
 
 def test_any_number_of_processes_gives_the_same_result() -> None:
     generator = torch.Generator().manual_seed(1)
-    truth = {f"v{i}": {f"v{i}/{j}": (j, j + 1.5) for j in range(5)} for i in range(13)}
-    whole = NarrationAlignment("steps", 1, truth, "four")
+    truth = {f"v{i}": {f"v{i}/{j}": (float(j), j + 1.5) for j in range(5)} for i in range(13)}
+    whole = protocol(truth)
     scores = {video: torch.rand(4, 5, generator=generator) for video in truth}
     for video, captions in truth.items():
-        whole.update_similarity(video, scores[video], TIMES, list(captions))
+        whole.add(item(video, scores[video], TIMES, list(captions)))
     for world in (2, 3):
-        shards = [NarrationAlignment("steps", 1, truth, "four") for _ in range(world)]
+        shards = [protocol(truth) for _ in range(world)]
         for index, (video, captions) in enumerate(truth.items()):
-            shards[-index % world].update_similarity(video, scores[video], TIMES, list(captions))
+            shards[-index % world].add(item(video, scores[video], TIMES, list(captions)))
         states = [pickle.loads(pickle.dumps(shard.state())) for shard in shards]  # noqa: S301
         states.append(states[0])
-        assert shards[0].merge(states).compute() == whole.compute()
-        assert list(shards[0].merge(states).state()) == sorted(truth)
+        assert shards[0].merge(states).result() == whole.result()
 
 
 def test_permuting_windows_and_captions_changes_nothing() -> None:
     one, other = protocol(), protocol()
     ids = ["v/0", "v/1", "chatter", "v/2"]
     windows, columns = [2, 0, 3, 1], [3, 1, 0, 2]
-    one.update_similarity("v", by_hand(), TIMES, ids)
-    other.update_similarity(
-        "v", by_hand()[windows][:, columns], TIMES[windows], [ids[column] for column in columns]
-    )
-    assert one.compute() == other.compute()
+    one.add(item("v", by_hand(), TIMES, ids))
+    permuted = [ids[column] for column in columns]
+    other.add(item("v", by_hand()[windows][:, columns], TIMES[windows], permuted))
+    assert one.result() == other.result()
+
+
+def test_the_order_of_captions_does_not_move_the_intervals() -> None:
+    generator = torch.Generator().manual_seed(2)
+    truth = {"v": {f"{i:03}": (float(i % 3), float(i % 3 + 2)) for i in range(999)}}
+    scores, ids = torch.randn(4, 999, generator=generator), list(truth["v"])
+    one, other = protocol(truth), protocol(truth)
+    one.add(item("v", scores, TIMES, ids))
+    other.add(item("v", scores.flip(1), TIMES, ids[::-1]))
+    assert one.result() == other.result()
 
 
 def test_a_video_without_all_its_captions_is_not_covered() -> None:
     alignment = protocol()
-    alignment.update_similarity("v", by_hand()[:, :2], TIMES, ["v/0", "v/1"])
-    result = alignment.compute()
+    alignment.add(item("v", by_hand()[:, :2], TIMES, ["v/0", "v/1"]))
+    result = alignment.result()
     assert result.metrics["hit"] == 75
     assert result.coverage == (0, 2, ["v", "w"])
 
@@ -121,21 +157,21 @@ def test_what_cannot_be_scored_is_refused(
     video: str, similarity: Tensor, ids: list[str], message: str
 ) -> None:
     alignment = protocol()
-    alignment.update_similarity("w", torch.ones(4, 1), TIMES, ["w/0"])
+    alignment.add(item("w", torch.ones(4, 1), TIMES, ["w/0"]))
     with pytest.raises(EvaluationError, match=message):
-        alignment.update_similarity(video, similarity, TIMES, ids)
+        alignment.add(item(video, similarity, TIMES, ids))
 
 
 def test_a_video_without_windows_is_refused() -> None:
     with pytest.raises(EvaluationError, match="at least one window"):
-        protocol().update_similarity("w", torch.ones(0, 1), torch.zeros(0), ["w/0"])
+        protocol().add(item("w", torch.ones(0, 1), torch.zeros(0), ["w/0"]))
 
 
 def test_nothing_to_score_is_said() -> None:
     alignment = protocol()
-    alignment.update_similarity("w", torch.ones(4, 1), TIMES, ["chatter"])
+    alignment.add(item("w", torch.ones(4, 1), TIMES, ["chatter"]))
     with pytest.raises(EvaluationError, match="nothing to score: 1 videos came"):
-        alignment.compute()
+        alignment.result()
 
 
 def test_truth_that_cannot_be_is_refused() -> None:

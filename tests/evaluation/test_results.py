@@ -14,6 +14,7 @@ from vtlearn.evaluation.protocol import Coverage, Result
 from vtlearn.evaluation.results import (
     checkpoint_sha256,
     code_version,
+    publish,
     results_table,
     write_results,
 )
@@ -94,6 +95,23 @@ def test_a_model_that_was_never_saved_has_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     write_results(path, [result()], checkpoint=None, dtype="float32", world_size=1)
     assert json.loads(path.read_text())[0]["checkpoint"] == {"path": None, "sha256": None}
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("32-true", "float32"), ("bf16-mixed", "bfloat16"), ("16-true", "float16"), ("fp8", "fp8")],
+)
+def test_publishing_writes_and_prints(
+    precision: str, dtype: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    path = publish(folder, [result()], checkpoint=None, precision=precision, world_size=2)
+    assert path == folder / "results.json"
+    record = json.loads(path.read_text())[0]
+    assert (record["dtype"], record["world_size"]) == (dtype, 2)
+    shown = capsys.readouterr().out
+    assert f"results: {path}" in shown  # on one line, however long
+    assert "41.25" in shown
 
 
 def test_a_failure_leaves_the_old_file_and_no_other(

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.evaluation.protocol import EncodedItem
+from vtlearn.evaluation.encoded_item import EncodedItem
 from vtlearn.evaluation.results import write_results
 from vtlearn.evaluation.retrieval import Retrieval
+from vtlearn.evaluation.vectors import VectorTable
 
 N = 13
 VIDEOS = [f"video{i}" for i in range(N)]
@@ -25,7 +26,9 @@ def protocol(**changes: object) -> Retrieval:
         "relevance": {text: [video] for text, video in zip(TEXTS, VIDEOS, strict=True)},
         "windows": "whole",
     }
-    return Retrieval(**(arguments | changes))  # type: ignore[arg-type]
+    retrieval = Retrieval(**(arguments | changes))  # type: ignore[arg-type]
+    retrieval.begin()
+    return retrieval
 
 
 def vectors(seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -36,21 +39,16 @@ def vectors(seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def item(index: int, videos: Tensor, texts: Tensor) -> EncodedItem:
     return EncodedItem(
-        id=VIDEOS[index],
-        clip=videos[index],
+        VIDEOS[index],
         windows=videos[index : index + 1],
-        times=torch.zeros(1),
-        text_ids=[TEXTS[index]],
         texts=texts[index : index + 1],
+        text_ids=[TEXTS[index]],
     )
 
 
 def test_figures_are_those_of_a_sorted_cosine_matrix() -> None:
     videos, texts = vectors()
-    pairs = protocol()
-    pairs.update_video(VIDEOS, videos)
-    pairs.update_text(TEXTS, texts)
-    result = pairs.compute()
+    result = protocol().score(VectorTable(VIDEOS, videos), VectorTable(TEXTS, texts))
     cosine = torch.cosine_similarity(texts.double()[:, None], videos.double()[None], dim=2)
     for direction, scores in (("t2v", cosine), ("v2t", cosine.T)):
         order = scores.argsort(1, descending=True)
@@ -68,23 +66,43 @@ def test_dot_and_cosine_differ_where_lengths_do() -> None:
     videos, texts = vectors()
     found = []
     for similarity in ("cosine", "dot"):
+        longer = videos * torch.linspace(0.1, 9, N)[:, None]
         pairs = protocol(similarity=similarity)
-        pairs.update_video(VIDEOS, videos * torch.linspace(0.1, 9, N)[:, None])
-        pairs.update_text(TEXTS, texts)
-        result = pairs.compute()
+        result = pairs.score(VectorTable(VIDEOS, longer), VectorTable(TEXTS, texts))
         assert result.similarity == similarity
         found.append(result.metrics)
     assert found[0] != found[1]
 
 
-def test_items_and_columns_of_vectors_are_the_same_thing_in_any_order() -> None:
+def test_items_and_tables_of_vectors_are_the_same_thing_in_any_order() -> None:
     videos, texts = vectors()
-    one, other = protocol(), protocol()
-    one.update_text(TEXTS, texts)
-    one.update_video(VIDEOS, videos)
-    for index in torch.randperm(N, generator=torch.Generator().manual_seed(1)).tolist():
-        other.update(item(index, videos, texts))
-    assert one.compute() == other.compute()
+    pairs = protocol()
+    order = torch.randperm(N, generator=torch.Generator().manual_seed(1)).tolist()
+    for index in order:
+        pairs.add(item(index, videos, texts))
+    shuffled = VectorTable([VIDEOS[index] for index in order], videos[order])
+    assert pairs.result() == protocol().score(shuffled, VectorTable(TEXTS, texts))
+
+
+def test_a_head_embeds_windows_their_mean_and_texts() -> None:
+    videos, texts = vectors()
+    pairs = protocol()
+    pairs.begin("dot")
+    for index in range(N):
+        windows = torch.stack([videos[index], texts[index - 1]])
+        one = EncodedItem(
+            VIDEOS[index],
+            windows=windows,
+            texts=texts[index : index + 1],
+            text_ids=[TEXTS[index]],
+            embed=torch.tanh,
+        )
+        pairs.add(one)
+        videos[index] = windows.tanh().mean(0).tanh()
+    embedded = protocol(similarity="dot")
+    assert pairs.result() == embedded.score(
+        VectorTable(VIDEOS, videos), VectorTable(TEXTS, texts.tanh())
+    )
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
@@ -92,12 +110,12 @@ def test_any_number_of_processes_writes_the_same_bytes(world: int, tmp_path: Pat
     videos, texts = vectors()
     shards = [protocol() for _ in range(world)]
     for index in range(N):
-        shards[index % world].update(item(index, videos, texts))
+        shards[index % world].add(item(index, videos, texts))
     states = [pickle.loads(pickle.dumps(shard.state())) for shard in reversed(shards)]  # noqa: S301
     written = []
     for name, merged in (("one", whole(videos, texts)), ("many", protocol().merge(states))):
         path = tmp_path / f"{name}.json"
-        write_results(path, [merged.compute()], checkpoint=None, dtype="float32", world_size=1)
+        write_results(path, [merged.result()], checkpoint=None, dtype="float32", world_size=1)
         written.append(path.read_bytes())
     assert written[0] == written[1]
     assert json.loads(written[0])[0]["coverage"]["evaluated"] == N
@@ -106,7 +124,7 @@ def test_any_number_of_processes_writes_the_same_bytes(world: int, tmp_path: Pat
 def whole(videos: Tensor, texts: Tensor) -> Retrieval:
     pairs = protocol()
     for index in range(N):
-        pairs.update(item(index, videos, texts))
+        pairs.add(item(index, videos, texts))
     return pairs
 
 
@@ -114,55 +132,53 @@ def test_merging_takes_an_id_of_two_processes_once_and_leaves_its_parts_alone() 
     videos, texts = vectors()
     full = whole(videos, texts)
     extra = protocol()
-    extra.update(item(3, videos, texts))
+    extra.add(item(3, videos, texts))
     empty = protocol()
     merged = empty.merge([extra.state(), empty.state(), full.state()])
-    assert merged.compute() == full.compute()
-    with pytest.raises(EvaluationError, match="nothing to score: 0 videos and 0 texts"):
-        empty.compute()
+    assert merged.result() == full.result()
+    with pytest.raises(EvaluationError, match="nothing to score: 0 of 13 videos"):
+        empty.result()
 
 
 def test_collapsed_vectors_score_as_guessing_does() -> None:
-    pairs = protocol()
-    pairs.update_video(VIDEOS, torch.ones(N, 4))
-    pairs.update_text(TEXTS, torch.ones(N, 4))
-    metrics = pairs.compute().metrics
+    ones = torch.ones(N, 4)
+    metrics = protocol().score(VectorTable(VIDEOS, ones), VectorTable(TEXTS, ones)).metrics
     assert metrics["t2v_R@1"] == pytest.approx(100 / N)
     assert metrics["v2t_R@5"] == pytest.approx(500 / N)
     assert metrics["t2v_median_rank"] == (N + 1) / 2
 
 
 def test_intervals_contain_their_figures_and_do_not_change() -> None:
-    result = whole(*vectors()).compute()
+    result = whole(*vectors()).result()
     assert list(result.intervals) == list(result.metrics)
     for metric, (low, high) in result.intervals.items():
         assert low <= result.metrics[metric] <= high
-    assert whole(*vectors()).compute() == result
+    assert whole(*vectors()).result() == result
 
 
 def test_what_is_missing_lowers_coverage_and_stays_no_secret() -> None:
     videos, texts = vectors()
-    pairs = protocol()
-    pairs.update_video(VIDEOS[1:], videos[1:])
-    pairs.update_text(TEXTS[:-1], texts[:-1])
-    result = pairs.compute()
+    result = protocol().score(
+        VectorTable(VIDEOS[1:], videos[1:]), VectorTable(TEXTS[:-1], texts[:-1])
+    )
     assert result.coverage == (N - 2, N, ["video0", "video12"])
-    assert result.ids_sha256 != whole(videos, texts).compute().ids_sha256
+    assert result.ids_sha256 != whole(videos, texts).result().ids_sha256
 
 
 def multi_caption() -> tuple[Retrieval, Tensor, Tensor]:
     relevance: dict[str, Sequence[str]] = {"a": ["x"], "b": ["x"], "c": ["y"], "xy": ["x", "y"]}
     videos = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     texts = torch.tensor([[0.2, 1.0], [1.0, 0.1], [0.4, 1.0], [-1.0, -0.9]])  # a, b, c, xy
-    return Retrieval("few", 1, ["x", "y"], relevance, windows="whole"), videos, texts
+    pairs = Retrieval("few", 1, ["x", "y"], relevance, windows="whole")
+    pairs.begin()
+    return pairs, videos, texts
 
 
 def test_a_video_is_known_by_the_best_of_its_texts() -> None:
     pairs, videos, texts = multi_caption()
-    pairs.update_video(["x", "y"], videos)
-    pairs.update_text(["a", "b", "c", "xy"], texts)
-    metrics = pairs.compute().metrics
-    assert metrics["t2v_R@1"] == 75  # a is nearer to y; xy has nobody to lose to
+    table = VectorTable(["a", "b", "c", "xy"], texts)
+    metrics = pairs.score(VectorTable(["x", "y"], videos), table).metrics
+    assert metrics["t2v_R@1"] == 75  # a is nearer to y; xy belongs to both
     assert metrics["v2t_R@1"] == 50  # x finds b; y finds a before c
 
 
@@ -172,52 +188,95 @@ def test_a_text_of_several_videos_may_come_with_each() -> None:
     row = dict(zip(["a", "b", "c", "xy"], texts, strict=True))
     for video, vector in zip(["x", "y"], videos, strict=True):
         rows = torch.stack([row[text] for text in held[video]])
-        pairs.update(EncodedItem(video, vector, vector[None], torch.zeros(1), held[video], rows))
-    assert pairs.compute().coverage.complete
+        pairs.add(EncodedItem(video, windows=vector[None], texts=rows, text_ids=held[video]))
+    assert pairs.result().coverage.complete
 
 
-def test_an_item_may_be_video_alone() -> None:
+def test_a_video_without_texts_stays_in_the_gallery() -> None:
     videos, texts = vectors()
     pairs = protocol()
-    for index in range(N):
-        pairs.update(item(index, videos, texts)._replace(text_ids=[], texts=torch.zeros(0, 6)))
-    pairs.update_text(TEXTS, texts)
-    assert pairs.compute() == whole(videos, texts).compute()
+    pairs.add(EncodedItem(VIDEOS[0], windows=videos[:1]))
+    for index in range(1, N):
+        pairs.add(item(index, videos, texts))
+    result = pairs.result()
+    assert result.coverage == (N - 1, N, ["video0"])
+    assert result == protocol().score(
+        VectorTable(VIDEOS, videos), VectorTable(TEXTS[1:], texts[1:])
+    )
 
 
 def test_a_text_that_belongs_to_another_video_is_refused() -> None:
-    videos, texts = vectors()
-    with pytest.raises(
-        EvaluationError, match=r"'text4' came with video 'video3'.*belongs to video4"
-    ):
-        protocol().update(item(3, videos, texts)._replace(text_ids=["text4"]))
+    one = torch.ones(1, 6)
+    other = EncodedItem("video3", windows=one, texts=one, text_ids=["text4"])
+    message = r"'text4' came with video 'video3'.*belongs to video4"
+    with pytest.raises(EvaluationError, match=message):
+        protocol().add(other)
+
+
+@pytest.mark.parametrize(
+    ("texts", "text_ids", "message"),
+    [
+        (torch.ones(1, 6), ["other"], "text id 'other' is not one of the 13"),
+        (torch.ones(2, 6), ["text0", "text0"], "text id 'text0' came twice"),
+        (torch.full((1, 6), torch.nan), ["text0"], "text 'text0' holds NaN"),
+        (torch.ones(2, 6), ["text0"], r"1 text ids came with vectors of shape \(2, 6\)"),
+    ],
+)
+def test_texts_that_cannot_be_scored_are_refused_at_once(
+    texts: Tensor, text_ids: list[str], message: str
+) -> None:
+    pairs = protocol()
+    with pytest.raises(EvaluationError, match=message):
+        pairs.add(EncodedItem("video0", windows=torch.ones(1, 6), texts=texts, text_ids=text_ids))
+    assert pairs.state() == {}
 
 
 def test_nan_duplicates_and_strangers_are_refused_by_name() -> None:
     videos, texts = vectors()
     pairs = protocol()
-    pairs.update(item(0, videos, texts))
+    pairs.add(item(0, videos, texts))
     with pytest.raises(EvaluationError, match="'video0' came twice"):
-        pairs.update(item(0, videos, texts))
+        pairs.add(item(0, videos, texts))
+    with pytest.raises(EvaluationError, match="video 'video1' holds NaN or infinity"):
+        pairs.add(EncodedItem("video1", windows=torch.full((1, 6), torch.inf)))
+    table = VectorTable(TEXTS, texts)
     with pytest.raises(EvaluationError, match="video id 'other' is not one of the 13"):
-        pairs.update_video(["other"], torch.ones(1, 6))
+        pairs.score(VectorTable(["other"], torch.ones(1, 6)), table)
+    with pytest.raises(EvaluationError, match="video id 'video0' came twice"):
+        pairs.score(VectorTable(["video0"] * 2, torch.ones(2, 6)), table)
+    nan = VectorTable(["text5"], torch.full((1, 6), torch.nan))
     with pytest.raises(EvaluationError, match="text 'text5' holds NaN"):
-        pairs.update_text(["text5"], torch.full((1, 6), torch.nan))
+        pairs.score(VectorTable(VIDEOS, videos), nan)
+
+
+def test_tables_without_a_pair_are_refused() -> None:
+    one, empty = torch.ones(1, 6), VectorTable([], torch.zeros(0, 0))
+    with pytest.raises(EvaluationError, match="nothing to score: 0 videos and 0 texts came"):
+        protocol().score(empty, empty)
+    with pytest.raises(EvaluationError, match="1 videos and 1 texts came, and no text belongs"):
+        protocol().score(VectorTable(["video0"], one), VectorTable(["text1"], one))
+
+
+def test_scoring_tables_leaves_items_alone() -> None:
+    videos, texts = vectors()
+    pairs = whole(videos, texts)
+    before = pairs.result()
+    pairs.score(VectorTable(VIDEOS, texts), VectorTable(TEXTS, texts))
+    assert pairs.result() == before
 
 
 def test_widths_that_differ_are_refused() -> None:
     pairs = protocol()
-    pairs.update_video(["video0"], torch.ones(1, 6))
-    pairs.update_text(["text0"], torch.ones(1, 4))
+    pairs.add(
+        EncodedItem("video0", windows=torch.ones(1, 6), texts=torch.ones(1, 4), text_ids=["text0"])
+    )
     with pytest.raises(EvaluationError, match="videos of width 6 with texts of width 4"):
-        pairs.compute()
-
-
-def test_reset_forgets() -> None:
-    pairs = whole(*vectors())
-    pairs.reset()
-    with pytest.raises(EvaluationError, match="nothing to score"):
-        pairs.compute()
+        pairs.result()
+    pairs = protocol()
+    for video, width in (("video0", 6), ("video1", 4)):
+        pairs.add(EncodedItem(video, windows=torch.ones(1, width)))
+    with pytest.raises(EvaluationError, match="vector of width 6 is needed"):
+        pairs.result()
 
 
 @pytest.mark.parametrize(
@@ -225,7 +284,7 @@ def test_reset_forgets() -> None:
     [
         ({"primary": "t2v_median_rank"}, "is none of t2v_R@1"),
         ({"similarity": "euclidean"}, "neither 'cosine' nor 'dot'"),
-        ({"expected": [*VIDEOS, "video0"]}, "an id stands twice"),
+        ({"expected": [*VIDEOS, "video0"]}, "an id is listed twice"),
         ({"relevance": {"t": []}}, "'t' must belong to one or more"),
         ({"relevance": {"t": "video0"}}, "as a list; it is said"),
         ({"relevance": {"t": ["elsewhere"]}}, "said to belong to"),

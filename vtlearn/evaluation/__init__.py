@@ -1,23 +1,28 @@
-"""How benchmarks are scored.
+"""How models are scored.
 
-A ``protocol`` is told which ids must come and what belongs to what; it is fed vectors or
-similarities by anybody, and answers with a result. ``retrieval`` looks for the video of a text and
-the text of a video, ``localization`` for the moment of a caption; ``vectors`` holds what came until
-everything is there. What they count lies in ``metrics``. ``results`` writes what was found, with
-all that is needed to say whether two figures may be compared.
+An ``evaluator`` is given what the model made of some items and answers with results: one pass over
+a task's items serves all of its protocols. A ``protocol`` says which ids must come, keeps a little
+of each ``encoded_item``, and computes the figures; it knows neither model nor processes.
+``retrieval`` looks for the video of a text and the text of a video, ``localization`` for the moment
+of a caption; ``vectors`` holds what came until everything is there. What they count is in
+``metrics``. ``results`` writes what was found, with all that is needed to say whether two figures
+may be compared.
 """
 
+from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
+from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
 from vtlearn.evaluation.localization import CaptionHit, NarrationAlignment
-from vtlearn.evaluation.protocol import Coverage, EncodedItem, Protocol, Result, hash_ids
+from vtlearn.evaluation.protocol import Coverage, Protocol, Result, hash_ids
 from vtlearn.evaluation.results import (
     CodeVersion,
     checkpoint_sha256,
     code_version,
+    publish,
     result_record,
     results_table,
     write_results,
 )
-from vtlearn.evaluation.retrieval import Retrieval, RetrievalState
+from vtlearn.evaluation.retrieval import Retrieval, VideoWithTexts
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
 __all__ = [
@@ -25,16 +30,20 @@ __all__ = [
     "CodeVersion",
     "Coverage",
     "EncodedItem",
+    "EvaluationTask",
+    "Evaluator",
     "IdVectors",
     "NarrationAlignment",
+    "Pooling",
     "Protocol",
     "Result",
     "Retrieval",
-    "RetrievalState",
     "VectorTable",
+    "VideoWithTexts",
     "checkpoint_sha256",
     "code_version",
     "hash_ids",
+    "publish",
     "result_record",
     "results_table",
     "write_results",

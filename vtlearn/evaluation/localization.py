@@ -1,17 +1,15 @@
 """Localization: find the moment of a video that a caption tells of."""
 
-import copy
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.evaluation.metrics.bootstrap import bootstrap_interval
-from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
-from vtlearn.evaluation.protocol import EncodedItem, Protocol, Result
+from vtlearn.evaluation.encoded_item import EncodedItem
+from vtlearn.evaluation.metrics.similarity import Similarity
+from vtlearn.evaluation.protocol import Protocol, Result
 
 __all__ = ["CaptionHit", "NarrationAlignment"]
 
@@ -44,18 +42,28 @@ class NarrationAlignment(Protocol):
         truth: For each video id, for each of its true captions' text ids, the start and end of its
             step in seconds.
         windows: How the windows of a video are chosen, in words.
-        similarity: ``cosine``, or ``dot`` to compare vectors as they come.
+        similarity: ``cosine``, ``dot`` to compare vectors as they come, or None for the way the
+            model's head was trained with.
 
     Raises:
         ArgumentError: If a step ends before it starts, or a choice is none.
 
     Example:
         >>> truth = {"v": {"v/0": (0.0, 2.0), "v/1": (2.0, 4.0)}}
-        >>> alignment = NarrationAlignment("steps", 1, truth, windows="1 s, every second")
-        >>> similarity = torch.tensor([[0.9, 0.3], [0.1, 0.2], [0.1, 0.1], [0.1, 0.1]])
-        >>> times = torch.tensor([0.5, 1.5, 2.5, 3.5])
-        >>> alignment.update_similarity("v", similarity, times, ["v/0", "v/1"])
-        >>> alignment.compute().metrics
+        >>> alignment = NarrationAlignment("steps", 1, truth, windows="2 s, every 2 s")
+        >>> alignment.begin("dot")
+        >>> vectors = Tensor([[0.9, 0.3], [0.1, 0.2]])
+        >>> spans = Tensor([[0.0, 2.0], [2.0, 4.0]]).double()
+        >>> alignment.add(
+        ...     EncodedItem(
+        ...         "v",
+        ...         windows=vectors,
+        ...         window_spans=spans,
+        ...         texts=Tensor([[1, 0], [0, 1]]),
+        ...         text_ids=["v/0", "v/1"],
+        ...     )
+        ... )
+        >>> alignment.result().metrics
         {'hit': 50.0, 'chance': 50.0}
     """
 
@@ -68,9 +76,9 @@ class NarrationAlignment(Protocol):
         truth: Mapping[str, Mapping[str, tuple[float, float]]],
         windows: str,
         *,
-        similarity: Similarity = "cosine",
+        similarity: Similarity | None = None,
     ) -> None:
-        if similarity not in ("cosine", "dot"):
+        if similarity not in ("cosine", "dot", None):
             message = f"{name}: similarity={similarity!r} is neither 'cosine' nor 'dot'."
             raise ArgumentError(message)
         _check_truth(name, truth)
@@ -78,74 +86,38 @@ class NarrationAlignment(Protocol):
         self.version = version
         self.truth = truth
         self.windows = windows
-        self.similarity: Similarity = similarity
+        self.similarity = similarity
         self.expected = sorted(truth)
-        self.reset()
 
-    def update(self, item: EncodedItem) -> None:
-        """Take in one video with its captions; only what each caption hit is kept.
-
-        Args:
-            item: Its ``windows`` are compared with its ``texts``.
-
-        Raises:
-            EvaluationError: As :meth:`update_similarity` does.
-        """
-        windows = comparable(item.windows, self.similarity)
-        texts = comparable(item.texts, self.similarity)
-        self.update_similarity(item.id, product(windows, texts), item.times, item.text_ids)
-
-    def update_similarity(
-        self, video: str, similarity: Tensor, times: Tensor, text_ids: Sequence[str]
-    ) -> None:
-        """Take in one video by the similarity of its windows and captions.
+    def update(self, item: EncodedItem) -> dict[str, CaptionHit]:
+        """Compare an item's windows with its texts.
 
         Args:
-            video: The video's id.
-            similarity: (windows, texts), higher is better; compared in float32 or wider.
-            times: The centre of each window in seconds, (windows,).
-            text_ids: Ids of the captions, one a column; those without truth are not scored.
+            item: A video with its captions.
+
+        Returns:
+            How each caption that has a truth was located.
 
         Raises:
-            EvaluationError: If the video is not expected or comes twice, a caption comes twice,
-                shapes contradict each other, or a number is not finite.
+            EvaluationError: If a caption comes twice, shapes contradict each other, or a number is
+                not finite.
         """
-        self._check_video(video)
-        scores = similarity.detach().to(torch.promote_types(similarity.dtype, torch.float32))
-        _check_shapes(video, scores, times, text_ids)
-        truth = self.truth[video]
-        self._hits[video] = {
+        windows = item.embedded(item.windows, self.pooling)
+        scores = self.compare(windows, item.embedded(item.texts, self.pooling))
+        times = item.window_times
+        _check_shapes(item.id, scores, times, item.text_ids)
+        truth = self.truth[item.id]
+        return {
             text: _locate(scores[:, column], times, truth[text])
-            for column, text in enumerate(text_ids)
+            for column, text in enumerate(item.text_ids)
             if text in truth
         }
 
-    def reset(self) -> None:
-        """Forget everything that was taken in."""
-        self._hits: dict[str, dict[str, CaptionHit]] = {}
-
-    def state(self) -> dict[str, dict[str, CaptionHit]]:
-        """Return what was taken in so far, as something that pickles: hits by video and text."""
-        return {video: dict(hits) for video, hits in self._hits.items()}
-
-    def merge(self, states: Sequence[Mapping[str, Mapping[str, CaptionHit]]]) -> Self:
-        """Make a protocol that has taken in what several have.
+    def compute(self, kept: Mapping[str, dict[str, CaptionHit]]) -> Result:
+        """Score the captions of all videos.
 
         Args:
-            states: One state a process; a video may stand in several, and is then taken once.
-
-        Returns:
-            A new protocol, whose result does not depend on the number of the states or their order.
-        """
-        merged = copy.copy(self)
-        merged.reset()
-        for video in sorted({video for state in states for video in state}):
-            versions = (state[video] for state in states if video in state)
-            merged._hits[video] = _once(versions)  # noqa: SLF001 - our own kind
-        return merged
-
-    def compute(self) -> Result:
-        """Score what was taken in.
+            kept: What :meth:`update` returned for each video.
 
         Returns:
             ``hit`` and ``chance`` with their intervals.
@@ -153,38 +125,19 @@ class NarrationAlignment(Protocol):
         Raises:
             EvaluationError: If no caption with a truth came.
         """
-        hits = [
-            hit for _, captions in sorted(self._hits.items()) for _, hit in sorted(captions.items())
-        ]
+        hits = [hit for captions in kept.values() for _, hit in sorted(captions.items())]
         if not hits:
             message = (
-                f"{self.name} has nothing to score: {len(self._hits)} videos came, none with a "
-                "caption that tells of a known step."
+                f"{self.name} has nothing to score: {len(kept)} videos came, none with a caption "
+                "that tells of a known step."
             )
             raise EvaluationError(message)
-        columns = dict(zip(CaptionHit._fields, 100 * np.array(hits).T, strict=True))
-        return self._result(
-            {metric: float(values.mean()) for metric, values in columns.items()},
-            {metric: bootstrap_interval(values, np.mean) for metric, values in columns.items()},
-            [video for video, captions in self._hits.items() if len(captions) == self._due(video)],
-        )
+        columns = zip(CaptionHit._fields, 100 * np.array(hits).T, strict=True)
+        complete = [video for video, captions in kept.items() if self._is_complete(video, captions)]
+        return self.summarize(dict(columns), complete)
 
-    def _due(self, video: str) -> int:
-        return len(self.truth[video])
-
-    def _check_video(self, video: str) -> None:
-        if video not in self.truth:
-            message = (
-                f"The video id {video!r} is not one of the {len(self.truth)} that {self.name} "
-                "expects; score the split that it was made for."
-            )
-            raise EvaluationError(message)
-        if video in self._hits:
-            message = (
-                f"The video id {video!r} came twice; a sampler that pads its last batch does that "
-                "(use_distributed_sampler=False), and it would be counted twice."
-            )
-            raise EvaluationError(message)
+    def _is_complete(self, video: str, captions: Mapping[str, CaptionHit]) -> bool:
+        return len(captions) == len(self.truth[video])
 
 
 def _locate(scores: Tensor, times: Tensor, step: tuple[float, float]) -> CaptionHit:
@@ -193,11 +146,6 @@ def _locate(scores: Tensor, times: Tensor, step: tuple[float, float]) -> Caption
     inside = ((centres >= start) & (centres < end)).double()
     best = scores == scores.max()
     return CaptionHit(inside[best].mean().item(), inside.mean().item())
-
-
-def _once(versions: Iterable[Mapping[str, CaptionHit]]) -> dict[str, CaptionHit]:
-    # Which of several is kept depends on their content alone, never on who came first.
-    return dict(min(sorted(hits.items()) for hits in versions))
 
 
 def _check_shapes(video: str, scores: Tensor, times: Tensor, text_ids: Sequence[str]) -> None:

@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +23,7 @@ __all__ = [
     "CodeVersion",
     "checkpoint_sha256",
     "code_version",
+    "publish",
     "result_record",
     "results_table",
     "write_results",
@@ -36,6 +39,10 @@ _GIT_ELSEWHERE = {  # what a hook sets to point git at its own repository
 }
 
 
+#: What a trainer's precision computes in.
+_DTYPES = {"16": "float16", "bf16": "bfloat16", "32": "float32", "64": "float64"}
+
+
 class CodeVersion(NamedTuple):
     """Which code computed a result.
 
@@ -49,6 +56,38 @@ class CodeVersion(NamedTuple):
     commit: str | None
 
 
+def publish(
+    folder: str | Path,
+    results: Sequence[Result],
+    *,
+    checkpoint: str | Path | None,
+    precision: str,
+    world_size: int,
+) -> Path:
+    """Write ``results.json`` and print its figures; one process alone does this.
+
+    Args:
+        folder: Where to; made if it is missing.
+        results: What the protocols found.
+        checkpoint: The file the weights came from; None for a model that was never saved.
+        precision: As the trainer has it: ``32-true`` or ``bf16-mixed``, for example.
+        world_size: How many processes took part.
+
+    Returns:
+        The file.
+
+    Raises:
+        CheckpointError: If there is no such checkpoint.
+    """
+    path = Path(folder) / "results.json"
+    dtype = _DTYPES.get(precision.split("-")[0], precision)
+    write_results(path, results, checkpoint=checkpoint, dtype=dtype, world_size=world_size)
+    console = Console()
+    console.print(results_table(results))
+    console.print(f"results: {path}", soft_wrap=True, highlight=False)
+    return path
+
+
 def write_results(
     path: str | Path,
     results: Sequence[Result],
@@ -57,7 +96,7 @@ def write_results(
     dtype: str,
     world_size: int,
 ) -> None:
-    """Write ``results.json``: a list of one record a protocol.
+    """Write ``results.json``: a list of one record per protocol.
 
     The file is replaced in one step, so that it is never seen half written.
 
@@ -115,7 +154,7 @@ def result_record(
         ({'R@1': [40.0, 60.0]}, 1)
     """
     return {
-        **result._asdict(),
+        **asdict(result),
         "intervals": {name: list(interval) for name, interval in result.intervals.items()},
         "coverage": result.coverage._asdict(),
         "checkpoint": checkpoint,
@@ -144,7 +183,7 @@ def results_table(results: Sequence[Result]) -> Table:
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
-    table.add_column("coverage", no_wrap=True)  # whoever looks for NOT COMPARABLE finds it
+    table.add_column("coverage", no_wrap=True)  # NOT COMPARABLE must stay in one piece
     for result in results:
         for metric, value in result.metrics.items():
             low, high = result.intervals[metric]
@@ -200,7 +239,7 @@ def code_version(folder: str | Path | None = None) -> CodeVersion:
 
     Returns:
         The package's version, and the commit where git tracks the folder. A package installed into
-        an environment that lies in somebody's checkout is not tracked by it, and has no commit.
+        an environment inside another checkout is not tracked by it, and has no commit.
 
     Example:
         >>> code_version().version == vtlearn.__version__

@@ -1,8 +1,7 @@
 """Retrieval: find the video of a text among all videos, and the text of a video."""
 
-import copy
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,28 +9,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.evaluation.metrics.bootstrap import Statistic, bootstrap_interval
+from vtlearn.evaluation.encoded_item import EncodedItem
 from vtlearn.evaluation.metrics.retrieval import Ranks, expected_rank, recall_at
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable
 from vtlearn.evaluation.metrics.tiled_ranks import vector_ranks
-from vtlearn.evaluation.protocol import EncodedItem, Protocol, Result
+from vtlearn.evaluation.protocol import Protocol, Result
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
-__all__ = ["Retrieval", "RetrievalState"]
+__all__ = ["Retrieval", "VideoWithTexts"]
 
 _AT = (1, 5, 10)
 _PRIMARIES = [f"{direction}_R@{k}" for direction in ("t2v", "v2t") for k in _AT]
 
 
-class RetrievalState(NamedTuple):
-    """What one process has collected.
+class VideoWithTexts(NamedTuple):
+    """What is kept of one video.
 
     Attributes:
-        videos: Vectors of videos.
-        texts: Vectors of texts.
+        video: Its vector, (dim,), float32.
+        texts: Vectors of the texts that it came with.
     """
 
-    videos: VectorTable
+    video: Tensor
     texts: VectorTable
 
 
@@ -51,16 +50,17 @@ class Retrieval(Protocol):
         relevance: For each text id the ids of the videos it belongs to.
         windows: How the windows of a video are chosen, in words.
         primary: The metric that models are chosen by: one of the R@k.
-        similarity: ``cosine``, or ``dot`` to compare vectors as they come.
+        similarity: ``cosine``, ``dot`` to compare vectors as they come, or None for the way the
+            model's head was trained with.
 
     Raises:
         ArgumentError: If the ids contradict each other, or a choice is none.
 
     Example:
         >>> pairs = Retrieval("pairs", 1, ["v1", "v2"], {"a": ["v1"], "b": ["v2"]}, windows="whole")
-        >>> pairs.update_video(["v1", "v2"], torch.eye(2))
-        >>> pairs.update_text(["b", "a"], torch.tensor([[0.0, 1.0], [1.0, 1.0]]))
-        >>> result = pairs.compute()
+        >>> videos = VectorTable(["v1", "v2"], torch.eye(2))
+        >>> texts = VectorTable(["b", "a"], torch.tensor([[0.0, 1.0], [1.0, 1.0]]))
+        >>> result = pairs.score(videos, texts)
         >>> result.metrics["t2v_R@1"]  # "a" is as near to one as to the other
         75.0
         >>> result.coverage.complete
@@ -76,7 +76,7 @@ class Retrieval(Protocol):
         *,
         windows: str,
         primary: str = "t2v_R@1",
-        similarity: Similarity = "cosine",
+        similarity: Similarity | None = None,
     ) -> None:
         _check_choices(name, primary, similarity)
         _check_ids(name, expected, relevance)
@@ -86,42 +86,20 @@ class Retrieval(Protocol):
         self.relevance = dict(relevance)
         self.windows = windows
         self.primary = primary
-        self.similarity: Similarity = similarity
-        self.reset()
+        self.similarity = similarity
+        self._videos = frozenset(expected)
 
-    def update_video(self, ids: Sequence[str], vectors: Tensor) -> None:
-        """Take in videos.
-
-        Args:
-            ids: Their ids.
-            vectors: (videos, dim), any floating dtype and device.
-
-        Raises:
-            EvaluationError: If an id is not expected or comes twice, or a vector is not finite.
-        """
-        self._videos.add(ids, vectors)
-
-    def update_text(self, ids: Sequence[str], vectors: Tensor) -> None:
-        """Take in texts.
+    def update(self, item: EncodedItem) -> VideoWithTexts:
+        """Keep the vectors of a video and its texts.
 
         Args:
-            ids: Their ids.
-            vectors: (texts, dim), any floating dtype and device.
+            item: The video. A text that belongs to several videos may come with each of them.
+
+        Returns:
+            Its vectors, embedded.
 
         Raises:
-            EvaluationError: If an id is not expected or comes twice, or a vector is not finite.
-        """
-        self._texts.add(ids, vectors)
-
-    def update(self, item: EncodedItem) -> None:
-        """Take in one video with its texts.
-
-        Args:
-            item: ``clip`` is the video's vector. A text that belongs to several videos may come
-                with each of them.
-
-        Raises:
-            EvaluationError: If the video or a text cannot be taken, or a text is not the video's.
+            EvaluationError: If a text is not the video's or comes twice, or a vector is not finite.
         """
         for text in item.text_ids:
             if item.id not in self.relevance.get(text, [item.id]):
@@ -130,39 +108,17 @@ class Retrieval(Protocol):
                     f"belongs to {', '.join(self.relevance[text])}."
                 )
                 raise EvaluationError(message)
-        self._videos.add([item.id], item.clip[None])
+        videos, texts = self._stores()
+        videos.add([item.id], item.clip(self.pooling)[None])
         if item.text_ids:
-            self._texts.add(item.text_ids, item.texts, again=True)
+            texts.add(item.text_ids, item.embedded(item.texts, self.pooling))
+        return VideoWithTexts(videos.table().vectors[0], texts.table())
 
-    def reset(self) -> None:
-        """Forget everything that was taken in."""
-        self._videos = IdVectors("video", frozenset(self.expected))
-        self._texts = IdVectors("text", self.relevance.keys())
-
-    def state(self) -> RetrievalState:
-        """Return what was taken in so far, as something that pickles."""
-        return RetrievalState(self._videos.table(), self._texts.table())
-
-    def merge(self, states: Sequence[RetrievalState]) -> Self:
-        """Make a protocol that has taken in what several have.
+    def compute(self, kept: Mapping[str, VideoWithTexts]) -> Result:
+        """Score the videos and texts that came.
 
         Args:
-            states: One state a process; an id may stand in several, and is then taken once.
-
-        Returns:
-            A new protocol, whose result does not depend on the number of the states or their order.
-        """
-        merged = copy.copy(self)
-        merged.reset()
-        for state in states:
-            stores = (merged._videos, merged._texts)  # noqa: SLF001 - our own kind
-            for store, table in zip(stores, state, strict=True):
-                if table.ids:
-                    store.add(table.ids, table.vectors, again=True)
-        return merged
-
-    def compute(self) -> Result:
-        """Score what was taken in.
+            kept: What :meth:`update` returned for each video.
 
         Returns:
             Metrics of both directions with their intervals.
@@ -170,17 +126,51 @@ class Retrieval(Protocol):
         Raises:
             EvaluationError: If there is no text whose video came, or widths differ.
         """
-        videos, texts = self.state()
+        videos, texts = self._stores()
+        for video, vectors in kept.items():
+            videos.add([video], vectors.video[None])
+            if vectors.texts.ids:
+                texts.add(*vectors.texts, again=True)
+        return self._score(videos, texts)
+
+    def score(self, videos: VectorTable, texts: VectorTable) -> Result:
+        """Score vectors of any origin, without items or a model.
+
+        Args:
+            videos: Ids and vectors, (videos, dim), any floating dtype and device, in any order.
+            texts: Ids and vectors, (texts, dim), likewise.
+
+        Returns:
+            Metrics of both directions with their intervals. Vectors are compared by cosine, unless
+            ``similarity`` says otherwise.
+
+        Raises:
+            EvaluationError: If an id is not expected or comes twice, a vector is not finite, there
+                is no text whose video came, or widths differ.
+        """
+        stores = self._stores()
+        for store, table in zip(stores, (videos, texts), strict=True):
+            if table.ids:
+                store.add(*table)
+        return self._score(*stores)
+
+    def _stores(self) -> tuple[IdVectors, IdVectors]:
+        return IdVectors("video", self._videos), IdVectors("text", self.relevance.keys())
+
+    def _score(self, video_store: IdVectors, text_store: IdVectors) -> Result:
+        videos, texts = video_store.table(), text_store.table()
         found = vector_ranks(
             *self._comparable(videos.vectors, texts.vectors), self._pairs(videos.ids, texts.ids)
         )
-        metrics: dict[str, float] = {}
-        intervals: dict[str, tuple[float, float]] = {}
+        values: dict[str, NDArray[np.float64]] = {}
         for direction, counts in zip(("t2v", "v2t"), found, strict=True):
-            for metric, (values, statistic) in _measures(counts).items():
-                metrics[f"{direction}_{metric}"] = float(statistic(values[None], axis=1)[0])
-                intervals[f"{direction}_{metric}"] = bootstrap_interval(values, statistic)
-        return self._result(metrics, intervals, self._evaluated())
+            for metric, one_per_query in _measures(counts).items():
+                values[f"{direction}_{metric}"] = one_per_query
+        absent = [text for text in self.relevance if text not in text_store]
+        incomplete = {video for text in absent for video in self.relevance[text]}
+        complete = set(videos.ids) - incomplete
+        medians = {metric: np.median for metric in values if metric.endswith("median_rank")}
+        return self.summarize(values, complete, medians)
 
     def _comparable(self, videos: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
         if len(videos) and len(texts) and videos.shape[1] != texts.shape[1]:
@@ -189,7 +179,8 @@ class Retrieval(Protocol):
                 f"{texts.shape[1]}; both must come from the same model."
             )
             raise EvaluationError(message)
-        return comparable(videos, self.similarity), comparable(texts, self.similarity)
+        similarity = self.compared_by
+        return comparable(videos, similarity), comparable(texts, similarity)
 
     def _pairs(self, videos: Sequence[str], texts: Sequence[str]) -> Tensor:
         position = {video: index for index, video in enumerate(videos)}
@@ -207,26 +198,20 @@ class Retrieval(Protocol):
             raise EvaluationError(message)
         return torch.tensor(pairs)
 
-    def _evaluated(self) -> set[str]:
-        absent = [text for text in self.relevance if text not in self._texts]
-        incomplete = {video for text in absent for video in self.relevance[text]}
-        return {one for one in self.expected if one in self._videos and one not in incomplete}
 
-
-def _measures(counts: Ranks) -> dict[str, tuple[NDArray[np.float64], Statistic]]:
+def _measures(counts: Ranks) -> dict[str, NDArray[np.float64]]:
+    """Return, for each metric, one value per query."""
     rank = expected_rank(*counts).numpy()
-    measures: dict[str, tuple[NDArray[np.float64], Statistic]] = {}
-    for k in _AT:
-        found = recall_at(counts.greater, counts.ties, k, counts.best)
-        measures[f"R@{k}"] = (100 * found.numpy(), np.mean)
-    return {**measures, "median_rank": (rank, np.median), "mean_rank": (rank, np.mean)}
+    found = {k: recall_at(counts.greater, counts.ties, k, counts.best).numpy() for k in _AT}
+    recalls = {f"R@{k}": 100 * shares for k, shares in found.items()}
+    return {**recalls, "median_rank": rank, "mean_rank": rank}
 
 
-def _check_choices(name: str, primary: str, similarity: str) -> None:
+def _check_choices(name: str, primary: str, similarity: str | None) -> None:
     if primary not in _PRIMARIES:
         message = f"{name}: primary={primary!r} is none of {', '.join(_PRIMARIES)}."
         raise ArgumentError(message)
-    if similarity not in ("cosine", "dot"):
+    if similarity not in ("cosine", "dot", None):
         message = f"{name}: similarity={similarity!r} is neither 'cosine' nor 'dot'."
         raise ArgumentError(message)
 
@@ -235,7 +220,7 @@ def _check_ids(name: str, expected: Sequence[str], relevance: Mapping[str, Seque
     known = set(expected)
     if len(known) != len(expected):
         message = (
-            f"{name}: an id stands twice among the {len(expected)} expected ones; list it once."
+            f"{name}: an id is listed twice among the {len(expected)} expected ones; list it once."
         )
         raise ArgumentError(message)
     for text, videos in relevance.items():

@@ -1,4 +1,4 @@
-"""Vectors by id, refused at the door where they could not be scored."""
+"""Vectors by id, refused on arrival where they could not be scored."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class VectorTable(NamedTuple):
 
 
 class IdVectors:
-    """Collect one vector an id, in float32 on the CPU.
+    """Collect one vector per id, in float32 on the CPU.
 
     Args:
         kind: What the ids name, for messages: ``video`` or ``text``.
@@ -52,7 +52,7 @@ class IdVectors:
         """Take in vectors; all of them or, where one is refused, none.
 
         Args:
-            ids: The ids, one a vector.
+            ids: The ids, one per vector.
             vectors: (ids, dim), any floating dtype and device.
             again: Accept an id that has come before. Which of its vectors is kept depends on their
                 values alone, so that the order of coming does not matter.
@@ -93,8 +93,8 @@ class IdVectors:
             raise EvaluationError(message)
         if seen:
             message = (
-                f"The {self.kind} id {one!r} came twice; a sampler that pads its last batch does "
-                "that (use_distributed_sampler=False), and it would be counted twice."
+                f"The {self.kind} id {one!r} came twice, and would be counted twice; a sampler "
+                "that pads its last batch does that: set use_distributed_sampler=False."
             )
             raise EvaluationError(message)
         if not row.isfinite().all():

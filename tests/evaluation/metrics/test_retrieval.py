@@ -7,7 +7,6 @@ from torch import Tensor
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.metrics.retrieval import (
     Ranks,
-    RetrievalRanks,
     expected_rank,
     ranks,
     recall_at,
@@ -134,26 +133,3 @@ def test_infinities_are_ordered_like_any_number() -> None:
 def test_right_items_that_cannot_be_are_refused(relevant: list[list[int]]) -> None:
     with pytest.raises(ArgumentError, match="for each of 2 queries"):
         ranks(torch.zeros(2, 4), torch.tensor(relevant))
-
-
-def test_metric_over_batches_is_the_metric_over_all() -> None:
-    scores, right = matrix(30, 30), torch.arange(30)
-    whole, parts = RetrievalRanks(), RetrievalRanks()
-    whole.update(scores, right)
-    for rows, own in zip(scores.tensor_split(4), right.tensor_split(4), strict=True):
-        parts.update(rows, own)
-    assert whole.compute() == parts.compute()
-    found = ranks(scores, right)
-    assert whole.compute()["R@5"].item() == pytest.approx(
-        100 * (found.greater < 5).double().mean().item()
-    )
-    assert whole.compute()["median_rank"].item() == 1 + found.greater.double().quantile(0.5).item()
-
-
-def test_metric_can_be_reset() -> None:
-    metric = RetrievalRanks(at=(2,))
-    metric.update(torch.zeros(2, 2), torch.arange(2))
-    metric.reset()
-    metric.update(torch.eye(2), torch.arange(2))
-    assert metric.compute()["mean_rank"].item() == 1
-    assert set(metric.compute()) == {"R@2", "median_rank", "mean_rank"}

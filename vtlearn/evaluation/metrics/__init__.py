@@ -1,4 +1,4 @@
-"""What protocols count, as pure functions, and as torchmetrics classes where batches add up.
+"""What protocols count, as pure functions.
 
 ``similarity`` compares vectors so that equal ones tie; ``retrieval`` turns scores into ranks that
 are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vectors, tile by tile;
@@ -8,7 +8,6 @@ are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vect
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
 from vtlearn.evaluation.metrics.retrieval import (
     Ranks,
-    RetrievalRanks,
     expected_rank,
     ranks,
     recall_at,
@@ -20,7 +19,6 @@ __all__ = [
     "RESAMPLES",
     "DirectionRanks",
     "Ranks",
-    "RetrievalRanks",
     "Similarity",
     "Statistic",
     "bootstrap_interval",

@@ -27,7 +27,7 @@ def bootstrap_interval(
     Values of equal length are resampled alike, whatever they measure.
 
     Args:
-        values: One value a query, (queries,).
+        values: One value per query, (queries,).
         statistic: ``np.mean`` or ``np.median``, or another that takes an axis.
         seed: Where the draws start.
 

@@ -9,14 +9,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 from vtlearn.errors import ArgumentError, EvaluationError
 
 __all__ = [
     "Ranks",
-    "RetrievalRanks",
     "expected_rank",
     "ranks",
     "recall_at",
@@ -49,7 +46,7 @@ def ranks(similarity: Tensor, relevant: Tensor, *, budget: int = 2**20) -> Ranks
         budget: How many similarities are compared at a time; what fits into a cache is quickest.
 
     Returns:
-        Three counts a query.
+        Three counts per query.
 
     Raises:
         ArgumentError: If a query has no right item, one twice, or one outside the matrix.
@@ -116,56 +113,6 @@ def expected_rank(greater: Tensor, ties: Tensor, best: Tensor | int = 1) -> Tens
         tensor([50.5000,  3.0000], dtype=torch.float64)
     """
     return 1 + greater.double() + ties / (torch.as_tensor(best, device=ties.device) + 1.0)
-
-
-class RetrievalRanks(Metric):
-    """Accumulate ranks over batches of queries, each against the whole gallery.
-
-    ``compute`` gives ``R@1``, ``R@5``, ``R@10`` in percent, ``median_rank`` and ``mean_rank``.
-
-    Args:
-        at: The k of each R@k.
-
-    Example:
-        >>> metric = RetrievalRanks(at=(1,))
-        >>> metric.update(torch.eye(3), torch.arange(3))
-        >>> {name: figure.item() for name, figure in metric.compute().items()}
-        {'R@1': 100.0, 'median_rank': 1.0, 'mean_rank': 1.0}
-    """
-
-    is_differentiable = False
-    full_state_update = False
-    greater: list[Tensor]
-    ties: list[Tensor]
-    best: list[Tensor]
-
-    def __init__(self, at: tuple[int, ...] = (1, 5, 10)) -> None:
-        super().__init__()
-        self.at = at
-        for name in Ranks._fields:
-            self.add_state(name, default=[], dist_reduce_fx="cat")
-
-    def update(self, similarity: Tensor, relevant: Tensor) -> None:
-        """Take in some queries.
-
-        Args:
-            similarity: (queries, items).
-            relevant: The position of each query's right item, as :func:`ranks` takes it.
-        """
-        found = ranks(similarity, relevant)
-        self.greater.append(found.greater)
-        self.ties.append(found.ties)
-        self.best.append(found.best)
-
-    def compute(self) -> dict[str, Tensor]:
-        """Summarise all queries so far, as float64 scalars."""
-        found = Ranks(*(dim_zero_cat(part) for part in (self.greater, self.ties, self.best)))
-        rank = expected_rank(*found)
-        shares = {
-            f"R@{k}": 100 * recall_at(found.greater, found.ties, k, found.best).mean()
-            for k in self.at
-        }
-        return {**shares, "median_rank": rank.quantile(0.5), "mean_rank": rank.mean()}
 
 
 def _row_ranks(similarity: Tensor, positions: Tensor, first: int) -> Ranks:

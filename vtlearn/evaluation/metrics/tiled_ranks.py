@@ -118,7 +118,7 @@ def _tiles(
 ) -> Iterator[tuple[int, Tensor]]:
     rows = max(1, budget // max(1, len(texts)))
     video_of, text_of = pairs[:, 0].contiguous(), pairs[:, 1]
-    # One tile's memory for all of them: an allocator that is asked anew each time may keep many.
+    # One tile's memory for all of them: an allocator that is asked each time may keep many.
     wide = torch.empty(min(rows, len(videos)), len(texts), dtype=torch.float64)
     narrow = torch.empty_like(wide, dtype=torch.float32)
     for start in range(0, len(videos), rows):
