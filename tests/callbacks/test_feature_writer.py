@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning import Callback
 from torch.nn import functional
 
+import vtlearn.callbacks.feature_writer
 from tests.damage import cut_off, lose_index
 from tests.models import SAMPLING, quiet_trainer, tiny_kitchen, tiny_learner
 from tests.processes import Pool
@@ -22,6 +23,7 @@ from vtlearn.callbacks import FeatureWriter
 from vtlearn.datamodules import Kitchen
 from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
 from vtlearn.learner import VideoTextLearner
+from vtlearn.media.clips import Clips
 from vtlearn.media.feature_shards import read_shard_record
 from vtlearn.media.feature_spec import num_vectors, read_sidecar
 from vtlearn.media.features import FeatureReader
@@ -248,6 +250,35 @@ def test_windows_that_are_lost_are_invalid_and_the_others_what_they_were(
     assert not ours.frames[0, readable:].any()
     shard = read_shard_record(tmp_path / "store", _shard_of("0004"))
     assert shard.videos["kitchen_train_0004"] == (duration, count, count - readable)
+
+
+class Holes(VideoReader):
+    """Loses a frame of each window that starts at second 2 or 5."""
+
+    def clips(self, source: Any, starts: Any, **options: Any) -> Clips:
+        clips = super().clips(source, starts, **options)
+        clips.valid[[start in (2.0, 5.0) for start in starts], 1] = False
+        return clips
+
+
+@pytest.mark.parametrize("windows_per_chunk", [16, 1])
+def test_a_window_lost_amid_others_leaves_a_hole(
+    data: Kitchen, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    windows_per_chunk: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(vtlearn.callbacks.feature_writer, "clip_reader", lambda **_: Holes())
+    predict(tmp_path / "store", data, windows_per_chunk=windows_per_chunk)
+    reader, good = FeatureReader(tmp_path / "store"), FeatureReader(whole)
+    for video_id in good.ids[:2]:
+        count = num_vectors(good.duration(video_id), fps=1)
+        ours, theirs = (
+            one.clips(video_id, [0.0], num_frames=count, fps=1.0, size=8) for one in (reader, good)
+        )
+        kept = [second for second in range(count) if second not in (2, 5)]
+        assert ours.valid[0].nonzero().flatten().tolist() == kept
+        torch.testing.assert_close(
+            ours.frames[0, kept], theirs.frames[0, kept], rtol=2e-3, atol=2e-3
+        )
 
 
 def _shard_of(number: str) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vtlearn.batch import EvaluationBatch, NarrationBatch
+from vtlearn.batch import Batch
 from vtlearn.datamodules import Kitchen, VideoTextData
 from vtlearn.datamodules.base import ClipShape
 from vtlearn.datasets.howto100m import ClipSampling
@@ -25,31 +25,51 @@ def test_training_batches(data: Kitchen) -> None:
     batches = list(data.train_dataloader())
     assert len(batches) == 2
     for batch in batches:
-        assert isinstance(batch, NarrationBatch)
-        assert batch.video.shape == (4, 3, 2, 3, 16, 16)
-        assert [len(captions) for captions in batch.captions] == batch.length.tolist()
+        assert isinstance(batch, Batch)
+        assert batch.num_clips == batch.num_texts == (3,) * 4
+        assert batch.clips.shape == (12, 2, 3, 16, 16)
+        assert len(batch.texts) == 12
 
 
 def test_workers_change_nothing(kitchen_root: Path, small: dict[str, Any]) -> None:
-    def first(workers: int) -> NarrationBatch:
+    def first(workers: int) -> Batch:
         data = Kitchen(kitchen_root, sampling=TINY, batch_size=4, num_workers=workers, **small)
-        batch: NarrationBatch = next(iter(data.train_dataloader()))
+        batch: Batch = next(iter(data.train_dataloader()))
         return batch
 
     alone, helped = first(0), first(1)
     assert alone.ids == helped.ids
-    assert (alone.video == helped.video).all()
+    assert (alone.clips == helped.clips).all()
 
 
-def test_a_loader_for_each_protocol(data: Kitchen) -> None:
+def test_a_loader_for_each_task(data: Kitchen) -> None:
     for stage, loaders in (("validate", data.val_dataloader()), ("test", data.test_dataloader())):
-        protocols = data.protocols(stage)  # type: ignore[arg-type]
-        assert len(protocols) == len(loaders) == 2
-        for protocol, loader in zip(protocols, loaders, strict=True):
-            batches: list[EvaluationBatch] = list(loader)
-            assert sorted(one for batch in batches for one in batch.ids) == sorted(
-                protocol.expected
-            )
+        tasks = data.tasks(stage)  # type: ignore[arg-type]
+        assert len(tasks) == len(loaders) == 2
+        for task, loader in zip(tasks, loaders, strict=True):
+            batches: list[Batch] = list(loader)
+            assert len(batches) == len(loader)
+            came = [
+                video_id
+                for batch in batches
+                for video_id, part in zip(batch.ids, batch.parts, strict=True)
+                if part[0] == 0
+            ]
+            assert sorted(came) == sorted(task.protocols[0].expected)
+
+
+def test_a_video_of_many_windows_is_scored_part_by_part(data: Kitchen) -> None:
+    _, task = data.tasks("test")
+    _, loader = data.test_dataloader()
+    batches: list[Batch] = list(loader)
+    for item, count in zip(task.items.items, task.items.part_counts, strict=True):
+        own = [batch for batch in batches if batch.ids == [item.id]]
+        assert [batch.parts for batch in own] == [((part, count),) for part in range(count)]
+        assert count > 1
+        assert sum((batch.num_clips for batch in own), ()) == (16,) * (count - 1) + (
+            len(item.starts) - 16 * (count - 1),
+        )
+        assert [text for batch in own for text in batch.texts] == own[0].texts == item.texts
 
 
 class Bare(VideoTextData):
@@ -66,7 +86,7 @@ class Bare(VideoTextData):
 
 def test_a_corpus_without_protocols_is_not_scored() -> None:
     bare = Bare()
-    assert bare.protocols("test") == []
+    assert bare.tasks("test") == []
     assert bare.val_dataloader() == []
     assert bare.example() is None
 
@@ -86,11 +106,29 @@ def test_a_share_of_windows_is_predicted_chunk_by_chunk(data: Kitchen) -> None:
     )
     loader = data.predict_dataloader()
     assert len(loader) == 4
-    assert [len(chunk.video) for chunk in loader] == [4, 4, 2, 3]
+    batches: list[Batch] = list(loader)
+    assert [batch.num_clips for batch in batches] == [(4,), (4,), (2,), (3,)]
+    assert [batch.ids for batch in batches] == [[videos.ids[i]] for i in (0, 0, 0, 1)]
+    assert [batch.parts for batch in batches] == [((0, 3),), ((1, 3),), ((2, 3),), ((0, 1),)]
 
 
-def test_nothing_is_predicted_that_nobody_keeps() -> None:
-    with pytest.raises(ArgumentError, match="add a FeatureWriter"):
+def test_a_process_without_videos_predicts_an_empty_batch(data: Kitchen) -> None:
+    data.window_chunks = lambda: WindowChunks(
+        [],
+        [],
+        np.array([]),
+        reader=VideoReader(),
+        stride=1.0,
+        num_frames=2,
+        fps=4.0,
+        size=16,
+    )
+    batches: list[Batch] = list(data.predict_dataloader())
+    assert [(batch.ids, len(batch.clips), batch.unreadable) for batch in batches] == [([], 0, [])]
+
+
+def test_nothing_is_predicted_that_is_not_kept() -> None:
+    with pytest.raises(ArgumentError, match="predict has no output: add a FeatureWriter"):
         Bare().predict_dataloader()
     with pytest.raises(ArgumentError, match="Bare has no videos to predict"):
         Bare().videos()
@@ -99,3 +137,5 @@ def test_nothing_is_predicted_that_nobody_keeps() -> None:
 def test_refusals() -> None:
     with pytest.raises(ArgumentError, match="batch_size=0"):
         Bare(batch_size=0)
+    with pytest.raises(ArgumentError, match="evaluation_chunk must be positive"):
+        Bare(evaluation_chunk=0)

@@ -19,8 +19,9 @@ def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
         quarantine=tmp_path / "unreadable.jsonl",
     )
     (batch,) = list(data.train_dataloader())
-    assert batch.video.shape == (8, 1, 2, 3, 16, 16)
-    assert all(len(clip) == 3 for captions in batch.captions for clip in captions)
+    assert batch.clips.shape == (8, 2, 3, 16, 16)
+    assert batch.num_clips == batch.num_texts == (1,) * 8
+    assert (batch.candidates, len(batch.texts)) == (3, 24)
     assert data.clip_shape == (2, 16)
     assert len(list(data.captions())) > 8
     assert data.val_dataloader() == []

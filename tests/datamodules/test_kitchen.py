@@ -48,7 +48,7 @@ def test_but_not_of_features(kitchen_root: Path, small: dict[str, Any]) -> None:
 
 
 def test_protocols_expect_the_split(data: Kitchen, kitchen_root: Path) -> None:
-    retrieval, alignment = data.protocols("test")
+    ((retrieval,), (alignment,)) = (task.protocols for task in data.tasks("test"))
     videos = narrated_videos(kitchen_root, "test")
     assert sorted(alignment.expected) == [video.id for video in videos]
     assert len(retrieval.expected) == len({s.caption for v in videos for s in v.truth.steps})
@@ -58,13 +58,20 @@ def test_protocols_expect_the_split(data: Kitchen, kitchen_root: Path) -> None:
         "t2v_R@1",
     )
     assert (alignment.name, alignment.version) == ("kitchen-alignment", 1)
+    assert retrieval.similarity is None
+    assert alignment.similarity is None
 
 
 def test_the_example_knows_the_truth(data: Kitchen) -> None:
     example = data.example()
     assert example is not None
-    assert len(example.sample.captions) == len(example.spans) == len(example.truth)
-    assert len(example.sample.times) == len(example.sample.video)
+    sample = example.sample
+    assert len(sample.texts) == len(sample.text_spans) == len(example.truth)
+    assert sample.part == (0, 1)
+    assert len(sample.clips) > 16
+    assert sample.clip_spans[:, 0].tolist() == list(range(len(sample.clips)))
+    (captions,) = (v.captions for v in narrated_videos(data.root, "val") if v.id == sample.id)
+    assert sample.text_spans.tolist() == [[caption.start, caption.end] for caption in captions]
     known = [span for span in example.truth if span is not None]
     assert known
     assert all(start < end for start, end in known)

@@ -14,7 +14,7 @@ import vtlearn.datamodules.base
 import vtlearn.datamodules.shards
 from tests.media.tars import pack_kitchen
 from tests.models import SAMPLING, TINY_ENCODERS, quiet_trainer, tiny_learner
-from vtlearn.batch import NarrationBatch
+from vtlearn.batch import Batch
 from vtlearn.datamodules import Shards
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError, ShardError
@@ -32,7 +32,7 @@ def shards(folder: Path, tmp_path: Path, **options: Any) -> Shards:
 
 
 def ids(data: Shards) -> list[list[str]]:
-    batches: list[NarrationBatch] = list(data.train_dataloader())
+    batches: list[Batch] = list(data.train_dataloader())
     return [batch.ids for batch in batches]
 
 
@@ -47,9 +47,10 @@ def test_training_batches(folder: Path, tmp_path: Path) -> None:
     batches = list(loader)
     assert len(loader) == len(batches) == 3
     for batch in batches:
-        assert isinstance(batch, NarrationBatch)
-        assert batch.video.shape == (4, 3, 2, 3, 16, 16)
-        assert [len(captions) for captions in batch.captions] == batch.length.tolist()
+        assert isinstance(batch, Batch)
+        assert batch.num_clips == batch.num_texts == (3,) * 4
+        assert batch.clips.shape == (12, 2, 3, 16, 16)
+        assert len(batch.texts) == 12
     assert data.clip_shape == (2, 16)
     assert data.quarantine is not None
     assert data.val_dataloader() == []

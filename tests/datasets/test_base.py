@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from vtlearn.datasets.base import (
-    Draw,
     Quarantine,
+    SampleKey,
     UnreadableRecord,
     find_videos,
     first_readable,
@@ -55,8 +55,8 @@ def test_what_is_missing_is_listed_with_where_to_get_it(tmp_path: Path) -> None:
 
 
 def test_draws_differ_by_epoch_index_and_seed() -> None:
-    draws = [(0, Draw(0, 1)), (0, Draw(1, 0)), (0, Draw(1, 1)), (1, Draw(0, 1))]
-    assert len({generator(seed, draw).random() for seed, draw in draws}) == 4
+    keys = [(0, SampleKey(0, 1)), (0, SampleKey(1, 0)), (0, SampleKey(1, 1)), (1, SampleKey(0, 1))]
+    assert len({generator(seed, key).random() for seed, key in keys}) == 4
 
 
 class Reader:
@@ -79,15 +79,15 @@ IDS = [f"v{index}" for index in range(10)]
 
 
 def test_an_unreadable_video_is_replaced_alike_everywhere(tmp_path: Path) -> None:
-    def tried(number: int, draw: Draw) -> str:
+    def tried(number: int, key: SampleKey) -> str:
         quarantine = Quarantine(tmp_path / f"{number}.jsonl", IDS, 0.5)
-        return first_readable(IDS, draw, 3, quarantine, Reader("v4", "v7"))
+        return first_readable(IDS, key, 3, quarantine, Reader("v4", "v7"))
 
-    assert tried(0, Draw(2, 1)) == "v1"
-    replaced = {tried(number, Draw(2, 4)) for number in range(3)}
+    assert tried(0, SampleKey(2, 1)) == "v1"
+    replaced = {tried(number, SampleKey(2, 4)) for number in range(3)}
     assert len(replaced) == 1
     assert not replaced & {"v4", "v7"}
-    assert len({tried(0, Draw(epoch, 4)) for epoch in range(20)}) > 1
+    assert len({tried(0, SampleKey(epoch, 4)) for epoch in range(20)}) > 1
 
 
 def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> 
 def test_a_corpus_without_a_readable_video_ends(tmp_path: Path) -> None:
     quarantine = Quarantine(tmp_path / "q.jsonl", IDS, 1.0)
     with pytest.raises(TooManyUnreadableError, match="10 of 10"):
-        first_readable(IDS, Draw(0, 0), 0, quarantine, Reader(*IDS))
+        first_readable(IDS, SampleKey(0, 0), 0, quarantine, Reader(*IDS))
 
 
 def test_other_corpora_and_a_line_cut_short_do_not_count(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_machines_that_share_no_disk_learn_of_each_other(tmp_path: Path) -> None
 def test_a_video_known_to_be_unreadable_is_not_tried_again(tmp_path: Path) -> None:
     quarantine = Quarantine(tmp_path / "q.jsonl", IDS, 0.5)
     reader = Reader("v4")
-    chosen = [first_readable(IDS, Draw(0, 4), 0, quarantine, reader) for _ in range(2)]
+    chosen = [first_readable(IDS, SampleKey(0, 4), 0, quarantine, reader) for _ in range(2)]
     assert chosen[0] == chosen[1]
     assert reader.tried.count("v4") == 1
 
@@ -185,7 +185,7 @@ def test_a_damaged_clip_passes_a_video_over_and_leaves_it_in(
             raise LostClipsError(IDS[index], [1.0])
         return IDS[index]
 
-    chosen = {first_readable(IDS, Draw(0, 4), 0, quarantine, read) for _ in range(2)}
+    chosen = {first_readable(IDS, SampleKey(0, 4), 0, quarantine, read) for _ in range(2)}
     assert len(chosen) == 1
     assert "v4" not in chosen
     assert "v4" not in quarantine

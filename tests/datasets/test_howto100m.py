@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from vtlearn.batch import Narration
-from vtlearn.datasets.base import Draw
+from vtlearn.batch import Sample
+from vtlearn.datasets.base import SampleKey
 from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
 from vtlearn.errors import (
     ArgumentError,
@@ -31,59 +31,57 @@ def corpus(root: Path, sampling: ClipSampling = TINY, **options: object) -> HowT
     return HowTo100M(root / "captions", videos=root / "videos", sampling=sampling, **options)  # type: ignore[arg-type]
 
 
-def same(one: Narration, other: Narration) -> bool:
-    return one.captions == other.captions and torch.equal(one.video, other.video)
+def same(one: Sample, other: Sample) -> bool:
+    return one.texts == other.texts and torch.equal(one.clips, other.clips)
 
 
 def test_a_narration_is_a_run_of_consecutive_captions(kitchen_root: Path) -> None:
     data = corpus(kitchen_root)
     narration = data[0]
     texts = [caption.text for caption in data.transcript(narration.id)]
-    run = [clip[0] for clip in narration.captions]
-    assert narration.video.shape == (4, 4, 3, 32, 32)
-    assert narration.video.dtype == torch.uint8
+    run = narration.texts
+    assert narration.clips.shape == (4, 4, 3, 32, 32)
+    assert narration.clips.dtype == torch.uint8
     assert any(texts[start : start + 4] == run for start in range(len(texts)))
-    spans = narration.spans[: narration.length]
+    spans = narration.text_spans
+    assert spans.shape == (4, 2)
     assert (spans[:, 0] < spans[:, 1]).all()
     assert (spans[:, 0].diff() >= 0).all()
+    assert narration.text_ids == []
 
 
 def test_what_is_drawn_is_a_function_of_seed_epoch_and_index(kitchen_root: Path) -> None:
     first, second = corpus(kitchen_root), corpus(kitchen_root)
     second[3]  # having read something else changes nothing
-    assert same(first[Draw(2, 1)], second[Draw(2, 1)])
-    assert not same(first[Draw(2, 1)], first[Draw(3, 1)])
-    assert not same(first[Draw(2, 1)], corpus(kitchen_root, seed=1)[Draw(2, 1)])
+    assert same(first[SampleKey(2, 1)], second[SampleKey(2, 1)])
+    assert not same(first[SampleKey(2, 1)], first[SampleKey(3, 1)])
+    assert not same(first[SampleKey(2, 1)], corpus(kitchen_root, seed=1)[SampleKey(2, 1)])
 
 
 def test_candidates_are_the_caption_and_those_near_it(kitchen_root: Path) -> None:
     narration = corpus(kitchen_root, replace(TINY, num_clips=1, candidates=3, min_seconds=5.0))[0]
     texts = [caption.text for caption in corpus(kitchen_root).transcript(narration.id)]
-    (candidates,) = narration.captions
-    assert len(candidates) == 3
-    places = sorted(texts.index(text) for text in candidates)
+    assert (narration.candidates, len(narration.texts), len(narration.text_spans)) == (3, 3, 1)
+    places = sorted(texts.index(text) for text in narration.texts)
     assert places == list(range(places[0], places[0] + 3))
 
 
-def test_fewer_captions_are_padded_or_repeated(root: Path) -> None:
+def test_fewer_captions_give_fewer_clips_or_are_repeated(root: Path) -> None:
     video_id = corpus(root).ids[0]
     captions = {"start": [1.0, 2.0], "end": [3.0, 4.0], "text": ["one", "two"]}
     (root / "captions" / f"{video_id}.json").write_text(json.dumps(captions))
-    padded = corpus(root)[0]
-    assert padded.length == 2
-    assert padded.captions == [["one"], ["two"]]
-    assert (padded.video[2:] == 0).all()
+    fewer = corpus(root)[0]
+    assert (len(fewer.clips), fewer.texts) == (2, ["one", "two"])
     repeated = corpus(root, replace(TINY, repeat_last=True))[0]
-    assert repeated.length == 4
-    assert repeated.captions == [["one"], ["two"], ["two"], ["two"]]
+    assert (len(repeated.clips), repeated.texts) == (4, ["one", "two", "two", "two"])
 
 
 def test_random_boxes_and_flips_are_drawn_for_each_clip(kitchen_root: Path) -> None:
     plain = replace(TINY, flip=0.0)
     flipped = corpus(kitchen_root, replace(TINY, flip=1.0))[0]
-    assert torch.equal(corpus(kitchen_root, plain)[0].video, flipped.video.flip(-1))
+    assert torch.equal(corpus(kitchen_root, plain)[0].clips, flipped.clips.flip(-1))
     boxed = corpus(kitchen_root, replace(plain, crop="random", crop_pixels=20, size=20))[0]
-    assert boxed.video.shape[-2:] == (20, 20)
+    assert boxed.clips.shape[-2:] == (20, 20)
     assert not same(
         boxed, corpus(kitchen_root, replace(plain, crop="random", crop_pixels=20, size=20))[1]
     )

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from tests.media.tars import member, write_tar
 from tests.media.writing import write_video
-from vtlearn.batch import Narration
-from vtlearn.datasets.base import Draw, generator
+from vtlearn.batch import Sample
+from vtlearn.datasets.base import SampleKey, generator
 from vtlearn.datasets.narrations import ClipSampling, NarrationReader
 from vtlearn.datasets.shards import ShardStream, deal_shards, even_share, told
 from vtlearn.distributed import Process
@@ -122,7 +122,7 @@ def stream(folder: Path, **options: object) -> ShardStream:
     return ShardStream(open_shards(folder, progress=False), **options)  # type: ignore[arg-type]
 
 
-def ids(narrations: ShardStream | list[Narration]) -> list[str]:
+def ids(narrations: ShardStream | list[Sample]) -> list[str]:
     return [narration.id for narration in narrations]
 
 
@@ -151,29 +151,30 @@ def test_a_narration_is_what_a_file_would_give(
             narration.id,
             path,
             [Caption(*entry) for entry in zip(*columns.values(), strict=True)],
-            generator(0, Draw(3, number)),
+            generator(0, SampleKey(3, number)),
         )
-        assert torch.equal(narration.video, wanted.video)
-        assert narration.captions == wanted.captions
-        assert torch.equal(narration.spans, wanted.spans)
-        assert abs(float(narration.video.float().mean()) - (20 * number + 10)) < 6
+        assert torch.equal(narration.clips, wanted.clips)
+        assert narration.texts == wanted.texts
+        assert torch.equal(narration.text_spans, wanted.text_spans)
+        assert torch.equal(narration.clip_spans, wanted.clip_spans)
+        assert abs(float(narration.clips.float().mean()) - (20 * number + 10)) < 6
 
 
 def test_a_time_budget_changes_nothing_for_videos_that_keep_to_it(folder: Path) -> None:
     free, watched = (list(stream(folder, time_budget=budget)) for budget in (None, 60.0))
     assert ids(free) == ids(watched)
     for one, other in zip(free, watched, strict=True):
-        assert torch.equal(one.video, other.video)
+        assert torch.equal(one.clips, other.clips)
 
 
 def test_what_is_drawn_of_a_sample_depends_on_no_reader(folder: Path) -> None:
     sampling = replace(TINY, num_clips=1, flip=0.5)
 
-    def spans(rank: int, world: int) -> dict[str, list[list[str]]]:
+    def texts(rank: int, world: int) -> dict[str, list[str]]:
         data = stream(folder, sampling=sampling, process=Process(rank, world))
-        return {narration.id: narration.captions for narration in data}
+        return {narration.id: narration.texts for narration in data}
 
-    assert spans(0, 1) == spans(0, 2) | spans(1, 2)
+    assert texts(0, 1) == texts(0, 2) | texts(1, 2)
 
 
 def test_the_buffer_shuffles_over_shards(folder: Path) -> None:
@@ -264,7 +265,7 @@ def test_a_reader_that_runs_out_begins_again(folder: Path, videos: dict[str, byt
     sampling = replace(TINY, num_clips=1)
     narrations = list(stream(spoiled, max_unreadable_fraction=1.0, sampling=sampling))
     assert ids(narrations) == ["video05"] * 12
-    assert len({narration.captions[0][0] for narration in narrations}) > 1  # drawn anew each time
+    assert len({narration.texts[0] for narration in narrations}) > 1  # drawn anew each time
 
 
 def test_a_reader_without_anything_readable_ends(folder: Path, videos: dict[str, bytes]) -> None:
@@ -313,12 +314,10 @@ def test_pictures_stream_as_videos_do(tmp_path: Path) -> None:
     narrations = {narration.id: narration for narration in stream(tmp_path)}
     for number in range(3):
         narration = narrations[f"00000{number:04d}"]
-        assert narration.length == 1
-        assert narration.captions == [[f"picture {number}"]]
-        assert narration.video.shape == (3, 2, 3, 16, 16)
-        assert narration.spans[0].tolist() == [0.0, 0.0]
-        assert abs(float(narration.video[0].float().mean()) - (60 * number + 50)) < 6
-        assert (narration.video[1:] == 0).all()
+        assert narration.texts == [f"picture {number}"]
+        assert narration.clips.shape == (1, 2, 3, 16, 16)
+        assert narration.text_spans.tolist() == [[0.0, 0.0]]
+        assert abs(float(narration.clips.float().mean()) - (60 * number + 50)) < 6
 
 
 def test_one_text_of_a_video_lasts_as_long_as_it(tmp_path: Path, videos: dict[str, bytes]) -> None:
@@ -330,8 +329,8 @@ def test_one_text_of_a_video_lasts_as_long_as_it(tmp_path: Path, videos: dict[st
         member("b.json", b'{"caption": "from a record"}'),
     )
     narrations = sorted(stream(tmp_path))
-    assert [one.captions for one in narrations] == [[["from a text file"]], [["from a record"]]]
-    assert narrations[0].spans[0].tolist() == [0.0, 3.0]
+    assert [one.texts for one in narrations] == [["from a text file"], ["from a record"]]
+    assert narrations[0].text_spans.tolist() == [[0.0, 3.0]]
 
 
 def sets(folder: Path, broken: str) -> list[Path]:
@@ -357,9 +356,9 @@ def test_a_broken_sample_takes_none_of_another_set_with_it(tmp_path: Path, broke
     bad = "a/00000.tar/000000001"
     for epoch in range(2):
         data.set_epoch(epoch)
-        told = {narration.id: narration.captions for narration in data}
+        told = {narration.id: narration.texts for narration in data}
         assert told == {
-            f"{name}/00000.tar/{number:09d}": [[f"{number:09d} of {name}"]]
+            f"{name}/00000.tar/{number:09d}": [f"{number:09d} of {name}"]
             for name in ("a", "b")
             for number in range(4)
             if (name, number) != ("a", 1)

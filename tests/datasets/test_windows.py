@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from tests.media.writing import write_video
-from vtlearn.batch import WindowChunk
+from vtlearn.batch import Sample, Unreadable, collate
 from vtlearn.datasets.windows import WindowChunks
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.clips import Clips
@@ -28,6 +28,12 @@ def chunks_of(paths: list[Path], durations: list[float], **options: object) -> W
     )
 
 
+def read(chunks: WindowChunks, index: int) -> Sample:
+    sample = chunks[index]
+    assert isinstance(sample, Sample)
+    return sample
+
+
 @pytest.fixture
 def videos(tmp_path: Path) -> list[Path]:
     levels = {"a": range(20, 220, 4), "b": range(100, 110)}  # 5 s and 1 s
@@ -36,10 +42,12 @@ def videos(tmp_path: Path) -> list[Path]:
 
 def test_all_windows_in_order_and_each_once(videos: list[Path]) -> None:
     chunks = chunks_of(videos, [5.0, 1.0])
-    items = [chunks[index] for index in range(len(chunks))]
+    items = [read(chunks, index) for index in range(len(chunks))]
     assert [item.id for item in items] == ["a"] * 4 + ["b"]
-    assert [len(item.video) for item in items] == [3, 3, 3, 1, 2]
-    assert [item.is_last for item in items] == [False, False, False, True, True]
+    assert [len(item.clips) for item in items] == [3, 3, 3, 1, 2]
+    assert [item.part for item in items] == [(0, 4), (1, 4), (2, 4), (3, 4), (0, 1)]
+    assert [chunks.is_last(index) for index in range(5)] == [False, False, False, True, True]
+    assert [chunks.duration(index) for index in range(5)] == [5.0] * 4 + [1.0]
     assert [chunks.windows(index)[1] for index in range(5)] == [
         range(3),
         range(3, 6),
@@ -50,24 +58,25 @@ def test_all_windows_in_order_and_each_once(videos: list[Path]) -> None:
     # against one call for the whole video
     starts = [number / 2 for number in range(10)]
     whole = VideoReader().clips(videos[0], starts, num_frames=2, fps=5.0, size=8)
-    assert torch.equal(torch.cat([item.video for item in items[:4]]), whole.frames)
-    assert all(item.valid.all() for item in items)
-    assert {item.duration for item in items[:4]} == {5.0}
+    assert torch.equal(torch.cat([item.clips for item in items[:4]]), whole.frames)
+    spans = torch.cat([item.clip_spans for item in items[:4]])
+    assert spans[:, 0].tolist() == starts
+    assert (spans[:, 1] - spans[:, 0]).tolist() == [pytest.approx(0.4)] * 10
 
 
 def test_a_loader_sends_on_what_a_watched_reader_reads(videos: list[Path]) -> None:
     chunks = chunks_of(videos, [5.0, 1.0])
-    wanted = [chunks[index].video for index in range(len(chunks))]
+    wanted = [read(chunks, index).clips for index in range(len(chunks))]
     chunks.reader = WatchedReader(60.0)
-    loader = DataLoader(chunks, batch_size=None, num_workers=1, timeout=120)
-    for chunk, video in zip(loader, wanted, strict=True):
-        assert torch.equal(chunk.video, video)
+    loader = DataLoader(chunks, batch_size=1, collate_fn=collate, num_workers=1, timeout=120)
+    for batch, clips in zip(loader, wanted, strict=True):
+        assert torch.equal(batch.clips, clips)
 
 
 def test_a_chunk_is_the_same_whatever_else_there_is(videos: list[Path]) -> None:
-    alone, among = chunks_of(videos[1:], [1.0])[0], chunks_of(videos, [5.0, 1.0])[4]
+    alone, among = read(chunks_of(videos[1:], [1.0]), 0), read(chunks_of(videos, [5.0, 1.0]), 4)
     assert alone.id == among.id
-    assert torch.equal(alone.video, among.video)
+    assert torch.equal(alone.clips, among.clips)
 
 
 def test_what_cannot_be_read_says_why_once(videos: list[Path], tmp_path: Path) -> None:
@@ -76,14 +85,13 @@ def test_what_cannot_be_read_says_why_once(videos: list[Path], tmp_path: Path) -
     known = {"a": UnreadableVideoError("a.mp4", "too long ago")}
     chunks = chunks_of([*videos, broken], [0.0, 1.0, 4.0], unreadable=known)
     items = [chunks[index] for index in range(len(chunks))]
-    assert [item.id for item in items] == ["a", "b", "c", "c", "c"]
-    assert items[0].is_last
-    assert items[0].error is known["a"]
-    assert items[1].error is None
-    assert len({str(item.error) for item in items[2:]}) == 1
-    assert "Invalid data" in str(items[2].error)
-    assert [item.is_last for item in items[2:]] == [False, False, True]
-    assert all(item.video.shape == (0, 2, 3, 8, 8) for item in (items[0], *items[2:]))
+    assert items[0] == Unreadable("a", "a.mp4", "open", "too long ago")
+    assert isinstance(items[1], Sample)
+    assert items[2] == items[3] == items[4]
+    assert isinstance(items[2], Unreadable)
+    assert items[2][:3] == ("c", str(broken), "open")
+    assert "Invalid data" in items[2].reason
+    assert [chunks.is_last(index) for index in range(5)] == [True, True, False, False, True]
 
 
 class Holes(VideoReader):
@@ -95,18 +103,20 @@ class Holes(VideoReader):
         return clips
 
 
-def test_a_window_with_a_hole_is_not_valid(videos: list[Path]) -> None:
+def test_a_window_with_a_hole_is_left_out(videos: list[Path]) -> None:
     chunks = chunks_of(videos[1:], [1.0])
+    whole = read(chunks, 0)
     chunks.reader = Holes()
-    assert chunks[0].valid.tolist() == [True, False]
+    sample = read(chunks, 0)
+    assert chunks.windows(0) == ("b", range(2))
+    assert sample.clip_spans.tolist() == [[0.0, pytest.approx(0.4)]]
+    assert torch.equal(sample.clips, whole.clips[:1])
 
 
-def test_without_videos_there_is_one_chunk_of_none() -> None:
+def test_without_videos_there_is_one_none() -> None:
     chunks = chunks_of([], [])
     assert len(chunks) == 1
-    item = chunks[0]
-    assert isinstance(item, WindowChunk)
-    assert (item.id, item.is_last, item.error, len(item.video)) == ("", False, None, 0)
+    assert chunks[0] is None
     with pytest.raises(IndexError):
         chunks[1]
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vtlearn.batch import WindowChunk
+from vtlearn.batch import Batch
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.base import Quarantine, UnreadableRecord, clip_reader
 from vtlearn.datasets.windows import VideoList, WindowChunks
@@ -120,7 +120,7 @@ class FeatureWriter(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Tensor,
-        batch: WindowChunk,
+        batch: Batch,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
@@ -129,18 +129,18 @@ class FeatureWriter(Callback):
         Args:
             trainer: Not used.
             pl_module: Not used.
-            outputs: (windows, dim).
-            batch: The windows.
-            batch_idx: Not used.
+            outputs: (windows, dim), of those that could be read.
+            batch: These windows: a part of one video, or why it cannot be read.
+            batch_idx: Which chunk of the plan.
             dataloader_idx: Not used.
 
         Raises:
             FeatureError: If a vector is too large for the store's dtype.
             TooManyUnreadableError: If more videos are unreadable than may be.
         """
-        del trainer, pl_module, batch_idx, dataloader_idx
-        if self._shards is not None and batch.id:
-            self._shards.add(batch, outputs)
+        del trainer, pl_module, dataloader_idx
+        if self._shards is not None and (batch.ids or batch.unreadable):
+            self._shards.add(batch_idx, batch, outputs)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say what the store holds now, and which videos it has not.
@@ -179,8 +179,7 @@ class FeatureWriter(Callback):
         positions = [index for shard in shards for index in store.shard_range(shard)]
         durations, unreadable = _probed(videos, positions, max(1, data.num_workers), show=show)
         _note(quarantine, store, videos, unreadable, whole)
-        self._shards = _Shards(store, shards, quarantine, videos.paths)
-        return WindowChunks(
+        chunks = WindowChunks(
             [videos.ids[index] for index in positions],
             [videos.paths[index] for index in positions],
             durations,
@@ -192,6 +191,8 @@ class FeatureWriter(Callback):
             size=spec.crop,
             windows_per_chunk=self.windows_per_chunk,
         )
+        self._shards = _Shards(store, shards, chunks, quarantine, videos.paths)
+        return chunks
 
     def _open(
         self, folder: Path, spec: FeatureSpec, videos: VideoList, precision: str
@@ -234,10 +235,12 @@ class _Shards:
         self,
         store: FeatureStore,
         shards: Sequence[int],
+        chunks: WindowChunks,
         quarantine: Quarantine,
         paths: Sequence[str],
     ) -> None:
         self.store = store
+        self.chunks = chunks
         self.quarantine = quarantine
         self.paths = paths
         self.written = 0
@@ -245,19 +248,22 @@ class _Shards:
         self._parts: list[Tensor] = []
         self._next()
 
-    def add(self, chunk: WindowChunk, vectors: Tensor) -> None:
+    def add(self, index: int, batch: Batch, vectors: Tensor) -> None:
         """Take the next chunk of this process's videos."""
-        if chunk.error is not None:
-            self._unreadable.setdefault(chunk.id, chunk.error)
+        video_id, windows = self.chunks.windows(index)
+        for lost in batch.unreadable:
+            self._unreadable.setdefault(video_id, lost.error())
         vectors = vectors.detach().float()
         if self.store.spec.l2_norm:
             vectors = functional.normalize(vectors, dim=-1)
-        self._parts.append(vectors.masked_fill(~chunk.valid[:, None], torch.nan).cpu())
-        if chunk.is_last:
-            self._end_video(chunk.id, chunk.duration)
+        if batch.ids:
+            starts = [number * self.chunks.stride for number in windows]
+            self._parts.append(_placed(vectors.cpu(), batch.clip_spans[:, 0], starts))
+        if self.chunks.is_last(index):
+            self._end_video(video_id, self.chunks.duration(index))
 
     def _end_video(self, video_id: str, duration: float) -> None:
-        vectors = torch.cat(self._parts)
+        vectors = torch.cat([torch.empty(0, self.store.spec.dim), *self._parts])
         self._parts = []
         if video_id not in self._unreadable and bool(vectors.isnan().any(1).all()):
             reason = "none of its windows has all of its frames"
@@ -278,6 +284,13 @@ class _Shards:
         self._sources = {} if self._shard < 0 else self.store.sources(self._shard, self.paths)
         self._videos: dict[str, StoredVideo] = {}
         self._unreadable: dict[str, UnreadableVideoError] = {}
+
+
+def _placed(vectors: Tensor, starts: Tensor, planned: Sequence[float]) -> Tensor:
+    """Lay the vectors of windows where these were planned to start; NaN where one was lost."""
+    rows = vectors.new_full((len(planned), vectors.shape[1]), torch.nan)
+    rows[torch.isin(torch.tensor(planned, dtype=torch.float64), starts.cpu())] = vectors
+    return rows
 
 
 def _whole_shards(store: FeatureStore, videos: VideoList, *, show: bool) -> list[int]:

@@ -1,13 +1,12 @@
-"""Datamodules batch corpora, deal them out to processes, and say how they are scored.
+"""Datamodules batch corpora, share them among processes, and say how they are scored.
 
-``base`` holds the loaders and what a datamodule promises, ``dealing`` the order and the shares. A
+``base`` holds the loaders and what a datamodule promises, ``samplers`` the order and the shares. A
 corpus' own module, of the same name as its dataset, says only which files and which protocols.
 """
 
 from vtlearn.datamodules.base import (
-    Benchmark,
+    AlignmentExample,
     ClipShape,
-    Example,
     Stage,
     VideoTextData,
 )
@@ -16,9 +15,8 @@ from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.shards import Shards
 
 __all__ = [
-    "Benchmark",
+    "AlignmentExample",
     "ClipShape",
-    "Example",
     "HowTo100M",
     "Kitchen",
     "Shards",

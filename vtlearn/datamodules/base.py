@@ -1,4 +1,4 @@
-"""What all datamodules share: loaders that deal out batches, and how they are scored."""
+"""What all datamodules share: loaders of their batches, and how they are scored."""
 
 import logging
 from abc import ABC, abstractmethod
@@ -10,26 +10,23 @@ from typing import Any, Literal, NamedTuple
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
-from vtlearn.batch import (
-    EvaluationSample,
-    Narration,
-    UnreadableItem,
-    WindowChunk,
-    collate_evaluation,
-    collate_narrations,
+from vtlearn.batch import Batch, Sample, Unreadable, collate
+from vtlearn.datamodules.samplers import (
+    DistributedBatchSampler,
+    ShuffledBatchSampler,
+    per_rank_batch_size,
 )
-from vtlearn.datamodules.dealing import ShuffledBatches, WholeBatches, own_rows
 from vtlearn.datasets.base import Corpus, Quarantine
-from vtlearn.datasets.evaluation import EvaluationItems
 from vtlearn.datasets.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
-from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.media.checks import require_positive
 from vtlearn.media.feature_spec import read_sidecar
 
-__all__ = ["Benchmark", "ClipShape", "Example", "LateLoader", "Stage", "VideoTextData"]
+__all__ = ["AlignmentExample", "ClipShape", "LazyDataLoader", "Stage", "VideoTextData"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,7 +37,7 @@ class ClipShape(NamedTuple):
     """The clips a datamodule gives; a video encoder has to be made for them.
 
     Attributes:
-        num_frames: Frames a clip has.
+        num_frames: Frames of a clip.
         size: Height and width in pixels.
     """
 
@@ -48,38 +45,23 @@ class ClipShape(NamedTuple):
     size: int
 
 
-class Benchmark(NamedTuple):
-    """Items and how they are scored.
-
-    Attributes:
-        protocol: How.
-        items: What; one loader.
-        batch_size: Items encoded together.
-    """
-
-    protocol: Protocol
-    items: EvaluationItems
-    batch_size: int
-
-
-class Example(NamedTuple):
+class AlignmentExample(NamedTuple):
     """A narrated video to look at, with what is known of it.
 
     Attributes:
-        sample: The whole video as windows, with its captions in the order of time.
-        spans: When each caption is spoken, (start, end) in seconds.
-        truth: When what a caption tells of can be seen; None for a caption that tells of nothing.
+        sample: The whole video as windows, with its captions in temporal order; ``text_spans`` is
+            when each is spoken.
+        truth: When what a caption describes can be seen; None for one that describes nothing.
     """
 
-    sample: EvaluationSample
-    spans: Sequence[tuple[float, float]]
+    sample: Sample
     truth: Sequence[tuple[float, float] | None]
 
 
-class LateLoader(DataLoader[Narration]):
+class LazyDataLoader(DataLoader[Sample]):
     """Let workers start with the first batch that is asked for.
 
-    Lightning makes the iterator early, before it has said which epoch a resumed training goes on
+    Lightning makes the iterator early, before it has said which epoch a resumed training continues
     with, and torch's would begin to read there and then.
     """
 
@@ -96,15 +78,17 @@ class VideoTextData(LightningDataModule, ABC):
         num_workers: Loader processes of each training or evaluating process; 0 to read in itself.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
         max_unreadable: How many videos of a split may be missing when it is scored.
+        evaluation_chunk: Windows that are on the device at once when scoring.
 
     Attributes:
         sampling: How clips are drawn.
         features: Folder of stored features that are read in place of pixels, if so.
         quarantine: What could not be read in training, once the training loader is made.
-        window_chunks: Chooses what ``predict`` encodes; whoever keeps the vectors sets it.
+        window_chunks: Chooses what ``predict`` encodes; set by what keeps the vectors.
 
     Raises:
-        ArgumentError: If ``batch_size`` is not positive, or another number negative.
+        ArgumentError: If ``batch_size`` or ``evaluation_chunk`` is not positive, or another number
+            negative.
     """
 
     sampling: ClipSampling
@@ -117,8 +101,10 @@ class VideoTextData(LightningDataModule, ABC):
         num_workers: int = 0,
         seed: int = 0,
         max_unreadable: int = 0,
+        evaluation_chunk: int = 256,
     ) -> None:
         super().__init__()
+        require_positive(evaluation_chunk=evaluation_chunk)
         if batch_size < 1 or num_workers < 0 or max_unreadable < 0:
             message = (
                 f"batch_size={batch_size} has to be 1 or more, num_workers={num_workers} and "
@@ -132,6 +118,7 @@ class VideoTextData(LightningDataModule, ABC):
         self.num_workers = num_workers
         self.seed = seed
         self.max_unreadable = max_unreadable
+        self.evaluation_chunk = evaluation_chunk
         self.quarantine: Quarantine | None = None
         self.window_chunks: Callable[[], WindowChunks] | None = None
 
@@ -162,24 +149,19 @@ class VideoTextData(LightningDataModule, ABC):
     def train_dataset(self) -> Corpus | ShardStream:
         """Return the training corpus, or this process's stream of it."""
 
-    def benchmarks(self, stage: Stage) -> Sequence[Benchmark]:
-        """Return what a stage is scored by, the one that models are chosen by first.
+    def tasks(self, stage: Stage) -> list[EvaluationTask]:
+        """Return what a stage is scored by: a loader of items each, and the protocols it serves.
 
         Args:
             stage: Which split.
+
+        Returns:
+            The tasks. Models are chosen by the first protocol of the first.
         """
         del stage
         return []
 
-    def protocols(self, stage: Stage) -> list[Protocol]:
-        """Return how the loaders of a stage are scored, one protocol a loader.
-
-        Args:
-            stage: Which split.
-        """
-        return [benchmark.protocol for benchmark in self.benchmarks(stage)]
-
-    def example(self) -> Example | None:
+    def example(self) -> AlignmentExample | None:
         """Return a narrated video to look at during training, where the corpus has one."""
         return None
 
@@ -193,32 +175,34 @@ class VideoTextData(LightningDataModule, ABC):
         raise ArgumentError(message)
 
     def is_training(self) -> bool:
-        """Tell whether this is a training; nobody else writes down what cannot be read."""
+        """Tell whether this is a training, which alone writes down what cannot be read."""
         return self.trainer is None or self.trainer.state.fn == "fit"
 
-    def train_dataloader(self) -> DataLoader[Narration]:
+    def train_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of this process's share; it has the same length on every process."""
         dataset = self.train_dataset()
         self.quarantine = dataset.quarantine
         self.quarantine.require_writable()
         if isinstance(dataset, ShardStream):
             return self._stream_loader(dataset)
-        batches = ShuffledBatches(len(dataset), self.batch_size, seed=self.seed, process=process())
-        return LateLoader(
+        batches = ShuffledBatchSampler(
+            len(dataset), self.batch_size, seed=self.seed, process=process()
+        )
+        return LazyDataLoader(
             dataset,
             batch_sampler=batches,
-            collate_fn=collate_narrations,
+            collate_fn=collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
         )
 
-    def _stream_loader(self, dataset: ShardStream) -> DataLoader[Narration]:
+    def _stream_loader(self, dataset: ShardStream) -> DataLoader[Sample]:
         taken, total = len(dataset) * dataset.process.world, len(dataset.quarantine.ids)
         _LOG.info("an epoch takes %d of %d samples, others each time", taken, total)
-        loader = LateLoader(
+        loader = LazyDataLoader(
             dataset,
-            batch_size=own_rows(self.batch_size, process()),
-            collate_fn=collate_narrations,
+            batch_size=per_rank_batch_size(self.batch_size, process()),
+            collate_fn=collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
         )
@@ -226,32 +210,44 @@ class VideoTextData(LightningDataModule, ABC):
         loader.sampler.set_epoch = dataset.set_epoch  # type: ignore[attr-defined]
         return loader
 
-    def val_dataloader(self) -> list[DataLoader[EvaluationSample | UnreadableItem]]:
-        """Return a loader for each protocol of the validation split."""
-        return [self._evaluation_loader(benchmark) for benchmark in self.benchmarks("validate")]
+    def val_dataloader(self) -> list[DataLoader[Sample | Unreadable]]:
+        """Return a loader for each task of the validation split."""
+        return [self._evaluation_loader(task) for task in self.tasks("validate")]
 
-    def test_dataloader(self) -> list[DataLoader[EvaluationSample | UnreadableItem]]:
-        """Return a loader for each protocol of the test split."""
-        return [self._evaluation_loader(benchmark) for benchmark in self.benchmarks("test")]
+    def test_dataloader(self) -> list[DataLoader[Sample | Unreadable]]:
+        """Return a loader for each task of the test split."""
+        return [self._evaluation_loader(task) for task in self.tasks("test")]
 
-    def predict_dataloader(self) -> DataLoader[WindowChunk]:
-        """Return the loader of this process's share of the videos, a chunk of windows a batch.
+    def predict_dataloader(self) -> DataLoader[Sample | Unreadable | None]:
+        """Return the loader of this process's share of the videos, a part of one video a batch.
 
         Raises:
-            ArgumentError: If nobody keeps the vectors.
+            ArgumentError: If nothing keeps the vectors.
         """
         if self.window_chunks is None:
-            message = "nobody keeps what predict would encode: add a FeatureWriter to the callbacks"
+            message = (
+                "predict has no output: add a FeatureWriter to the callbacks, or set "
+                "--features.folder at the command line"
+            )
             raise ArgumentError(message)
-        return DataLoader(self.window_chunks(), batch_size=None, num_workers=self.num_workers)
-
-    def _evaluation_loader(
-        self, benchmark: Benchmark
-    ) -> DataLoader[EvaluationSample | UnreadableItem]:
-        count = len(benchmark.items)
         return DataLoader(
-            benchmark.items,
-            batch_sampler=WholeBatches(count, benchmark.batch_size, process=process()),
-            collate_fn=collate_evaluation,
+            self.window_chunks(),
+            batch_size=None,
+            collate_fn=_collate_part,  # type: ignore[arg-type]  # one item where nothing is batched
             num_workers=self.num_workers,
         )
+
+    def _evaluation_loader(self, task: EvaluationTask) -> DataLoader[Sample | Unreadable]:
+        batches = DistributedBatchSampler(
+            task.items.part_counts, task.batch_size, process=process()
+        )
+        return DataLoader(
+            task.items,
+            batch_sampler=batches,
+            collate_fn=collate,
+            num_workers=self.num_workers,
+        )
+
+
+def _collate_part(part: Sample | Unreadable | None) -> Batch:
+    return collate([] if part is None else [part])

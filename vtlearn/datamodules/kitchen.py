@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vtlearn.datamodules.base import Benchmark, Example, Stage, VideoTextData
+from vtlearn.datamodules.base import AlignmentExample, Stage, VideoTextData
 from vtlearn.datasets import howto100m
 from vtlearn.datasets.base import clip_reader, find_videos
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
@@ -21,6 +21,7 @@ from vtlearn.datasets.kitchen.evaluation import (
 )
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import UnreadableVideoError
+from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.localization import NarrationAlignment
 from vtlearn.evaluation.retrieval import Retrieval
 from vtlearn.media.captions import open_captions
@@ -45,7 +46,9 @@ class Kitchen(VideoTextData):
         time_budget: Seconds that the clips of one video may take; decoding that takes longer is
             killed and the video counts as unreadable. Leave it out to let it take its time.
         batch_size: Narrations of a training batch over all processes together.
-        evaluation_batch_size: Clips, or whole videos, that are encoded together when scoring.
+        evaluation_batch_size: Whole videos that are encoded together when scoring, and an eighth of
+            the clips; a video of more than 16 windows is encoded by itself, 16 at a time.
+        evaluation_chunk: Windows that are on the device at once when scoring.
         num_workers: Loader processes of each process; 0 to read in itself.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
         kitchen_seed: Another seed renders another Kitchen.
@@ -68,6 +71,7 @@ class Kitchen(VideoTextData):
         time_budget: float | None = None,
         batch_size: int = 16,
         evaluation_batch_size: int = 8,
+        evaluation_chunk: int = 256,
         num_workers: int = 0,
         seed: int = 0,
         kitchen_seed: int = 0,
@@ -78,6 +82,7 @@ class Kitchen(VideoTextData):
             num_workers=num_workers,
             seed=seed,
             max_unreadable=max_unreadable,
+            evaluation_chunk=evaluation_chunk,
         )
         self.root = Path(root)
         self.sampling = sampling or ClipSampling(num_frames=8, fps=4.0, size=64)
@@ -129,7 +134,7 @@ class Kitchen(VideoTextData):
             time_budget=self.time_budget,
         )
 
-    def benchmarks(self, stage: Stage) -> list[Benchmark]:
+    def tasks(self, stage: Stage) -> list[EvaluationTask]:
         """Return clip retrieval and narration alignment on a split.
 
         Args:
@@ -137,21 +142,20 @@ class Kitchen(VideoTextData):
         """
         return [self._retrieval(stage), self._alignment(stage)]
 
-    def example(self) -> Example | None:
+    def example(self) -> AlignmentExample | None:
         """Return the first validation video that can be read, with the truth of its captions."""
         for video in self._split("validate"):
             numbers = list(range(len(video.captions)))
             item = whole_video(video, numbers, self.sampling.clip_seconds)
             told = video.told()
             with suppress(UnreadableVideoError):  # validation has its say about that
-                return Example(
+                return AlignmentExample(
                     sample=self._items([item]).sample(item),
-                    spans=[(caption.start, caption.end) for caption in video.captions],
                     truth=[told.get(number) for number in numbers],
                 )
         return None
 
-    def _retrieval(self, stage: Stage) -> Benchmark:
+    def _retrieval(self, stage: Stage) -> EvaluationTask:
         items = retrieval_items(self._split(stage), self.sampling.clip_seconds)
         protocol = Retrieval(
             "kitchen-retrieval",
@@ -160,9 +164,9 @@ class Kitchen(VideoTextData):
             relevance={item.text_ids[0]: [item.id] for item in items},
             windows="one, from the middle of a pair's first occurrence",
         )
-        return Benchmark(protocol, self._items(items), 8 * self.evaluation_batch_size)
+        return EvaluationTask([protocol], self._items(items), 8 * self.evaluation_batch_size)
 
-    def _alignment(self, stage: Stage) -> Benchmark:
+    def _alignment(self, stage: Stage) -> EvaluationTask:
         videos = self._split(stage)
         truth = {
             video.id: {text_id(video.id, number): span for number, span in video.told().items()}
@@ -173,7 +177,7 @@ class Kitchen(VideoTextData):
             "kitchen-alignment", 1, truth=truth, windows="one a second over the whole video"
         )
         items = alignment_items(videos, self.sampling.clip_seconds)
-        return Benchmark(protocol, self._items(items), self.evaluation_batch_size)
+        return EvaluationTask([protocol], self._items(items), self.evaluation_batch_size)
 
     def _items(self, items: list[EvaluationItem]) -> EvaluationItems:
         return EvaluationItems(

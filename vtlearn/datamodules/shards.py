@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.datamodules.dealing import own_rows
+from vtlearn.datamodules.samplers import per_rank_batch_size
 from vtlearn.datasets.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream, even_share
 from vtlearn.distributed import process
@@ -104,7 +104,7 @@ class Shards(VideoTextData):
             ArgumentError: If the processes cannot share a batch evenly, or there are too few shards
                 or samples.
         """
-        own = own_rows(self.batch_size, process())
+        own = per_rank_batch_size(self.batch_size, process())
         workers = max(1, self.num_workers)
         sizes = [shard.samples for shard in self.index.shards]
         least = even_share(sizes, world=process().world, workers=workers)

@@ -8,7 +8,7 @@ protocol scores, and ``windows`` all of a video for features. ``checking`` compa
 what it should hold.
 """
 
-from vtlearn.datasets.base import Draw, Quarantine
+from vtlearn.datasets.base import Quarantine, SampleKey
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
 from vtlearn.datasets.kitchen import KitchenCorpus
@@ -16,11 +16,11 @@ from vtlearn.datasets.shards import ShardStream
 
 __all__ = [
     "ClipSampling",
-    "Draw",
     "EvaluationItem",
     "EvaluationItems",
     "HowTo100M",
     "KitchenCorpus",
     "Quarantine",
+    "SampleKey",
     "ShardStream",
 ]

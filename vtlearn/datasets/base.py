@@ -11,7 +11,7 @@ from typing import NamedTuple, Self, TypeVar
 import numpy as np
 from torch.utils.data import Dataset
 
-from vtlearn.batch import Narration
+from vtlearn.batch import Sample
 from vtlearn.errors import (
     ArgumentError,
     CorpusNotFoundError,
@@ -27,8 +27,8 @@ from vtlearn.media.watchdog import WatchedReader
 
 __all__ = [
     "Corpus",
-    "Draw",
     "Quarantine",
+    "SampleKey",
     "UnreadableRecord",
     "clip_reader",
     "find_videos",
@@ -43,7 +43,7 @@ _SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v"})
 SampleT = TypeVar("SampleT")
 
 
-class Draw(NamedTuple):
+class SampleKey(NamedTuple):
     """Which sample of which epoch: all that its random choices depend on, beside the seed.
 
     Attributes:
@@ -55,8 +55,8 @@ class Draw(NamedTuple):
     sample: int
 
 
-class Corpus(Dataset[Narration], ABC):
-    """What is trained on: narrations by ``Draw``, and an account of what could not be read.
+class Corpus(Dataset[Sample], ABC):
+    """What is trained on: samples by ``SampleKey``, and an account of what could not be read.
 
     Attributes:
         quarantine: That account.
@@ -69,23 +69,23 @@ class Corpus(Dataset[Narration], ABC):
         """Return how many samples an epoch has."""
 
     @abstractmethod
-    def __getitem__(self, draw: Draw | int) -> Narration:
-        """Draw a narration.
+    def __getitem__(self, key: SampleKey | int) -> Sample:
+        """Draw a sample.
 
         Args:
-            draw: Which sample of which epoch; an integer is a sample of epoch 0.
+            key: Which sample of which epoch; an integer is a sample of epoch 0.
         """
 
 
-def generator(seed: int, draw: Draw) -> np.random.Generator:
+def generator(seed: int, key: SampleKey) -> np.random.Generator:
     """Make the generator of one sample: a function of (seed, epoch, sample) and nothing else.
 
     Example:
-        >>> a, b = (generator(0, Draw(epoch=3, sample=7)).random() for _ in range(2))
+        >>> a, b = (generator(0, SampleKey(epoch=3, sample=7)).random() for _ in range(2))
         >>> a == b
         True
     """
-    return np.random.default_rng((seed, draw.epoch, draw.sample))
+    return np.random.default_rng((seed, key.epoch, key.sample))
 
 
 def require_paths(corpus: str, expected: Mapping[Path, str], source: str) -> None:
@@ -320,7 +320,7 @@ def _record(line: bytes) -> UnreadableRecord | None:
 
 def first_readable(
     ids: Sequence[str],
-    draw: Draw,
+    key: SampleKey,
     seed: int,
     quarantine: Quarantine,
     read: Callable[[int], SampleT],
@@ -332,7 +332,7 @@ def first_readable(
 
     Args:
         ids: The corpus.
-        draw: Which sample.
+        key: Which sample.
         seed: The corpus's.
         quarantine: Takes note of what cannot be read.
         read: Makes the sample of a video, by its place in ``ids``.
@@ -343,7 +343,7 @@ def first_readable(
     Raises:
         TooManyUnreadableError: If more videos are unreadable than may be.
     """
-    for index in _candidates(len(ids), draw, seed):
+    for index in _candidates(len(ids), key, seed):
         video_id = ids[index]
         if video_id in quarantine:  # it may have cost a time budget to find that out
             continue
@@ -357,9 +357,9 @@ def first_readable(
     raise TooManyUnreadableError(total, total, quarantine.max_fraction, str(quarantine.path))
 
 
-def _candidates(count: int, draw: Draw, seed: int) -> Iterator[int]:
-    yield draw.sample
+def _candidates(count: int, key: SampleKey, seed: int) -> Iterator[int]:
+    yield key.sample
     # another stream than the sample's own, so that replacing draws nothing from it
-    rng = np.random.default_rng((seed, draw.epoch, draw.sample, 1))
+    rng = np.random.default_rng((seed, key.epoch, key.sample, 1))
     others: Iterable[int] = rng.permutation(count)
-    yield from (int(index) for index in others if index != draw.sample)
+    yield from (int(index) for index in others if index != key.sample)

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
+import numpy as np
 from torch.utils.data import Dataset
 
-from vtlearn.batch import EvaluationSample, UnreadableItem
+from vtlearn.batch import Sample, Unreadable
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import ClipReader
 from vtlearn.media.video import VideoReader
 
 __all__ = ["EvaluationItem", "EvaluationItems"]
+
+_MOST_WINDOWS = 16  # of a part
 
 
 class EvaluationItem(NamedTuple):
@@ -21,29 +23,45 @@ class EvaluationItem(NamedTuple):
     Attributes:
         id: The item's id.
         path: Its video.
-        starts: Where its windows start, in seconds.
-        captions: Texts that belong to it.
+        starts: When its windows start, in seconds.
+        texts: Texts that belong to it.
         text_ids: Their ids.
+        text_spans: Start and end of each text in seconds; None where they are unknown.
     """
 
     id: str
     path: Path
     starts: Sequence[float]
-    captions: Sequence[str]
+    texts: Sequence[str]
     text_ids: Sequence[str]
+    text_spans: Sequence[tuple[float, float]] | None = None
 
 
-class EvaluationItems(Dataset[EvaluationSample | UnreadableItem]):
-    """Read items' windows; a video that cannot be read is an error or is reported, never a zero.
+class EvaluationItems(Dataset[Sample | Unreadable]):
+    """Read items' windows; a video that cannot be read is an error or a record, never zeros.
+
+    An item of more than 16 windows comes in parts of at most 16, so that a video of any length is
+    read, moved and encoded in little memory. Each part is an index of its own, the parts of an item
+    follow each other, and the first of them has the item's texts.
 
     Args:
         items: What to read.
-        num_frames: Frames a window has.
-        fps: Frames a second it is sampled at.
+        num_frames: Frames of a window.
+        fps: Frames per second it is sampled at.
         size: Height and width in pixels, of the centre square.
         reader: Decodes pixels, or looks up stored features in their place; pixels by default.
-        max_unreadable: 0 to raise at once where a video cannot be read. Otherwise it is reported,
-            and whoever sees all reports counts them.
+        max_unreadable: 0 to raise at once where a video cannot be read. Otherwise it gives a record
+            for each of its parts; the evaluator counts the videos.
+
+    Attributes:
+        part_counts: How many parts each item comes in.
+
+    Example:
+        >>> long = EvaluationItem("v", Path("v.mp4"), [float(s) for s in range(40)], [], [])
+        >>> short = EvaluationItem("w", Path("w.mp4"), [0.0], [], [])
+        >>> items = EvaluationItems([long, short], num_frames=8, fps=4.0, size=64)
+        >>> items.part_counts, len(items)
+        ([3, 1], 4)
     """
 
     def __init__(
@@ -61,64 +79,85 @@ class EvaluationItems(Dataset[EvaluationSample | UnreadableItem]):
         self.fps = fps
         self.size = size
         self.max_unreadable = max_unreadable
+        self.part_counts = [max(1, -(-len(item.starts) // _MOST_WINDOWS)) for item in items]
+        self._ends = np.cumsum(self.part_counts, dtype=np.int64)
         self._reader = reader or VideoReader()
+        self._unreadable: dict[int, UnreadableVideoError] = {}
 
     def __len__(self) -> int:
-        """Return how many items there are."""
-        return len(self.items)
+        """Return how many parts there are of all items together."""
+        return sum(self.part_counts)
 
-    def __getitem__(self, index: int) -> EvaluationSample | UnreadableItem:
-        """Read an item.
+    def __getitem__(self, index: int) -> Sample | Unreadable:
+        """Read a part of an item.
 
         Args:
-            index: Which one.
+            index: Which one, among the parts of all items.
 
         Returns:
-            Its windows (windows, frames, 3, size, size) and texts, or what it is missing for.
+            Its windows (windows, frames, 3, size, size) and, with the first part, the item's texts;
+            or why the item cannot be read, which its other parts then need not try again.
 
         Raises:
             EvaluationError: If its video, or a window of it, cannot be read and all have to be.
         """
-        item = self.items[index]
-        try:
-            return self.sample(item)
-        except UnreadableVideoError as error:
-            if self.max_unreadable:
-                return UnreadableItem(item.id, str(item.path), str(error))
-            message = (
-                f"{error}. A figure without it could be compared with no other: mend the file, or "
-                "pass data.init_args.max_unreadable, the number of videos to go on without"
-            )
-            raise EvaluationError(message) from error
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        number = int(self._ends.searchsorted(index, side="right"))
+        item, count = self.items[number], self.part_counts[number]
+        part = index - int(self._ends[number]) + count
+        error = self._unreadable.get(number)
+        if error is None:
+            try:
+                return self._read(item, (part, count))
+            except UnreadableVideoError as reason:
+                error = self._unreadable[number] = reason
+        if self.max_unreadable:
+            return Unreadable.of(item.id, error)
+        message = (
+            f"{error}. A figure without it could not be compared with any other: fix the file, or "
+            "set data.init_args.max_unreadable, the number of videos that may be missing"
+        )
+        raise EvaluationError(message) from error
 
-    def sample(self, item: EvaluationItem) -> EvaluationSample:
-        """Read an item.
+    def sample(self, item: EvaluationItem) -> Sample:
+        """Read a whole item at once, however long it is.
 
         Args:
             item: One of ``items``, or another.
 
         Returns:
-            Its windows and texts.
+            All its windows and texts.
 
         Raises:
             UnreadableVideoError: If its video, or a window of it, cannot be read.
         """
+        return self._read(item, (0, 1))
+
+    def _read(self, item: EvaluationItem, part: tuple[int, int]) -> Sample:
+        number, count = part
+        starts = item.starts
+        if count > 1:
+            starts = starts[number * _MOST_WINDOWS :][:_MOST_WINDOWS]
         clips = self._reader.clips(
-            item.path,
-            item.starts,
-            num_frames=self.num_frames,
-            fps=self.fps,
-            size=self.size,
+            item.path, starts, num_frames=self.num_frames, fps=self.fps, size=self.size
         )
-        lost = [
-            start for start, valid in zip(item.starts, clips.valid, strict=True) if not valid.all()
-        ]
+        lost = [start for start, valid in zip(starts, clips.valid, strict=True) if not valid.all()]
         if lost:
-            windows = f"{len(lost)} of its {len(item.starts)} windows"
-            reason = f"frames of {windows} are lost, from {lost[0]} s on"
+            windows = (
+                f"{len(lost)} of its {len(starts)} windows from {starts[0]} s to {starts[-1]} s"
+            )
+            reason = f"frames of {windows} are lost, the first at {lost[0]} s"
             raise UnreadableVideoError(str(item.path), reason, "decode")
-        half = self.num_frames / self.fps / 2
-        times = torch.tensor(item.starts, dtype=torch.float64) + half
-        return EvaluationSample(
-            item.id, clips.frames, times, list(item.captions), list(item.text_ids)
+        if number > 0:
+            item = item._replace(texts=[], text_ids=[], text_spans=None)
+        return Sample.of(
+            item.id,
+            clips.frames,
+            starts,
+            self.fps,
+            texts=item.texts,
+            text_spans=item.text_spans,
+            text_ids=item.text_ids,
+            part=part,
         )

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from vtlearn.batch import Narration
+from vtlearn.batch import Sample
 from vtlearn.datasets.base import (
     Corpus,
-    Draw,
     Quarantine,
+    SampleKey,
     clip_reader,
     find_videos,
     first_readable,
@@ -95,30 +95,30 @@ class HowTo100M(Corpus):
         """Return how many videos there are; a sample is one of them."""
         return len(self.ids)
 
-    def __getitem__(self, draw: Draw | int) -> Narration:
+    def __getitem__(self, key: SampleKey | int) -> Sample:
         """Draw a narration.
 
         Args:
-            draw: Which sample of which epoch; an integer is a sample of epoch 0.
+            key: Which sample of which epoch; an integer is a sample of epoch 0.
 
         Returns:
-            ``num_clips`` clips, packed and padded at the end, with ``candidates`` captions each. Of
-            a video that cannot be read, another takes the place.
+            ``num_clips`` clips, or as many as can be read, with ``candidates`` captions each. A
+            video that cannot be read is replaced by another.
 
         Raises:
             TooManyUnreadableError: If more videos are unreadable than may be.
         """
-        if isinstance(draw, int):
-            draw = Draw(0, draw)
-        if not 0 <= draw.sample < len(self):
-            raise IndexError(draw.sample)
+        if isinstance(key, int):
+            key = SampleKey(0, key)
+        if not 0 <= key.sample < len(self):
+            raise IndexError(key.sample)
 
-        def read(index: int) -> Narration:
+        def read(index: int) -> Sample:
             captions = self.transcript(self.ids[index])
-            rng = generator(self.seed, draw)
+            rng = generator(self.seed, key)
             return self._reader.read(self.ids[index], self._sources[index], captions, rng)
 
-        return first_readable(self.ids, draw, self.seed, self.quarantine, read)
+        return first_readable(self.ids, key, self.seed, self.quarantine, read)
 
     def source(self, index: int) -> str:
         """Return where a video is read from: its path, or its id where features are read.

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from vtlearn.batch import Narration, pad
+from vtlearn.batch import Sample
 from vtlearn.errors import ArgumentError, LostClipsError
 from vtlearn.media.captions.transcripts import Caption
 from vtlearn.media.clips import ClipReader, Source
@@ -30,7 +31,7 @@ class ClipSampling:
         fps: Frames a second it is sampled at.
         size: Height and width in pixels it is scaled to; the vectors' width, for features.
         min_seconds: A caption shorter than this is widened on both sides before a start is drawn.
-        repeat_last: Where a video has fewer captions, repeat the last one instead of padding.
+        repeat_last: Where a video has fewer captions, repeat the last one for as many clips.
         crop: The centre square, or a square at a random place, drawn for each clip.
         crop_pixels: Side of the random square in source pixels; None for the video's shorter side.
         flip: Probability that a clip is mirrored; 0 where stored features are read.
@@ -120,7 +121,7 @@ class NarrationReader:
 
     def read(
         self, video_id: str, source: Source, captions: Sequence[Caption], rng: np.random.Generator
-    ) -> Narration:
+    ) -> Sample:
         """Draw a narration.
 
         Args:
@@ -130,7 +131,8 @@ class NarrationReader:
             rng: Where randomness comes from.
 
         Returns:
-            ``num_clips`` clips, packed and padded at the end, with ``candidates`` captions each.
+            ``num_clips`` clips, or as many as the video has captions and can be read, with
+            ``candidates`` texts each.
 
         Raises:
             UnreadableVideoError: If the video cannot be read.
@@ -141,11 +143,21 @@ class NarrationReader:
         if sampling.repeat_last:
             chosen += chosen[-1:] * (sampling.num_clips - len(chosen))
         starts = [self._start(captions[index], rng) for index in chosen]
-        video, readable = self._clips(source, starts, rng)
+        clips, readable = self._clips(source, starts, rng)
         if not any(readable):
             raise LostClipsError(video_id, starts)
-        chosen = [index for index, good in zip(chosen, readable, strict=True) if good]
-        return self._pack(video_id, video, captions, chosen)
+        spans = [(caption.start, caption.end) for caption in captions]
+        chosen = list(compress(chosen, readable))
+        near = [nearest_captions(spans, index, sampling.candidates) for index in chosen]
+        return Sample.of(
+            video_id,
+            clips,
+            list(compress(starts, readable)),
+            sampling.fps,
+            texts=[captions[index].text for indices in near for index in indices],
+            text_spans=[spans[index] for index in chosen],
+            candidates=sampling.candidates,
+        )
 
     def _start(self, caption: Caption, rng: np.random.Generator) -> float:
         least = self.sampling.min_seconds
@@ -186,19 +198,4 @@ class NarrationReader:
         lefts = rng.integers(0, info.width - side + 1, count)
         return torch.tensor(
             [[top, left, side, side] for top, left in zip(tops, lefts, strict=True)]
-        )
-
-    def _pack(
-        self, video_id: str, video: Tensor, captions: Sequence[Caption], chosen: list[int]
-    ) -> Narration:
-        missing = self.sampling.num_clips - len(chosen)
-        spans = [(captions[index].start, captions[index].end) for index in chosen]
-        all_spans = [(caption.start, caption.end) for caption in captions]
-        near = [nearest_captions(all_spans, index, self.sampling.candidates) for index in chosen]
-        return Narration(
-            id=video_id,
-            video=pad(video, self.sampling.num_clips),
-            captions=[[captions[index].text for index in indices] for indices in near],
-            spans=torch.tensor(spans + [(0.0, 0.0)] * missing, dtype=torch.float64),
-            length=len(chosen),
         )

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from vtlearn.batch import Narration
-from vtlearn.datasets.base import Draw, Quarantine, clip_reader, generator
+from vtlearn.batch import Sample
+from vtlearn.datasets.base import Quarantine, SampleKey, clip_reader, generator
 from vtlearn.datasets.narrations import ClipSampling, NarrationReader
 from vtlearn.distributed import Process
 from vtlearn.errors import (
@@ -151,7 +151,7 @@ class _Numbered(NamedTuple):
         return self.shard.prefix + self.sample.key
 
 
-class ShardStream(IterableDataset[Narration]):
+class ShardStream(IterableDataset[Sample]):
     """Stream narrations out of shards, each loader's worker of each process from its own.
 
     A sample has a video and its captions (``.json``, as ``vtlearn data pack`` writes it), or a
@@ -222,7 +222,7 @@ class ShardStream(IterableDataset[Narration]):
         """Return how many samples this process gives in an epoch."""
         return self.samples_per_reader * self.workers
 
-    def __iter__(self) -> Iterator[Narration]:
+    def __iter__(self) -> Iterator[Sample]:
         """Begin the epoch that was last set, with this worker's share of the shards."""
         worker = get_worker_info()
         number, workers = (0, 1) if worker is None else (worker.id, worker.num_workers)
@@ -258,13 +258,13 @@ class ShardStream(IterableDataset[Narration]):
             raise ArgumentError(message)
         return most if samples is None else samples
 
-    def _epoch_of(self, epoch: int, worker: int) -> Iterator[Narration]:
+    def _epoch_of(self, epoch: int, worker: int) -> Iterator[Sample]:
         given = 0
         for turn in count():
             before = given
             for each in self._shuffled(epoch, worker, turn):
                 number = turn * len(self.index.keys) + each.number  # nothing is drawn twice alike
-                narration = self._narration(each, Draw(epoch, number))
+                narration = self._narration(each, SampleKey(epoch, number))
                 if narration is not None:
                     yield narration
                     given += 1
@@ -300,7 +300,7 @@ class ShardStream(IterableDataset[Narration]):
                 message = f"{shard.path} holds {place} samples, but its index says {shard.samples}"
                 raise ShardError(message)
 
-    def _narration(self, each: _Numbered, draw: Draw) -> Narration | None:
+    def _narration(self, each: _Numbered, key: SampleKey) -> Sample | None:
         """Decode a sample, or note why that cannot be done."""
         if each.id in self.quarantine:  # it may have cost a time budget to find that out
             return None
@@ -309,7 +309,7 @@ class ShardStream(IterableDataset[Narration]):
             name = f"{each.shard.path}/{sample.key}.{sample.media}"
             source = VideoBytes(name, _media(sample))
             captions = self._captions(each, source)
-            return self._reader.read(each.id, source, captions, generator(self.seed, draw))
+            return self._reader.read(each.id, source, captions, generator(self.seed, key))
         except (UnreadableVideoError, TranscriptError) as error:
             self.quarantine.add(each.id, error)
         except LostClipsError as error:

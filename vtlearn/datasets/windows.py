@@ -1,15 +1,15 @@
 """Whole videos as chunks of windows, to make features of videos of any length in little memory."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from vtlearn.batch import WindowChunk
+from vtlearn.batch import Sample, Unreadable
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.checks import require_positive
 from vtlearn.media.clips import ClipReader
@@ -25,7 +25,7 @@ class VideoList(NamedTuple):
     Attributes:
         ids: Their ids, in an order that stays the same.
         paths: Their files.
-        fps: Frames a second that a window is sampled at.
+        fps: Frames per second that a window is sampled at.
         max_unreadable_fraction: Stop when more of the videos than this cannot be read.
         time_budget: Seconds that reading a chunk of windows may take; None for as long as it takes.
     """
@@ -54,13 +54,14 @@ def require_pixels(features: Path | None) -> None:
         raise ArgumentError(message)
 
 
-class WindowChunks(Dataset[WindowChunk]):
+class WindowChunks(Dataset[Sample | Unreadable | None]):
     """Cut videos into windows, and give consecutive windows of one video together.
 
     Window k of a video starts at ``k * stride`` seconds; there is one for each k that starts before
     the video ends (see :func:`~vtlearn.media.feature_spec.num_vectors`). Which windows are a chunk
-    is a function of the video alone. What cannot be read is one chunk that says why, and a dataset
-    of no videos is one chunk of no video, so that every process has something to do.
+    is a function of the video alone. A window that lost frames is left out of its chunk, a video
+    that cannot be read is a record that says why, and a dataset of no videos is one None, so that
+    every process has something to do.
 
     Args:
         ids: The videos' ids.
@@ -69,10 +70,10 @@ class WindowChunks(Dataset[WindowChunk]):
         unreadable: Why some of them cannot be read, by id.
         reader: Reads their clips.
         stride: Seconds from the start of a window to the start of the next.
-        num_frames: Frames a window has.
-        fps: Frames a second it is sampled at.
+        num_frames: Frames of a window.
+        fps: Frames per second it is sampled at.
         size: Height and width of a frame in pixels.
-        windows_per_chunk: Windows a chunk has; the last one of a video may have fewer.
+        windows_per_chunk: Windows of a chunk; the last one of a video may have fewer.
 
     Raises:
         ArgumentError: If ``stride`` or ``windows_per_chunk`` is not positive.
@@ -123,62 +124,70 @@ class WindowChunks(Dataset[WindowChunk]):
         return int(self._ends[-1]) if len(self._ends) else 1
 
     def windows(self, index: int) -> tuple[str, range]:
-        """Return which windows of which video a chunk has.
+        """Return which windows of which video a chunk has, readable or not.
 
         Args:
             index: The chunk's number.
         """
-        video, first = self._place(index)
+        video, (part, _) = self._place(index)
+        first = part * self.windows_per_chunk
         last = min(first + self.windows_per_chunk, int(self._windows[video]))
         return self.ids[video], range(first, last)
 
-    def __getitem__(self, index: int) -> WindowChunk:
+    def duration(self, index: int) -> float:
+        """Return how long the video of a chunk is, in seconds.
+
+        Args:
+            index: The chunk's number.
+        """
+        return float(self.durations[self._place(index)[0]])
+
+    def is_last(self, index: int) -> bool:
+        """Tell whether a chunk is the last of its video.
+
+        Args:
+            index: The chunk's number.
+        """
+        _, (part, count) = self._place(index)
+        return part + 1 == count
+
+    def __getitem__(self, index: int) -> Sample | Unreadable | None:
         """Read a chunk.
 
         Args:
             index: Its number.
 
         Returns:
-            Its windows, or why they cannot be read.
+            Its readable windows as a part of the video, or why the video cannot be read; None where
+            there are no videos.
         """
         if not 0 <= index < len(self):
             raise IndexError(index)
         if not len(self.ids):
-            return self._empty("", 0.0, is_last=False, error=None)
-        video, _ = self._place(index)
-        video_id, windows = self.windows(index)
-        is_last = index + 1 == self._ends[video]
-        duration = float(self.durations[video])
+            return None
+        video_id, _ = self.windows(index)
         error = self.unreadable.get(video_id)
         if error is None:
             try:
-                return self._read(video, windows)._replace(is_last=is_last)
+                return self._read(index)
             except UnreadableVideoError as reason:  # its other chunks need not be tried
                 error = self.unreadable[video_id] = reason
-        return self._empty(video_id, duration, is_last=is_last, error=error)
+        return Unreadable.of(video_id, error)
 
-    def _read(self, video: int, windows: range) -> WindowChunk:
+    def _read(self, index: int) -> Sample:
+        video_id, windows = self.windows(index)
+        video, part = self._place(index)
+        starts = [number * self.stride for number in windows]
         clips = self.reader.clips(
-            self.paths[video],
-            [number * self.stride for number in windows],
-            num_frames=self.num_frames,
-            fps=self.fps,
-            size=self.size,
+            self.paths[video], starts, num_frames=self.num_frames, fps=self.fps, size=self.size
         )
-        # A copy, since no collation makes one: memory that a watched reader shares with its child
-        # cannot be sent on from a loader's worker.
-        frames, duration = clips.frames.clone(), float(self.durations[video])
-        return WindowChunk(self.ids[video], frames, clips.valid.all(1), duration, False, None)
+        readable = clips.valid.all(1)
+        frames = clips.frames if readable.all() else clips.frames[readable]
+        starts = list(compress(starts, readable.tolist()))
+        return Sample.of(video_id, frames, starts, self.fps, part=part)
 
-    def _empty(
-        self, video_id: str, duration: float, *, is_last: bool, error: UnreadableVideoError | None
-    ) -> WindowChunk:
-        frames = torch.empty(0, self.num_frames, 3, self.size, self.size, dtype=torch.uint8)
-        valid = torch.empty(0, dtype=torch.bool)
-        return WindowChunk(video_id, frames, valid, duration, is_last, error)
-
-    def _place(self, index: int) -> tuple[int, int]:
-        """Find a chunk's video, and its first window there."""
+    def _place(self, index: int) -> tuple[int, tuple[int, int]]:
+        """Find a chunk's video, and which part of it the chunk is, and of how many."""
         video = int(self._ends.searchsorted(index, side="right"))
         before = int(self._ends[video - 1]) if video else 0
-        return video, (index - before) * self.windows_per_chunk
+        return video, (index - before, int(self._ends[video]) - before)

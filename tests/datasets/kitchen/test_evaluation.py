@@ -23,14 +23,17 @@ def test_one_clip_for_each_pair_that_occurs(videos: list[NarratedVideo]) -> None
         video = next(video for video in videos if video.path == item.path)
         middle = item.starts[0] + 1.0
         inside = [step for step in video.truth.steps if step.start <= middle < step.end]
-        assert [step.caption for step in inside] == [item.id] == list(item.captions)
+        assert [step.caption for step in inside] == [item.id] == list(item.texts)
 
 
 def test_captions_are_those_that_tell_of_a_step(videos: list[NarratedVideo]) -> None:
     for video, item in zip(videos, alignment_items(videos, clip_seconds=2.0), strict=True):
         told = [number for number, step in enumerate(video.truth.narrated) if step is not None]
         assert [f"{video.id}#{number}" for number in told] == list(item.text_ids)
-        assert list(item.captions) == [video.captions[number].text for number in told]
+        assert list(item.texts) == [video.captions[number].text for number in told]
+        assert item.text_spans == [
+            (video.captions[number].start, video.captions[number].end) for number in told
+        ]
         assert item.starts[:2] == [0.0, 1.0]
         assert item.starts[-1] + 2.0 <= video.truth.duration
 

@@ -20,7 +20,7 @@ class NarratedVideo(NamedTuple):
     Attributes:
         id: The video's id.
         path: The file.
-        captions: What is said, in time order.
+        captions: What is said, in temporal order.
         truth: What is on screen, and which caption tells of it.
     """
 
@@ -113,6 +113,7 @@ def whole_video(video: NarratedVideo, numbers: list[int], clip_seconds: float) -
         every(STRIDE, video.truth.duration, clip_seconds),
         [video.captions[number].text for number in numbers],
         [text_id(video.id, number) for number in numbers],
+        [(video.captions[number].start, video.captions[number].end) for number in numbers],
     )
 
 

@@ -1,0 +1,104 @@
+from itertools import chain
+
+import pytest
+
+from vtlearn.datamodules.samplers import DistributedBatchSampler, ShuffledBatchSampler
+from vtlearn.datasets.base import SampleKey
+from vtlearn.distributed import Process
+from vtlearn.errors import ArgumentError
+
+
+def global_batches(world: int, epoch: int = 0) -> list[list[SampleKey]]:
+    """Global batches, put together from what each process is given."""
+    shares = []
+    for rank in range(world):
+        batches = ShuffledBatchSampler(13, 4, seed=5, process=Process(rank, world))
+        batches.set_epoch(epoch)
+        shares.append(list(batches))
+    return [list(chain(*rows)) for rows in zip(*shares, strict=True)]
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_any_number_of_processes_shares_the_same_batches(world: int) -> None:
+    assert global_batches(world) == global_batches(1)
+
+
+def test_an_epoch_is_a_permutation_and_another_epoch_another_one() -> None:
+    first, second = (list(chain(*global_batches(1, epoch))) for epoch in (0, 1))
+    assert len({key.sample for key in first}) == 12  # three full batches of thirteen samples
+    assert [key.sample for key in first] != [key.sample for key in second]
+    assert {key.epoch for key in second} == {1}
+
+
+def test_batches_that_cannot_be_shared_are_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"batch_size=4 .* divide by their number, 3"):
+        ShuffledBatchSampler(13, 4, seed=0, process=Process(0, 3))
+    with pytest.raises(ArgumentError, match="more than the 3 samples"):
+        ShuffledBatchSampler(3, 4, seed=0, process=Process(0, 1))
+
+
+def shares(part_counts: list[int], batch_size: int, world: int) -> list[list[list[int]]]:
+    samplers = [
+        DistributedBatchSampler(part_counts, batch_size, process=Process(rank, world))
+        for rank in range(world)
+    ]
+    given = [list(sampler) for sampler in samplers]
+    assert {len(share) for share in given} == {len(sampler) for sampler in samplers}
+    assert len({len(share) for share in given}) == 1  # all take as many steps
+    return given
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 5])
+def test_whole_batches_come_once_each(world: int) -> None:
+    given = shares([1] * 13, 4, world)
+    batches = sorted(batch for share in given for batch in share if batch)
+    assert batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11], [12]]
+
+
+MIXES = [
+    [1, 3, 1, 1, 2, 1, 1, 1],
+    [5, 4, 3],
+    [1] * 6 + [40] + [1] * 6,
+    [2, 1, 2, 1, 2, 1, 2],
+    [7],
+    [],
+]
+
+
+@pytest.mark.parametrize("part_counts", MIXES)
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_short_and_long_items_are_shared(part_counts: list[int], world: int) -> None:
+    given = shares(part_counts, 3, world)
+    indices = [index for share in given for batch in share for index in batch]
+    assert sorted(indices) == list(range(sum(part_counts)))  # each part of each item once
+    first = 0
+    for count in part_counts:
+        parts = list(range(first, first + count))
+        first += count
+        if count == 1:
+            continue
+        owners = [share for share in given if parts[:1] in share]
+        assert len(owners) == 1
+        where = owners[0].index(parts[:1])  # on one process, one after the other
+        assert owners[0][where : where + count] == [[part] for part in parts]
+    for share in given:  # empty batches come at the end
+        full = [bool(batch) for batch in share]
+        assert full == sorted(full, reverse=True)
+
+
+@pytest.mark.parametrize("part_counts", MIXES)
+def test_an_item_has_the_same_neighbours_for_any_number_of_processes(
+    part_counts: list[int],
+) -> None:
+    batches = [
+        sorted(batch for share in shares(part_counts, 3, world) for batch in share if batch)
+        for world in (1, 2, 3)
+    ]
+    assert batches[0] == batches[1] == batches[2]
+
+
+def test_units_go_to_the_processes_in_turn() -> None:
+    assert shares([1, 3, 1, 1, 2, 1], 2, world=2) == [
+        [[1], [2], [3], [6], [7]],
+        [[0, 4], [5, 8], [], [], []],
+    ]
