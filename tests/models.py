@@ -11,7 +11,7 @@ from vtlearn.datamodules import Kitchen
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
-from vtlearn.heads import S2DTW, AlignmentHead
+from vtlearn.heads import S2DTW, Head
 from vtlearn.learner import VideoTextLearner
 
 #: The same encoders as a configuration has them.
@@ -29,7 +29,7 @@ TINY_ENCODERS = {
 SAMPLING = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
 
 
-def tiny_learner(head: AlignmentHead | None = None, dim: int = 8) -> VideoTextLearner:
+def tiny_learner(head: Head | None = None, dim: int = 8) -> VideoTextLearner:
     return VideoTextLearner(
         TinyVideo(dim=dim, num_frames=2, size=16, width=4),
         TinyText(dim=dim, width=8, hidden=8, vocab_size=100),

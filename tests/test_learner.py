@@ -1,16 +1,26 @@
 import json
+import os
+import subprocess
+import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
+from tests import captioning
+from tests.captioning import LetterCaptioner
 from tests.models import SAMPLING, quiet_trainer, tiny_kitchen, tiny_learner
-from vtlearn.batch import Encoded, collate_narrations
+from vtlearn.batch import Batch, Encoded, EncodedBatch, Rows, Sample, collate
+from vtlearn.callbacks import BestCheckpoint
+from vtlearn.checkpoints import load
 from vtlearn.datamodules import HowTo100M
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError, CheckpointError
-from vtlearn.heads import MILNCE, S2DTW, InfoNCE
+from vtlearn.heads import MILNCE, S2DTW, Head, HeadOutput, InfoNCE
 from vtlearn.learner import VideoTextLearner
 
 
@@ -35,21 +45,27 @@ def test_every_trainable_parameter_is_in_the_optimiser_and_moves(
     assert learner.text_encoder.embedding.num_embeddings > 10  # type: ignore[union-attr, operator]
 
 
-def test_padding_is_never_encoded(kitchen_root: Path, small: dict[str, int]) -> None:
+def test_samples_of_different_lengths_are_encoded_together(
+    kitchen_root: Path, small: dict[str, int]
+) -> None:
     data = tiny_kitchen(kitchen_root, small).train_dataset()
-    narration = data[0]
-    short = narration._replace(
-        length=1, captions=narration.captions[:1], video=narration.video.clone()
+    whole = data[0]
+    short = whole._replace(
+        clips=whole.clips[:1],
+        clip_spans=whole.clip_spans[:1],
+        frame_length=whole.frame_length[:1],
+        texts=whole.texts[:2],
+        text_spans=whole.text_spans[:2],
     )
-    short.video[1:] = 255
     learner = tiny_learner().eval()
-    learner.text_encoder.build(data.texts())
-    video, text = learner.encode(collate_narrations([narration, short]))
-    assert video.pooled.shape == (2, 3, 8)
-    assert text.pooled.shape == (2, 3, 1, 8)
-    assert (video.pooled[1, 1:] == 0).all()
-    torch.testing.assert_close(video.pooled[0, 0], video.pooled[1, 0])
-    torch.testing.assert_close(text.pooled[0, 0], text.pooled[1, 0])
+    learner.text_encoder.build(data.texts())  # type: ignore[union-attr]
+    encoded = learner.encode(collate([whole, short]))
+    assert encoded.video.pooled.shape == (2, 3, 8)
+    assert encoded.text.pooled.shape == (2, 3, 1, 8)
+    assert encoded.video.length.tolist() == [3, 1]
+    assert encoded.text.length.tolist() == [3, 2]
+    torch.testing.assert_close(encoded.video.pooled[0, 0], encoded.video.pooled[1, 0])
+    torch.testing.assert_close(encoded.text.pooled[0, :2], encoded.text.pooled[1, :2])
 
 
 def test_testing_writes_results(
@@ -94,9 +110,7 @@ def test_a_checkpoint_of_a_learner_built_in_python(
     fresh = tiny_learner(S2DTW(gamma=0.2)).eval()
     fresh.load_state_dict(content["state_dict"])
     captions = ["chop the carrot", "never heard of"]
-    torch.testing.assert_close(
-        fresh.encode_captions(captions).pooled, learner.eval().encode_captions(captions).pooled
-    )
+    torch.testing.assert_close(fresh.encode_text(captions), learner.eval().encode_text(captions))
 
 
 def test_weights_of_another_model_name_what_differs() -> None:
@@ -126,9 +140,9 @@ class Seen(TinyVideo):
 
     shown: list[torch.Tensor]
 
-    def forward(self, frames: torch.Tensor) -> Encoded:
+    def forward(self, frames: torch.Tensor, frame_length: torch.Tensor | None = None) -> Encoded:
         self.__dict__.setdefault("shown", []).append(frames)
-        return super().forward(frames)
+        return super().forward(frames, frame_length)
 
 
 def test_each_epoch_shows_other_clips(
@@ -147,3 +161,140 @@ def test_data_without_a_protocol_cannot_be_tested(kitchen_root: Path, tmp_path: 
     data = HowTo100M(kitchen_root / "captions", videos=kitchen_root / "videos", sampling=SAMPLING)
     with pytest.raises(ArgumentError, match="HowTo100M has no protocol to test a model by"):
         quiet_trainer(tmp_path).test(tiny_learner(), datamodule=data)
+
+
+def plain_batches() -> list[Batch]:
+    generator = torch.Generator().manual_seed(0)
+    clips = torch.randint(0, 256, (8, 3, 2, 3, 16, 16), dtype=torch.uint8, generator=generator)
+    words = ["chop the carrot", "stir the soup", "fry the egg"]
+    samples = [Sample.of(str(i), clips[i], [0.0, 1.0, 2.0], 4.0, texts=words) for i in range(8)]
+    return [collate(samples[:4]), collate(samples[4:])]
+
+
+def test_any_loader_of_batches_will_do(tmp_path: Path) -> None:
+    loader: DataLoader[Batch] = DataLoader(plain_batches(), batch_size=None)  # type: ignore[arg-type]
+    learner = tiny_learner(InfoNCE())
+    assert isinstance(learner.text_encoder, TinyText)
+    learner.text_encoder.build(["chop the carrot", "stir the soup", "fry the egg"] * 4)
+    best = BestCheckpoint()
+    trainer = quiet_trainer(tmp_path, max_epochs=3, enable_checkpointing=True, callbacks=[best])
+    trainer.fit(learner, loader, loader)
+    loss = trainer.callback_metrics["val/loss"]
+    assert torch.isfinite(loss)
+    assert "val/primary" not in trainer.callback_metrics
+    assert best.best_model_score is not None
+    assert best.best_model_score <= loss
+    assert Path(best.best_model_path).is_file()
+    with torch.no_grad():
+        wanted = [learner.head(learner.encode(batch)).loss for batch in plain_batches()]
+    torch.testing.assert_close(loss, torch.stack(wanted).mean(), rtol=1e-5, atol=1e-6)
+
+
+def test_frozen_parts_and_rates(kitchen_root: Path, small: dict[str, int], tmp_path: Path) -> None:
+    made = tiny_learner()
+    learner = VideoTextLearner(
+        made.video_encoder,
+        made.text_encoder,
+        InfoNCE(learn_temperature=True),
+        optimizer=partial(torch.optim.SGD, lr=0.1),
+        learning_rates={"head": 0.5, "text_encoder.fc": 0.25},
+        frozen=["video_encoder"],
+    )
+    before = {name: value.clone() for name, value in made.video_encoder.state_dict().items()}
+    trainer = quiet_trainer(tmp_path)
+    trainer.fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
+    (optimizer,) = trainer.optimizers
+    assert [group["initial_lr"] for group in optimizer.param_groups] == [0.1, 0.5, 0.25]
+    for name, value in learner.video_encoder.state_dict().items():
+        assert torch.equal(value, before[name])  # statistics as well
+    assert not learner.train().video_encoder.training
+    trainer.save_checkpoint(tmp_path / "x.ckpt")
+    content = torch.load(tmp_path / "x.ckpt", weights_only=True)
+    assert content["hyper_parameters"]["frozen"] == ["video_encoder"]
+    assert content["hyper_parameters"]["learning_rates"] == {"head": 0.5, "text_encoder.fc": 0.25}
+    assert "video_encoder.fc.weight" in content["state_dict"]  # it names no origin
+    opened = load(tmp_path / "x.ckpt")
+    assert not opened.train().video_encoder.training
+    with pytest.raises(ArgumentError, match=r"frozen names vidoe_encoder.*did you mean video"):
+        VideoTextLearner(made.video_encoder, made.text_encoder, S2DTW(), frozen=["vidoe_encoder"])
+
+
+class Pretrained(TinyVideo):
+    """Reads its own weights when it is built."""
+
+    origin = "hub/name"
+
+    def __init__(self, seed: int = 0) -> None:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            super().__init__(dim=8, num_frames=2, size=16, width=4)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_frozen_weights_stay_where_they_came_from(keep: bool, tmp_path: Path) -> None:
+    made = tiny_learner()
+    learner = VideoTextLearner(
+        Pretrained(), made.text_encoder, S2DTW(), frozen=["video_encoder"], keep_frozen=keep
+    )
+    content: dict[str, Any] = {
+        "hyper_parameters": dict(learner.hparams),
+        "state_dict": learner.state_dict(),
+    }
+    learner.on_save_checkpoint(content)
+    assert any(name.startswith("video_encoder.") for name in content["state_dict"]) is keep
+    torch.save(content, tmp_path / "x.ckpt")
+    opened = load(tmp_path / "x.ckpt")
+    for name, value in opened.state_dict().items():
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(value, learner.state_dict()[name])
+    if not keep:
+        content["hyper_parameters"]["video_encoder"]["init_args"] = {"seed": 1}
+        torch.save(content, tmp_path / "x.ckpt")
+        with pytest.raises(CheckpointError, match=r"video_encoder .* came from hub/name"):
+            load(tmp_path / "x.ckpt")
+
+
+class Silent(Head):
+    """Needs nothing that is pooled."""
+
+    needs = frozenset({"video_tokens"})
+
+    def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
+        raise NotImplementedError
+
+
+def test_layers_that_nothing_reads_are_not_trained() -> None:
+    learner = VideoTextLearner(tiny_learner().video_encoder, tiny_learner().text_encoder, Silent())
+    trained = {name for name, p in learner.named_parameters() if p.requires_grad}
+    assert trained
+    assert not any(name.startswith(("text_encoder", "video_encoder.fc")) for name in trained)
+
+
+def test_a_head_that_writes_cannot_retrieve(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    learner = VideoTextLearner(tiny_learner().video_encoder, None, LetterCaptioner())
+    with pytest.raises(ArgumentError, match=r"kitchen-retrieval@1.*LetterCaptioner does not embed"):
+        quiet_trainer(tmp_path).fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
+    with pytest.raises(ArgumentError, match=r"InfoNCE needs a text encoder, and model\.text"):
+        VideoTextLearner(tiny_learner().video_encoder, None, InfoNCE())
+    with pytest.raises(ArgumentError, match="compares no texts"):
+        learner.encode_text(["chop"])
+
+
+@pytest.mark.ddp
+def test_a_captioner_trains_on_two_processes_as_on_one(tmp_path: Path) -> None:
+    captioning.train(str(tmp_path / "one.pt"))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
+    subprocess.run(
+        [*launcher, "-m", "tests.captioning", str(tmp_path / "two.pt")],
+        check=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+    )
+    one, two = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("one", "two"))
+    torch.manual_seed(0)
+    fresh = captioning.Colours().double()
+    assert not torch.equal(one["video_encoder.fc.weight"], fresh.fc.weight)  # it has moved
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=0, atol=1e-9)

@@ -1,55 +1,81 @@
 """The LightningModule: a video encoder, a text encoder and a head, trained and scored together."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from rich.console import Console
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import override
 
-from vtlearn.batch import (
-    Encoded,
-    EvaluationBatch,
-    NarrationBatch,
-    TextFeatures,
-    VideoFeatures,
-    WindowChunk,
-    valid,
-)
+from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
 from vtlearn.checkpoints import fit_names, load, mismatch
-from vtlearn.datamodules.base import Example, Stage, VideoTextData
-from vtlearn.distributed import gather, gather_objects, process
+from vtlearn.compatibility import require_accepted, require_current, require_one_width
+from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
-from vtlearn.errors import ArgumentError, CheckpointError, EvaluationError
-from vtlearn.evaluation.protocol import EncodedItem, Protocol, Result
-from vtlearn.evaluation.results import results_table, write_results
-from vtlearn.heads.base import Alignment, AlignmentHead, Grid, HeadOutput
+from vtlearn.encoding import encode_batch, encode_clips, encode_texts, unneeded_modules
+from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
+from vtlearn.evaluation.protocol import Result
+from vtlearn.evaluation.results import publish
+from vtlearn.heads.base import Aligner, Alignment, Captioner, Head, HeadOutput, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
+from vtlearn.parameters import (
+    drop_kept_elsewhere,
+    freeze,
+    hold_in_eval_mode,
+    parameter_groups,
+    restore_kept_elsewhere,
+)
 from vtlearn.schedule import WarmupCosine
 
-__all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
-
-_LOG = logging.getLogger(__name__)
+__all__ = ["EvaluatedData", "OptimizerFactory", "SchedulerFactory", "Stage", "VideoTextLearner"]
 
 OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
+Stage = Literal["validate", "test"]
 
-FeaturesT = TypeVar("FeaturesT", VideoFeatures, TextFeatures)
+_LOG = logging.getLogger(__name__)
 
-#: What a trainer's precision computes in.
-_DTYPES = {"16": "float16", "bf16": "bfloat16", "32": "float32", "64": "float64"}
-
-#: Windows of an evaluation batch that are encoded at once; long videos have thousands.
+#: Windows that are on the device at once when scoring, unless the data say otherwise.
 _CHUNK = 256
+
+
+@runtime_checkable
+class EvaluatedData(Protocol):
+    """What the learner asks of a datamodule; without one it trains on any loader of batches.
+
+    Attributes:
+        seed: What heads draw comes from it, the epoch and the batch.
+        max_unreadable: How many videos of a split may be missing when it is scored.
+        evaluation_chunk: Windows that are on the device at once when scoring.
+        clip_shape: Frames of a clip, and their size in pixels.
+    """
+
+    seed: int
+    max_unreadable: int
+    evaluation_chunk: int
+
+    @property
+    def clip_shape(self) -> tuple[int, int]:
+        """Frames of a clip, and their size."""
+
+    def clip_settings(self) -> dict[str, Any]:
+        """Describe how clips are read, in plain values."""
+
+    def tasks(self, stage: Stage) -> Sequence[EvaluationTask]:
+        """Return what a stage is scored by, one task per loader."""
+
+    def captions(self) -> Iterator[str]:
+        """Yield the training captions."""
 
 
 class VideoTextLearner(LightningModule):
@@ -57,13 +83,19 @@ class VideoTextLearner(LightningModule):
 
     Args:
         video_encoder: Turns clips into vectors.
-        text_encoder: Turns captions into vectors of the same width.
+        text_encoder: Turns texts into vectors of the same width; None for a head that needs none.
         head: Turns the vectors of a batch into a loss.
         optimizer: Makes the optimiser of the trainable parameters.
         scheduler: Makes the schedule of the learning rate, stepped after each optimiser step.
+        learning_rates: A learning rate for each prefix of parameters' names, such as
+            ``video_encoder.conv1``; the optimiser's own for the rest.
+        frozen: Prefixes of what is not trained: no gradient, evaluation mode, in no optimiser.
+        keep_frozen: Keep frozen weights in checkpoints even where their part read them from a file
+            or hub that it names, and can read them again.
 
     Raises:
-        ArgumentError: If the encoders' vectors differ in width.
+        ArgumentError: If the encoders' vectors differ in width, the head needs what they do not
+            give, a part was written for an earlier version, or a prefix names nothing.
 
     Example:
         >>> from vtlearn.encoders.text import TinyText
@@ -77,69 +109,78 @@ class VideoTextLearner(LightningModule):
     def __init__(
         self,
         video_encoder: VideoEncoder,
-        text_encoder: TextEncoder,
-        head: AlignmentHead,
+        text_encoder: TextEncoder | None,
+        head: Head,
         optimizer: OptimizerFactory = AdamW,
         scheduler: SchedulerFactory = WarmupCosine,
+        learning_rates: dict[str, float] | None = None,
+        frozen: list[str] | None = None,
+        keep_frozen: bool = False,
     ) -> None:
         super().__init__()
-        if video_encoder.dim != text_encoder.dim:
-            message = (
-                f"{type(video_encoder).__name__} gives vectors of dim={video_encoder.dim} and "
-                f"{type(text_encoder).__name__} of dim={text_encoder.dim}; give both the same dim"
-            )
-            raise ArgumentError(message)
+        require_current(head, video_encoder)
+        require_one_width(video_encoder, text_encoder, head)
+        head.connect(video_encoder, text_encoder)
         self.video_encoder = video_encoder
         self.text_encoder = text_encoder
         self.head = head
         self._optimizer = optimizer
         self._scheduler = scheduler
-        self._protocols: list[Protocol] = []
-        self._unreadable: dict[str, str] = {}
+        self._learning_rates = dict(learning_rates or {})
+        self._frozen = list(frozen or [])
+        self._keep_frozen = keep_frozen
+        encoders = {"video": video_encoder, "text": text_encoder}
+        self._resting = [*self._frozen, *unneeded_modules(encoders, head.needs)]
+        freeze(self, self._resting)
+        parameter_groups(self, self._learning_rates)  # a prefix that names nothing is refused now
+        self._evaluator: Evaluator | None = None
+        self._chunk = _CHUNK
         self.results: list[Result] = []
-        parts = {
+        self.clips: dict[str, Any] | None = None
+        config = {
             "video_encoder": to_config(video_encoder),
             "text_encoder": to_config(text_encoder),
             "head": to_config(head),
-            "optimizer": factory_to_config(optimizer),
-            "scheduler": factory_to_config(scheduler),
+            "learning_rates": learning_rates,
+            "frozen": frozen,
+            "keep_frozen": keep_frozen,
         }
+        for name, factory in (("optimizer", optimizer), ("scheduler", scheduler)):
+            described = factory_to_config(factory)
+            config |= {} if described is None else {name: described}
         # plain class paths and arguments, so that a checkpoint opens with weights_only=True
-        left_out = [name for name in ("optimizer", "scheduler") if parts[name] is None]
-        self.save_hyperparameters({k: v for k, v in parts.items() if k not in left_out})
-        self.clips: dict[str, Any] | None = None
+        self.save_hyperparameters(config)
 
+    @override
     def setup(self, stage: str) -> None:
-        """Check that data and encoders fit, and build the text encoder's vocabulary if it has none.
-
-        Args:
-            stage: ``fit``, ``validate``, ``test`` or ``predict``.
-
-        Raises:
-            ArgumentError: If the data's clips are not those the video encoder was made for, or
-                there is nothing to score by.
-        """
         data = self._data()
-        shape, encoder = data.clip_shape, self.video_encoder
-        if (shape.num_frames, shape.size) != (encoder.num_frames, encoder.size):
-            message = (
-                f"the data give clips of {shape.num_frames} frames of {shape.size} px, "
-                f"{type(encoder).__name__} was made for {encoder.num_frames} frames of "
-                f"{encoder.size} px: set num_frames and size alike in data.init_args.sampling and "
-                "model.video_encoder.init_args"
-            )
-            raise ArgumentError(message)
+        if data is None:
+            return
+        require_accepted(self.video_encoder, *data.clip_shape)
+        self._chunk = data.evaluation_chunk
+        if (
+            stage != "predict"
+        ):  # protocols that the head cannot serve are refused before data are read
+            tasks = data.tasks("test" if stage == "test" else "validate")
+            if stage != "fit" and not tasks:
+                message = f"{type(data).__name__} has no protocol to {stage} a model by"
+                raise ArgumentError(message)
+            self._new_evaluator(tasks, data.max_unreadable)
         if stage == "fit":
             self.clips = data.clip_settings()
-        if stage in ("validate", "test") and not data.protocols(_stage(stage)):
-            message = f"{type(data).__name__} has no protocol to {_stage(stage)} a model by"
-            raise ArgumentError(message)
-        if stage == "fit" and self.text_encoder.needs_vocabulary:
-            self.text_encoder.build(data.captions())
+            for part in (self.text_encoder, self.head):
+                if part is not None and part.needs_vocabulary:
+                    part.build(data.captions())
 
+    @override
+    def train(self, mode: bool = True) -> "VideoTextLearner":
+        super().train(mode)
+        hold_in_eval_mode(self, self._resting)
+        return self
+
+    @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Make the optimiser, after ``setup``, of everything that is trainable by then."""
-        optimizer = self._optimizer(p for p in self.parameters() if p.requires_grad)
+        optimizer = self._optimizer(parameter_groups(self, self._learning_rates))  # type: ignore[arg-type]
         scheduler = self._scheduler(optimizer)
         if isinstance(scheduler, WarmupCosine):
             scheduler.plan(int(self.trainer.estimated_stepping_batches))
@@ -148,53 +189,71 @@ class VideoTextLearner(LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
-    def training_step(self, batch: NarrationBatch, batch_idx: int) -> Tensor:
-        """Encode this process's narrations, gather everybody's, and score our rows of the grid.
+    @override
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        if not isinstance(batch, Batch):
+            return super().transfer_batch_to_device(batch, device, dataloader_idx)
+        # what is scored may be long, and goes to the device chunk by chunk
+        return batch.to(device) if self.trainer.training else batch
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Encode this process's samples, gather everybody's, and compute our items' share.
 
         Args:
-            batch: This process's narrations.
+            batch: This process's samples.
             batch_idx: Its number in the epoch; what the head draws depends on it.
 
         Returns:
             The loss, a scalar.
         """
-        video, text = self.encode(batch)
-        rank, world = process()
-        own = len(batch.ids)
-        entropy = (self._data().seed, self.current_epoch, batch_idx)
-        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        grid = Grid(start=rank * own, own=own, world=world, seed=seed)
-        output: HeadOutput = self.head(_gathered(video), _gathered(text), grid)
-        named = {"train/loss": output.loss.detach()}
-        named |= {f"train/{name}": value for name, value in output.logs.items()}
-        self.log_dict(named, batch_size=own, sync_dist=world > 1)
-        self.log("loss", output.loss.detach(), prog_bar=True, logger=False)
-        return output.loss
+        loss, logs = self._loss(batch, batch_idx)
+        named = {"train/loss": loss.detach()} | {f"train/{name}": x for name, x in logs.items()}
+        self.log_dict(named, batch_size=len(batch.ids), sync_dist=process().world > 1)
+        self.log("loss", loss.detach(), prog_bar=True, logger=False)
+        return loss
 
-    def encode(self, batch: NarrationBatch) -> tuple[VideoFeatures, TextFeatures]:
-        """Encode what is valid in a batch of narrations; padding is never encoded.
+    def _loss(self, batch: Batch, batch_idx: int) -> tuple[Tensor, dict[str, Tensor]]:
+        rank, world = process()
+        own = self.encode(batch)
+        whole = gather_batch(own)
+        data = self._data()
+        base = int(os.environ.get("PL_GLOBAL_SEED", "0")) if data is None else data.seed
+        entropy = (base, self.current_epoch, batch_idx)
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+        size = len(batch.ids)
+        output: HeadOutput = self.head(
+            whole, Rows(rank * size, size, world, seed, self.trainer.global_step)
+        )
+        counts = sum_counts([len(x.values) for x in output.terms.values()], self.device)
+        loss = total_loss(output.terms, counts, world)
+        logs = dict(output.logs)
+        if len(output.terms) > 1:
+            logs |= {
+                name: world * term.values.detach().sum() / max(count, 1)
+                for (name, term), count in zip(output.terms.items(), counts, strict=True)
+            }
+        return loss + zero_reaching(own, whole, self.head.parameters()), logs
+
+    def encode(self, batch: Batch) -> EncodedBatch:
+        """Encode samples: the same call for training, evaluation, prediction and alignment.
 
         Args:
-            batch: Clips and captions, padded at the end.
+            batch: Samples; clips and texts without padding, either of which may be none.
 
         Returns:
-            Features (batch, clips, dim) and (batch, captions, candidates, dim), zero where padded.
+            Features (batch, clips, dim) and (batch, texts, candidates, dim), zero where padded, of
+            this process's samples alone; tokens and strings in ``own``. What the head does not need
+            has width 0, or is None.
         """
-        mask = valid(batch.length, batch.video.shape[1])
-        clips = self._kept(self.video_encoder(batch.video[mask]))
-        candidates = max(
-            (len(clip) for narration in batch.captions for clip in narration), default=1
-        )
-        captions = [text for narration in batch.captions for clip in narration for text in clip]
-        texts = self._kept(self.encode_captions(captions))
-        by_clip = (None if x is None else x.unflatten(0, (-1, candidates)) for x in texts)
-        return (
-            VideoFeatures._make((*(_unpacked(x, mask) for x in clips), batch.length)),
-            TextFeatures._make((*(_unpacked(x, mask) for x in by_clip), batch.length)),
-        )
+        return self._encode(batch, self.head.needs)
 
-    def _kept(self, encoded: Encoded) -> Encoded:
-        return encoded if self.head.needs_tokens else encoded._replace(tokens=None)
+    def _encode(self, batch: Batch, needs: frozenset[str]) -> EncodedBatch:
+        chunk = None if self.training else self._chunk
+        return encode_batch(
+            batch, self.video_encoder, self.text_encoder, needs, self.device, chunk=chunk
+        )
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Embed texts as the head compares them: dot products with embedded clips are scores.
@@ -204,189 +263,172 @@ class VideoTextLearner(LightningModule):
 
         Returns:
             (texts, dim), float32 or wider, without gradients.
-        """
-        with torch.no_grad():
-            return self.head.embed(self.encode_captions(texts).pooled)
 
-    def encode_captions(self, captions: Sequence[str]) -> Encoded:
-        """Tokenise and encode captions.
+        Raises:
+            ArgumentError: If the head does not compare texts.
+        """
+        if not isinstance(self.head, Aligner):
+            message = f"{type(self.head).__name__} compares no texts: it is not an aligner"
+            raise ArgumentError(message)
+        with torch.no_grad():
+            return self.head.embed(self._encode_texts(texts))
+
+    def align(self, sample: Sample) -> Alignment:
+        """Align the clips and texts of one sample.
 
         Args:
-            captions: One string an item.
+            sample: Some clips and texts of a video.
 
         Returns:
-            ``pooled`` (captions, dim), and tokens where the encoder has them.
-        """
-        tokens = self.text_encoder.tokenize(captions)
-        encoded: Encoded = self.text_encoder(type(tokens)(*(x.to(self.device) for x in tokens)))
-        return encoded
+            Cost, expected alignment and path, (clips, texts).
 
+        Raises:
+            ArgumentError: If the head does not align.
+        """
+        if not isinstance(self.head, Aligner):
+            message = f"{type(self.head).__name__} aligns nothing: it is not an aligner"
+            raise ArgumentError(message)
+        with torch.no_grad():
+            batch = self.encode(collate([sample]))
+            return self.head.align(batch.video.pooled[0], batch.text.pooled[0, :, 0])
+
+    @override
     def on_validation_epoch_start(self) -> None:
-        """Begin the validation split's protocols."""
         self._begin("validate")
 
+    @override
     def on_test_epoch_start(self) -> None:
-        """Begin the test split's protocols."""
         self._begin("test")
 
-    def validation_step(
-        self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
-        """Encode items for the loader's protocol.
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Encode items for the loader's protocols, or compute ``val/loss`` where there are none.
 
         Args:
-            batch: Items with their windows and captions.
-            batch_idx: Not used.
-            dataloader_idx: Which protocol.
+            batch: Samples.
+            batch_idx: Its number.
+            dataloader_idx: Which task.
         """
-        del batch_idx
-        self._unreadable |= {item.path: item.reason for item in batch.unreadable}
-        self._refuse_unreadable(self._unreadable)
-        if not batch.ids:
-            return  # this process's share of the last batches
-        for item in self.encode_items(batch):
-            self._protocols[dataloader_idx].update(item)
+        if self._evaluator is None:
+            loss, _ = self._loss(batch, batch_idx)
+            size = len(batch.ids)
+            self.log("val/loss", loss, prog_bar=True, batch_size=size, sync_dist=True)
+            return
+        if not batch.ids:  # a process may have had its last items
+            self._evaluator.update(dataloader_idx, [], [], batch.unreadable)
+            return
+        needs = self._evaluator.needs(dataloader_idx)
+        encoded = self._encode(batch, self.head.needs | _encoded_for(needs))
+        clips = batch.clips if "features" in needs else None
+        self._evaluator.update_batch(
+            dataloader_idx, encoded, batch.parts, batch.unreadable, features=clips
+        )
 
-    def test_step(self, batch: EvaluationBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Encode items for the loader's protocol.
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Encode items for the loader's protocols.
 
         Args:
-            batch: Items with their windows and captions.
-            batch_idx: Not used.
-            dataloader_idx: Which protocol.
+            batch: Samples.
+            batch_idx: Its number.
+            dataloader_idx: Which task.
         """
         self.validation_step(batch, batch_idx, dataloader_idx)
 
-    def predict_step(self, batch: WindowChunk, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Encode windows of one video; all that are given at once, and nothing else with them.
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Encode clips of one video; all that are given at once, and nothing else with them.
 
         Args:
-            batch: The windows.
+            batch: One part of a video.
             batch_idx: Not used.
             dataloader_idx: Not used.
 
         Returns:
-            The video encoder's own vectors, (windows, dim): no head has changed them.
+            The video encoder's own vectors, (clips, dim): no head has changed them.
         """
         del batch_idx, dataloader_idx
-        if not len(batch.video):
+        if not len(batch.clips):
             return torch.empty(0, self.video_encoder.dim, device=self.device)
-        encoded: Encoded = self.video_encoder(batch.video)
-        return encoded.pooled
+        return encode_clips(self.video_encoder, batch.clips, batch.frame_length, self.device).pooled
 
-    def encode_items(self, batch: EvaluationBatch) -> list[EncodedItem]:
-        """Encode the windows and captions of evaluation items, as the head embeds them.
-
-        Args:
-            batch: Items, their windows and captions laid end to end.
-
-        Returns:
-            One encoded item each, float32 or wider.
-        """
-        chunks = [self.video_encoder(frames).pooled for frames in batch.video.split(_CHUNK)]
-        windows = self.head.embed(torch.cat(chunks)).split(batch.windows)
-        texts = self.head.embed(self.encode_captions(batch.captions).pooled).split(batch.texts)
-        text_ids = iter(batch.text_ids)
-        return [
-            EncodedItem(
-                id=batch.ids[index],
-                clip=self.head.embed(windows[index].mean(0)),
-                windows=windows[index],
-                times=times,
-                text_ids=[next(text_ids) for _ in range(batch.texts[index])],
-                texts=texts[index],
-            )
-            for index, times in enumerate(batch.times.split(batch.windows))
-        ]
-
+    @override
     def on_validation_epoch_end(self) -> None:
-        """Score the split, log the figures, and print them unless this is training."""
         self._finish("val")
 
+    @override
     def on_test_epoch_end(self) -> None:
-        """Score the split, log the figures, print them and write ``results.json``."""
         self._finish("test")
 
+    def _encode_texts(self, texts: Sequence[str]) -> Tensor:
+        return encode_texts(self.text_encoder, texts, self.device, chunk=self._chunk).pooled
+
     def _begin(self, stage: Stage) -> None:
-        self._unreadable = {}
-        self._protocols = self._data().protocols(stage)
-        for protocol in self._protocols:  # vectors are compared as the head was trained to
-            protocol.similarity = "cosine" if self.head.normalize else "dot"
+        data = self._data()
+        self._evaluator = None
+        if data is not None:
+            self._evaluator = self._new_evaluator(data.tasks(stage), data.max_unreadable)
+            self._evaluator.begin()
+
+    def _new_evaluator(self, tasks: Sequence[EvaluationTask], max_unreadable: int) -> Evaluator:
+        head = self.head
+        aligner = head if isinstance(head, Aligner) else None
+        return Evaluator(
+            tasks,
+            embed=aligner and aligner.embed,
+            match=aligner and aligner.match,
+            generate=head.generate if isinstance(head, Captioner) else None,
+            encode_texts=None if self.text_encoder is None else self._encode_texts,
+            similarity="dot" if aligner is None else aligner.similarity,
+            frame_vectors=self.video_encoder.frame_vectors,
+            max_unreadable=max_unreadable,
+            head=type(head).__name__,
+        )
 
     def _finish(self, name: str) -> None:
-        """Merge what all processes collected and compute, on every process alike."""
-        missing = dict(item for own in gather_objects(self._unreadable) for item in own.items())
-        self._refuse_unreadable(missing)
-        if self.trainer.is_global_zero:
-            for reason in sorted(missing.values()):
-                _LOG.warning("not scored: %s", reason)
-        merged = [protocol.merge(gather_objects(protocol.state())) for protocol in self._protocols]
-        self.results = [protocol.compute() for protocol in merged]
-        for number, result in enumerate(self.results):
-            if number == 0:
-                self._log_figure(f"{name}/primary", result.metrics[result.primary], prog_bar=True)
-            for metric, value in result.metrics.items():
-                self._log_figure(f"{name}/{result.protocol}/{metric}", value)
+        """Score, log the figures, and publish them unless this is training."""
+        if self._evaluator is None:
+            return
+        self.results = self._evaluator.compute(partial=self._is_partial(name))
+        first = self._evaluator.tasks[0].protocols[0] if self._evaluator.tasks else None
+        for result in self.results:
+            named = {f"{name}/{result.protocol}/{key}": x for key, x in result.metrics.items()}
+            # computed alike on every process, so there is nothing to reduce
+            self.log_dict(named, sync_dist=False, rank_zero_only=False)
+            if first is not None and result.protocol == first.name:
+                primary = result.metrics[result.primary]
+                self.log(
+                    f"{name}/primary", primary, prog_bar=True, sync_dist=False, rank_zero_only=False
+                )
         if self.results and self.trainer.state.fn != "fit":
             # every process asks for the folder, because they agree on it by talking
             folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
             if self.trainer.is_global_zero:
-                self._publish(folder / "results.json")
+                publish(
+                    folder,
+                    self.results,
+                    checkpoint=self.trainer.ckpt_path,
+                    precision=str(self.trainer.precision),
+                    world_size=self.trainer.world_size,
+                )
 
-    def _refuse_unreadable(self, missing: Mapping[str, str]) -> None:
-        allowed = self._data().max_unreadable
-        if len(missing) > allowed:
-            lines = "\n".join(f"  {reason}" for reason in sorted(missing.values()))
-            message = (
-                f"{len(missing)} videos cannot be read, and max_unreadable={allowed}:\n{lines}\n"
-                "Mend them, or pass a larger data.init_args.max_unreadable to go on without them"
-            )
-            raise EvaluationError(message)
-
-    def _log_figure(self, name: str, value: float, *, prog_bar: bool = False) -> None:
-        # computed alike on every process, so there is nothing to reduce
-        self.log(name, value, prog_bar=prog_bar, sync_dist=False, rank_zero_only=False)
-
-    def _publish(self, path: Path) -> None:
-        write_results(
-            path,
-            self.results,
-            checkpoint=self.trainer.ckpt_path,
-            dtype=_DTYPES.get(
-                str(self.trainer.precision).split("-")[0], str(self.trainer.precision)
-            ),
-            world_size=self.trainer.world_size,
-        )
-        console = Console()
-        console.print(results_table(self.results))
-        console.print(f"results: {path}", soft_wrap=True, highlight=False)
-
-    def align(self, example: Example) -> Alignment:
-        """Align the windows and captions of one narrated video.
-
-        Args:
-            example: The video.
-
-        Returns:
-            Cost, expected alignment and path, (windows, captions).
-        """
-        sample = example.sample
-        frames = sample.video.to(self.device)
-        with torch.no_grad():
-            windows = torch.cat([self.video_encoder(part).pooled for part in frames.split(_CHUNK)])
-            captions = self.encode_captions(sample.captions).pooled
-        video = VideoFeatures(windows[None], None, torch.tensor([len(windows)]))
-        text = TextFeatures(captions[None, :, None], None, torch.tensor([len(captions)]))
-        return self.head.align(video, text)
+    def _is_partial(self, name: str) -> bool:
+        """Tell whether the trainer was asked to score a part of the items only."""
+        limit = self.trainer.limit_val_batches if name == "val" else self.trainer.limit_test_batches
+        return self.trainer.sanity_checking or limit != 1.0
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["clips"] = self.clips
+        if not self._keep_frozen:
+            checkpoint["state_dict"], checkpoint["origins"] = drop_kept_elsewhere(
+                self, self._frozen, checkpoint["state_dict"]
+            )
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.clips is None:  # or a training goes on, with clips of its own
             self.clips = checkpoint.get("clips")
+        checkpoint["state_dict"] = restore_kept_elsewhere(
+            self, checkpoint.get("origins") or {}, checkpoint["state_dict"]
+        )
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # arguments come from the file alone
@@ -435,23 +477,12 @@ class VideoTextLearner(LightningModule):
         except RuntimeError as error:
             raise CheckpointError(mismatch(own, given)) from error
 
-    def _data(self) -> VideoTextData:
+    def _data(self) -> EvaluatedData | None:
         data = getattr(self.trainer, "datamodule", None)
-        if not isinstance(data, VideoTextData):
-            message = "the learner trains and tests on a VideoTextData: pass it as datamodule="
-            raise ArgumentError(message)
-        return data
+        return data if isinstance(data, EvaluatedData) else None
 
 
-def _stage(name: str) -> Stage:
-    return "test" if name == "test" else "validate"
-
-
-def _gathered(features: FeaturesT) -> FeaturesT:
-    gathered = (x if x is None else gather(x) for x in features)
-    return type(features)(*gathered)  # type: ignore[arg-type]
-
-
-def _unpacked(x: Tensor | None, mask: Tensor) -> Tensor | None:
-    """Put the rows of valid entries back where they were in the batch."""
-    return None if x is None else x.new_zeros(*mask.shape, *x.shape[1:]).index_put((mask,), x)
+def _encoded_for(needs: frozenset[str]) -> frozenset[str]:
+    """Say what has to be encoded for what protocols need."""
+    pooled = {"video_pooled", "text_pooled"} if needs & {"windows", "frames", "match"} else set()
+    return frozenset(pooled | ({"video_tokens"} if "frames" in needs else set()))

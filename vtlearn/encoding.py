@@ -1,0 +1,177 @@
+"""Encode a batch of samples: flatten, encode, fold back.
+
+The same functions serve training, evaluation, prediction and alignment. Encoders are called on no
+clips or no texts as well, so that their parameters have a part in every batch.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from vtlearn.batch import Batch, Encoded, EncodedBatch, Features, Own, fold
+from vtlearn.encoders.base import TextEncoder, VideoEncoder
+
+__all__ = ["encode_batch", "encode_clips", "encode_texts", "unneeded_modules"]
+
+
+def encode_batch(
+    batch: Batch,
+    video_encoder: VideoEncoder,
+    text_encoder: TextEncoder | None,
+    needs: frozenset[str],
+    device: torch.device,
+    *,
+    chunk: int | None = None,
+) -> EncodedBatch:
+    """Encode samples, and lay out what is needed of the answers.
+
+    Args:
+        batch: Samples; either clips or texts may be none.
+        video_encoder: Encodes their clips.
+        text_encoder: Encodes their texts; None for a model without one.
+        needs: What is kept of the answers: ``video_pooled``, ``text_pooled``, ``video_tokens``,
+            ``text_tokens``.
+        device: Where the encoders are.
+        chunk: How many clips are on the device at once; None: all.
+
+    Returns:
+        Features (batch, clips, dim) and (batch, texts, candidates, dim), zero where padded; tokens
+        and strings in ``own``. What is not needed has width 0, or is None.
+    """
+    video = _needed(
+        encode_clips(video_encoder, batch.clips, batch.frame_length, device, chunk=chunk),
+        "video",
+        needs,
+    )
+    if needs.isdisjoint({"text_pooled", "text_tokens"}):
+        text_encoder = None
+    text = _needed(encode_texts(text_encoder, batch.texts, device), "text", needs)
+    no_ids = [0] * len(batch.ids)
+    return EncodedBatch(
+        video=Features(fold(video.pooled, batch.num_clips), _counts(batch.num_clips, device)),
+        text=Features(_by_text(text.pooled, batch), _counts(batch.num_texts, device)),
+        clip_spans=fold(batch.clip_spans, batch.num_clips, fill=torch.nan),
+        text_spans=fold(batch.text_spans, batch.num_texts, fill=torch.nan),
+        own=Own(
+            ids=batch.ids,
+            video_tokens=None if video.tokens is None else fold(video.tokens, batch.num_clips),
+            video_token_length=None
+            if video.token_length is None
+            else fold(video.token_length, batch.num_clips),
+            text_tokens=None if text.tokens is None else _by_text(text.tokens, batch),
+            text_token_length=None
+            if text.token_length is None
+            else _by_text(text.token_length, batch),
+            texts=_split(batch.texts, [number * batch.candidates for number in batch.num_texts]),
+            text_ids=_split(batch.text_ids, batch.num_texts if batch.text_ids else no_ids),
+        ),
+    )
+
+
+def encode_clips(
+    encoder: VideoEncoder,
+    clips: Tensor,
+    frame_length: Tensor,
+    device: torch.device,
+    *,
+    chunk: int | None = None,
+) -> Encoded:
+    """Encode clips, so many at a time.
+
+    Args:
+        encoder: Encodes them.
+        clips: (clips, frames, ...), on any device.
+        frame_length: (clips,), int64, on the CPU: encoders read it.
+        device: Where the encoder is.
+        chunk: How many are on the device at once; None: all.
+
+    Returns:
+        One row per clip.
+    """
+    size = max(1, chunk or len(clips))
+    chunks = zip(clips.split(size), frame_length.split(size), strict=True)
+    parts: list[Encoded] = [encoder(x.to(device), length) for x, length in chunks]
+    if len(parts) == 1:
+        return parts[0]
+    pooled, tokens, lengths = zip(*parts, strict=True)
+    return Encoded(torch.cat(pooled), _joined(tokens), _joined(lengths))
+
+
+def encode_texts(
+    encoder: TextEncoder | None,
+    texts: Sequence[str],
+    device: torch.device,
+    *,
+    chunk: int | None = None,
+) -> Encoded:
+    """Tokenise and encode texts.
+
+    Args:
+        encoder: Encodes them; None for none, which gives vectors of width 0.
+        texts: One string per text.
+        device: Where the encoder is.
+        chunk: How many are encoded at once; None: all.
+
+    Returns:
+        One row per text.
+    """
+    if encoder is None:
+        return Encoded(torch.zeros(len(texts), 0, device=device))
+    size = max(1, chunk or len(texts))
+    parts: list[Encoded] = []
+    for first in range(0, max(1, len(texts)), size):
+        tokens = encoder.tokenize(texts[first : first + size])
+        parts.append(encoder(type(tokens)(*(x.to(device) for x in tokens))))
+    if len(parts) == 1:
+        return parts[0]
+    return Encoded(torch.cat([part.pooled for part in parts]))  # words may differ in number
+
+
+def unneeded_modules(
+    encoders: dict[str, VideoEncoder | TextEncoder | None], needs: frozenset[str]
+) -> Iterator[str]:
+    """Name the modules whose output is not needed: a loss that must reach all others trains those.
+
+    Args:
+        encoders: The encoders of ``video`` and ``text``.
+        needs: What the head reads.
+
+    Yields:
+        Names such as ``video_encoder.fc``, of modules that have parameters.
+    """
+    for kind, encoder in encoders.items():
+        if encoder is None or f"{kind}_pooled" in needs:
+            continue
+        reads_tokens = f"{kind}_tokens" in needs
+        for name in encoder.pooled_modules if reads_tokens else ("",):
+            if any(True for _ in encoder.get_submodule(name).parameters()):
+                yield f"{kind}_encoder.{name}".rstrip(".")
+
+
+def _needed(encoded: Encoded, kind: str, needs: frozenset[str]) -> Encoded:
+    """Leave out of an encoder's answer what is not needed."""
+    if f"{kind}_pooled" not in needs:
+        encoded = encoded._replace(pooled=encoded.pooled[:, :0])
+    if f"{kind}_tokens" not in needs:
+        encoded = encoded._replace(tokens=None, token_length=None)
+    return encoded
+
+
+def _by_text(x: Tensor, batch: Batch) -> Tensor:
+    shape = (sum(batch.num_texts), batch.candidates)
+    return fold(x.reshape(*shape, *x.shape[1:]), batch.num_texts)
+
+
+def _counts(numbers: Sequence[int], device: torch.device) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.int64, device=device)
+
+
+def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:
+    present = [part for part in parts if part is not None]
+    return torch.cat(present) if present else None
+
+
+def _split(values: Sequence[str], counts: Sequence[int]) -> list[list[str]]:
+    remaining = iter(values)
+    return [[next(remaining) for _ in range(count)] for count in counts]
