@@ -1,8 +1,10 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.damage import READABLE, UNREADABLE, Way, copy_corpus, damage_videos
 from tests.media.tars import member, write_tar
 from vtlearn.commands import data_check, tree
 from vtlearn.datasets.kitchen import read_truth
+from vtlearn.datasets.kitchen.manifest import read_manifest, write_manifest
 
 FAST = tuple(way for way in UNREADABLE if way.stage != "time")
 
@@ -53,6 +56,40 @@ def test_the_report_has_all_ids_and_the_table_the_first(
     line = next(line for line in output.splitlines() if line.startswith("  unreadable"))
     assert line.split() == ["unreadable", str(len(bad)), "(the", "first", "3)"]
     assert sum(video_id in output for video_id in bad) == 3
+
+
+def test_frames_that_are_not_the_recorded_ones_are_named(
+    kitchen_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_corpus(kitchen_root, tmp_path / "kitchen")
+    manifest = read_manifest(root)
+    assert manifest is not None
+    assert manifest.rendered is not None
+    write_manifest(root, manifest._replace(rendered=manifest.rendered._replace(av="17.0.0")))
+    videos = root / "videos"
+    changed = videos / "kitchen_val_0001.mp4"
+    shutil.copy(videos / "kitchen_val_0000.mp4", changed)
+    report = tmp_path / "report.json"
+    assert check(root, "--report", str(report), "--tolerance", "1000") == 0
+    assert capsys.readouterr().out == (
+        "Kitchen: 13 of 13 videos can be used, 100.0 %\n"
+        "  frames changed                1\n"
+        f"      {changed}  rendered by av 17.0.0, read by av {version('av')}\n"
+        "      delete the folder of the corpus to have it rendered anew\n"
+    )
+    (entry,) = json.loads(report.read_text(encoding="utf-8"))["changed_frames"]
+    assert entry["id"] == changed.stem
+
+
+def test_a_corpus_without_a_record_is_told_so(
+    kitchen_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_corpus(kitchen_root, tmp_path / "kitchen")
+    manifest = read_manifest(root)
+    assert manifest is not None
+    write_manifest(root, manifest.identity)
+    assert check(root) == 0
+    assert "  frames not recorded          13\n      delete the folder" in capsys.readouterr().out
 
 
 def test_coverage_decides_the_exit_code(

@@ -69,6 +69,7 @@ def test_gives_what_a_video_reader_gives(pad: Any, reader: WatchedReader, video:
             assert torch.equal(watched.frames, alone.frames)
             assert torch.equal(watched.valid, alone.valid)
         assert reader.probe(source) == VideoReader().probe(source)
+        assert reader.hash_frames(source) == VideoReader().hash_frames(source)
     assert reader.clips(video, [], **ASKED).frames.shape == (0, 3, 3, 16, 16)
 
 
@@ -84,6 +85,8 @@ def test_what_a_video_reader_raises_is_raised_here(reader: WatchedReader, video:
     assert caught.value.stage == "open"
     with pytest.raises(UnreadableVideoError, match="No such file"):
         reader.clips(video.with_name("absent.mp4"), [0.0], **ASKED)
+    with pytest.raises(UnreadableVideoError, match="No such file"):
+        reader.hash_frames(video.with_name("absent.mp4"))
     assert pid_of(reader) == pid
     for given, message in (({"pad": "nonsense"}, "pad must be"), ({"num_frames": 2.5}, "whole")):
         with pytest.raises(ArgumentError, match=message):

@@ -1,23 +1,26 @@
 """What a corpus should hold, against what it does hold, and what of that can be used."""
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from vtlearn.datasets.base import find_videos, require_paths
 from vtlearn.datasets.kitchen import read_truth
+from vtlearn.datasets.kitchen.manifest import Rendered, read_manifest
 from vtlearn.datasets.kitchen.plan import SPLITS
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, UnreadableVideoError
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.checks import require_positive
-from vtlearn.media.probing import probe_all, scan_all
+from vtlearn.media.probing import hash_all, probe_all, scan_all
 from vtlearn.parallel import available_cores
 from vtlearn.progress import track
 
 __all__ = [
     "SCAN_BUDGET",
+    "ChangedFrames",
     "CorpusReport",
     "DurationMismatch",
     "Layout",
@@ -42,6 +45,7 @@ class Layout(NamedTuple):
         captions: Its captions: a folder, or one file.
         listed: The ids it should have; None for all that have a video or captions.
         durations: Seconds that videos are said to last, by id.
+        rendered: What Kitchen's frames were when it was rendered; None for any other corpus.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Layout(NamedTuple):
     captions: Path
     listed: Sequence[str] | None = None
     durations: Mapping[str, float] | None = None
+    rendered: Rendered | None = None
 
 
 class UnreadableVideo(NamedTuple):
@@ -115,6 +120,22 @@ class LostSeconds(NamedTuple):
     seconds: float
 
 
+class ChangedFrames(NamedTuple):
+    """A video of Kitchen whose frames are not those that were recorded when it was rendered.
+
+    Attributes:
+        id: Its id.
+        path: Its file.
+        rendered_by: The release of PyAV that ended the rendering.
+        read_by: The release that reads it now.
+    """
+
+    id: str
+    path: str
+    rendered_by: str
+    read_by: str
+
+
 class CorpusReport(NamedTuple):
     """What of a corpus is there and good. Ids are in the order in which they are listed.
 
@@ -135,6 +156,9 @@ class CorpusReport(NamedTuple):
         damaged_shards: Why shards cannot be used from end to end, by name.
         uncounted: How many of these have no index, so that nobody knows how many samples they
             should hold; ``expected`` lacks those that cannot be read.
+        changed_frames: Videos of Kitchen whose frames are not the recorded ones. They count as
+            usable.
+        unrecorded: How many of Kitchen's videos have no record to compare their frames with.
     """
 
     corpus: str
@@ -150,6 +174,8 @@ class CorpusReport(NamedTuple):
     unlisted: int = 0
     damaged_shards: Mapping[str, str] = MappingProxyType({})
     uncounted: int = 0
+    changed_frames: Sequence[ChangedFrames] = ()
+    unrecorded: int = 0
 
     @property
     def coverage(self) -> float | None:
@@ -164,7 +190,7 @@ class CorpusReport(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return what a report in JSON holds: plain lists and dictionaries."""
         plain = self._asdict()
-        for name in ("unreadable", "duration_mismatch", "lost"):
+        for name in ("unreadable", "duration_mismatch", "lost", "changed_frames"):
             plain[name] = [entry._asdict() for entry in plain[name]]
         for name in ("captions_without_video", "videos_without_captions"):
             plain[name] = list(plain[name])
@@ -211,6 +237,8 @@ def howto100m_layout(
 def kitchen_layout(root: Path) -> Layout:
     """Describe Kitchen: its splits say which videos there are, its ground truth how long they last.
 
+    Its manifest records what the frames were when they were rendered.
+
     Args:
         root: Its folder.
 
@@ -219,13 +247,16 @@ def kitchen_layout(root: Path) -> Layout:
 
     Raises:
         CorpusNotFoundError: If it is not there.
+        ArgumentError: If its manifest is not one that Kitchen wrote.
     """
     durations = {video_id: truth.duration for video_id, truth in read_truth(root).items()}
     splits = {root / "splits" / f"{split}.csv": "the videos of a split" for split in SPLITS}
     expected = {root / "videos": "videos", root / "captions": "captions", **splits}
     require_paths("Kitchen", expected, "nowhere: `vtlearn data kitchen` renders it")
     listed = [video_id for split in splits for video_id in read_video_list(split)]
-    return Layout("Kitchen", root / "videos", root / "captions", listed, durations)
+    manifest = read_manifest(root)
+    rendered = (manifest and manifest.rendered) or Rendered("", {})
+    return Layout("Kitchen", root / "videos", root / "captions", listed, durations, rendered)
 
 
 def check_corpus(
@@ -267,6 +298,7 @@ def check_corpus(
     health = _probe(present, workers, time_budget)
     if decode:
         health = _scan(health, present, workers, time_budget)
+    changed = _changed(layout, health, present, workers, time_budget)
     return CorpusReport(
         corpus=layout.name,
         expected=len(ids),
@@ -279,6 +311,10 @@ def check_corpus(
         videos_without_captions=[i for i in present if i not in captions],
         damaged_captions={i: why for i, why in captions.damaged.items() if i in ids},
         unlisted=len(found) - len(present),
+        changed_frames=changed,
+        unrecorded=0
+        if layout.rendered is None
+        else len(health.seconds.keys() - layout.rendered.frames),
     )
 
 
@@ -336,6 +372,31 @@ def _scan(
         else:
             health.lost[video_id] = lost
     return health
+
+
+def _changed(
+    layout: Layout,
+    health: _Health,
+    present: Mapping[str, Path],
+    workers: int,
+    time_budget: float | None,
+) -> list[ChangedFrames]:
+    """Compare the frames of Kitchen's videos with what was recorded when they were rendered."""
+    if layout.rendered is None:
+        return []
+    recorded, rendered_by = layout.rendered.frames, layout.rendered.av
+    budget = None if time_budget is None else SCAN_BUDGET * time_budget
+    films = [(video_id, present[video_id]) for video_id in health.seconds if video_id in recorded]
+    hashed = hash_all(films, workers=workers, time_budget=budget)
+    changed = []
+    for video_id, found in track(hashed, "Comparing frames", total=len(films)):
+        path = str(present[video_id])
+        if isinstance(found, UnreadableVideoError):
+            health.unreadable[video_id] = UnreadableVideo.of(video_id, path, found)
+            del health.seconds[video_id]
+        elif found != recorded[video_id]:
+            changed.append(ChangedFrames(video_id, path, rendered_by, version("av")))
+    return sorted(changed)
 
 
 def _mismatches(

@@ -55,7 +55,9 @@ def test_what_became_of_the_frames_does_not_decide_which_corpus_it_is() -> None:
     refuse_other(Path("kitchen"), wanted._replace(rendered=Rendered("18.1.0", {"x": "y"})), wanted)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "7", '{"rendered": {"gpu": 1}}', '{"name": "somebody else"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "7", '{"rendered": {"gpu": 1}}', '{"name": "somebody else"}']
+)
 def test_somebody_elses_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(ArgumentError, match=r"manifest\.json is not Kitchen's"):
