@@ -28,7 +28,7 @@ ALLOWED = {
 }
 FREE = {
     *("__init__", "atomic", "batch", "distributed", "errors", "imports", "parallel"),
-    *("hyperparameters", "progress", "schedule"),
+    *("hyperparameters", "progress", "run_folder", "schedule"),
 }
 WITHOUT_LIGHTNING = {"alignment", "heads", "encoders", "media", "datasets"}
 

@@ -34,6 +34,7 @@ from vtlearn.evaluation.protocol import EncodedItem, Protocol, Result
 from vtlearn.evaluation.results import results_table, write_results
 from vtlearn.heads.base import Alignment, AlignmentHead, Grid, HeadOutput
 from vtlearn.hyperparameters import factory_to_config, to_config
+from vtlearn.run_folder import run_folder
 from vtlearn.schedule import WarmupCosine
 
 __all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
@@ -329,7 +330,7 @@ class VideoTextLearner(LightningModule):
                 self._log_figure(f"{name}/{result.protocol}/{metric}", value)
         if self.results and self.trainer.state.fn != "fit":
             # every process asks for the folder, because they agree on it by talking
-            folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+            folder = run_folder(self.trainer)
             if self.trainer.is_global_zero:
                 self._publish(folder / "results.json")
 

@@ -9,6 +9,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from vtlearn.datamodules.base import Example, VideoTextData
 from vtlearn.learner import VideoTextLearner
 from vtlearn.plotting import draw_alignment
+from vtlearn.run_folder import run_folder
 
 __all__ = ["AlignmentPictures"]
 
@@ -53,7 +54,7 @@ class AlignmentPictures(Callback):
     def _draw(self, trainer: Trainer, learner: LightningModule, name: str) -> None:
         data = getattr(trainer, "datamodule", None)
         # every process asks for the folder, because they agree on it by talking
-        folder = Path(trainer.log_dir or trainer.default_root_dir) / "alignment"
+        folder = run_folder(trainer) / "alignment"
         if not (trainer.is_global_zero and isinstance(learner, VideoTextLearner)):
             return
         if self._example is None and isinstance(data, VideoTextData):

@@ -5,10 +5,29 @@ from pathlib import Path
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from vtlearn.run_folder import is_working_directory, run_folder
+
 __all__ = ["BestCheckpoint", "StepCheckpoint"]
 
 
-class BestCheckpoint(ModelCheckpoint):
+class _RunCheckpoint(ModelCheckpoint):
+    """Keeps checkpoints in the run's folder, and none in ``checkpoints/`` of a user's own."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Choose the folder.
+
+        Args:
+            trainer: Knows the logger.
+            pl_module: The learner.
+            stage: What is about to run.
+        """
+        folder = run_folder(trainer)
+        super().setup(trainer, pl_module, stage)
+        if self.dirpath is not None and is_working_directory(Path(self.dirpath).parent):
+            self.dirpath = str(folder / "checkpoints")
+
+
+class BestCheckpoint(_RunCheckpoint):
     """Keep ``best.ckpt``, the model with the highest ``val/primary``.
 
     Where the data have no validation split there is nothing to choose by, and nothing is kept.
@@ -39,7 +58,7 @@ class BestCheckpoint(ModelCheckpoint):
             super().on_validation_end(trainer, pl_module)
 
 
-class StepCheckpoint(ModelCheckpoint):
+class StepCheckpoint(_RunCheckpoint):
     """Keep ``last.ckpt``, overwritten every so many steps, to go on from after an interruption.
 
     Args:
