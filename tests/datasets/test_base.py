@@ -9,6 +9,7 @@ from vtlearn.datasets.base import (
     UnreadableRecord,
     find_videos,
     first_readable,
+    forget_unreadable,
     generator,
     require_paths,
 )
@@ -124,6 +125,29 @@ def test_other_corpora_and_a_line_cut_short_do_not_count(tmp_path: Path) -> None
     with pytest.raises(TooManyUnreadableError, match="2 of 10"):
         quarantine.add("c", UnreadableVideoError("c.mp4", "empty"))
     assert Quarantine(path, "abcdefghij", 1.0).read().keys() == {"b", "c"}
+
+
+@pytest.mark.parametrize("torn", ["", '{"id": "a", "rea', "{", '{"i\n'])
+def test_the_report_of_an_earlier_training_is_forgotten(torn: str, tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    Quarantine(path, "ab", 1.0).add("a", UnreadableVideoError("a.mp4", "empty"))
+    path.write_text(path.read_text() + torn)
+    for _ in range(2):
+        forget_unreadable(path)
+        assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["years of work", '{"id": "a", "caption": "chop"}\n', "[1]\n", '{"a": 1}']
+)
+def test_a_users_file_is_not_taken_for_a_report(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text(text)
+    with pytest.raises(ArgumentError, match=r"q\.jsonl is there and is no report"):
+        forget_unreadable(path)
+    assert path.read_text() == text
+    with pytest.raises(ArgumentError, match="cannot be read"):
+        forget_unreadable(tmp_path)
 
 
 def test_a_report_begun_anew_is_read_from_its_start(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets import howto100m
+from vtlearn.datasets.base import forget_unreadable
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.media.captions import open_captions
@@ -81,7 +82,7 @@ class HowTo100M(VideoTextData):
         if self._captions.exists():  # or the corpus says later what is missing
             open_captions(self._captions, cache=self._cache)
         if self.is_training():
-            self._quarantine_file.unlink(missing_ok=True)
+            forget_unreadable(self._quarantine_file)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""

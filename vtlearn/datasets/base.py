@@ -33,12 +33,14 @@ __all__ = [
     "clip_reader",
     "find_videos",
     "first_readable",
+    "forget_unreadable",
     "generator",
     "require_paths",
 ]
 
 _LOG = logging.getLogger(__name__)
 _SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v"})
+_RECORD = b'{"id": "'  # how a line of the quarantine file begins
 
 SampleT = TypeVar("SampleT")
 
@@ -316,6 +318,43 @@ def _record(line: bytes) -> UnreadableRecord | None:
         return UnreadableRecord(**json.loads(line))
     except (ValueError, TypeError):
         return None
+
+
+def forget_unreadable(path: Path) -> None:
+    """Remove the report of an earlier training, and nothing that a user keeps under its name.
+
+    Args:
+        path: The report; it need not be there.
+
+    Raises:
+        ArgumentError: If something else is there.
+
+    Example:
+        >>> forget_unreadable(Path("absent.jsonl"))
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        message = f"{path} cannot be read, where unreadable videos are named: {error.strerror}"
+        raise ArgumentError(message) from error
+    if not all(_is_of_a_report(line) for line in lines):
+        message = (
+            f"{path} is there and is no report of unreadable videos; move it, or give quarantine "
+            "another name"
+        )
+        raise ArgumentError(message)
+    path.unlink(missing_ok=True)
+
+
+def _is_of_a_report(line: bytes) -> bool:
+    """Say whether a line is a record, or the beginning of one that a killed process left."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return line.startswith(_RECORD) or _RECORD.startswith(line)
+    return content == {} or _record(line) is not None  # of an empty one nothing is lost
 
 
 def first_readable(
