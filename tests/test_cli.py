@@ -124,7 +124,7 @@ def test_a_model_with_an_encoder_of_ones_own(
         sys.modules.pop("strange", None)
         assert main([*argv, *extra]) == code
         error = capsys.readouterr().err
-        assert ("names 'strange.Mine'" in error) is (code == 2)
+        assert ("names the class 'strange.Mine'" in error) is (code == 2)
     assert type(load(checkpoint).video_encoder).__name__ == "Mine"  # imported by now
 
 

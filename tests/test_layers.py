@@ -24,7 +24,8 @@ ALLOWED = {
     "commands": {"alignment", "datamodules", "datasets", "evaluation", "media"},
     "plotting": {"heads"},
     "learner": {"checkpoints", "heads", "encoders", "datamodules", "evaluation"},
-    "checkpoints": {"heads", "encoders", "learner"},
+    "checkpoints": {"learner"},
+    "class_paths": {"encoders", "heads"},
 }
 FREE = {
     *("__init__", "atomic", "batch", "distributed", "errors", "imports", "parallel"),

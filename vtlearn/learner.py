@@ -25,7 +25,7 @@ from vtlearn.batch import (
     WindowChunk,
     valid,
 )
-from vtlearn.checkpoints import fit_names, load, mismatch
+from vtlearn.checkpoints import describe_mismatch, fit_names, load
 from vtlearn.datamodules.base import Example, Stage, VideoTextData
 from vtlearn.distributed import gather, gather_objects, process
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
@@ -130,8 +130,6 @@ class VideoTextLearner(LightningModule):
                 "model.video_encoder.init_args"
             )
             raise ArgumentError(message)
-        if stage == "fit":
-            self.clips = data.clip_settings()
         if stage in ("validate", "test") and not data.protocols(_stage(stage)):
             message = f"{type(data).__name__} has no protocol to {_stage(stage)} a model by"
             raise ArgumentError(message)
@@ -206,8 +204,12 @@ class VideoTextLearner(LightningModule):
         Returns:
             (texts, dim), float32 or wider, without gradients.
         """
+        was_training = self.training
+        self.eval()  # or the texts' vectors would depend on each other
         with torch.no_grad():
-            return self.head.embed(self.encode_captions(texts).pooled)
+            vectors = self.head.embed(self.encode_captions(texts).pooled)
+        self.train(was_training)
+        return vectors
 
     def encode_captions(self, captions: Sequence[str]) -> Encoded:
         """Tokenise and encode captions.
@@ -381,13 +383,16 @@ class VideoTextLearner(LightningModule):
         return self.head.align(video, text)
 
     @override
+    def on_fit_start(self) -> None:  # after a checkpoint is restored
+        self.clips = self._data().clip_settings()
+
+    @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["clips"] = self.clips
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.clips is None:  # or a training goes on, with clips of its own
-            self.clips = checkpoint.get("clips")
+        self.clips = checkpoint.get("clips")
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]  # arguments come from the file alone
@@ -434,7 +439,7 @@ class VideoTextLearner(LightningModule):
         try:
             return super().load_state_dict(given, strict=strict, assign=assign)
         except RuntimeError as error:
-            raise CheckpointError(mismatch(own, given)) from error
+            raise CheckpointError(describe_mismatch(own, given)) from error
 
     def _data(self) -> VideoTextData:
         data = getattr(self.trainer, "datamodule", None)

@@ -410,7 +410,7 @@ def _video(video: Mapping[str, Any]) -> VideoRecord:
 
 def _bare(backbone: str) -> str:
     """Name a backbone without the packages of its classes, which may move."""
-    return re.sub(r"(^|'class_path': ')(?:\w+\.)+", r"\1", backbone)
+    return re.sub(r"(?:(?<=^)|(?<='class_path': '))(?:\w+\.)+(?=[A-Z]\w*[('])", "", backbone)
 
 
 def _require_undotted(ids: Iterable[str]) -> None:
