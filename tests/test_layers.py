@@ -24,7 +24,7 @@ ALLOWED = {
     "commands": {"alignment", "datamodules", "datasets", "evaluation", "media"},
     "plotting": {"heads"},
     "learner": {"checkpoints", "heads", "encoders", "datamodules", "evaluation"},
-    "checkpoints": {"learner"},
+    "checkpoints": {"class_paths", "learner"},
     "class_paths": {"encoders", "heads"},
 }
 FREE = {
