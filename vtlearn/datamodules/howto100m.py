@@ -20,7 +20,7 @@ class HowTo100M(VideoTextData):
 
     Args:
         captions: Folder of per-video captions, or one file of all.
-        videos: Folder of the videos, however nested; a file's name begins with the id.
+        videos: Folder of the videos, however nested; a file's name less its suffix is the id.
         features: Folder of stored features to read in place of the videos' pixels.
         video_list: csv with a column ``video_path``; leave it out for every video with captions.
         sampling: How the clips of a narration are drawn.
