@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.damage import READABLE, UNREADABLE, Way, copy_corpus, damage_videos
+from tests.layouts import LAYOUTS, write_layout
 from tests.media.tars import member, write_tar
 from vtlearn.commands import data_check, tree
 from vtlearn.datasets.kitchen import read_truth
@@ -123,6 +124,27 @@ def test_mistakes_are_sentences(
     error = capsys.readouterr().err
     assert error.startswith("vtlearn: error: ")
     assert sentence in error
+
+
+def test_names_with_dots_and_twins_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = [*LAYOUTS["volumes"], *LAYOUTS["lessons"]]
+    root = write_layout(tmp_path, videos, [videos[1], videos[3]])
+    options = ("--data", "HowTo100M")
+    assert check(root, *options) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("HowTo100M: 2 of 4 videos can be used, 50.0 %\n")
+    assert f"videos without captions       2\n      {videos[0]}\n      {videos[2]}\n" in printed
+    rows = ["video_path", "/x/lesson2/part1.mp4", f'"{videos[1]}.webm"', "lesson2/part3.mp4"]
+    (root / "list.csv").write_text("\n".join(rows))
+    report = tmp_path / "report.json"
+    assert check(root, *options, "--list", str(root / "list.csv"), "--report", str(report)) == 0
+    found = json.loads(report.read_text())
+    assert (found["usable"], found["missing"]) == ([videos[3], videos[1]], ["part3"])
+    write_layout(root, (), ["part1"])
+    assert check(root, *options) == 0
+    assert "captions/part1.json may be of lesson1/part1 or of less" in capsys.readouterr().out
 
 
 def test_no_corpus_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

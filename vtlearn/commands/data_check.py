@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.atomic import replace_text
+from vtlearn.datasets.base import find_videos, video_names
 from vtlearn.datasets.checking import (
     ChangedFrames,
     CorpusReport,
@@ -141,13 +142,16 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
 
 
 def _howto100m(arguments: argparse.Namespace) -> Layout:
-    return howto100m_layout(
+    layout = howto100m_layout(
         arguments.root,
         videos=arguments.videos,
         captions=arguments.captions,
-        listed=arguments.list and read_video_list(arguments.list),
         durations=arguments.durations and read_durations(arguments.durations),
     )
+    if arguments.list is None:
+        return layout
+    names = video_names(layout.videos, find_videos(layout.videos))
+    return layout._replace(listed=read_video_list(arguments.list, names))
 
 
 class _Kind(NamedTuple):

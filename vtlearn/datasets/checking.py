@@ -6,14 +6,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from vtlearn.datasets.base import find_videos, require_paths
+from vtlearn.datasets.base import find_videos, require_paths, video_names
 from vtlearn.datasets.kitchen import read_truth
 from vtlearn.datasets.kitchen.manifest import Rendered, read_manifest
 from vtlearn.datasets.kitchen.plan import SPLITS
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, UnreadableVideoError
 from vtlearn.media.captions.index import CaptionIndex, open_captions
+from vtlearn.media.captions.matching import match_captions
 from vtlearn.media.checks import require_positive
+from vtlearn.media.ids import VideoNames
 from vtlearn.media.probing import hash_all, probe_all, scan_all
 from vtlearn.parallel import available_cores
 from vtlearn.progress import track
@@ -145,7 +147,8 @@ class CorpusReport(NamedTuple):
         usable: Ids with a readable video and captions.
         missing: Ids without a file.
         unreadable: Files that cannot be read.
-        damaged_captions: Why captions cannot be used, by id.
+        damaged_captions: Why captions cannot be used, by id; that nothing tells whose they are,
+            too.
         lost: Videos with stretches that cannot be decoded; found by decoding all. They count as
             usable.
         duration_mismatch: Videos that do not last as long as they are said to, or as their captions
@@ -292,7 +295,7 @@ def check_corpus(
     _require_sense(tolerance, workers=workers, time_budget=time_budget)
     captions = open_captions(layout.captions, cache=cache)
     found = find_videos(layout.videos)
-    ids = _expected(layout, captions, found)
+    told, ids = _told(layout, captions, found)
     present = {video_id: found[video_id] for video_id in ids if video_id in found}
     workers = workers or min(available_cores(), max(1, len(present) // _WORTH_A_PROCESS))
     health = _probe(present, workers, time_budget)
@@ -302,20 +305,36 @@ def check_corpus(
     return CorpusReport(
         corpus=layout.name,
         expected=len(ids),
-        usable=[i for i in ids if i in health.seconds and _has(captions, i)],
+        usable=[i for i in ids if i in health.seconds and told.usable(i)],
         missing=[i for i in ids if i not in found],
         unreadable=[health.unreadable[i] for i in ids if i in health.unreadable],
-        duration_mismatch=_mismatches(layout, health, captions, tolerance),
+        duration_mismatch=_mismatches(layout, health, told, tolerance),
         lost=[LostSeconds(i, health.lost[i]) for i in ids if health.lost.get(i)],
-        captions_without_video=[i for i in ids if i not in found and _has(captions, i)],
-        videos_without_captions=[i for i in present if i not in captions],
-        damaged_captions={i: why for i, why in captions.damaged.items() if i in ids},
+        captions_without_video=[i for i in ids if i not in found and told.usable(i)],
+        videos_without_captions=[i for i in present if i not in told.keys and i not in told.bad],
+        damaged_captions={i: told.bad[i] for i in ids if i in told.bad},
         unlisted=len(found) - len(present),
         changed_frames=changed,
         unrecorded=0
         if layout.rendered is None
         else len(health.seconds.keys() - layout.rendered.frames),
     )
+
+
+class _Told(NamedTuple):
+    """The captions of each video: their id in the index, and why they cannot be used."""
+
+    captions: CaptionIndex
+    keys: dict[str, str]
+    bad: dict[str, str]
+
+    def usable(self, video_id: str) -> bool:
+        """Tell whether a video has captions that can be used."""
+        return video_id in self.keys and video_id not in self.bad
+
+    def last_end(self, video_id: str) -> float | None:
+        """Return when the last caption of a video ends."""
+        return self.captions.last_end(self.keys[video_id]) if self.usable(video_id) else None
 
 
 class _Health(NamedTuple):
@@ -333,17 +352,27 @@ def _require_sense(tolerance: float, **given: float | None) -> None:
         raise ArgumentError(message)
 
 
-def _expected(layout: Layout, captions: CaptionIndex, found: Mapping[str, Path]) -> dict[str, None]:
-    """Return the ids that should be there; a dictionary, for its order and to look them up in."""
+def _told(
+    layout: Layout, captions: CaptionIndex, found: Mapping[str, Path]
+) -> tuple[_Told, dict[str, None]]:
+    """Return whose captions are whose, and the ids that should be there, in order."""
+    paths = dict(video_names(layout.videos, found).paths)
+    for video_id in layout.listed or ():  # those that are missing have captions too
+        paths.setdefault(video_id, video_id)
+    match = match_captions(captions, VideoNames(paths))
+    keys = dict(match.keys)
     if layout.listed is None:
-        ids = dict.fromkeys([*captions.ids, *found])
+        keys.update({key: key for key in match.unclaimed})
+        ids = dict.fromkeys([*keys, *found])
     else:
         ids = dict.fromkeys(layout.listed)
     if not ids:
         what = f"{layout.videos}: videos, or {layout.captions}: captions"
         line = f"{what if layout.listed is None else 'ids in the list'}  (there are none)"
         raise CorpusNotFoundError(layout.name, [line], "the place you have it from")
-    return ids
+    damaged = captions.damaged
+    bad = {video_id: damaged[key] for video_id, key in keys.items() if key in damaged}
+    return _Told(captions, keys, bad | match.collisions), ids
 
 
 def _probe(present: Mapping[str, Path], workers: int, time_budget: float | None) -> _Health:
@@ -400,20 +429,15 @@ def _changed(
 
 
 def _mismatches(
-    layout: Layout, health: _Health, captions: CaptionIndex, tolerance: float
+    layout: Layout, health: _Health, told: _Told, tolerance: float
 ) -> list[DurationMismatch]:
     lengths = [
         DurationMismatch(
             video_id,
             seconds,
             None if layout.durations is None else layout.durations.get(video_id),
-            captions.last_end(video_id) if _has(captions, video_id) else None,
+            told.last_end(video_id),
         )
         for video_id, seconds in health.seconds.items()
     ]
     return sorted(length for length in lengths if length.exceeds(tolerance))
-
-
-def _has(captions: CaptionIndex, video_id: str) -> bool:
-    """Tell whether a video has captions that can be used."""
-    return video_id in captions and video_id not in captions.damaged
