@@ -562,7 +562,7 @@ class _File(Film["av.VideoFrame"]):
             for packet in self.container.demux():
                 if packet.stream is self.stream:
                     yield cast("_Packet", packet)
-                elif packet.pts is not None and packet.time_base is not None:
+                elif packet.pts is not None and packet.time_base:  # unset, it is None or 0
                     ticks = packet.pts + (packet.duration or 0)
                     self._others_end = max(self._others_end, float(ticks * packet.time_base))
         except (av.FFmpegError, OSError):
@@ -606,7 +606,14 @@ def _open_container(raw: BytesIO | FileIO) -> "InputContainer":
     import av
 
     options = {"protocol_whitelist": "none"}
-    return av.open(raw, "r", options=options, metadata_errors="replace")
+    tags = _tag_decoding(av.__version__)
+    container: InputContainer = av.open(raw, "r", options=options, **tags)
+    return container
+
+
+def _tag_decoding(version: str) -> dict[str, Any]:
+    """Have PyAV 18 take tags that are not UTF-8, as PyAV 19 does without being asked."""
+    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _words(error: Exception) -> str:
