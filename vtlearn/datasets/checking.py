@@ -315,9 +315,7 @@ def check_corpus(
         damaged_captions={i: told.bad[i] for i in ids if i in told.bad},
         unlisted=len(found) - len(present),
         changed_frames=changed,
-        unrecorded=0
-        if layout.rendered is None
-        else len(health.seconds.keys() - layout.rendered.frames),
+        unrecorded=_unrecorded(layout, health),
     )
 
 
@@ -426,6 +424,13 @@ def _changed(
         elif found != recorded[video_id]:
             changed.append(ChangedFrames(video_id, path, rendered_by, version("av")))
     return sorted(changed)
+
+
+def _unrecorded(layout: Layout, health: _Health) -> int:
+    """Count the readable videos of Kitchen of whose frames there is no record."""
+    if layout.rendered is None:
+        return 0
+    return len(health.seconds.keys() - layout.rendered.frames.keys())
 
 
 def _mismatches(
