@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 EXTRAS := fast,kitchen
+NEWEST := .venv-newest
 TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu check format lint types cov bench bench-data bench-heads notebooks clean
+.PHONY: help install demo test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads notebooks clean
 
 help:  ## Print this
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "creating $(VENV) and installing vtlearn (a few minutes, once)"
@@ -42,6 +43,13 @@ test-gpu: $(VENV)/installed-dev  ## Run the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
 
 check: lint types  ## Run everything that can be said without running the code
+
+check-newest:  ## Run the tests with the newest release of everything: PYTHON=python3.13 chooses the Python
+	rm -rf $(NEWEST)
+	$(PYTHON) -m venv $(NEWEST)
+	$(NEWEST)/bin/python -m pip --disable-pip-version-check install --quiet -e ".[$(EXTRAS),dev]"
+	@$(NEWEST)/bin/python -m pip --disable-pip-version-check freeze --exclude-editable
+	$(NEWEST)/bin/python -m pytest
 
 lint: $(VENV)/installed-dev  ## Run ruff and codespell
 	$(BIN)/ruff check .
@@ -78,6 +86,6 @@ notebooks: $(VENV)/installed  ## Execute every notebook in place of reading it
 	@for book in $(wildcard notebooks/*.ipynb); do \
 		echo "executing $$book"; $(BIN)/jupyter execute "$$book" || exit 1; done
 
-clean:  ## Remove what was made, but for .venv, data and runs
+clean:  ## Remove what was made, but for environments, data and runs
 	rm -rf build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find vtlearn tests benchmarks -name __pycache__ -type d -exec rm -rf {} +

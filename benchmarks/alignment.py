@@ -24,9 +24,9 @@ import torch
 from measuring import Step, alternate, header, line, spread
 from torch import Tensor
 from torch.nn import functional
+from vtlearn.heads.contrastive import pairwise_similarity
 
 from vtlearn.alignment import kernel_for, s2dtw, soft_dtw
-from vtlearn.heads.sequence import grid_similarity
 
 Shape = tuple[int, int, int]
 
@@ -223,7 +223,7 @@ def loss_step(plan: Plan) -> Iterator[Row]:
     print(compared(*(step() for step in steps.values())))
     print("published: pairs expanded to (B, B, N, D), then the plain recursion for each pair\n")
     mine, theirs = alternate(list(steps.values()), plan.seconds, "cpu")
-    row = Row("step", "cpu", label(size), "grid_similarity, s2dtw", "published")
+    row = Row("step", "cpu", label(size), "pairwise_similarity, s2dtw", "published")
     times = {"ms": mine.median, "ms_min": mine.least}
     times |= {"peer_ms": theirs.median, "peer_ms_min": theirs.least}
     row = row._replace(**times, ratio=theirs.median / mine.median, bar=BARS_STEP[0])
@@ -246,7 +246,7 @@ def grid_step(name: str, size: Shape) -> Step:
 def our_loss(video: Tensor, text: Tensor) -> Tensor:
     """Compute the loss of VT-TWINS, text to video, as vtlearn's head does."""
     video, text = (functional.normalize(side, dim=-1) for side in (video, text))
-    logits = -s2dtw(grid_similarity(video, text), peers.GAMMA).T
+    logits = -s2dtw(pairwise_similarity(video, text), peers.GAMMA).T
     return functional.cross_entropy(logits, torch.arange(len(text)))
 
 

@@ -165,7 +165,7 @@ def _decode(path: Path) -> tuple[Pictures, int]:
     """Return all pictures, (frames, height, width, 3), and how many there are a second."""
     with av.open(path) as source:
         pictures = [frame.to_ndarray(format="rgb24") for frame in source.decode(video=0)]
-        return np.stack(pictures), round(source.streams.video[0].average_rate or 25)
+        return np.stack(pictures), round(float(source.streams.video[0].average_rate or 25))
 
 
 def _box(data: bytes | bytearray, kind: bytes) -> tuple[int, int]:

@@ -1,9 +1,10 @@
-import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from vtlearn.arguments import (
     find_configs,
@@ -106,7 +107,7 @@ def test_the_checkpoints_model_comes_first(tmp_path: Path) -> None:
     ):
         argv = put_checkpoint_first([command, "--data", "Kitchen"], path)
         assert argv[:2] == [command, "--config"]
-        assert json.loads(argv[2]) == {"model": model}
+        assert yaml.safe_load(argv[2]) == {"model": model}
         assert argv[3:] == ["--data", "Kitchen", "--ckpt_path", str(path)]
 
 
@@ -117,3 +118,65 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     path.write_text("hello")
     with pytest.raises(CheckpointError, match=r"x.ckpt is not a vtlearn checkpoint"):
         put_checkpoint_first(["test"], path)
+
+
+@pytest.fixture
+def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkpoint of a class that only its user knows."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "strangest.py").write_text(
+        "from vtlearn.heads import InfoNCE\nclass Mine(InfoNCE):\n    pass\n"
+    )
+    spec = {"class_path": "strangest.Mine", "init_args": {}}
+    torch.save({"hyper_parameters": {"head": spec}, "state_dict": {}}, "x.ckpt")
+    Path("names.yaml").write_text("model: {head: {class_path: strangest.Mine}}")
+    Path("short.yaml").write_text("model: {head: strangest.Mine}")
+    Path("says.yaml").write_text("data: {init_args: {root: strangest.Mine}}")
+    Path("trusts.yaml").write_text("trust_checkpoint: true")
+    Path("trusts_not.yaml").write_text("trust_checkpoint: false")
+    monkeypatch.delitem(sys.modules, "strangest", raising=False)
+    return Path("x.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("words", "opens"),
+    [
+        ("--config names.yaml", True),
+        ("--config short.yaml", True),
+        ("--model.head strangest.Mine", True),
+        ("--model.head.class_path strangest.Mine", True),
+        ("--model.head {class_path:\xa0strangest.Mine}", True),
+        ("--trust_checkpoint", True),
+        ("--config trusts.yaml", True),
+        ("--config trusts_not.yaml --trust_checkpoint", True),
+        ("--config trusts.yaml --config trusts_not.yaml", False),
+        ("--config says.yaml", False),
+        ("--data.init_args.root strangest.Mine", False),
+        ("--model.head.init_args.name strangest.Mine", False),
+        ("", False),
+    ],
+)
+def test_a_class_is_imported_only_if_the_user_names_it(
+    words: str, opens: bool, strange: Path
+) -> None:
+    argv = ["test", *(word.replace("\xa0", " ") for word in words.split(" ") if word)]
+    if opens:
+        assert "strangest.Mine" in put_checkpoint_first(argv, strange)[2]
+    else:
+        with pytest.raises(CheckpointError, match=r"x.ckpt names the class 'strangest\.Mine'"):
+            put_checkpoint_first(argv, strange)
+        assert "strangest" not in sys.modules
+
+
+def test_trust_takes_no_value(strange: Path) -> None:
+    with pytest.raises(ArgumentError, match="takes no value, and got 'false'"):
+        put_checkpoint_first(["test", "--trust_checkpoint", "false"], strange)
+
+
+def test_infinity_goes_through(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    head = {"class_path": "InfoNCE", "init_args": {"temperature": float("inf")}}
+    torch.save({"hyper_parameters": {"head": head}, "state_dict": {}}, path)
+    section = yaml.safe_load(put_checkpoint_first(["test"], path)[2])
+    assert section["model"]["head"]["init_args"] == {"temperature": float("inf")}

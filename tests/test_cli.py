@@ -124,8 +124,52 @@ def test_a_model_with_an_encoder_of_ones_own(
         sys.modules.pop("strange", None)
         assert main([*argv, *extra]) == code
         error = capsys.readouterr().err
-        assert ("names 'strange.Mine'" in error) is (code == 2)
+        assert ("names the class 'strange.Mine'" in error) is (code == 2)
     assert type(load(checkpoint).video_encoder).__name__ == "Mine"  # imported by now
+
+
+USERS = {
+    "config.yaml": "trainer: {max_epochs: 7}",
+    "results.json": '{"accuracy": 1}',
+    "alignment/test.png": "mine",
+    "alignment/epoch-000.png": "mine",
+    "checkpoints/best.ckpt": "mine",
+    "checkpoints/last.ckpt": "mine",
+}
+
+
+@pytest.mark.parametrize(
+    ("logger", "save_dir"),
+    [("false", ""), ("CSVLogger", "."), ("TensorBoardLogger", "."), ("CSVLogger", "../{name}")],
+)
+def test_no_file_in_the_working_directory_is_overwritten(
+    logger: str, save_dir: str, workplace: Path
+) -> None:
+    for name, text in USERS.items():
+        (workplace / name).parent.mkdir(exist_ok=True)
+        (workplace / name).write_text(text)
+    options = ["--config", "tiny.yaml", "--trainer.logger", logger]
+    if save_dir:
+        where = {"save_dir": save_dir.format(name=workplace.name), "name": "", "version": ""}
+        for name, value in where.items():
+            options += [f"--trainer.logger.init_args.{name}", value]
+    assert main(["fit", *options]) == 0
+    best = next((workplace / "runs").rglob("best.ckpt"))
+    assert main(["test", *options, "--ckpt_path", str(best)]) == 0
+    assert {name: (workplace / name).read_text() for name in USERS} == USERS
+    assert not list((workplace / "runs").rglob("config.yaml"))
+    written = {path.name for path in (workplace / "runs").rglob("*") if path.is_file()}
+    assert written >= {"best.ckpt", "last.ckpt", "epoch-000.png", "test.png", "results.json"}
+
+
+def test_the_configuration_is_kept_in_the_loggers_folder(workplace: Path) -> None:
+    options = ["fit", "--config", "tiny.yaml", "--trainer.logger.init_args.version", "0"]
+    for gamma in ("0.3", "0.4"):  # the second run replaces what the first one wrote
+        assert main([*options, "--model.head.init_args.gamma", gamma]) == 0
+    (path,) = workplace.glob("runs/**/config.yaml")
+    assert path == workplace / "runs" / "t" / "version_0" / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    assert content["model"]["head"]["init_args"]["gamma"] == 0.4
 
 
 class Parsed(VTLearnCLI):

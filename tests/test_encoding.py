@@ -1,6 +1,7 @@
 import torch
 
 from vtlearn.batch import Sample, collate
+from vtlearn.encoders import TextEncoder, VideoEncoder
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.encoding import encode_batch, encode_clips, encode_texts, unneeded_modules
@@ -81,7 +82,7 @@ def test_chunks_change_nothing() -> None:
 
 def test_layers_that_nothing_reads_are_named() -> None:
     video, text = encoders()
-    both = {"video": video, "text": text}
+    both: dict[str, VideoEncoder | TextEncoder | None] = {"video": video, "text": text}
     assert list(unneeded_modules(both, POOLED)) == []
     assert list(unneeded_modules(both, frozenset({"video_tokens", "text_pooled"}))) == [
         "video_encoder.fc",

@@ -16,19 +16,22 @@ ALLOWED = {
     "alignment": set(),
     "media": set(),
     "encoders": set(),
-    "heads": {"alignment"},
+    "heads": {"alignment", "encoders"},
     "datasets": {"media"},
     "evaluation": set(),
     "datamodules": {"datasets", "evaluation", "media"},
-    "callbacks": {"datamodules", "datasets", "learner", "media", "plotting"},
+    "callbacks": {"datamodules", "datasets", "heads", "learner", "media", "plotting"},
     "commands": {"alignment", "datamodules", "datasets", "evaluation", "media"},
     "plotting": {"heads"},
-    "learner": {"checkpoints", "heads", "encoders", "datamodules", "evaluation"},
-    "checkpoints": {"heads", "encoders", "learner"},
+    "learner": {"checkpoints", "compatibility", "encoders", "encoding", "evaluation", "heads"},
+    "compatibility": {"encoders", "heads"},
+    "encoding": {"encoders"},
+    "checkpoints": {"class_paths", "learner"},
+    "class_paths": {"encoders", "heads"},
 }
 FREE = {
     *("__init__", "atomic", "batch", "distributed", "errors", "imports", "parallel"),
-    *("hyperparameters", "progress", "schedule"),
+    *("hyperparameters", "parameters", "progress", "run_folder", "schedule"),
 }
 WITHOUT_LIGHTNING = {"alignment", "heads", "encoders", "media", "datasets"}
 

@@ -88,6 +88,7 @@ def test_a_model_is_compared_as_its_head_was_trained(
     kitchen_root: Path, small: dict[str, int], tmp_path: Path
 ) -> None:
     learner = tiny_learner(MILNCE(normalize=False))
+    assert isinstance(learner.text_encoder, TinyText)
     learner.text_encoder.build(["chop the carrot", "stir the soup"])
     quiet_trainer(tmp_path).validate(
         learner, datamodule=tiny_kitchen(kitchen_root, small), verbose=False

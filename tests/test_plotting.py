@@ -5,7 +5,6 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 from vtlearn.alignment import s2dtw_cost
-from vtlearn.batch import TextFeatures, VideoFeatures
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import S2DTW
 from vtlearn.plotting import Panel, draw_alignment, draw_panel, draw_panels
@@ -13,9 +12,7 @@ from vtlearn.plotting import Panel, draw_alignment, draw_panel, draw_panels
 
 def test_axes_captions_path_and_truth_are_drawn() -> None:
     torch.manual_seed(0)
-    video = VideoFeatures(torch.randn(1, 6, 4), None, torch.tensor([6]))
-    text = TextFeatures(torch.randn(1, 3, 1, 4), None, torch.tensor([3]))
-    alignment = S2DTW().align(video, text)
+    alignment = S2DTW().align(torch.randn(6, 4), torch.randn(3, 4))
     captions = ["chop the carrot", "a very long caption " * 5, "thank you for watching"]
     figure = draw_alignment(
         alignment,
@@ -39,11 +36,8 @@ def test_axes_captions_path_and_truth_are_drawn() -> None:
 
 
 def test_one_window_and_one_caption() -> None:
-    one = torch.ones(1, 1, 2)
-    length = torch.tensor([1])
-    alignment = S2DTW().align(
-        VideoFeatures(one, None, length), TextFeatures(one[:, :, None], None, length)
-    )
+    one = torch.ones(1, 2)
+    alignment = S2DTW().align(one, one)
     assert draw_alignment(alignment, [1.0], ["only"]).axes
 
 

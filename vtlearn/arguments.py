@@ -5,9 +5,9 @@ a new data section replaces the old one whole.
 """
 
 import difflib
-import json
 import logging
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ _DATA = "--data"
 _CHECKPOINT = "--ckpt_path"
 _LOGGER = "--trainer.logger.init_args."
 _TRUST = "--trust_checkpoint"
+_MODEL = "--model."
 
 
 def separated(argv: Sequence[str]) -> list[str]:
@@ -127,7 +128,7 @@ def put_checkpoint_first(argv: Sequence[str], checkpoint: Path) -> list[str]:
         checkpoint: A checkpoint of ours.
 
     Returns:
-        The command line with the model's section, as JSON, before all other options, and the path
+        The command line with the model's section, as YAML, before all other options, and the path
         of the checkpoint behind them. Of commands that do not train, the section has no optimiser.
 
     Raises:
@@ -135,36 +136,53 @@ def put_checkpoint_first(argv: Sequence[str], checkpoint: Path) -> list[str]:
             vtlearn nor the user knows.
     """
     configs = list(_configs(argv))
-    trust = _TRUST in argv or any(config.get(_TRUST.removeprefix("--")) for config in configs)
     model = hyperparameters(
-        checkpoint, trust=trust, named=_texts([*argv, *configs]), training=argv[0] == "fit"
+        checkpoint,
+        trust=_trusts(argv, configs),
+        named=[*_class_paths(configs), *_typed_class_paths(argv)],
+        training=argv[0] == "fit",
     )
-    section = json.dumps({"model": model})
+    section = yaml.safe_dump({"model": model}, default_flow_style=True, width=math.inf)
     return [argv[0], "--config", section, *argv[1:], _CHECKPOINT, str(checkpoint)]
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield every text in a command line and its configurations, inside JSON and YAML as well."""
+def _trusts(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> bool:
+    """Tell whether a checkpoint may have anything imported: the last word counts."""
+    for option, value in _options([*argv, "--"]):
+        if option == _TRUST and not value.startswith("-"):
+            message = f"{_TRUST} takes no value, and got {value!r}: leave it out, or the option"
+            raise ArgumentError(message)
+    said = [config[_TRUST[2:]] for config in configs if _TRUST[2:] in config]
+    return _TRUST in argv or (bool(said) and said[-1] is True)
+
+
+def _typed_class_paths(argv: Sequence[str]) -> Iterator[str]:
+    """Yield the class paths of the model's parts on the command line."""
+    for option, value in _options(argv):
+        part = option.removeprefix(_MODEL).removesuffix(".class_path")
+        if option.startswith(_MODEL) and "{" in value:
+            yield from _class_paths([{"model": {part: yaml.safe_load(value)}}])
+        elif option.startswith(_MODEL) and (option.endswith(".class_path") or "." not in part):
+            yield value
+
+
+def _class_paths(configs: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield the class paths in the model sections of configurations."""
+    for config in configs:
+        model = config.get("model")
+        if isinstance(model, dict):
+            yield from (part for part in model.values() if isinstance(part, str))
+            yield from _nested_class_paths(model)
+
+
+def _nested_class_paths(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
+        if isinstance(value.get("class_path"), str):
+            yield value["class_path"]
         value = list(value.values())
     if isinstance(value, list):
         for entry in value:
-            yield from _texts(entry)
-    elif isinstance(value, str):
-        yield value
-        content = _inline(value)
-        if not isinstance(content, str):
-            yield from _texts(content)
-
-
-def _inline(word: str) -> Any:
-    """Read the mapping that a word is, or that the file holds which it names."""
-    if _is_file_name(word) and Path(word).is_file():
-        return _read_yaml(Path(word))
-    try:
-        return yaml.safe_load(word) if "{" in word else word
-    except yaml.YAMLError:
-        return word
+            yield from _nested_class_paths(entry)
 
 
 def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -204,7 +222,7 @@ def _read_yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"{path} is no YAML: {' '.join(str(error).split())}"
+        message = f"{path} is not valid YAML: {' '.join(str(error).split())}"
         raise ArgumentError(message) from error
 
 

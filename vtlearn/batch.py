@@ -170,12 +170,16 @@ class Batch(NamedTuple):
     unreadable: list[Unreadable]
 
     def to(self, device: torch.device | str) -> Self:
-        """Move what is encoded; times and lengths stay on the CPU, where they are read.
+        """Stay on the CPU, whatever Lightning asks for.
+
+        Clips go to the device when they are encoded, so many at a time as fit; times and lengths
+        are read where they are.
 
         Args:
-            device: Where to.
+            device: Not used.
         """
-        return self._replace(clips=self.clips.to(device, non_blocking=True))
+        del device
+        return self
 
 
 class Encoded(NamedTuple):

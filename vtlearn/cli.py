@@ -5,6 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
@@ -27,6 +28,7 @@ from vtlearn.arguments import (
 from vtlearn.callbacks import (
     AlignmentPictures,
     BestCheckpoint,
+    ConfigWriter,
     DataWait,
     FeatureWriter,
     StepCheckpoint,
@@ -36,18 +38,17 @@ from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, VTLearnError, told_plainly
 from vtlearn.learner import VideoTextLearner
 from vtlearn.parser import Parser
+from vtlearn.run_folder import fresh_folder, is_working_directory
 
 __all__ = ["VTLearnCLI", "run"]
 
 _LOG = logging.getLogger(__name__)
 
+_RUNS = {"save_dir": "runs", "name": "vtlearn"}
 _TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,
     "log_every_n_steps": 10,
-    "logger": {
-        "class_path": "pytorch_lightning.loggers.TensorBoardLogger",
-        "init_args": {"save_dir": "runs", "name": "vtlearn"},
-    },
+    "logger": {"class_path": "pytorch_lightning.loggers.TensorBoardLogger", "init_args": _RUNS},
 }
 
 
@@ -65,6 +66,7 @@ class VTLearnCLI(LightningCLI):
             trainer_defaults=_TRAINER_DEFAULTS,
             seed_everything_default=0,
             parser_class=Parser,
+            save_config_callback=ConfigWriter,
             save_config_kwargs={"overwrite": True},
             args=list(argv),
             auto_configure_optimizers=False,
@@ -160,6 +162,9 @@ class VTLearnCLI(LightningCLI):
             callbacks.append(RichProgressBar())
         if trainer.logger is not False:
             callbacks.append(LearningRateMonitor("step"))
+        if is_working_directory(Path(trainer.default_root_dir or ".")):
+            # for what has no logger's folder: in the working directory it would replace a user's
+            trainer.default_root_dir = fresh_folder(Path(_RUNS["save_dir"], _RUNS["name"]))
         return super().instantiate_trainer(callbacks=callbacks, **kwargs)
 
 

@@ -91,7 +91,9 @@ def encode_clips(
     """
     size = max(1, chunk or len(clips))
     chunks = zip(clips.split(size), frame_length.split(size), strict=True)
-    parts: list[Encoded] = [encoder(x.to(device), length) for x, length in chunks]
+    parts: list[Encoded] = [
+        encoder(x.to(device, non_blocking=True), length) for x, length in chunks
+    ]
     if len(parts) == 1:
         return parts[0]
     pooled, tokens, lengths = zip(*parts, strict=True)

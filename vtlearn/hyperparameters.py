@@ -8,6 +8,7 @@ arguments, never as pickled objects: a checkpoint made of them opens with
 import inspect
 import sys
 from collections.abc import Callable
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -68,8 +69,13 @@ def to_config(value: Any) -> Any:
         return {key: to_config(entry) for key, entry in value.items()}
     if isinstance(value, Path):
         return str(value)
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if isinstance(value, Enum):
+        return to_config(value.value)
+    if value is None or isinstance(value, bool):
         return value
+    for plain in (int, float, str):
+        if isinstance(value, plain):  # numpy's numbers too, which a checkpoint would not open with
+            return plain(value)
     message = f"a checkpoint cannot say how to build {value!r}: give plain numbers and strings"
     raise ArgumentError(message)
 

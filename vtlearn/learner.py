@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import override
 
 from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
-from vtlearn.checkpoints import fit_names, load, mismatch
+from vtlearn.checkpoints import describe_mismatch, fit_names, load
 from vtlearn.compatibility import require_accepted, require_current, require_one_width
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
@@ -35,6 +35,7 @@ from vtlearn.parameters import (
     parameter_groups,
     restore_kept_elsewhere,
 )
+from vtlearn.run_folder import run_folder
 from vtlearn.schedule import WarmupCosine
 
 __all__ = ["EvaluatedData", "OptimizerFactory", "SchedulerFactory", "Stage", "VideoTextLearner"]
@@ -158,16 +159,13 @@ class VideoTextLearner(LightningModule):
             return
         require_accepted(self.video_encoder, *data.clip_shape)
         self._chunk = data.evaluation_chunk
-        if (
-            stage != "predict"
-        ):  # protocols that the head cannot serve are refused before data are read
+        if stage != "predict":  # what the head cannot serve is refused before data are read
             tasks = data.tasks("test" if stage == "test" else "validate")
             if stage != "fit" and not tasks:
                 message = f"{type(data).__name__} has no protocol to {stage} a model by"
                 raise ArgumentError(message)
             self._new_evaluator(tasks, data.max_unreadable)
         if stage == "fit":
-            self.clips = data.clip_settings()
             for part in (self.text_encoder, self.head):
                 if part is not None and part.needs_vocabulary:
                     part.build(data.captions())
@@ -188,15 +186,6 @@ class VideoTextLearner(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
-
-    @override
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        if not isinstance(batch, Batch):
-            return super().transfer_batch_to_device(batch, device, dataloader_idx)
-        # what is scored may be long, and goes to the device chunk by chunk
-        return batch.to(device) if self.trainer.training else batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Encode this process's samples, gather everybody's, and compute our items' share.
@@ -270,8 +259,12 @@ class VideoTextLearner(LightningModule):
         if not isinstance(self.head, Aligner):
             message = f"{type(self.head).__name__} compares no texts: it is not an aligner"
             raise ArgumentError(message)
+        was_training = self.training
+        self.eval()  # or the texts' vectors would depend on each other
         with torch.no_grad():
-            return self.head.embed(self._encode_texts(texts))
+            vectors = self.head.embed(self._encode_texts(texts))
+        self.train(was_training)
+        return vectors
 
     def align(self, sample: Sample) -> Alignment:
         """Align the clips and texts of one sample.
@@ -399,7 +392,7 @@ class VideoTextLearner(LightningModule):
                 )
         if self.results and self.trainer.state.fn != "fit":
             # every process asks for the folder, because they agree on it by talking
-            folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+            folder = run_folder(self.trainer)
             if self.trainer.is_global_zero:
                 publish(
                     folder,
@@ -415,6 +408,11 @@ class VideoTextLearner(LightningModule):
         return self.trainer.sanity_checking or limit != 1.0
 
     @override
+    def on_fit_start(self) -> None:  # after a checkpoint is restored
+        data = self._data()
+        self.clips = None if data is None else data.clip_settings()
+
+    @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["clips"] = self.clips
         if not self._keep_frozen:
@@ -424,8 +422,7 @@ class VideoTextLearner(LightningModule):
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.clips is None:  # or a training goes on, with clips of its own
-            self.clips = checkpoint.get("clips")
+        self.clips = checkpoint.get("clips")
         checkpoint["state_dict"] = restore_kept_elsewhere(
             self, checkpoint.get("origins") or {}, checkpoint["state_dict"]
         )
@@ -475,7 +472,7 @@ class VideoTextLearner(LightningModule):
         try:
             return super().load_state_dict(given, strict=strict, assign=assign)
         except RuntimeError as error:
-            raise CheckpointError(mismatch(own, given)) from error
+            raise CheckpointError(describe_mismatch(own, given)) from error
 
     def _data(self) -> EvaluatedData | None:
         data = getattr(self.trainer, "datamodule", None)

@@ -45,7 +45,7 @@ def freeze(model: nn.Module, prefixes: Iterable[str]) -> None:
         _require_known(model, prefix, "frozen")
         for name, parameter in model.named_parameters():
             if _is_under(name, prefix):
-                parameter.requires_grad_(requires_grad=False)
+                parameter.requires_grad = False
 
 
 def hold_in_eval_mode(model: nn.Module, prefixes: Iterable[str]) -> None:

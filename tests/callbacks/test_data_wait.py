@@ -1,36 +1,48 @@
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
 
 from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
-from vtlearn.batch import NarrationBatch, collate_narrations
-from vtlearn.callbacks import DataWait
+from vtlearn.callbacks import DataWait, data_wait
 
 
-def slow(samples: Any) -> NarrationBatch:
-    sleep(0.5)
-    return collate_narrations(samples)
+class Clock:
+    """Time that passes only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def slow(self, function: Any, seconds: float) -> Any:
+        """Let a function take so many seconds."""
+
+        def slowed(*arguments: Any) -> Any:
+            self.now += seconds
+            return function(*arguments)
+
+        return slowed
 
 
-@pytest.mark.parametrize("starved", [False, True])
+@pytest.mark.parametrize(("loading", "share"), [(0.0, 0.0), (3.0, 0.75)])
 def test_the_share_is_that_of_the_loader(
-    kitchen_root: Path, small: dict[str, int], tmp_path: Path, *, starved: bool
+    loading: float,
+    share: float,
+    kitchen_root: Path,
+    small: dict[str, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Learner(type(tiny_learner())):  # type: ignore[misc]
-        def training_step(self, *args: Any) -> Any:
-            sleep(0.0 if starved else 0.5)
-            return super().training_step(*args)
-
+    clock = Clock()
+    monkeypatch.setattr(data_wait, "perf_counter", clock)
     learner = tiny_learner()
-    learner.__class__ = Learner
+    monkeypatch.setattr(learner, "training_step", clock.slow(learner.training_step, 1.0))
     data = tiny_kitchen(kitchen_root, small)
     loader = data.train_dataloader()
-    if starved:
-        loader.collate_fn = slow
-    data.train_dataloader = lambda: loader  # type: ignore[method-assign]
+    loader.collate_fn = clock.slow(loader.collate_fn, loading)
+    monkeypatch.setattr(data, "train_dataloader", lambda: loader)
     trainer = quiet_trainer(tmp_path, callbacks=[DataWait()], limit_val_batches=0)
     trainer.fit(learner, datamodule=data)
-    share = trainer.callback_metrics["train/data_wait_epoch"]
-    assert (share > 0.6) if starved else (share < 0.4)
+    assert trainer.callback_metrics["train/data_wait_epoch"] == pytest.approx(share)

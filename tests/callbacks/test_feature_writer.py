@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ from torch.nn import functional
 
 import vtlearn.callbacks.feature_writer
 from tests.damage import cut_off, lose_index
+from tests.layouts import LAYOUTS, write_layout
 from tests.models import SAMPLING, quiet_trainer, tiny_kitchen, tiny_learner
 from tests.processes import Pool
 from vtlearn.callbacks import FeatureWriter
-from vtlearn.datamodules import Kitchen
+from vtlearn.datamodules import HowTo100M, Kitchen
+from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
 from vtlearn.learner import VideoTextLearner
 from vtlearn.media.clips import Clips
-from vtlearn.media.feature_shards import read_shard_record
+from vtlearn.media.feature_shards import FeatureStore, read_shard_record
 from vtlearn.media.feature_spec import num_vectors, read_sidecar
 from vtlearn.media.features import FeatureReader
+from vtlearn.media.ids import former_id
 from vtlearn.media.video import VideoReader
 
 NORMALISED: dict[str, Any] = {"mean": [0.5] * 3, "std": [0.25] * 3}  # as TinyVideo does
@@ -39,7 +43,7 @@ def seeded_learner(seed: int = 0) -> VideoTextLearner:
 
 def predict(
     folder: Path,
-    data: Kitchen,
+    data: VideoTextData,
     *callbacks: Callback,
     learner: VideoTextLearner | None = None,
     **options: Any,
@@ -310,6 +314,28 @@ def test_a_video_that_was_replaced_is_not_mixed_in(
         "00001.json",
         "00001.safetensors",
     }
+
+
+@pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
+def test_an_old_store_of_names_up_to_a_dot_is_not_gone_on_with(
+    ids: Sequence[str], tmp_path: Path
+) -> None:
+    root = write_layout(tmp_path, ids, ids)
+    data = HowTo100M(root / "captions", videos=root / "videos", sampling=SAMPLING)
+    predict(root / "store", data)
+    reader = FeatureReader(root / "store")
+    assert list(reader.ids) == list(ids)
+    for name in ids:
+        source = root / "videos" / f"{name}.mp4"
+        found = reader.clips(source, [0.0], num_frames=2, fps=1.0, size=8).frames
+        assert torch.equal(found, reader.clips(name, [0.0], num_frames=2, fps=1.0, size=8).frames)
+    predict(root / "store", data)  # which is whole
+    spec, layout = read_sidecar(root / "store")
+    kept = {name: layout[name] for name in ("windows_per_chunk", "precision")}
+    FeatureStore(root / "old", spec, [former_id(ids[0])], videos_per_shard=3, layout=kept)
+    with pytest.raises(FeatureError, match=f"both {ids[0]!r} and {ids[1]!r}".replace("[", r"\[")):
+        predict(root / "old", data)
+    assert [path.name for path in (root / "old").iterdir()] == ["features.json"]
 
 
 def test_a_video_that_took_too_long_is_tried_again(

@@ -1,8 +1,10 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import pytest
 from PIL import Image
 
 from tests.damage import READABLE, UNREADABLE, Way, copy_corpus, damage_videos
+from tests.layouts import LAYOUTS, write_layout
 from tests.media.tars import member, write_tar
 from vtlearn.commands import data_check, tree
 from vtlearn.datasets.kitchen import read_truth
+from vtlearn.datasets.kitchen.manifest import read_manifest, write_manifest
 
 FAST = tuple(way for way in UNREADABLE if way.stage != "time")
 
@@ -55,6 +59,40 @@ def test_the_report_has_all_ids_and_the_table_the_first(
     assert sum(video_id in output for video_id in bad) == 3
 
 
+def test_frames_that_are_not_the_recorded_ones_are_named(
+    kitchen_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_corpus(kitchen_root, tmp_path / "kitchen")
+    manifest = read_manifest(root)
+    assert manifest is not None
+    assert manifest.rendered is not None
+    write_manifest(root, manifest._replace(rendered=manifest.rendered._replace(av="17.0.0")))
+    videos = root / "videos"
+    changed = videos / "kitchen_val_0001.mp4"
+    shutil.copy(videos / "kitchen_val_0000.mp4", changed)
+    report = tmp_path / "report.json"
+    assert check(root, "--report", str(report), "--tolerance", "1000") == 0
+    assert capsys.readouterr().out == (
+        "Kitchen: 13 of 13 videos can be used, 100.0 %\n"
+        "  frames changed                1\n"
+        f"      {changed}  rendered by av 17.0.0, read by av {version('av')}\n"
+        "      delete the folder of the corpus to have it rendered anew\n"
+    )
+    (entry,) = json.loads(report.read_text(encoding="utf-8"))["changed_frames"]
+    assert entry["id"] == changed.stem
+
+
+def test_a_corpus_without_a_record_is_told_so(
+    kitchen_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_corpus(kitchen_root, tmp_path / "kitchen")
+    manifest = read_manifest(root)
+    assert manifest is not None
+    write_manifest(root, manifest.identity)
+    assert check(root) == 0
+    assert "  frames not recorded          13\n      delete the folder" in capsys.readouterr().out
+
+
 def test_coverage_decides_the_exit_code(
     damaged: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +124,27 @@ def test_mistakes_are_sentences(
     error = capsys.readouterr().err
     assert error.startswith("vtlearn: error: ")
     assert sentence in error
+
+
+def test_names_with_dots_and_twins_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = [*LAYOUTS["volumes"], *LAYOUTS["lessons"]]
+    root = write_layout(tmp_path, videos, [videos[1], videos[3]])
+    options = ("--data", "HowTo100M")
+    assert check(root, *options) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("HowTo100M: 2 of 4 videos can be used, 50.0 %\n")
+    assert f"videos without captions       2\n      {videos[0]}\n      {videos[2]}\n" in printed
+    rows = ["video_path", "/x/lesson2/part1.mp4", f'"{videos[1]}.webm"', "lesson2/part3.mp4"]
+    (root / "list.csv").write_text("\n".join(rows))
+    report = tmp_path / "report.json"
+    assert check(root, *options, "--list", str(root / "list.csv"), "--report", str(report)) == 0
+    found = json.loads(report.read_text())
+    assert (found["usable"], found["missing"]) == ([videos[3], videos[1]], ["part3"])
+    write_layout(root, (), ["part1"])
+    assert check(root, *options) == 0
+    assert "captions/part1.json may be of lesson1/part1 or of less" in capsys.readouterr().out
 
 
 def test_no_corpus_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,13 +4,18 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.layouts import LAYOUTS, write_layout
 from tests.media.writing import write_video
 from vtlearn.commands import tree
 from vtlearn.commands.data_pack import _bytes, _mixed
+from vtlearn.datasets.narrations import ClipSampling
+from vtlearn.datasets.shard_checking import check_shards
+from vtlearn.datasets.shards import ShardStream
 from vtlearn.media import shard_writer
 from vtlearn.media.shard_index import open_shards
 from vtlearn.media.shards import read_pairs, read_shard
@@ -161,6 +166,60 @@ def test_a_list_chooses(corpus: Path) -> None:
     assert pack(corpus, "--list", str(corpus / "list.csv")) == 0
     assert set(open_shards(corpus / "out").keys) == {KEYS[1], KEYS[4]}
     assert left_out(corpus) == {"absent": "without a video"}
+
+
+@pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("indexed", [True, False])
+def test_ids_with_dots_and_twins_are_read_back(
+    indexed: bool, ids: Sequence[str], tmp_path: Path
+) -> None:
+    root = write_layout(tmp_path, [*ids, "50%"], [*ids, "50%"])
+    assert pack(root, "--samples-per-shard", "1") == 0
+    for shard in (root / "out").glob("*.tar"):
+        for sample in read_pairs(shard):  # as WebDataset has it
+            assert "." not in sample.key.rpartition("/")[2]
+            record = json.loads(sample.files["json"])
+            assert record["captions"]["text"] == [record["id"]]
+            assert sample.files["mp4"] == (root / "videos" / record["path"]).read_bytes()
+    if not indexed:  # another program copied the shards alone
+        (root / "out" / "index.jsonl").unlink()
+    index = open_shards(root / "out", progress=False)
+    assert sorted(index.keys) == sorted([*ids, "50%"])
+    sampling = ClipSampling(num_clips=1, num_frames=4, fps=4.0, size=32)
+    stream = ShardStream(index, sampling=sampling, quarantine=root / "unreadable.jsonl")
+    narrations = list(stream)
+    assert sorted(each.id for each in narrations) == sorted([*ids, "50%"])
+    assert all(each.texts == [each.id] for each in narrations)
+    report = check_shards(root / "out", workers=1, time_budget=None)
+    assert sorted(report.usable) == sorted([*ids, "50%"])
+    assert report.coverage == 100
+
+
+def test_words_of_two_videos_are_not_packed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_layout(tmp_path, LAYOUTS["lessons"], ["part1"])
+    assert pack(root) == 2
+    assert "captions/part1.json may be of lesson1/part1 or of less" in capsys.readouterr().err
+    (root / "captions" / "part1.json").unlink()
+    write_layout(root, (), ["lesson2/part1"])
+    assert pack(root) == 0
+    assert left_out(root) == {"lesson1/part1": "without captions"}
+    assert list(open_shards(root / "out").keys) == ["lesson2/part1"]
+
+
+def test_packing_of_escaped_ids_goes_on_where_it_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_layout(tmp_path, LAYOUTS["volumes"], LAYOUTS["volumes"])
+    assert pack(root, "--samples-per-shard", "1", out="whole") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(shard_writer.ShardWriter, "finish", lambda _: None)
+        assert pack(root, "--samples-per-shard", "1") == 0
+    assert len(list((root / "out").glob("*.tar"))) == 1
+    assert pack(root, "--samples-per-shard", "1") == 0
+    for path in (root / "whole").iterdir():
+        assert (root / "out" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_the_order_mixes_the_corpus_and_stays() -> None:

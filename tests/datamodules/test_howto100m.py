@@ -4,7 +4,7 @@ import pytest
 
 from vtlearn.datamodules import HowTo100M
 from vtlearn.datasets.howto100m import ClipSampling
-from vtlearn.errors import CorpusNotFoundError
+from vtlearn.errors import ArgumentError, CorpusNotFoundError
 
 TINY = ClipSampling(num_clips=1, candidates=3, num_frames=2, fps=4.0, size=16)
 
@@ -40,6 +40,15 @@ def test_features_are_made_of_the_listed_videos(kitchen_root: Path) -> None:
     assert [Path(path).stem for path in videos.paths] == list(videos.ids)
     assert all(Path(path).exists() for path in videos.paths)
     assert (videos.fps, videos.time_budget) == (4.0, 20.0)
+
+
+def test_training_removes_no_file_of_a_users(kitchen_root: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("years of work")
+    data = HowTo100M(kitchen_root / "captions", videos=kitchen_root / "videos", quarantine=notes)
+    with pytest.raises(ArgumentError, match=r"notes\.txt is there and is no report"):
+        data.prepare_data()
+    assert notes.read_text() == "years of work"
 
 
 def test_a_missing_corpus_is_told_when_it_is_needed(tmp_path: Path) -> None:

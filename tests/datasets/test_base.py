@@ -9,8 +9,10 @@ from vtlearn.datasets.base import (
     UnreadableRecord,
     find_videos,
     first_readable,
+    forget_unreadable,
     generator,
     require_paths,
+    video_names,
 )
 from vtlearn.errors import (
     ArgumentError,
@@ -22,23 +24,51 @@ from vtlearn.errors import (
 )
 
 
-def test_videos_are_found_however_deep_and_named_up_to_the_first_dot(tmp_path: Path) -> None:
-    for name in ("b/x/-_id.f137.mp4", "a/other.webm", "notes.txt", "c/other.mkv"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_videos_are_found_however_deep_and_named_less_their_suffix(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "b/x/-_id.f137.MP4", "a/other.webm", "notes.txt", "1. Intro.mp4", "1. Outro.mp4"
+    )
     found = find_videos(tmp_path)
-    assert list(found) == ["-_id", "other"]
+    assert list(found) == ["-_id.f137", "1. Intro", "1. Outro", "other"]
     assert found["other"] == tmp_path / "a/other.webm"
+
+
+def test_videos_of_one_name_are_told_apart_by_their_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "b/part1.mp4", "a/x/part1.webm", "part1.mkv", "a/part2.mp4", "b/part2.txt")
+    paths = {"a/x/part1": "a/x/part1.webm", "b/part1": "b/part1.mp4", "part1": "part1.mkv"}
+    expected = {**paths, "part2": "a/part2.mp4"}
+    assert find_videos(tmp_path) == {key: tmp_path / path for key, path in expected.items()}
+    monkeypatch.chdir(tmp_path)
+    found = find_videos(Path())
+    assert found == {key: Path(path) for key, path in expected.items()}
+    assert video_names(Path(), found).paths == {**{key: key for key in paths}, "part2": "a/part2"}
+
+
+def test_a_link_to_a_video_is_no_other_video(tmp_path: Path) -> None:
+    touch(tmp_path, "b/v.mp4", "c/gone.mp4")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "v.mp4").symlink_to(tmp_path / "b" / "v.mp4")
+    (tmp_path / "a" / "gone.mp4").symlink_to(tmp_path / "absent.mp4")
+    found = find_videos(tmp_path)
+    assert list(found) == ["a/gone", "c/gone", "v"]
+    assert found["v"] == tmp_path / "a/v.mp4"
 
 
 def test_odd_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "a").mkdir()
-    for name in ("a/v.mp4", "a/v.f137.mp4", "a/._w.mp4", "a/x.mp4"):
-        (tmp_path / name).touch()
+    touch(tmp_path, "a/v.mp4", "a/v.avi", "a/._w.mp4", "a/x.mp4")
     (tmp_path / "a" / "again").symlink_to(tmp_path)  # a circle
     (tmp_path / "a" / "too").symlink_to(tmp_path)
     assert find_videos(tmp_path) == {
-        "v": tmp_path / "a/v.f137.mp4",
+        "v": tmp_path / "a/v.avi",
         "x": tmp_path / "a/x.mp4",
     }
     assert "1 files have the id of another" in caplog.text
@@ -124,6 +154,29 @@ def test_other_corpora_and_a_line_cut_short_do_not_count(tmp_path: Path) -> None
     with pytest.raises(TooManyUnreadableError, match="2 of 10"):
         quarantine.add("c", UnreadableVideoError("c.mp4", "empty"))
     assert Quarantine(path, "abcdefghij", 1.0).read().keys() == {"b", "c"}
+
+
+@pytest.mark.parametrize("torn", ["", '{"id": "a", "rea', "{", '{"i\n'])
+def test_the_report_of_an_earlier_training_is_forgotten(torn: str, tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    Quarantine(path, "ab", 1.0).add("a", UnreadableVideoError("a.mp4", "empty"))
+    path.write_text(path.read_text() + torn)
+    for _ in range(2):
+        forget_unreadable(path)
+        assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["years of work", '{"id": "a", "caption": "chop"}\n', "[1]\n", '{"a": 1}']
+)
+def test_a_users_file_is_not_taken_for_a_report(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text(text)
+    with pytest.raises(ArgumentError, match=r"q\.jsonl is there and is no report"):
+        forget_unreadable(path)
+    assert path.read_text() == text
+    with pytest.raises(ArgumentError, match="cannot be read"):
+        forget_unreadable(tmp_path)
 
 
 def test_a_report_begun_anew_is_read_from_its_start(tmp_path: Path) -> None:

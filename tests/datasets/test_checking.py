@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.damage import WAYS, copy_corpus, damage_videos, unreadable_ids
+from tests.layouts import LAYOUTS, write_layout
 from tests.media.writing import write_video
 from vtlearn.datasets.checking import (
     Layout,
@@ -77,11 +78,11 @@ def test_what_is_there_against_what_should_be(
     )
     make(tmp_path, film, "-0_x")  # so that there is something at any rate
     filmed, told = filmed | {"-0_x"}, told | {"-0_x"}
-    put(film, *(tmp_path / "videos" / "food" / f"{i}.f137.mp4" for i in filmed - {"-0_x"}))
+    put(film, *(tmp_path / "videos" / "food" / f"{i}.webm" for i in filmed - {"-0_x"}))
     for video_id in told:
         write_captions(tmp_path / "captions", video_id, [-1.0] if video_id in garbled else [2.0])
     for video_id in broken & filmed - {"-0_x"}:
-        (tmp_path / "videos" / "food" / f"{video_id}.f137.mp4").write_bytes(b"")
+        (tmp_path / "videos" / "food" / f"{video_id}.webm").write_bytes(b"")
     broken -= {"-0_x"}
     wanted = listed | {"-1_x"} if with_list else filmed | told
     layout = howto100m_layout(tmp_path, listed=sorted(wanted) if with_list else None)
@@ -95,6 +96,36 @@ def test_what_is_there_against_what_should_be(
     assert set(report.usable) == wanted & filmed & (told - garbled) - broken
     assert report.unlisted == len(filmed - wanted)
     assert not report.duration_mismatch
+
+
+@pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
+def test_names_with_dots_and_twins_are_counted_apart(ids: Sequence[str], tmp_path: Path) -> None:
+    root = write_layout(tmp_path, ids, ids[1:])
+    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    assert (report.expected, report.usable, report.coverage) == (2, [ids[1]], 50.0)
+    assert report.videos_without_captions == [ids[0]]
+    (root / "videos" / f"{ids[1]}.mp4").unlink()
+    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    if "/" in ids[0]:  # a single video of a name is called by that alone
+        assert report.videos_without_captions == []
+        assert report.usable == ["part1"]
+    else:
+        assert (report.expected, report.usable, report.missing) == (2, [], [ids[1]])
+        assert report.captions_without_video == [ids[1]]
+    write_layout(root, ids, ids)
+    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    assert (report.usable, report.missing) == (list(ids), [])
+
+
+def test_captions_of_which_nothing_tells_whose_they_are(tmp_path: Path) -> None:
+    root = write_layout(tmp_path, [*LAYOUTS["lessons"], "food/a"], ["part1", "x/a", "y/a"])
+    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    assert (report.usable, report.coverage, report.expected) == ([], 0.0, 3)
+    assert report.videos_without_captions == report.captions_without_video == []
+    lesson1, lesson2, a = (report.damaged_captions[one] for one in (*LAYOUTS["lessons"], "a"))
+    assert lesson1 == lesson2
+    assert lesson1.startswith("captions/part1.json may be of lesson1/part1 or of lesson2/part1;")
+    assert a.startswith("captions/x/a.json and captions/y/a.json are both of a")
 
 
 def test_durations_are_held_against_what_is_said(film: Path, tmp_path: Path) -> None:

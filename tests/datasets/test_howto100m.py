@@ -1,20 +1,28 @@
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from tests.layouts import LAYOUTS, write_layout
+from tests.media.features import make_spec
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import SampleKey
 from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
 from vtlearn.errors import (
     ArgumentError,
     CorpusNotFoundError,
+    FeatureError,
     TooManyUnreadableError,
     TranscriptError,
 )
+from vtlearn.media.feature_shards import FeatureStore, StoredVideo
+from vtlearn.media.feature_sources import fingerprint
+from vtlearn.media.ids import former_id
 
 TINY = ClipSampling(num_clips=4, num_frames=4, fps=4.0, size=32)
 
@@ -27,8 +35,9 @@ def root(tmp_path: Path, kitchen_root: Path) -> Path:
 
 
 def corpus(root: Path, sampling: ClipSampling = TINY, **options: object) -> HowTo100M:
-    options = {"quarantine": root / "unreadable.jsonl"} | options
-    return HowTo100M(root / "captions", videos=root / "videos", sampling=sampling, **options)  # type: ignore[arg-type]
+    options = {"quarantine": root / "unreadable.jsonl", "videos": root / "videos"} | options
+    captions: Any = options.pop("captions", root / "captions")
+    return HowTo100M(captions, sampling=sampling, **options)  # type: ignore[arg-type]
 
 
 def same(one: Sample, other: Sample) -> bool:
@@ -128,6 +137,124 @@ def test_a_list_chooses_the_videos(root: Path) -> None:
     (root / "list.csv").write_text("path\nx.mp4\n")
     with pytest.raises(ArgumentError, match="has no column video_path"):
         corpus(root, video_list=root / "list.csv")
+
+
+def layout(root: Path, **options: Any) -> HowTo100M:
+    sampling = replace(TINY, num_clips=1, flip=0.0)
+    return corpus(root, sampling, **options)
+
+
+def pictures_and_words(data: HowTo100M) -> dict[str, tuple[int, str]]:
+    """The number of the video that each narration shows, and what is said in it."""
+    narrations = [data[index] for index in range(len(data))]
+    return {
+        each.id: (round((each.clips.float().mean().item() - 40) / 50), each.texts[0])
+        for each in narrations
+    }
+
+
+@pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("source", ["folder", "one file", "languages", "list"])
+def test_every_video_is_trained_with_its_own_words(
+    source: str, ids: Sequence[str], tmp_path: Path
+) -> None:
+    root = write_layout(tmp_path, ids, ids)
+    options: dict[str, Any] = {}
+    if source == "one file":
+        columns = {name: {"start": [0], "end": [1], "text": [name]} for name in ids}
+        (root / "caption.json").write_text(json.dumps(columns))
+        shutil.rmtree(root / "captions")
+        (root / "caption.json").rename(root / "captions.json")
+        options["captions"] = root / "captions.json"
+    elif source == "languages":
+        for name in ids:
+            (root / "captions" / f"{name}.json").rename(root / "captions" / f"{name}.en-US.json")
+    elif source == "list":
+        rows = [f'"/data/{name}.mp4"' for name in reversed(ids)]
+        (root / "list.csv").write_text("\n".join(["video_path", *rows]))
+        options["video_list"] = root / "list.csv"
+    data = layout(root, **options)
+    assert pictures_and_words(data) == {name: (n, name) for n, name in enumerate(ids)}
+    assert sorted(data.texts()) == sorted(ids)
+    assert list(data.ids) == list(ids[::-1] if source == "list" else ids)
+
+
+@pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
+def test_no_video_is_trained_with_the_words_of_another(
+    ids: Sequence[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = layout(write_layout(tmp_path, ids, ids[1:]))
+    assert pictures_and_words(data) == {ids[1]: (1, ids[1])}
+    assert "1 of 2 videos have no captions" in caplog.text
+    with pytest.raises(KeyError):
+        data.transcript(ids[0])
+
+
+def test_captions_of_two_videos_are_refused_by_both_names(tmp_path: Path) -> None:
+    root = write_layout(tmp_path, [*LAYOUTS["lessons"], "lesson3/part2"], ["part1", "part2"])
+    sentence = r"captions/part1\.json may be of lesson1/part1 or of lesson2/part1; name it by"
+    with pytest.raises(TranscriptError, match=sentence):
+        layout(root)
+    (root / "list.csv").write_text("video_path\npart2.mp4\n")
+    assert list(layout(root, video_list=root / "list.csv").ids) == ["part2"]  # which is clear
+    (root / "list.csv").write_text("video_path\npart1.mp4\n")
+    with pytest.raises(ArgumentError, match=r"may mean lesson1/part1 or lesson2/part1"):
+        layout(root, video_list=root / "list.csv")
+
+
+def test_two_transcripts_of_a_video_are_refused_by_both_names(tmp_path: Path) -> None:
+    root = write_layout(tmp_path, ["food/a"], ["x/a", "y/a"])
+    with pytest.raises(
+        TranscriptError, match=r"captions/x/a\.json and captions/y/a\.json are both"
+    ):
+        layout(root)
+
+
+def stored(root: Path, *ids: str, **options: Any) -> HowTo100M:
+    """Read a store of these videos in place of pixels; it holds ones, twos, ..."""
+    shutil.rmtree(root / "store", ignore_errors=True)
+    store = FeatureStore(root / "store", make_spec(fps=4.0, stride=0.25), list(ids))
+    vectors = {one: torch.full((8, 4), float(number)) for number, one in enumerate(ids)}
+    videos = {one: StoredVideo(each, 2.0) for one, each in vectors.items()}
+    paths = [str(options.get("videos") or root / "videos") + f"/{one}.mp4" for one in ids]
+    store.write(0, videos, {}, store.sources(0, paths))
+    sampling = replace(TINY, num_clips=1, flip=0.0, size=4)
+    options = {"features": root / "store", "videos": None, **options}
+    return corpus(root, sampling, **options)
+
+
+@pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
+def test_features_come_with_the_words_of_their_video(ids: Sequence[str], tmp_path: Path) -> None:
+    data = stored(write_layout(tmp_path, ids, ids), *ids)
+    for number, name in enumerate(ids):
+        assert data[number].id == name
+        assert data[number].texts[0] == name
+        assert (data[number].clips == number).all()
+
+
+@pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize("with_videos", [False, True])
+def test_an_old_store_is_refused_by_both_names(
+    with_videos: bool, ids: Sequence[str], tmp_path: Path
+) -> None:
+    root = write_layout(tmp_path, ids, ids)
+    (old,) = {former_id(one) for one in ids}
+    videos = root / "videos" if with_videos else None
+    with pytest.raises((FeatureError, TranscriptError)) as caught:
+        stored(root, old, "other", videos=videos)
+    assert all(one in str(caught.value) for one in ids)
+    assert "create the store again, in an empty folder, with `vtlearn predict`" in str(caught.value)
+
+
+def test_an_old_id_that_is_one_of_today_is_known_by_its_file(tmp_path: Path) -> None:
+    root = write_layout(tmp_path, ["abc", "abc.f137"], ["abc"])
+    assert list(stored(root, "abc", videos=root / "videos").ids) == ["abc"]
+    store = root / "store" / "00000.json"
+    record = json.loads(store.read_text())
+    record["sources"]["abc"] = fingerprint(root / "videos" / "abc.f137.mp4")  # the first by name
+    store.write_text(json.dumps(record))
+    with pytest.raises(FeatureError, match=r"'abc', an id of .* both 'abc' and 'abc\.f137' had"):
+        corpus(root, replace(TINY, flip=0.0, size=4), features=root / "store")
 
 
 def test_a_corpus_that_is_not_there_says_what_belongs_where(tmp_path: Path) -> None:

@@ -60,6 +60,23 @@ def test_every_name_and_every_value_is_kept(tmp_path: Path) -> None:
     assert reader.duration("-a_1") == 30.2
 
 
+def test_names_keep_their_dots_and_twins_their_folders(tmp_path: Path) -> None:
+    names = [
+        "1. Intro.npy",
+        "1. Outro.mp4.npy",
+        "a/part1.npy",
+        "b/part1.WEBM.npy",
+        "b/abc.f137.npy",
+    ]
+    files = {name: rows(2, seed=seed) for seed, name in enumerate(names)}
+    reader = bring(tmp_path, files)
+    ids = ["1. Intro", "1. Outro", "a/part1", "b/part1", "abc.f137"]
+    assert list(reader.ids) == sorted(ids)
+    for video_id, wanted in zip(ids, files.values(), strict=True):
+        clips = reader.clips(video_id, [0.0], num_frames=2, fps=1.0, size=4)
+        assert (clips.frames[0].numpy() == wanted.astype("float32")).all()
+
+
 def test_without_durations_a_video_lasts_as_long_as_its_vectors(tmp_path: Path) -> None:
     reader = bring(tmp_path, {"a.npy": rows(31)}, fps=4.0, stride=0.25)
     assert reader.duration("a") == 7.75
@@ -163,8 +180,8 @@ def test_durations_and_lengths_agree_or_are_refused(tmp_path: Path) -> None:
 
 
 def test_two_files_of_one_video(tmp_path: Path) -> None:
-    files = {"a.mp4.npy": rows(1), "deep/a.webm.npy": rows(1)}
-    with pytest.raises(FeatureError, match="both of a: nobody can tell"):
+    files = {"deep/a.mp4.npy": rows(1), "deep/a.npy": rows(1)}
+    with pytest.raises(FeatureError, match=r"a\.mp4\.npy and .*a\.npy are both of deep/a: nothing"):
         bring(tmp_path, files)
     with pytest.raises(FeatureError, match=r"no \.npy files"):
         feature_files(tmp_path / "store")

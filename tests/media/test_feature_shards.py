@@ -260,10 +260,35 @@ def test_no_folder_can_be_made(tmp_path: Path) -> None:
             FeatureStore(folder, make_spec(), IDS)
 
 
-def test_ids_that_a_file_name_does_not_tell(tmp_path: Path) -> None:
-    with pytest.raises(FeatureError, match=r"1 ids have a dot in them: v1\.2\. A video is found"):
-        FeatureStore(tmp_path / "store", make_spec(), ["v1", "v1.2"])
-    assert not (tmp_path / "store").exists()
+def test_ids_may_have_dots_and_folders(tmp_path: Path) -> None:
+    ids = ["1. Intro", "1. Outro", "a/v", "b/v"]
+    wanted = fill_store(tmp_path, dict.fromkeys(ids, 1.0))
+    assert FeatureStore(tmp_path, make_spec(), ids, videos_per_shard=2).pending() == []
+    stored = load_file(tmp_path / "00001.safetensors")
+    assert all(torch.equal(stored[one], wanted[one]) for one in ("a/v", "b/v"))
+
+
+@pytest.mark.parametrize(
+    ("old", "now"),
+    [
+        (["1", "2"], ["1. Intro", "1. Outro", "2"]),
+        (["part1", "part2"], ["a/part1", "b/part1", "part2"]),
+        (["part1"], ["part1", "b/part1"]),  # one of them lies in the folder itself
+    ],
+)
+@pytest.mark.parametrize("filled", [False, True])
+def test_an_old_id_of_two_videos_is_refused(
+    filled: bool, old: list[str], now: list[str], tmp_path: Path
+) -> None:
+    if filled:
+        fill_store(tmp_path, dict.fromkeys(old, 1.0))
+    else:  # the command was killed before it had a shard
+        FeatureStore(tmp_path, make_spec(), old, videos_per_shard=2)
+    before = contents(tmp_path)
+    message = f"features of '{old[0]}', .* both '{now[0]}' and '{now[1]}' had: create .* predict"
+    with pytest.raises(FeatureError, match=message):
+        FeatureStore(tmp_path, make_spec(), now, videos_per_shard=2)
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize(

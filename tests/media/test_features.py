@@ -63,7 +63,7 @@ def test_times_agree_with_those_of_pixels(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["-x_1", "videos/-x_1.mp4", Path("deep/-x_1.f137.webm"), VideoBytes("0/-x_1.mp4", b"")],
+    ["-x_1", "videos/-x_1.mp4", Path("deep/-x_1.WebM"), VideoBytes("0/-x_1.mp4", b"")],
 )
 def test_a_video_is_known_by_its_id(tmp_path: Path, source: str | Path | VideoBytes) -> None:
     wanted = fill_store(tmp_path, {"-x_1": 2.0, "x": 3.0, "y": 1.0})
@@ -73,16 +73,28 @@ def test_a_video_is_known_by_its_id(tmp_path: Path, source: str | Path | VideoBy
     assert reader.duration("x") == 3.0
 
 
-def test_the_longest_id_is_meant(tmp_path: Path) -> None:
-    wanted = fill_store(tmp_path, {"v1": 2.0, "v1_2": 2.0, "v1-3": None})
-    for path in tmp_path.glob("0*"):  # another program's store: ours have no such ids
-        data = path.read_bytes().replace(b"v1_2", b"v1.2").replace(b"v1-3", b"v1.3")
-        path.write_bytes(data)
+def test_an_id_is_not_cut_at_its_dots(tmp_path: Path) -> None:
+    wanted = fill_store(tmp_path, {"v1": 2.0, "v1.2": 2.0, "v1.3": None})
     reader = FeatureReader(tmp_path)
-    for source, key in (("v1.2", "v1_2"), ("v1.2.mp4", "v1_2"), ("v1.mp4", "v1")):
+    for source, key in (("v1.2", "v1.2"), ("v1.2.mp4", "v1.2"), ("v1.mp4", "v1")):
         assert torch.equal(read(reader, source).frames[0, :2], wanted[key])
     with pytest.raises(UnreadableVideoError, match=r"v1\.3 cannot be read: it is text"):
         read(reader, "v1.3.mp4")
+    others: list[str | Path] = ["v1.4", "a/v1.4.mp4", Path("v1.2.en")]
+    for other in others:
+        with pytest.raises(UnreadableVideoError, match="has no features of it"):
+            read(reader, other)
+
+
+def test_videos_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    wanted = fill_store(tmp_path, {"a/v": 2.0, "b/v": 2.0, "w": 2.0, "b/lost": None})
+    reader = FeatureReader(tmp_path)
+    sources: dict[str, str] = {"a/v": "a/v", "/data/b/v.mp4": "b/v", "a/w.mp4": "w"}
+    for source, key in sources.items():
+        assert torch.equal(read(reader, source).frames[0, :2], wanted[key])
+    with pytest.raises(UnreadableVideoError, match=r"^v cannot be read: .* has no features"):
+        read(reader, "c/v.mp4")
+    assert list(reader.unreadable) == ["b/lost"]
 
 
 def test_videos_without_features(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.damage import READABLE, UNREADABLE, Way
 from tests.media.writing import write_video
 from vtlearn.errors import ArgumentError, UnreadableVideoError
-from vtlearn.media.probing import probe_all, scan_all
+from vtlearn.media.probing import hash_all, probe_all, scan_all
 from vtlearn.media.video import VideoInfo, VideoReader
 
 SECONDS = 12
@@ -47,6 +47,21 @@ def test_each_video_is_what_the_reader_says(films: list[tuple[str, Path]], worke
             with pytest.raises(UnreadableVideoError) as raised:
                 VideoReader().probe(path)
             assert str(info) == str(raised.value)
+
+
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_frames_are_hashed_as_the_reader_does(films: list[tuple[str, Path]], workers: int) -> None:
+    hashes = dict(hash_all(films, workers=workers, time_budget=None))
+    assert hashes.keys() == dict(films).keys()
+    for video_id, path in films:
+        found = hashes[video_id]
+        if isinstance(found, str):
+            assert found == VideoReader().hash_frames(path)
+        else:
+            with pytest.raises(UnreadableVideoError) as raised:
+                VideoReader().hash_frames(path)
+            assert str(found) == str(raised.value)
+    assert {type(hashes[way.name]) for way in READABLE} == {str}
 
 
 def test_what_is_damaged_is_as_readable_as_it_is_said_to_be(films: list[tuple[str, Path]]) -> None:

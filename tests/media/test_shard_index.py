@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from vtlearn.media.shard_index import (
     read_entries,
 )
 from vtlearn.media.shard_writer import ShardWriter
+from vtlearn.media.shards import sample_key
 
 
 def test_shards_of_others_are_counted_once(
@@ -148,6 +150,24 @@ def test_packed_shards_have_their_index(tmp_path: Path) -> None:
     assert [shard.samples for shard in index.shards] == [2, 2, 1]
     assert list(index.keys) == ["0", "1", "2", "3", "4"]
     assert not (tmp_path / "a" / ".vtlearn").exists()
+
+
+def test_ids_that_are_no_keys_are_in_the_index_or_in_the_samples(tmp_path: Path) -> None:
+    ids = ["1. Intro", "a/v.1", "b", "50%"]
+    for name in "xy":
+        with ShardWriter(tmp_path / name, max_samples=2) as writer:
+            for one in ids:
+                record = json.dumps({"id": one, "caption": "so"}).encode()
+                writer.add(sample_key(one), {"mp4": b"", "json": record}, video_id=one)
+        assert list(open_shards(tmp_path / name).keys) == ids
+    assert '"ids": ["1. Intro", "a/v.1"]' in (tmp_path / "x" / INDEX).read_text()
+    (tmp_path / "y" / INDEX).unlink()
+    for _ in range(2):  # counted, and then remembered
+        assert list(open_shards(tmp_path / "y", progress=False).keys) == ids
+    both = open_shards([tmp_path / "x", tmp_path / "y"], progress=False)
+    assert list(both.keys)[:2] == ["x/00000.tar/1. Intro", "x/00000.tar/a/v.1"]
+    packed(tmp_path / "plain")
+    assert '"ids"' not in (tmp_path / "plain" / INDEX).read_text()
 
 
 def test_shards_are_named_in_several_ways(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import random
 import sys
 import tarfile
@@ -13,6 +14,8 @@ from vtlearn.media.shards import (
     leads_outside,
     read_pairs,
     read_shard,
+    sample_id,
+    sample_key,
     split_member,
 )
 
@@ -183,6 +186,28 @@ def test_names_split_as_webdataset_splits_them(name: str) -> None:
     webdataset = pytest.importorskip("webdataset.tariterators")
     key, extension = webdataset.base_plus_ext(name)
     assert split_member(name) == (key or "", extension or "")
+
+
+IDS = ["-CTPAZ2euJ2", "1. Intro", "1%2E Intro", "50%", "a.b/v.1", "a%2Eb/v.1", "%25", "v..2", "ä."]
+
+
+def test_a_key_of_an_id_has_no_dots_and_gives_it_back() -> None:
+    keys = [sample_key(video_id) for video_id in IDS]
+    assert len(set(keys)) == len(IDS)
+    for video_id, key in zip(IDS, keys, strict=True):
+        assert split_member(f"{key}.mp4") == (key, "mp4")
+        for record in ({"id": video_id}, {"id": video_id, "caption": "x"}):
+            assert sample_id(key, json.dumps(record).encode()) == video_id
+        assert sample_id(key, b"damaged") == video_id
+    assert keys[0] == IDS[0]
+
+
+@pytest.mark.parametrize(
+    "record", [b'{"id": "1. Outro"}', b'{"id": 7}', b'{"caption": "x"}', b"[]", None]
+)
+def test_ids_of_other_programs_are_keys(record: bytes | None) -> None:
+    for key in ("000000012", "1%2E Intro", "50%", "a%20b"):
+        assert sample_id(key, record) == key
 
 
 def test_names_with_dots_are_not_names_outside() -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import importlib.util
 import os
 import pickle
@@ -695,6 +696,23 @@ def test_probe(name: str, tmp_path: Path) -> None:
     assert info.duration == pytest.approx(first + 50 * 1001 / 30000, abs=2e-3)
     assert info.fps == pytest.approx(30000 / 1001, rel=1e-3)
     assert (info.width, info.height, info.rotation) == (48, 32, 0)
+
+
+@pytest.mark.parametrize(
+    ("width", "pix_fmt"), [(32, "yuv420p"), (34, "yuv420p"), (51, "yuv444p"), (34, "yuv420p10le")]
+)
+def test_the_hash_is_of_all_frames_without_padding(
+    width: int, pix_fmt: str, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "a.mp4", NUMBERED, size=(32, width), pix_fmt=pix_fmt)
+    wanted = hashlib.sha256()
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            assert frame.format.name == pix_fmt
+            wanted.update(frame.to_ndarray().tobytes())
+    reader = VideoReader()
+    for source in (path, path, VideoBytes("a", path.read_bytes())):
+        assert reader.hash_frames(source) == wanted.hexdigest()
 
 
 def test_the_duration_of_what_knows_no_time_is_counted(tmp_path: Path) -> None:

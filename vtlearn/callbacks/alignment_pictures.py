@@ -6,9 +6,11 @@ from matplotlib.figure import Figure
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from vtlearn.datamodules.base import Example, VideoTextData
+from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.heads import Aligner
 from vtlearn.learner import VideoTextLearner
 from vtlearn.plotting import draw_alignment
+from vtlearn.run_folder import run_folder
 
 __all__ = ["AlignmentPictures"]
 
@@ -25,7 +27,7 @@ class AlignmentPictures(Callback):
     def __init__(self, every_n_validations: int = 1) -> None:
         self.every_n_validations = every_n_validations
         self._validations = 0
-        self._example: Example | None = None
+        self._example: AlignmentExample | None = None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, when it is time.
@@ -53,8 +55,12 @@ class AlignmentPictures(Callback):
     def _draw(self, trainer: Trainer, learner: LightningModule, name: str) -> None:
         data = getattr(trainer, "datamodule", None)
         # every process asks for the folder, because they agree on it by talking
-        folder = Path(trainer.log_dir or trainer.default_root_dir) / "alignment"
-        if not (trainer.is_global_zero and isinstance(learner, VideoTextLearner)):
+        folder = run_folder(trainer) / "alignment"
+        if not (
+            trainer.is_global_zero
+            and isinstance(learner, VideoTextLearner)
+            and isinstance(learner.head, Aligner)
+        ):
             return
         if self._example is None and isinstance(data, VideoTextData):
             self._example = data.example()
@@ -70,12 +76,13 @@ class AlignmentPictures(Callback):
             trainer.print(f"alignment picture: {path}")
 
 
-def _picture(learner: VideoTextLearner, example: Example) -> Figure:
+def _picture(learner: VideoTextLearner, example: AlignmentExample) -> Figure:
+    sample = example.sample
     return draw_alignment(
-        learner.align(example),
-        example.sample.times.tolist(),
-        example.sample.captions,
-        spans=example.spans,
+        learner.align(sample),
+        sample.clip_spans.mean(1).tolist(),
+        sample.texts,
+        spans=[(start, end) for start, end in sample.text_spans.tolist()],
         truth=example.truth,
-        title=f"{example.sample.id} by {type(learner.head).__name__}",
+        title=f"{sample.id} by {type(learner.head).__name__}",
     )

@@ -2,16 +2,39 @@
 
 from pathlib import Path
 
+import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from vtlearn.run_folder import is_working_directory, run_folder
+
 __all__ = ["BestCheckpoint", "StepCheckpoint"]
 
+_LOSS = "val/loss"  # lower is better
 
-class BestCheckpoint(ModelCheckpoint):
+
+class _RunCheckpoint(ModelCheckpoint):
+    """Keeps checkpoints in the run's folder, and none in ``checkpoints/`` of a user's own."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Choose the folder.
+
+        Args:
+            trainer: Knows the logger.
+            pl_module: The learner.
+            stage: What is about to run.
+        """
+        folder = run_folder(trainer)
+        super().setup(trainer, pl_module, stage)
+        if self.dirpath is not None and is_working_directory(Path(self.dirpath).parent):
+            self.dirpath = str(folder / "checkpoints")
+
+
+class BestCheckpoint(_RunCheckpoint):
     """Keep ``best.ckpt``, the model with the highest ``val/primary``.
 
-    Where the data have no validation split there is nothing to choose by, and nothing is kept.
+    Where validation has no protocol, the model with the lowest ``val/loss`` is kept; where there is
+    no validation, there is nothing to choose by, and nothing is kept.
 
     Args:
         monitor: The figure to choose by; higher is better.
@@ -35,11 +58,15 @@ class BestCheckpoint(ModelCheckpoint):
             trainer: Holds the validation's figures.
             pl_module: The learner.
         """
-        if self.monitor in trainer.callback_metrics:
+        metrics = trainer.callback_metrics
+        if self.monitor not in metrics and _LOSS in metrics:
+            self.monitor, self.mode = _LOSS, "min"
+            self.kth_value = torch.tensor(torch.inf)
+        if self.monitor in metrics:
             super().on_validation_end(trainer, pl_module)
 
 
-class StepCheckpoint(ModelCheckpoint):
+class StepCheckpoint(_RunCheckpoint):
     """Keep ``last.ckpt``, overwritten every so many steps, to go on from after an interruption.
 
     Args:

@@ -1,7 +1,8 @@
 """Compare a corpus with what it should hold: what is missing, unreadable, or does not fit.
 
 Prints the counts, the first ids of each kind, and the share of the expected videos that can be
-used. The exit code is 0, or 1 where that share is below --min-coverage.
+used. Kitchen's frames are compared with those that were recorded when it was rendered. The exit
+code is 0, or 1 where that share is below --min-coverage.
 """
 
 import argparse
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.atomic import replace_text
+from vtlearn.datasets.base import find_videos, video_names
 from vtlearn.datasets.checking import (
+    ChangedFrames,
     CorpusReport,
     DurationMismatch,
     Layout,
@@ -32,6 +35,7 @@ __all__ = ["add_arguments", "run"]
 
 _HOWTO100M_ONLY = ("videos", "captions", "list", "durations")
 _SHOWN = 3  # ids of each kind that are printed
+_ANEW = "delete the folder of the corpus to have it rendered anew"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -138,31 +142,36 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
 
 
 def _howto100m(arguments: argparse.Namespace) -> Layout:
-    return howto100m_layout(
+    layout = howto100m_layout(
         arguments.root,
         videos=arguments.videos,
         captions=arguments.captions,
-        listed=arguments.list and read_video_list(arguments.list),
         durations=arguments.durations and read_durations(arguments.durations),
     )
+    if arguments.list is None:
+        return layout
+    names = video_names(layout.videos, find_videos(layout.videos))
+    return layout._replace(listed=read_video_list(arguments.list, names))
 
 
 class _Kind(NamedTuple):
     what: str
     number: int
     entries: Iterable[str] = ()
+    advice: str = ""
 
 
 def _table(report: CorpusReport) -> str:
     """Lay out how many there are of each kind, with the first few."""
     lines = [f"{report.corpus}: {_share(report)}"]
-    for what, number, entries in _kinds(report):
+    for what, number, entries, advice in _kinds(report):
         if number:
             first = list(islice(entries, _SHOWN))
             more = f" (the first {_SHOWN})" if number > len(first) > 0 else ""
             lines += [
                 f"  {what:23} {number:7}{more}",
                 *(f"      {_printable(entry)}" for entry in first),
+                *([f"      {advice}"] if advice else []),
             ]
     return "\n".join(lines) + "\n"
 
@@ -196,6 +205,13 @@ def _kinds(report: CorpusReport) -> Iterator[_Kind]:
     damaged = report.damaged_captions
     yield _Kind("damaged captions", len(damaged), (f"{i}  {why}" for i, why in damaged.items()))
     yield _Kind("not listed", report.unlisted)
+    changed = report.changed_frames
+    yield _Kind("frames changed", len(changed), map(_frames, changed), _ANEW)
+    yield _Kind("frames not recorded", report.unrecorded, advice=_ANEW)
+
+
+def _frames(changed: ChangedFrames) -> str:
+    return f"{changed.path}  rendered by av {changed.rendered_by}, read by av {changed.read_by}"
 
 
 def _lengths(length: DurationMismatch) -> str:

@@ -1,8 +1,9 @@
 """Write a corpus of videos and captions into WebDataset tar shards, for --data shards.yaml.
 
 A shard holds the videos' bytes as they are, each with its captions, in an order that mixes the
-corpus and is the same every time. Packing that was cut off goes on where it was, and gives the same
-bytes. What is left out is named in OUT/left_out.csv.
+corpus and is the same every time. Dots of an id are escaped in the names of its members, since
+WebDataset's keys end at the first one; the id itself is in the sample's .json. Packing that was cut
+off goes on where it was, and gives the same bytes. What is left out is named in OUT/left_out.csv.
 """
 
 import argparse
@@ -13,16 +14,18 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.atomic import replace_text
-from vtlearn.datasets.base import find_videos
+from vtlearn.datasets.base import find_videos, video_names
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.errors import ArgumentError, TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.index import CaptionIndex, open_captions
+from vtlearn.media.captions.matching import CaptionMatch, match_captions
 from vtlearn.media.shard_writer import Content, ShardWriter
+from vtlearn.media.shards import sample_key
 from vtlearn.media.video import VideoReader
 from vtlearn.media.watchdog import WatchedReader
 from vtlearn.progress import track
@@ -82,16 +85,15 @@ def run(arguments: argparse.Namespace) -> int:
             packed.
     """
     _require_sense(arguments)
-    listed = arguments.list and read_video_list(arguments.list)
     left_out: list[_LeftOut] = []
     with ShardWriter(  # before the captions, which may take minutes to open
         arguments.out, max_samples=arguments.samples_per_shard, max_bytes=arguments.max_bytes
     ) as writer:
         corpus = _open(arguments)
-        ids = _mixed(listed if listed is not None else {*corpus.paths, *corpus.captions.ids})
+        ids = _mixed(corpus.ids)
         packed = frozenset(writer.done)
         for video_id in track(ids, "Packing", len(ids)):
-            if video_id not in packed:
+            if sample_key(video_id) not in packed:
                 _pack(corpus, video_id, writer, left_out)
         report = arguments.out / _LEFT_OUT
         _write(report, left_out)
@@ -105,8 +107,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 class _Corpus(NamedTuple):
     folder: Path
+    ids: Collection[str]
     paths: Mapping[str, Path]
     captions: CaptionIndex
+    keys: Mapping[str, str]  # of the captions, by the videos' ids
     reader: VideoReader | WatchedReader
 
 
@@ -129,12 +133,25 @@ def _require_sense(arguments: argparse.Namespace) -> None:
 
 
 def _open(arguments: argparse.Namespace) -> _Corpus:
-    return _Corpus(
-        arguments.videos,
-        find_videos(arguments.videos),
-        open_captions(arguments.captions, cache=arguments.cache),
-        WatchedReader(arguments.time_budget) if arguments.time_budget else VideoReader(),
-    )
+    paths = find_videos(arguments.videos)
+    names = video_names(arguments.videos, paths)
+    listed = None if arguments.list is None else read_video_list(arguments.list, names)
+    captions = open_captions(arguments.captions, cache=arguments.cache)
+    match = match_captions(captions, names)
+    ids = {*paths, *match.unclaimed} if listed is None else listed
+    _require_clear(arguments.captions, match, ids)
+    reader = WatchedReader(arguments.time_budget) if arguments.time_budget else VideoReader()
+    return _Corpus(arguments.videos, ids, paths, captions, match.keys, reader)
+
+
+def _require_clear(captions: Path, match: CaptionMatch, ids: Collection[str]) -> None:
+    """Refuse captions of which nothing tells whose they are, before anything is packed."""
+    unclear = sorted(video_id for video_id in ids if video_id in match.collisions)
+    if unclear:
+        more = f" (and {len(unclear) - 1} videos more)" if len(unclear) > 1 else ""
+        problem = match.collisions[unclear[0]]
+        message = f"{captions} cannot be matched with videos: {problem}{more}"
+        raise TranscriptError(message)
 
 
 def _mixed(ids: Iterable[str]) -> list[str]:
@@ -148,11 +165,12 @@ def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, left_out: list[_L
     path = corpus.paths.get(video_id)
     if path is None:
         left_out.append(_LeftOut(video_id, "without a video"))
-    elif video_id not in corpus.captions:
+    elif video_id not in corpus.keys:
         left_out.append(_LeftOut(video_id, "without captions"))
     else:
         try:
-            writer.add(video_id, _files(corpus, video_id, path))
+            files = _files(corpus, video_id, path)
+            writer.add(sample_key(video_id), files, video_id=video_id)
         except TranscriptError as error:
             left_out.append(_LeftOut(video_id, "with captions that cannot be read", str(error)))
         except UnreadableVideoError as error:
@@ -162,8 +180,9 @@ def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, left_out: list[_L
 
 
 def _files(corpus: _Corpus, video_id: str, path: Path) -> dict[str, Content]:
-    captions = corpus.captions[video_id]
+    captions = corpus.captions[corpus.keys[video_id]]
     record = {
+        "id": video_id,
         "captions": {
             "start": [caption.start for caption in captions],
             "end": [caption.end for caption in captions],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets import howto100m
+from vtlearn.datasets.base import forget_unreadable
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.media.captions import open_captions
@@ -19,7 +20,7 @@ class HowTo100M(VideoTextData):
 
     Args:
         captions: Folder of per-video captions, or one file of all.
-        videos: Folder of the videos, however nested; a file's name begins with the id.
+        videos: Folder of the videos, however nested; a file's name less its suffix is the id.
         features: Folder of stored features to read in place of the videos' pixels.
         video_list: csv with a column ``video_path``; leave it out for every video with captions.
         sampling: How the clips of a narration are drawn.
@@ -81,7 +82,7 @@ class HowTo100M(VideoTextData):
         if self._captions.exists():  # or the corpus says later what is missing
             open_captions(self._captions, cache=self._cache)
         if self.is_training():
-            self._quarantine_file.unlink(missing_ok=True)
+            forget_unreadable(self._quarantine_file)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""

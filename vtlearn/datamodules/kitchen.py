@@ -7,7 +7,7 @@ from typing import Any
 
 from vtlearn.datamodules.base import AlignmentExample, Stage, VideoTextData
 from vtlearn.datasets import howto100m
-from vtlearn.datasets.base import clip_reader, find_videos
+from vtlearn.datasets.base import clip_reader, find_videos, forget_unreadable
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.kitchen import KitchenCorpus
@@ -98,7 +98,7 @@ class Kitchen(VideoTextData):
         self.corpus.prepare()
         open_captions(self.root / "captions")
         if self.is_training():
-            (self.root / _QUARANTINE).unlink(missing_ok=True)
+            forget_unreadable(self.root / _QUARANTINE)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, video by video."""

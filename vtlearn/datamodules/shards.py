@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.samplers import per_rank_batch_size
+from vtlearn.datasets.base import forget_unreadable
 from vtlearn.datasets.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream, even_share
 from vtlearn.distributed import process
@@ -90,7 +91,7 @@ class Shards(VideoTextData):
         """Count the samples of shards without an index; a training forgets what was unread."""
         open_shards(self.shards, cache=self.cache)
         if self.is_training():
-            self._quarantine_file.unlink(missing_ok=True)
+            forget_unreadable(self._quarantine_file)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, shard by shard, without reading the videos."""

@@ -22,6 +22,7 @@ from vtlearn.errors import (
 )
 from vtlearn.media.clips import ClipReader
 from vtlearn.media.features import FeatureReader
+from vtlearn.media.ids import VideoNames, distinct_ids, video_stem
 from vtlearn.media.video import VideoReader
 from vtlearn.media.watchdog import WatchedReader
 
@@ -33,12 +34,14 @@ __all__ = [
     "clip_reader",
     "find_videos",
     "first_readable",
+    "forget_unreadable",
     "generator",
     "require_paths",
+    "video_names",
 ]
 
 _LOG = logging.getLogger(__name__)
-_SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v"})
+_RECORD = b'{"id": "'  # how a line of the quarantine file begins
 
 SampleT = TypeVar("SampleT")
 
@@ -112,30 +115,83 @@ def find_videos(folder: Path) -> dict[str, Path]:
     """List the videos below a folder, however deep, by id.
 
     Args:
-        folder: Where to look; links to folders are followed. An id is a file's name up to the first
-            dot; names that begin with one are passed over.
+        folder: Where to look; links to folders are followed. An id is a file's name less its video
+            suffix; where a name occurs in several folders, it is the path below ``folder``, less
+            the suffix. Names that begin with a dot are skipped.
 
     Returns:
-        Paths by id, sorted by id; of several files with one id the first in alphabetical order,
-        which is logged.
+        Paths by id, sorted by id; of several files that differ in their suffix only, the first in
+        alphabetical order, which is logged.
 
     Raises:
         ArgumentError: If a folder in it cannot be listed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     for name in ("lesson1/part1.mp4", "lesson2/part1.mp4", "lesson2/1. Intro.mp4"):
+        ...         Path(root, name).parent.mkdir(exist_ok=True)
+        ...         Path(root, name).touch()
+        ...     list(find_videos(Path(root)))
+        ['1. Intro', 'lesson1/part1', 'lesson2/part1']
     """
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     doubled = 0
+    top = len(os.fspath(folder))
     for where, names in _walk(folder):
+        below = where[top:].strip("/")
         for name in names:
-            video_id = name.partition(".")[0]
-            if video_id and os.path.splitext(name)[1].lower() in _SUFFIXES:  # noqa: PTH122 - quick
-                path = f"{where}/{name}"
-                doubled += video_id in found
-                found[video_id] = min(path, found.get(video_id, path))
+            stem = video_stem(name)
+            if stem == name or name.startswith("."):
+                continue
+            place = f"{below}/{stem}" if below else stem
+            path = f"{where}/{name}"
+            doubled += place in files
+            files[place] = min(path, files.get(place, path))
     if doubled:
         _LOG.warning(
             "%s: %d files have the id of another; the first by name is taken", folder, doubled
         )
-    return {video_id: Path(found[video_id]) for video_id in sorted(found)}
+    places = _less_links(files)
+    found = sorted(zip(distinct_ids(places), places, strict=True))
+    return {video_id: Path(files[place]) for video_id, place in found}
+
+
+def video_names(folder: Path, found: Mapping[str, Path]) -> VideoNames:
+    """Say what the videos of a folder may be called.
+
+    Args:
+        folder: The folder.
+        found: What :func:`find_videos` found in it.
+
+    Returns:
+        Their names.
+    """
+    return VideoNames(
+        {
+            video_id: video_stem(path.relative_to(folder).as_posix())
+            for video_id, path in found.items()
+        }
+    )
+
+
+def _less_links(files: Mapping[str, str]) -> list[str]:
+    """List the places of videos; of several that are links to one file, the first."""
+    twins: dict[str, list[str]] = {}
+    for place in files:
+        twins.setdefault(place.rpartition("/")[2], []).append(place)
+    again: set[str] = set()
+    for group in twins.values():
+        seen: set[tuple[int, int]] = set()
+        for place in sorted(group) if len(group) > 1 else ():
+            try:
+                status = os.stat(files[place])  # noqa: PTH116 - files are strings here
+            except OSError:  # a broken link, which is found out when it is opened
+                continue
+            if (status.st_dev, status.st_ino) in seen:
+                again.add(place)
+            seen.add((status.st_dev, status.st_ino))
+    return [place for place in files if place not in again]
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
@@ -316,6 +372,43 @@ def _record(line: bytes) -> UnreadableRecord | None:
         return UnreadableRecord(**json.loads(line))
     except (ValueError, TypeError):
         return None
+
+
+def forget_unreadable(path: Path) -> None:
+    """Remove the report of an earlier training, and nothing that a user keeps under its name.
+
+    Args:
+        path: The report; it need not be there.
+
+    Raises:
+        ArgumentError: If something else is there.
+
+    Example:
+        >>> forget_unreadable(Path("absent.jsonl"))
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        message = f"{path} cannot be read, where unreadable videos are named: {error.strerror}"
+        raise ArgumentError(message) from error
+    if not all(_is_of_a_report(line) for line in lines):
+        message = (
+            f"{path} is there and is no report of unreadable videos; move it, or give quarantine "
+            "another name"
+        )
+        raise ArgumentError(message)
+    path.unlink(missing_ok=True)
+
+
+def _is_of_a_report(line: bytes) -> bool:
+    """Say whether a line is a record, or the beginning of one that a killed process left."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        return line.startswith(_RECORD) or _RECORD.startswith(line)
+    return content == {} or _record(line) is not None  # of an empty one nothing is lost
 
 
 def first_readable(

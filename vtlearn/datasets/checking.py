@@ -1,23 +1,28 @@
 """What a corpus should hold, against what it does hold, and what of that can be used."""
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from vtlearn.datasets.base import find_videos, require_paths
+from vtlearn.datasets.base import find_videos, require_paths, video_names
 from vtlearn.datasets.kitchen import read_truth
+from vtlearn.datasets.kitchen.manifest import Rendered, read_manifest
 from vtlearn.datasets.kitchen.plan import SPLITS
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, UnreadableVideoError
 from vtlearn.media.captions.index import CaptionIndex, open_captions
+from vtlearn.media.captions.matching import match_captions
 from vtlearn.media.checks import require_positive
-from vtlearn.media.probing import probe_all, scan_all
+from vtlearn.media.ids import VideoNames
+from vtlearn.media.probing import hash_all, probe_all, scan_all
 from vtlearn.parallel import available_cores
 from vtlearn.progress import track
 
 __all__ = [
     "SCAN_BUDGET",
+    "ChangedFrames",
     "CorpusReport",
     "DurationMismatch",
     "Layout",
@@ -42,6 +47,7 @@ class Layout(NamedTuple):
         captions: Its captions: a folder, or one file.
         listed: The ids it should have; None for all that have a video or captions.
         durations: Seconds that videos are said to last, by id.
+        rendered: What Kitchen's frames were when it was rendered; None for any other corpus.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Layout(NamedTuple):
     captions: Path
     listed: Sequence[str] | None = None
     durations: Mapping[str, float] | None = None
+    rendered: Rendered | None = None
 
 
 class UnreadableVideo(NamedTuple):
@@ -115,6 +122,22 @@ class LostSeconds(NamedTuple):
     seconds: float
 
 
+class ChangedFrames(NamedTuple):
+    """A video of Kitchen whose frames are not those that were recorded when it was rendered.
+
+    Attributes:
+        id: Its id.
+        path: Its file.
+        rendered_by: The release of PyAV that ended the rendering.
+        read_by: The release that reads it now.
+    """
+
+    id: str
+    path: str
+    rendered_by: str
+    read_by: str
+
+
 class CorpusReport(NamedTuple):
     """What of a corpus is there and good. Ids are in the order in which they are listed.
 
@@ -124,7 +147,8 @@ class CorpusReport(NamedTuple):
         usable: Ids with a readable video and captions.
         missing: Ids without a file.
         unreadable: Files that cannot be read.
-        damaged_captions: Why captions cannot be used, by id.
+        damaged_captions: Why captions cannot be used, by id; that nothing tells whose they are,
+            too.
         lost: Videos with stretches that cannot be decoded; found by decoding all. They count as
             usable.
         duration_mismatch: Videos that do not last as long as they are said to, or as their captions
@@ -135,6 +159,9 @@ class CorpusReport(NamedTuple):
         damaged_shards: Why shards cannot be used from end to end, by name.
         uncounted: How many of these have no index, so that nobody knows how many samples they
             should hold; ``expected`` lacks those that cannot be read.
+        changed_frames: Videos of Kitchen whose frames are not the recorded ones. They count as
+            usable.
+        unrecorded: How many of Kitchen's videos have no record to compare their frames with.
     """
 
     corpus: str
@@ -150,6 +177,8 @@ class CorpusReport(NamedTuple):
     unlisted: int = 0
     damaged_shards: Mapping[str, str] = MappingProxyType({})
     uncounted: int = 0
+    changed_frames: Sequence[ChangedFrames] = ()
+    unrecorded: int = 0
 
     @property
     def coverage(self) -> float | None:
@@ -164,7 +193,7 @@ class CorpusReport(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return what a report in JSON holds: plain lists and dictionaries."""
         plain = self._asdict()
-        for name in ("unreadable", "duration_mismatch", "lost"):
+        for name in ("unreadable", "duration_mismatch", "lost", "changed_frames"):
             plain[name] = [entry._asdict() for entry in plain[name]]
         for name in ("captions_without_video", "videos_without_captions"):
             plain[name] = list(plain[name])
@@ -211,6 +240,8 @@ def howto100m_layout(
 def kitchen_layout(root: Path) -> Layout:
     """Describe Kitchen: its splits say which videos there are, its ground truth how long they last.
 
+    Its manifest records what the frames were when they were rendered.
+
     Args:
         root: Its folder.
 
@@ -219,13 +250,16 @@ def kitchen_layout(root: Path) -> Layout:
 
     Raises:
         CorpusNotFoundError: If it is not there.
+        ArgumentError: If its manifest is not one that Kitchen wrote.
     """
     durations = {video_id: truth.duration for video_id, truth in read_truth(root).items()}
     splits = {root / "splits" / f"{split}.csv": "the videos of a split" for split in SPLITS}
     expected = {root / "videos": "videos", root / "captions": "captions", **splits}
     require_paths("Kitchen", expected, "nowhere: `vtlearn data kitchen` renders it")
     listed = [video_id for split in splits for video_id in read_video_list(split)]
-    return Layout("Kitchen", root / "videos", root / "captions", listed, durations)
+    manifest = read_manifest(root)
+    rendered = (manifest and manifest.rendered) or Rendered("", {})
+    return Layout("Kitchen", root / "videos", root / "captions", listed, durations, rendered)
 
 
 def check_corpus(
@@ -261,25 +295,44 @@ def check_corpus(
     _require_sense(tolerance, workers=workers, time_budget=time_budget)
     captions = open_captions(layout.captions, cache=cache)
     found = find_videos(layout.videos)
-    ids = _expected(layout, captions, found)
+    told, ids = _told(layout, captions, found)
     present = {video_id: found[video_id] for video_id in ids if video_id in found}
     workers = workers or min(available_cores(), max(1, len(present) // _WORTH_A_PROCESS))
     health = _probe(present, workers, time_budget)
     if decode:
         health = _scan(health, present, workers, time_budget)
+    changed = _changed(layout, health, present, workers, time_budget)
     return CorpusReport(
         corpus=layout.name,
         expected=len(ids),
-        usable=[i for i in ids if i in health.seconds and _has(captions, i)],
+        usable=[i for i in ids if i in health.seconds and told.usable(i)],
         missing=[i for i in ids if i not in found],
         unreadable=[health.unreadable[i] for i in ids if i in health.unreadable],
-        duration_mismatch=_mismatches(layout, health, captions, tolerance),
+        duration_mismatch=_mismatches(layout, health, told, tolerance),
         lost=[LostSeconds(i, health.lost[i]) for i in ids if health.lost.get(i)],
-        captions_without_video=[i for i in ids if i not in found and _has(captions, i)],
-        videos_without_captions=[i for i in present if i not in captions],
-        damaged_captions={i: why for i, why in captions.damaged.items() if i in ids},
+        captions_without_video=[i for i in ids if i not in found and told.usable(i)],
+        videos_without_captions=[i for i in present if i not in told.keys and i not in told.bad],
+        damaged_captions={i: told.bad[i] for i in ids if i in told.bad},
         unlisted=len(found) - len(present),
+        changed_frames=changed,
+        unrecorded=_unrecorded(layout, health),
     )
+
+
+class _Told(NamedTuple):
+    """The captions of each video: their id in the index, and why they cannot be used."""
+
+    captions: CaptionIndex
+    keys: dict[str, str]
+    bad: dict[str, str]
+
+    def usable(self, video_id: str) -> bool:
+        """Tell whether a video has captions that can be used."""
+        return video_id in self.keys and video_id not in self.bad
+
+    def last_end(self, video_id: str) -> float | None:
+        """Return when the last caption of a video ends."""
+        return self.captions.last_end(self.keys[video_id]) if self.usable(video_id) else None
 
 
 class _Health(NamedTuple):
@@ -297,17 +350,27 @@ def _require_sense(tolerance: float, **given: float | None) -> None:
         raise ArgumentError(message)
 
 
-def _expected(layout: Layout, captions: CaptionIndex, found: Mapping[str, Path]) -> dict[str, None]:
-    """Return the ids that should be there; a dictionary, for its order and to look them up in."""
+def _told(
+    layout: Layout, captions: CaptionIndex, found: Mapping[str, Path]
+) -> tuple[_Told, dict[str, None]]:
+    """Return whose captions are whose, and the ids that should be there, in order."""
+    paths = dict(video_names(layout.videos, found).paths)
+    for video_id in layout.listed or ():  # those that are missing have captions too
+        paths.setdefault(video_id, video_id)
+    match = match_captions(captions, VideoNames(paths))
+    keys = dict(match.keys)
     if layout.listed is None:
-        ids = dict.fromkeys([*captions.ids, *found])
+        keys.update({key: key for key in match.unclaimed})
+        ids = dict.fromkeys([*keys, *found])
     else:
         ids = dict.fromkeys(layout.listed)
     if not ids:
         what = f"{layout.videos}: videos, or {layout.captions}: captions"
         line = f"{what if layout.listed is None else 'ids in the list'}  (there are none)"
         raise CorpusNotFoundError(layout.name, [line], "the place you have it from")
-    return ids
+    damaged = captions.damaged
+    bad = {video_id: damaged[key] for video_id, key in keys.items() if key in damaged}
+    return _Told(captions, keys, bad | match.collisions), ids
 
 
 def _probe(present: Mapping[str, Path], workers: int, time_budget: float | None) -> _Health:
@@ -338,21 +401,48 @@ def _scan(
     return health
 
 
+def _changed(
+    layout: Layout,
+    health: _Health,
+    present: Mapping[str, Path],
+    workers: int,
+    time_budget: float | None,
+) -> list[ChangedFrames]:
+    """Compare the frames of Kitchen's videos with what was recorded when they were rendered."""
+    if layout.rendered is None:
+        return []
+    recorded, rendered_by = layout.rendered.frames, layout.rendered.av
+    budget = None if time_budget is None else SCAN_BUDGET * time_budget
+    films = [(video_id, present[video_id]) for video_id in health.seconds if video_id in recorded]
+    hashed = hash_all(films, workers=workers, time_budget=budget)
+    changed = []
+    for video_id, found in track(hashed, "Comparing frames", total=len(films)):
+        path = str(present[video_id])
+        if isinstance(found, UnreadableVideoError):
+            health.unreadable[video_id] = UnreadableVideo.of(video_id, path, found)
+            del health.seconds[video_id]
+        elif found != recorded[video_id]:
+            changed.append(ChangedFrames(video_id, path, rendered_by, version("av")))
+    return sorted(changed)
+
+
+def _unrecorded(layout: Layout, health: _Health) -> int:
+    """Count the readable videos of Kitchen of whose frames there is no record."""
+    if layout.rendered is None:
+        return 0
+    return len(health.seconds.keys() - layout.rendered.frames.keys())
+
+
 def _mismatches(
-    layout: Layout, health: _Health, captions: CaptionIndex, tolerance: float
+    layout: Layout, health: _Health, told: _Told, tolerance: float
 ) -> list[DurationMismatch]:
     lengths = [
         DurationMismatch(
             video_id,
             seconds,
             None if layout.durations is None else layout.durations.get(video_id),
-            captions.last_end(video_id) if _has(captions, video_id) else None,
+            told.last_end(video_id),
         )
         for video_id, seconds in health.seconds.items()
     ]
     return sorted(length for length in lengths if length.exceeds(tolerance))
-
-
-def _has(captions: CaptionIndex, video_id: str) -> bool:
-    """Tell whether a video has captions that can be used."""
-    return video_id in captions and video_id not in captions.damaged

@@ -1,7 +1,7 @@
 """HowTo100M, and every folder laid out like it: narrated videos with captions of speech."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vtlearn.batch import Sample
@@ -14,13 +14,17 @@ from vtlearn.datasets.base import (
     first_readable,
     generator,
     require_paths,
+    video_names,
 )
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.narrations import ClipSampling, NarrationReader
-from vtlearn.errors import ArgumentError, CorpusNotFoundError, TranscriptError
+from vtlearn.errors import ArgumentError, CorpusNotFoundError, FeatureError, TranscriptError
 from vtlearn.media.captions.caption import Caption
-from vtlearn.media.captions.index import open_captions
+from vtlearn.media.captions.index import CaptionIndex, open_captions
+from vtlearn.media.captions.matching import CaptionMatch, match_captions
+from vtlearn.media.feature_sources import fingerprint
 from vtlearn.media.features import FeatureReader
+from vtlearn.media.ids import VideoNames, outgrown_ids
 from vtlearn.media.strings import Strings
 
 __all__ = ["ClipSampling", "HowTo100M"]
@@ -28,13 +32,19 @@ __all__ = ["ClipSampling", "HowTo100M"]
 _LOG = logging.getLogger(__name__)
 _NAME = "HowTo100M"
 _SOURCE = "https://www.di.ens.fr/willow/research/howto100m/"
+_ANEW = (
+    "create the store again, in an empty folder, with `vtlearn predict` or `vtlearn data import`"
+)
+
+_Sources = dict[str, str]
 
 
 class HowTo100M(Corpus):
     """Runs of consecutive captions with one clip each.
 
-    Layout: any folder of videos, however nested, whose names begin with the id; captions as one
-    file a video in a folder, or as one file of all, in any of the layouts that
+    Layout: any folder of videos, however nested, whose names less their suffixes are the ids (of
+    videos of one name, their paths below the folder are); captions as one file a video in a folder,
+    ``<id>.json`` or ``<id>.en.vtt``, or as one file of all, in any of the layouts that
     :func:`~vtlearn.media.captions.index.open_captions` reads; optionally a csv whose column
     ``video_path`` lists what to use. A million videos are no burden on a loader's workers: ids,
     paths and captions lie in arrays that all of them share.
@@ -58,6 +68,9 @@ class HowTo100M(Corpus):
     Raises:
         CorpusNotFoundError: If the files are not there, or nothing listed is.
         ArgumentError: If the list names videos that are not there.
+        TranscriptError: If captions may be of two videos, or two transcripts of one; both are
+            named.
+        FeatureError: If an id in the store is of a former version, and two videos had it.
     """
 
     def __init__(
@@ -77,8 +90,14 @@ class HowTo100M(Corpus):
         self.seed = seed
         _require(videos, captions, features, video_list)
         self._captions = open_captions(captions, cache=cache)
-        found = _listed(_sources(videos, features), video_list)
-        told = {video_id: path for video_id, path in found.items() if video_id in self._captions}
+        store = None if features is None else FeatureReader(features)
+        names, sources = _sources(videos, store)
+        found = _listed(sources, names, video_list)
+        match = match_captions(self._captions, names)
+        _require_clear(match, found, captions, features)
+        if store is not None:
+            _require_todays(store, videos, self._captions, match)
+        told = {video_id: path for video_id, path in found.items() if video_id in match.keys}
         if not told:
             where = features or videos
             lines = [f"{where}: videos of which {captions} has captions  (there are none)"]
@@ -86,6 +105,7 @@ class HowTo100M(Corpus):
         if len(told) < len(found):
             _LOG.warning("%d of %d videos have no captions", len(found) - len(told), len(found))
         self.ids: Sequence[str] = Strings.shared(told)
+        self._keys: Sequence[str] = Strings.shared(match.keys[video_id] for video_id in told)
         self._sources: Sequence[str] = Strings.shared(told.values())
         self.quarantine = Quarantine(quarantine, self.ids, max_unreadable_fraction)
         reader = clip_reader(features, time_budget)
@@ -135,9 +155,14 @@ class HowTo100M(Corpus):
             video_id: One of ``ids``.
 
         Raises:
+            KeyError: If there is no such video.
             TranscriptError: If they are damaged, or there are none.
         """
-        return self._captions[video_id]
+        try:
+            index = self.ids.index(video_id)
+        except ValueError as error:
+            raise KeyError(video_id) from error
+        return self._captions[self._keys[index]]
 
     def texts(self) -> Iterator[str]:
         """Yield every caption, video by video in the order of ``ids``, but for damaged ones."""
@@ -148,11 +173,58 @@ class HowTo100M(Corpus):
                 self.quarantine.add(video_id, error)
 
 
-def _sources(videos: Path | None, features: Path | None) -> dict[str, str]:
+def _sources(videos: Path | None, reader: FeatureReader | None) -> tuple[VideoNames, _Sources]:
     """Where each video is read from, by id: a path, or in a feature store the id itself."""
-    if features is not None:
-        return {video_id: video_id for video_id in FeatureReader(features).ids}
-    return {} if videos is None else {i: str(path) for i, path in find_videos(videos).items()}
+    if reader is not None:
+        ids = {video_id: video_id for video_id in reader.ids}
+        return VideoNames({**ids, **{one: one for one in reader.unreadable}}), ids
+    if videos is None:
+        return VideoNames({}), {}
+    found = find_videos(videos)
+    return video_names(videos, found), {video_id: str(path) for video_id, path in found.items()}
+
+
+def _require_clear(
+    match: CaptionMatch, wanted: Iterable[str], captions: Path, features: Path | None
+) -> None:
+    """Refuse captions of which nothing tells whose they are."""
+    unclear = [match.collisions[one] for one in wanted if one in match.collisions]
+    if not unclear:
+        return
+    more = f" (and {len(unclear) - 1} videos more)" if len(unclear) > 1 else ""
+    remedy = "" if features is None else f". If {features} is of a former version: {_ANEW}"
+    message = f"{captions} cannot be matched with videos: {unclear[0]}{more}{remedy}"
+    raise TranscriptError(message)
+
+
+def _require_todays(
+    reader: FeatureReader, videos: Path | None, captions: CaptionIndex, match: CaptionMatch
+) -> None:
+    """Refuse a store with an id of a former version that two of today's videos had."""
+    if any("." in video_id or "/" in video_id for video_id in reader.ids):
+        return  # no former version had such ids
+    if videos is not None and videos.is_dir():
+        shared = _shared_ids(reader, find_videos(videos))
+    else:
+        untold = set(reader.ids) - match.keys.keys()
+        shared = outgrown_ids(untold, (i for i in match.unclaimed if i not in captions.damaged))
+    for former, (one, other, *_) in shared.items():
+        message = (
+            f"{reader.folder} has features of {former!r}, an id of a former version that both "
+            f"{one!r} and {other!r} had: {_ANEW}"
+        )
+        raise FeatureError(message)
+
+
+def _shared_ids(reader: FeatureReader, found: Mapping[str, Path]) -> dict[str, list[str]]:
+    """Find ids in a store that several videos had, but for those that are of one of today."""
+    shared = outgrown_ids(reader.ids, found)
+    for former, group in list(shared.items()):
+        if former in found:  # an id of today as well: the file that it was made of tells
+            others = [fingerprint(found[one]) for one in group if one != former]
+            if reader.fingerprint(former) not in others:
+                del shared[former]
+    return shared
 
 
 def _require(
@@ -175,15 +247,15 @@ def _require(
     require_paths(_NAME, expected, _SOURCE)
 
 
-def _listed(found: dict[str, str], video_list: Path | None) -> dict[str, str]:
+def _listed(sources: _Sources, names: VideoNames, video_list: Path | None) -> _Sources:
     if video_list is None:
-        return found
-    ids = read_video_list(video_list)
-    missing = [video_id for video_id in ids if video_id not in found]
+        return sources
+    ids = read_video_list(video_list, names)
+    missing = [video_id for video_id in ids if video_id not in sources]
     if missing:
         message = (
             f"{len(missing)} of {len(ids)} videos listed in {video_list} are not on disk "
             f"(first: {missing[0]}); remove them from the list, or bring the files"
         )
         raise ArgumentError(message)
-    return {video_id: found[video_id] for video_id in ids}
+    return {video_id: sources[video_id] for video_id in ids}

@@ -2,27 +2,33 @@
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.rows import read_rows
+from vtlearn.media.ids import VideoNames, closeness, distinct_ids, video_stem
 
 __all__ = ["read_durations", "read_video_list"]
 
 
-def read_video_list(path: Path) -> list[str]:
+def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
     r"""Read which videos a corpus has.
 
     Args:
-        path: A csv with a column ``video_path``, of which the file's name up to the first dot is
-            the id, or else ``video_id``. Others, and spaces after commas, are ignored.
+        path: A csv with a column ``video_path``, of which the file's name less its video suffix is
+            the id (its path, where the list has another of that name), or else ``video_id``, whose
+            cells are ids as they are. Others, and spaces after commas, are ignored.
+        known: The videos there are. A path then means the one of its name, and of several the one
+            whose path it shares the most of.
 
     Returns:
-        The ids in the list's order, each once.
+        The ids in the list's order, each once; ids of videos that are not among the known ones too.
 
     Raises:
-        ArgumentError: If the file cannot be read, has neither column, or a row names no video.
+        ArgumentError: If the file cannot be read, has neither column, or a row names no video, or
+            may mean several.
 
     Example:
         >>> import tempfile
@@ -37,19 +43,83 @@ def read_video_list(path: Path) -> list[str]:
     if wanted is None:
         message = f"{path} has no column video_path or video_id; its columns are {names}"
         raise ArgumentError(message)
-    column = names.index(wanted)
-    ids: dict[str, None] = {}
+    listed: dict[str, _Row] = {}
     for line, row in rows:
-        cell = row[column] if column < len(row) else ""
-        video_id = Path(cell).name.split(".", 1)[0] if wanted == "video_path" else cell
-        if not video_id:
+        cell = row[names.index(wanted)] if names.index(wanted) < len(row) else ""
+        name = _place(cell) if wanted == "video_path" else cell
+        if not name:
             message = (
                 f"{path} has the row {','.join(row)!r} in line {line}, which names no video; "
                 "complete or remove it"
             )
             raise ArgumentError(message)
-        ids[video_id] = None
-    return list(ids)
+        listed.setdefault(name, _Row(line, cell))
+    ids = list(listed) if wanted == "video_id" else distinct_ids(list(listed))
+    if known is None:
+        return ids
+    if wanted == "video_id":
+        _require_clear(path, listed, known)
+        return ids
+    return list(dict.fromkeys(_known_videos(path, listed, ids, known)))
+
+
+class _Row(NamedTuple):
+    line: int
+    cell: str
+
+
+def _place(cell: str) -> str:
+    """Return a path less its video suffix; nothing where it has no name."""
+    path = Path(cell)
+    return "" if path.name.startswith(".") else video_stem(path.as_posix()) if path.name else ""
+
+
+def _require_clear(path: Path, listed: Mapping[str, _Row], known: VideoNames) -> None:
+    """Refuse ids that are the names of several videos."""
+    for video_id, row in listed.items():
+        if video_id not in known.paths and len(known.called(video_id)) > 1:
+            raise ArgumentError(_may_mean(path, row, known.called(video_id)))
+
+
+def _known_videos(
+    path: Path, listed: Mapping[str, _Row], ids: Sequence[str], known: VideoNames
+) -> list[str]:
+    """Turn listed paths, which have these ids in the list alone, into ids of known videos."""
+    rivals: dict[str, list[str]] = {}  # paths that may mean a video, by its id
+    for name, row in listed.items():
+        meant = known.meant(name)
+        if len(meant) > 1:
+            raise ArgumentError(_may_mean(path, row, meant))
+        for video_id in meant:
+            rivals.setdefault(video_id, []).append(name)
+    found = {
+        _fitting(path, listed, video_id, group, known): video_id
+        for video_id, group in rivals.items()
+    }
+    return [found.get(name, video_id) for name, video_id in zip(listed, ids, strict=True)]
+
+
+def _fitting(
+    path: Path, listed: Mapping[str, _Row], video_id: str, names: list[str], known: VideoNames
+) -> str:
+    """Choose the one of several paths that is a video's; others are of folders that lack it."""
+    fits = {name: closeness(name, known.paths[video_id]) for name in names}
+    first, *others = [name for name in names if fits[name] == max(fits.values())]
+    if others:
+        one, other = listed[first], listed[others[0]]
+        message = (
+            f"{path} has {one.cell} in line {one.line} and {other.cell} in line {other.line}, "
+            f"which may both mean {video_id}; remove one, or bring the video that is missing"
+        )
+        raise ArgumentError(message)
+    return first
+
+
+def _may_mean(path: Path, row: _Row, videos: list[str]) -> str:
+    return (
+        f"{path} has {row.cell} in line {row.line}, which may mean {' or '.join(videos)}; write "
+        "the path below the videos' folder"
+    )
 
 
 def read_durations(path: Path) -> dict[str, float]:

@@ -39,9 +39,9 @@ def check_shards(
         decode: Decode each video to its end, in ten times the time budget at most.
 
     Returns:
-        The report. An id is a sample's key, or where keys repeat across the shards,
-        ``<shard>/<key>``; one that is in no shard that can be read is missing. What a damaged
-        shard without an index should hold is unknown, and so is the coverage then.
+        The report. Ids are those of :class:`~vtlearn.datasets.shards.ShardStream`; one that is in
+        no shard that can be read is missing. What a damaged shard without an index should hold is
+        unknown, and so is the coverage then.
 
     Raises:
         ShardError: If there is no shard, or the index is none.
@@ -64,16 +64,17 @@ class _Checked(NamedTuple):
     shard: str
     problem: str | None
     keys: list[str]
+    ids: list[str]
     unreadable: list[UnreadableVideo]
     damaged: dict[str, str]
     lost: list[LostSeconds]
 
     def prefixed(self, prefix: str) -> "_Checked":
-        """Turn keys into ids."""
+        """Tell the ids from those in other shards."""
         return self._replace(
-            keys=[prefix + key for key in self.keys],
+            ids=[prefix + one for one in self.ids],
             unreadable=[video._replace(id=prefix + video.id) for video in self.unreadable],
-            damaged={prefix + key: why for key, why in self.damaged.items()},
+            damaged={prefix + one: why for one, why in self.damaged.items()},
             lost=[lost._replace(id=prefix + lost.id) for lost in self.lost],
         )
 
@@ -94,7 +95,7 @@ def _check(
     job: tuple[Path, ShardEntry | None], time_budget: float | None, decode: bool
 ) -> _Checked:
     path, entry = job
-    checked = _Checked(path.name, None, [], [], {}, [])
+    checked = _Checked(path.name, None, [], [], [], {}, [])
     try:
         for sample in read_pairs(path):
             _examine(path, sample, checked, time_budget, decode)
@@ -109,7 +110,9 @@ def _examine(
     path: Path, sample: ShardSample, checked: _Checked, time_budget: float | None, decode: bool
 ) -> None:
     """Open the video or picture of a sample, and read its text."""
+    video_id = sample.id
     checked.keys.append(sample.key)
+    checked.ids.append(video_id)
     name = f"{path}/{sample.key}.{sample.media}"
     source = VideoBytes(name, sample.files[str(sample.media)])
     found = probe(source, time_budget)
@@ -118,13 +121,13 @@ def _examine(
         if isinstance(lost, UnreadableVideoError):
             found = lost
         elif lost:
-            checked.lost.append(LostSeconds(sample.key, lost))
+            checked.lost.append(LostSeconds(video_id, lost))
     if isinstance(found, UnreadableVideoError):
-        checked.unreadable.append(UnreadableVideo.of(sample.key, name, found))
+        checked.unreadable.append(UnreadableVideo.of(video_id, name, found))
     try:
         told(path, sample)
     except TranscriptError as error:
-        checked.damaged[sample.key] = str(error)
+        checked.damaged[video_id] = str(error)
 
 
 def _difference(path: Path, entry: ShardEntry, keys: Iterable[str]) -> str | None:
@@ -140,23 +143,23 @@ def _difference(path: Path, entry: ShardEntry, keys: Iterable[str]) -> str | Non
 def _report(
     folder: Path, found: list[_Checked], shards: Mapping[str, ShardEntry | None]
 ) -> CorpusReport:
-    indexed = [() if entry is None else entry.keys for entry in shards.values()]
-    present = chain.from_iterable(each.keys for each in found)
+    indexed = [() if entry is None else entry.sample_ids() for entry in shards.values()]
+    present = chain.from_iterable(each.ids for each in found)
     paths = [folder / name for name in shards]
     prefixes = id_prefixes(paths, chain.from_iterable(indexed), present)
     found = [each.prefixed(prefix) for each, prefix in zip(found, prefixes, strict=True)]
-    keys = dict.fromkeys(key for each in found for key in each.keys)
-    listed = (prefix + key for prefix, own in zip(prefixes, indexed, strict=True) for key in own)
-    expected = dict.fromkeys([*listed, *keys])
+    ids = dict.fromkeys(one for each in found for one in each.ids)
+    listed = (prefix + one for prefix, own in zip(prefixes, indexed, strict=True) for one in own)
+    expected = dict.fromkeys([*listed, *ids])
     damaged_shards = {each.shard: each.problem for each in found if each.problem is not None}
     unreadable = [video for each in found for video in each.unreadable]
-    damaged = {key: why for each in found for key, why in each.damaged.items()}
+    damaged = {one: why for each in found for one, why in each.damaged.items()}
     bad = damaged.keys() | {video.id for video in unreadable}
     return CorpusReport(
         corpus="Shards",
         expected=len(expected),
-        usable=[key for key in keys if key not in bad],
-        missing=[key for key in expected if key not in keys],
+        usable=[one for one in ids if one not in bad],
+        missing=[one for one in expected if one not in ids],
         unreadable=unreadable,
         lost=[lost for each in found for lost in each.lost],
         damaged_captions=damaged,

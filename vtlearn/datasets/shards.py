@@ -148,7 +148,7 @@ class _Numbered(NamedTuple):
 
     @property
     def id(self) -> str:
-        return self.shard.prefix + self.sample.key
+        return self.shard.prefix + self.sample.id
 
 
 class ShardStream(IterableDataset[Sample]):
@@ -157,8 +157,9 @@ class ShardStream(IterableDataset[Sample]):
     A sample has a video and its captions (``.json``, as ``vtlearn data pack`` writes it), or a
     video or picture and one text (``.txt``, or ``caption`` in a ``.json``, as img2dataset has it).
     A text of a whole video lasts as long as it; a picture is a video of one frame, and its
-    narration has one clip. Other members are ignored. A narration's id is the sample's key, or
-    where keys repeat across the shards, ``<shard>/<key>``.
+    narration has one clip. Other members are ignored. A narration's id is the sample's key, or the
+    ``id`` in the ``.json`` whose dots the key has escaped; where these repeat across the shards,
+    ``<shard>/<id>``.
 
     Every reader gives the same number of samples, which is known before anything is read, so that
     all processes take equally many steps. The rest is left out, another rest each epoch. A sample
@@ -246,7 +247,7 @@ class ShardStream(IterableDataset[Sample]):
                 try:
                     said = told(shard.path, sample)
                 except TranscriptError as error:
-                    self.quarantine.add(shard.prefix + sample.key, error)
+                    self.quarantine.add(shard.prefix + sample.id, error)
                     continue
                 yield from [said] if isinstance(said, str) else [caption.text for caption in said]
 

@@ -5,9 +5,10 @@ and which stretches of time to look at. ``video`` decodes those stretches, all t
 file in one pass; ``timeline`` says which frame is shown at a time, ``framing`` which part of it is
 looked at and which way up it is, and ``checks`` refuses what no video can give. ``watchdog`` has a
 process do that which can be killed, and ``probing`` asks it of many videos. ``features`` looks up
-stored vectors where pixels would be decoded, and ``shards`` keeps videos in tar files. Many strings
-lie in two arrays (``strings``), so that a million of them burden no worker. What comes out are
-tensors: nothing here knows an encoder, a data set, or a training run.
+stored vectors where pixels would be decoded, and ``shards`` keeps videos in tar files. ``ids``
+makes a video's id of its file's name. Many strings lie in two arrays (``strings``), so that a
+million of them burden no worker. What comes out are tensors: nothing here knows an encoder, a data
+set, or a training run.
 """
 
 from vtlearn.media.captions import (

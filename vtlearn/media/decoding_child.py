@@ -22,7 +22,7 @@ from vtlearn.media.clips import Source
 from vtlearn.media.framing import Box
 from vtlearn.media.video import VideoInfo, VideoReader
 
-__all__ = ["ClipsRequest", "Held", "ProbeRequest", "serve"]
+__all__ = ["ClipsRequest", "HashRequest", "Held", "ProbeRequest", "serve"]
 
 _GRACE = 5.0  # seconds after the budget, for the other process to kill this one itself
 _GLANCE = 1.0  # seconds between two looks whether the other process is alive
@@ -54,6 +54,16 @@ class ClipsRequest(NamedTuple):
 
 class ProbeRequest(NamedTuple):
     """Ask what a video is like.
+
+    Attributes:
+        source: The file, or the bytes of one, unless they are held.
+    """
+
+    source: Source | Held
+
+
+class HashRequest(NamedTuple):
+    """Ask for the hash of all frames.
 
     Attributes:
         source: The file, or the bytes of one, unless they are held.
@@ -94,12 +104,14 @@ def serve(handle: int, parent: int, time_budget: float, num_threads: int) -> Non
 def _answer(
     connection: "Connection[Any, Any]",
     reader: VideoReader,
-    request: ClipsRequest | ProbeRequest,
+    request: ClipsRequest | HashRequest | ProbeRequest,
     source: Source,
-) -> VideoInfo | NDArray[np.bool_] | Exception:
+) -> VideoInfo | NDArray[np.bool_] | str | Exception:
     try:
         if isinstance(request, ProbeRequest):
             return reader.probe(source)
+        if isinstance(request, HashRequest):
+            return reader.hash_frames(source)
         return _read(recv_handle(connection), reader, request, source)
     except Exception as error:  # noqa: BLE001 - raised again where it was asked for
         return error

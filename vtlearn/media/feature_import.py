@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vtlearn.errors import ArgumentError, FeatureError
 from vtlearn.media.feature_shards import FeatureStore, StoredVideo
 from vtlearn.media.feature_spec import FeatureSpec, num_vectors
+from vtlearn.media.ids import distinct_ids, video_stem
 from vtlearn.progress import track
 
 __all__ = ["feature_files", "import_features", "kind_of"]
@@ -26,25 +27,26 @@ def feature_files(folder: Path) -> dict[str, Path]:
         folder: Where to look.
 
     Returns:
-        Paths by id, sorted by id; an id is a file's name up to the first dot.
+        Paths by id, sorted by id; an id is a file's name less ``.npy`` and a video suffix before
+        that; where a name occurs in several folders, it is the path below ``folder``.
 
     Raises:
-        FeatureError: If there are none, or several of one id.
+        FeatureError: If there are none, or several in one folder of one id.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.npy")):
-        video_id = path.name.split(".", 1)[0]
-        if video_id in found:
+        place = video_stem(path.relative_to(folder).as_posix().removesuffix(".npy"))
+        if place in found:
             message = (
-                f"{found[video_id]} and {path} are both of {video_id}: nobody can tell which is "
+                f"{found[place]} and {path} are both of {place}: nothing tells which is "
                 "meant; remove one"
             )
             raise FeatureError(message)
-        found[video_id] = path
+        found[place] = path
     if not found:
         message = f"there are no .npy files in {folder}: it should hold <id>.npy, one a video"
         raise FeatureError(message)
-    return dict(sorted(found.items()))
+    return dict(sorted(zip(distinct_ids(list(found)), found.values(), strict=True)))
 
 
 def kind_of(path: Path) -> tuple[int, str]:

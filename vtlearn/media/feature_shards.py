@@ -27,6 +27,7 @@ from vtlearn.errors import FeatureError, UnreadableVideoError
 from vtlearn.media.checks import require_positive
 from vtlearn.media.feature_sources import fingerprints
 from vtlearn.media.feature_spec import FeatureSpec, num_vectors, read_sidecar, write_sidecar
+from vtlearn.media.ids import former_id, outgrown_ids
 
 __all__ = [
     "FeatureStore",
@@ -111,8 +112,8 @@ class FeatureStore:
     Raises:
         ArgumentError: If ``videos_per_shard`` is not positive.
         FeatureError: If the folder holds other features, or the same of other videos; what differs
-            is named. If no folder can be made there, or an id has a dot, which would be taken for
-            the end of a file's name.
+            is named, and so are two videos that had one id in a former version. If no folder can be
+            made there.
 
     Example:
         >>> import tempfile
@@ -135,7 +136,6 @@ class FeatureStore:
         layout: Mapping[str, Any] | None = None,
     ) -> None:
         require_positive(videos_per_shard=videos_per_shard)
-        _require_undotted(ids)
         self.folder = folder
         self.spec = spec
         self.ids = ids
@@ -304,10 +304,29 @@ class FeatureStore:
             for name in dict.fromkeys([*there, *wanted])
             if there.get(name) != wanted.get(name)
         ]
+        if there.get("ids_sha256") != self.layout["ids_sha256"]:
+            self._require_todays(str(there.get("ids_sha256")))
         if differences:
             message = (
                 f"{self.folder} was begun with others: {'; '.join(differences)}. Go on with what "
                 "it was begun with, or give another folder"
+            )
+            raise FeatureError(message)
+
+    def _require_todays(self, ids_sha256: str) -> None:
+        """Refuse a store of a former version, in which two of today's videos had one id."""
+        former = list(dict.fromkeys(former_id(video_id) for video_id in self.ids))
+        old = set(former) if ids_sha256 in (_hash(former), _hash(sorted(former))) else set()
+        for shard, _ in shard_records(self.folder):
+            record = read_shard_record(self.folder, shard)
+            old |= record.videos.keys() | record.unreadable.keys()
+        if any("." in video_id or "/" in video_id for video_id in old):
+            return  # no former version had such ids
+        for video_id, (one, other, *_) in outgrown_ids(old, self.ids).items():
+            message = (
+                f"{self.folder} has features of {video_id!r}, an id of a former version that both "
+                f"{one!r} and {other!r} had: create the store again, in an empty folder, with "
+                "`vtlearn predict` or `vtlearn data import`"
             )
             raise FeatureError(message)
 
@@ -410,17 +429,7 @@ def _video(video: Mapping[str, Any]) -> VideoRecord:
 
 def _bare(backbone: str) -> str:
     """Name a backbone without the packages of its classes, which may move."""
-    return re.sub(r"(^|'class_path': ')(?:\w+\.)+", r"\1", backbone)
-
-
-def _require_undotted(ids: Iterable[str]) -> None:
-    dotted = [video_id for video_id in ids if "." in video_id]
-    if dotted:
-        message = (
-            f"{len(dotted)} ids have a dot in them: {_first(dotted)}. A video is found by its "
-            "file's name up to the first dot: give its file and it another name"
-        )
-        raise FeatureError(message)
+    return re.sub(r"(?:(?<=^)|(?<='class_path': '))(?:\w+\.)+(?=[A-Z]\w*[('])", "", backbone)
 
 
 def _first(names: Iterable[str]) -> str:

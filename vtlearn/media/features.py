@@ -1,6 +1,6 @@
 """Read clips of stored features as ``VideoReader`` reads clips of pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,9 @@ from vtlearn.errors import ArgumentError, FeatureError, UnreadableVideoError
 from vtlearn.media.checks import require_positive
 from vtlearn.media.clips import Clips, Source, VideoBytes
 from vtlearn.media.feature_index import FeatureIndex, open_index
+from vtlearn.media.feature_shards import read_shard_record
 from vtlearn.media.feature_spec import read_sidecar
+from vtlearn.media.ids import path_tails, video_stem
 from vtlearn.media.strings import Strings
 from vtlearn.media.timeline import frame_times
 
@@ -66,6 +68,11 @@ class FeatureReader:
         """The videos that have features, shard by shard."""
         return self._index.ids
 
+    @property
+    def unreadable(self) -> Mapping[str, Mapping[str, str]]:
+        """``stage`` and ``reason`` of the videos that have none, by id."""
+        return self._index.unreadable
+
     def duration(self, video_id: str) -> float:
         """Return how long a video is, in seconds.
 
@@ -76,6 +83,23 @@ class FeatureReader:
             UnreadableVideoError: If it has no features.
         """
         return float(self._index.table[self._find(video_id)]["duration"])
+
+    def fingerprint(self, video_id: str) -> str | None:
+        """Return what tells the file that a video's features were made of from others.
+
+        Args:
+            video_id: One of ``ids``.
+
+        Returns:
+            What :func:`~vtlearn.media.feature_sources.fingerprint` gave; None where that is not
+            known.
+
+        Raises:
+            FeatureError: If the shard is damaged.
+            UnreadableVideoError: If the video has no features.
+        """
+        shard = int(self._index.table[self._find(video_id)]["shard"])
+        return read_shard_record(self.folder, shard).sources.get(video_id)
 
     def clips(
         self,
@@ -91,8 +115,8 @@ class FeatureReader:
         """Return the vectors that are shown at ``starts[i] + k / fps``.
 
         Args:
-            source: The video's id, or its file: an id is a file's name up to a dot; of several
-                such ids that are there, the longest.
+            source: The video's id, or its file: the id is the file's name less its video suffix,
+                or its path where the store has that, whatever folders come before.
             starts: When each clip starts, in seconds, in any order; clips may overlap.
             num_frames: Vectors of each clip.
             fps: Vectors a second; it has to be the store's.
@@ -136,11 +160,15 @@ class FeatureReader:
             raise FeatureError(message) from error
 
     def _video_id(self, source: Source) -> str:
-        """Return the longest id that may be meant; the shortest where none is known."""
-        name = Path(source.name if isinstance(source, VideoBytes) else source).name
-        while "." in name and name not in self.ids and name not in self._index.unreadable:
-            name = name.rpartition(".")[0]
-        return name
+        """Return the id of a file, the longest one that the store has; an id stays what it is."""
+        path = Path(source.name if isinstance(source, VideoBytes) else source).as_posix()
+        if isinstance(source, str) and self._has(source):
+            return source
+        tails = list(path_tails(video_stem(path)))
+        return next((tail for tail in tails if self._has(tail)), tails[-1] if tails else path)
+
+    def _has(self, video_id: str) -> bool:
+        return video_id in self.ids or video_id in self._index.unreadable
 
     def _find(self, video_id: str) -> int:
         try:

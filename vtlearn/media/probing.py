@@ -12,7 +12,7 @@ from vtlearn.media.video import VideoInfo, VideoReader
 from vtlearn.media.watchdog import WatchedReader
 from vtlearn.parallel import in_parallel
 
-__all__ = ["probe", "probe_all", "scan", "scan_all"]
+__all__ = ["hash_all", "probe", "probe_all", "scan", "scan_all"]
 
 ItemT = TypeVar("ItemT")
 
@@ -67,6 +67,30 @@ def scan_all(
         VTLearnError: If the processes died.
     """
     work = partial(_scan, time_budget=time_budget)
+    for results in in_parallel(work, _chunks(videos), workers):
+        yield from results
+
+
+def hash_all(
+    videos: Iterable[tuple[str, Path]], *, workers: int, time_budget: float | None
+) -> Iterator[tuple[str, str | UnreadableVideoError]]:
+    """Decode videos from end to end, and hash their frames.
+
+    Args:
+        videos: Ids and files.
+        workers: As :func:`probe_all` takes it.
+        time_budget: Likewise; a whole video has to be decoded within it.
+
+    Yields:
+        The id, and SHA-256 of all frames in hexadecimal (see
+        :meth:`~vtlearn.media.video.VideoReader.hash_frames`), or why the video cannot be read; in
+        any order.
+
+    Raises:
+        ArgumentError: If ``time_budget`` is not positive.
+        VTLearnError: If the processes died.
+    """
+    work = partial(_hash, time_budget=time_budget)
     for results in in_parallel(work, _chunks(videos), workers):
         yield from results
 
@@ -126,6 +150,19 @@ def _scan(
     videos: list[tuple[str, Path, float]], time_budget: float | None
 ) -> list[tuple[str, float | UnreadableVideoError]]:
     return [(video_id, scan(path, seconds, time_budget)) for video_id, path, seconds in videos]
+
+
+def _hash(
+    videos: list[tuple[str, Path]], time_budget: float | None
+) -> list[tuple[str, str | UnreadableVideoError]]:
+    return [(video_id, _hash_one(path, time_budget)) for video_id, path in videos]
+
+
+def _hash_one(source: Source, time_budget: float | None) -> str | UnreadableVideoError:
+    try:
+        return _reader(time_budget).hash_frames(source)
+    except UnreadableVideoError as error:
+        return error
 
 
 @cache

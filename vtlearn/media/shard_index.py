@@ -13,11 +13,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vtlearn.atomic import replace_text
 from vtlearn.errors import ArgumentError, ShardError
-from vtlearn.media.shards import PICTURES, TEXTS, VIDEOS, read_shard, require_distinct
+from vtlearn.media.shards import (
+    PICTURES,
+    TEXTS,
+    VIDEOS,
+    read_pairs,
+    read_shard,
+    require_distinct,
+)
 from vtlearn.media.strings import Strings
 from vtlearn.progress import track
 
@@ -49,6 +56,7 @@ class ShardEntry(NamedTuple):
         sha256: Of the file, where we packed it.
         incomplete: Samples that are no pairs.
         modified: When the file was, in nanoseconds, where it was counted afterwards.
+        ids: The pairs' ids, where any is not its key; they stand in their ``.json`` as well.
     """
 
     shard: str
@@ -58,6 +66,18 @@ class ShardEntry(NamedTuple):
     sha256: str | None = None
     incomplete: int = 0
     modified: int | None = None
+    ids: Sequence[str] | None = None
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what an index holds of the shard: its fields, but for ``ids`` where keys do."""
+        record = self._asdict()
+        if self.ids is None:
+            del record["ids"]
+        return record
+
+    def sample_ids(self) -> Sequence[str]:
+        """Return the pairs' ids, in their order."""
+        return self.keys if self.ids is None else self.ids
 
 
 class Shard(NamedTuple):
@@ -79,8 +99,8 @@ class ShardIndex(NamedTuple):
 
     Attributes:
         shards: In the order of their names, or as they were listed.
-        keys: The ids of all pairs, shard by shard: their keys, or where these repeat,
-            ``<shard>/<key>``.
+        keys: The ids of all pairs, shard by shard: as :func:`~vtlearn.media.shards.sample_id` has
+            them, which are their keys mostly; or where these repeat, ``<shard>/<id>``.
     """
 
     shards: Sequence[Shard]
@@ -117,7 +137,7 @@ def open_shards(
     for folder in dict.fromkeys(path.parent for path in paths):
         own = [path for path in paths if path.parent == folder]
         entries |= _entries(folder, own, cache or folder / ".vtlearn", progress=progress)
-    held = [entries[path].keys for path in paths]
+    held = [entries[path].sample_ids() for path in paths]
     if not any(held):
         found = sum(entry.incomplete for entry in entries.values())
         message = (
@@ -131,7 +151,7 @@ def open_shards(
         Shard(path, entries[path].samples, prefix)
         for path, prefix in zip(paths, prefixes, strict=True)
     ]
-    ids = (shard.prefix + key for shard, keys in zip(shards, held, strict=True) for key in keys)
+    ids = (shard.prefix + one for shard, own in zip(shards, held, strict=True) for one in own)
     return ShardIndex(shards, Strings.of(ids))
 
 
@@ -312,7 +332,7 @@ def _counted(paths: Sequence[Path], file: Path, *, progress: bool) -> dict[Path,
         shown = track(stale, "Counting the samples of shards") if progress else stale
         known |= {path.name: _count(path) for path in shown}
         records: list[object] = [{"format": "vtlearn counts", "version": 1}]
-        records += [entry._asdict() for _, entry in sorted(known.items())]
+        records += [entry.as_record() for _, entry in sorted(known.items())]
         with _keeping(paths[0], file.parent):
             replace_text(file, "".join(json.dumps(record) + "\n" for record in records))
     found = {path: known[path.name] for path in paths}
@@ -348,6 +368,9 @@ def _count(path: Path) -> ShardEntry:
     samples = list(read_shard(path, ()))
     keys = [sample.key for sample in samples if sample.is_pair]
     require_distinct(path, keys)
+    ids = None
+    if any("%" in key for key in keys):  # they may be escaped; the others need not be read
+        ids = [sample.id for sample in read_pairs(path, ("json",))]
     return ShardEntry(
         path.name,
         len(keys),
@@ -355,6 +378,7 @@ def _count(path: Path) -> ShardEntry:
         keys,
         incomplete=len(samples) - len(keys),
         modified=status.st_mtime_ns,
+        ids=None if ids == keys else ids,
     )
 
 

@@ -25,6 +25,7 @@ _COPIED = 1 << 20  # bytes at a time
 
 class _Pending(NamedTuple):
     key: str
+    id: str
     files: Mapping[str, Content]
     size: int
 
@@ -88,12 +89,14 @@ class ShardWriter:
         if error is None:
             self.finish()
 
-    def add(self, key: str, files: Mapping[str, Content]) -> None:
+    def add(self, key: str, files: Mapping[str, Content], *, video_id: str | None = None) -> None:
         """Append a sample.
 
         Args:
             key: Its name, without a dot in the last part.
             files: What it holds, by extension in lower case.
+            video_id: Its id, where the key is :func:`~vtlearn.media.shards.sample_key` of that; its
+                ``.json`` has to say so too.
 
         Raises:
             ArgumentError: If the sample could not be read back, or its key has been there; nothing
@@ -109,7 +112,7 @@ class ShardWriter:
         total = sum(sample.size for sample in self._pending) + size + 2 * _BLOCK
         if len(self._pending) == self.max_samples or total > self.max_bytes:
             self._write()
-        self._pending.append(_Pending(key, files, size))
+        self._pending.append(_Pending(key, key if video_id is None else video_id, files, size))
         self.done.add(key)
 
     def finish(self) -> None:
@@ -168,7 +171,7 @@ class ShardWriter:
                 message = f"{path} is not what {INDEX} says; remove {self.folder} and begin anew"
                 raise ArgumentError(message)
         with replacing(index) as unfinished:
-            lines = [head, *(entry._asdict() for entry in self.entries)]
+            lines = [head, *(entry.as_record() for entry in self.entries)]
             unfinished.write_text("".join(map(_line, lines)), encoding="utf-8")
 
     def _write(self) -> None:
@@ -180,8 +183,11 @@ class ShardWriter:
                 sha256 = _write_tar(file, self._pending)
                 size = file.tell()
             keys = [sample.key for sample in self._pending]
-            entry = ShardEntry(path.name, len(keys), size, keys, sha256)
-            self._note(entry._asdict())
+            ids = [sample.id for sample in self._pending]
+            entry = ShardEntry(
+                path.name, len(keys), size, keys, sha256, ids=None if ids == keys else ids
+            )
+            self._note(entry.as_record())
         except OSError as error:  # a video that is gone or shorter by now, or a full disk
             message = f"{path} cannot be written: {error}"
             raise ShardError(message) from error

@@ -1,10 +1,12 @@
 """Read tar shards: samples laid end to end in large files, which disks and networks read fastest.
 
 The layout is WebDataset's, and so img2dataset's: the members of a sample follow each other and
-share a name up to the first dot, its key (``000000012.jpg``, ``000000012.txt``). Reading writes
-nothing to disk, and a member that would lie outside of its folder is refused all the same.
+share a name up to the first dot, its key (``000000012.jpg``, ``000000012.txt``). An id with dots
+is therefore escaped in its key, and stands in the sample's ``.json``. Reading writes nothing to
+disk, and a member that would lie outside of its folder is refused all the same.
 """
 
+import json
 import tarfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -13,6 +15,7 @@ from pathlib import Path, PureWindowsPath
 from typing import IO, NamedTuple
 
 from vtlearn.errors import ShardError
+from vtlearn.media.ids import VIDEO_SUFFIXES
 
 __all__ = [
     "LARGEST",
@@ -24,10 +27,12 @@ __all__ = [
     "read_pairs",
     "read_shard",
     "require_distinct",
+    "sample_id",
+    "sample_key",
     "split_member",
 ]
 
-VIDEOS = ("mp4", "webm", "mkv", "avi", "mov", "m4v")
+VIDEOS = tuple(suffix[1:] for suffix in VIDEO_SUFFIXES)
 PICTURES = ("jpg", "jpeg", "png", "webp")
 TEXTS = ("json", "txt")
 
@@ -49,6 +54,11 @@ class ShardSample(NamedTuple):
     key: str
     files: dict[str, bytes]
     unread: frozenset[str] = frozenset()
+
+    @property
+    def id(self) -> str:
+        """What the sample is called: see :func:`sample_id`; its ``.json`` has to be read."""
+        return sample_id(self.key, self.files.get("json"))
 
     @property
     def media(self) -> str | None:
@@ -122,6 +132,51 @@ def read_shard(
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         message = f"{path} cannot be read as an uncompressed tar file: {reason}; bring it anew"
         raise ShardError(message) from error
+
+
+def sample_key(video_id: str) -> str:
+    """Make a key of a video's id, by escaping the dots of its last part.
+
+    Args:
+        video_id: The id.
+
+    Returns:
+        The key; different ids have different ones.
+
+    Example:
+        >>> [sample_key(video_id) for video_id in ("nVbIUDjzWY4", "lesson1/1. Intro", "50%")]
+        ['nVbIUDjzWY4', 'lesson1/1%2E Intro', '50%25']
+    """
+    folder, slash, name = video_id.rpartition("/")
+    return folder + slash + name.replace("%", "%25").replace(".", "%2E")
+
+
+def sample_id(key: str, record: bytes | None) -> str:
+    """Look up the id of a sample.
+
+    Args:
+        key: Its key.
+        record: Its ``.json``; None where it has none.
+
+    Returns:
+        The ``id`` in the ``.json`` if the key was made of that, or else the key: other programs'
+        shards may have anything there. Where the ``.json`` is damaged, what the key was made of.
+
+    Example:
+        >>> sample_id("1%2E Intro", b'{"id": "1. Intro"}'), sample_id("000000012", b'{"id": "7"}')
+        ('1. Intro', '000000012')
+    """
+    folder, slash, name = key.rpartition("/")
+    if "%" not in name or record is None:  # the key of anything else is that itself
+        return key
+    made_of = folder + slash + name.replace("%2E", ".").replace("%25", "%")
+    if sample_key(made_of) != key:
+        return key
+    try:
+        found = json.loads(record)
+    except (ValueError, RecursionError):
+        return made_of
+    return made_of if isinstance(found, dict) and found.get("id") == made_of else key
 
 
 def require_distinct(path: Path, keys: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ Nothing else in vtlearn decodes video. Times are presentation times as the file 
 seconds: the first frame of a usual file is at 0, that of a file with a late start is later.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -218,6 +219,29 @@ class VideoReader:
             height, width = _orientation(frame).upright_size(frame.height, frame.width)
             turned = round(frame.rotation / 90) * 90 % 360
             return VideoInfo(film.end(), width, height, film.fps, rotation=turned)
+
+    def hash_frames(self, source: Source) -> str:
+        """Hash all frames as they are decoded, before anything is scaled or converted.
+
+        Args:
+            source: The file, or the bytes of one.
+
+        Returns:
+            SHA-256 of the raw pixels of one frame after another, in hexadecimal: what
+            ``ffmpeg -i FILE -f hash -`` prints of a file with a constant frame rate.
+
+        Raises:
+            UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
+        """
+        digest = hashlib.sha256()
+        packer = _Packer()
+        with self._opened(source, []) as film:
+            picture = None
+            for picture in film.play(0.0):
+                digest.update(packer.pack(picture.frame))
+            if picture is None:
+                raise film.empty()
+        return digest.hexdigest()
 
     @contextmanager
     def _opened(self, source: Source, wanted: Sequence[float]) -> "Iterator[_File]":
@@ -538,7 +562,7 @@ class _File(Film["av.VideoFrame"]):
             for packet in self.container.demux():
                 if packet.stream is self.stream:
                     yield cast("_Packet", packet)
-                elif packet.pts is not None and packet.time_base is not None:
+                elif packet.pts is not None and packet.time_base:  # unset, it is None or 0
                     ticks = packet.pts + (packet.duration or 0)
                     self._others_end = max(self._others_end, float(ticks * packet.time_base))
         except (av.FFmpegError, OSError):
@@ -582,7 +606,14 @@ def _open_container(raw: BytesIO | FileIO) -> "InputContainer":
     import av
 
     options = {"protocol_whitelist": "none"}
-    return av.open(raw, "r", options=options, metadata_errors="replace")
+    tags = _tag_decoding(av.__version__)
+    container: InputContainer = av.open(raw, "r", options=options, **tags)
+    return container
+
+
+def _tag_decoding(version: str) -> dict[str, Any]:
+    """Have PyAV 18 take tags that are not UTF-8, as PyAV 19 does without being asked."""
+    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _words(error: Exception) -> str:
@@ -644,6 +675,29 @@ class _Painter:
         if key not in self._graphs:
             self._graphs[key] = _build_graph(box, frame, self.size)
         return self._graphs[key]
+
+
+class _Packer:
+    """Turns frames into their pixels, without the padding that decoders leave at each line."""
+
+    def __init__(self) -> None:
+        self._contexts: dict[tuple[int, int, str], VideoCodecContext] = {}
+
+    def pack(self, frame: "av.VideoFrame") -> bytes:
+        """Return the planes of a frame, one after another."""
+        kind = (frame.height, frame.width, frame.format.name)  # it may change within a file
+        if kind not in self._contexts:
+            self._contexts[kind] = _raw_encoder(*kind)
+        return b"".join(bytes(packet) for packet in self._contexts[kind].encode(frame))
+
+
+def _raw_encoder(height: int, width: int, pixels: str) -> "VideoCodecContext":
+    import av
+
+    context = av.CodecContext.create("rawvideo", "w")
+    context.height, context.width, context.pix_fmt = height, width, pixels
+    context.time_base = Fraction(1)  # no matter
+    return context
 
 
 def _orientation(frame: "av.VideoFrame") -> Orientation:

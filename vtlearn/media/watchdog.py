@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from vtlearn.errors import ArgumentError, UnreadableVideoError, VTLearnError
 from vtlearn.media.checks import require_positive
 from vtlearn.media.clips import Clips, Source, VideoBytes
-from vtlearn.media.decoding_child import ClipsRequest, Held, ProbeRequest
+from vtlearn.media.decoding_child import ClipsRequest, HashRequest, Held, ProbeRequest
 from vtlearn.media.framing import crop_boxes
 from vtlearn.media.timeline import frame_times
 from vtlearn.media.video import VideoInfo, require_clips
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WatchedReader"]
 
+_Request = ClipsRequest | HashRequest | ProbeRequest
 _STARTUP = 120.0  # seconds for a decoding process to start, on a busy machine
 _LONGEST = 1e6  # seconds; the system's clocks for waiting do not count much further
 _REAP = 4.0  # seconds for the system to end a process that is killed
@@ -183,9 +184,25 @@ class WatchedReader:
         info: VideoInfo = self._ask(source, ProbeRequest(source))
         return info
 
-    def _ask(
-        self, source: Source, request: ClipsRequest | ProbeRequest, memory: int | None = None
-    ) -> Any:
+    def hash_frames(self, source: Source) -> str:
+        """Hash all frames as they are decoded, before anything is scaled or converted.
+
+        Args:
+            source: The file, or the bytes of one.
+
+        Returns:
+            SHA-256 in hexadecimal, as :meth:`VideoReader.hash_frames
+            <vtlearn.media.video.VideoReader.hash_frames>` returns it.
+
+        Raises:
+            UnreadableVideoError: If the file cannot be read, the decoder dies of it, or the time
+                budget is used up.
+            VTLearnError: If the child process does not start.
+        """
+        digest: str = self._ask(source, HashRequest(source))
+        return digest
+
+    def _ask(self, source: Source, request: _Request, memory: int | None = None) -> Any:
         """Have a request answered, in time; end a child that did not."""
         name = source.name if isinstance(source, VideoBytes) else str(source)
         self._leave_inherited()
@@ -262,9 +279,7 @@ class _Child:
             )
             raise VTLearnError(message) from error
 
-    def ask(
-        self, request: ClipsRequest | ProbeRequest, memory: int | None, time_budget: float
-    ) -> Any:
+    def ask(self, request: _Request, memory: int | None, time_budget: float) -> Any:
         """Send a request, and memory for what is large, and return the answer."""
         self.is_idle = False
         deadline = time.monotonic() + time_budget
@@ -297,7 +312,7 @@ class _Child:
         finally:
             timer.cancel()
 
-    def _send(self, request: ClipsRequest | ProbeRequest, memory: int | None) -> None:
+    def _send(self, request: _Request, memory: int | None) -> None:
         is_held = _is_same(request.source, self._held)
         self.connection.send(request._replace(source=Held.LAST) if is_held else request)
         self._held = request.source

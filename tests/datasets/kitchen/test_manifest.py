@@ -5,6 +5,7 @@ import pytest
 from vtlearn.datasets.kitchen import plan_video
 from vtlearn.datasets.kitchen.manifest import (
     Manifest,
+    Rendered,
     make_manifest,
     read_manifest,
     refuse_other,
@@ -17,6 +18,9 @@ def test_it_comes_back_as_it_was_written(tmp_path: Path) -> None:
     manifest = make_manifest({"seed": 0, "shift": 3.0}, [plan_video(0, "train", 0)])
     write_manifest(tmp_path, manifest)
     assert read_manifest(tmp_path) == manifest
+    rendered = manifest._replace(rendered=Rendered("18.1.0", {"kitchen_train_0000": "ab"}))
+    write_manifest(tmp_path, rendered)
+    assert read_manifest(tmp_path) == rendered
     assert read_manifest(tmp_path / "elsewhere") is None
 
 
@@ -46,7 +50,14 @@ def test_equal_parameters_with_other_captions_are_another_corpus() -> None:
         refuse_other(Path("kitchen"), one, two)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"name": "somebody else"}'])
+def test_what_became_of_the_frames_does_not_decide_which_corpus_it_is() -> None:
+    wanted = Manifest(2, {"seed": 0}, 4, "a")
+    refuse_other(Path("kitchen"), wanted._replace(rendered=Rendered("18.1.0", {"x": "y"})), wanted)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "7", '{"rendered": {"gpu": 1}}', '{"name": "somebody else"}']
+)
 def test_somebody_elses_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(ArgumentError, match=r"manifest\.json is not Kitchen's"):

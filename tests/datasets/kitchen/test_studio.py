@@ -1,3 +1,5 @@
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -6,9 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from vtlearn.datasets.kitchen import KitchenCorpus, plan_video, render_video, studio
+from vtlearn.datasets.kitchen.manifest import Rendered, read_manifest, write_manifest
 from vtlearn.datasets.kitchen.plan import VideoPlan
 from vtlearn.errors import ArgumentError, MissingPackageError, VTLearnError
 
@@ -69,6 +73,76 @@ def test_what_is_left_of_another_corpus_is_not(
         KitchenCorpus(tmp_path / "kitchen", **SMALL).prepare()
     rendered = interrupt_after(monkeypatch, videos=99)
     KitchenCorpus(tmp_path / "kitchen", seed=1, **SMALL).prepare()
+    assert len(rendered) == 4
+
+
+def decoded(path: Path) -> str:
+    """Hash the frames as any other program would decode them."""
+    digest = hashlib.sha256()
+    with av.open(str(path)) as container:
+        for frame in container.decode(video=0):
+            digest.update(frame.to_ndarray().tobytes())
+    return digest.hexdigest()
+
+
+def test_the_frames_and_the_encoder_are_recorded_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = KitchenCorpus(tmp_path / "kitchen", **SMALL)
+    interrupt_after(monkeypatch, videos=2)
+    with pytest.raises(PowerCutError):
+        corpus.prepare()
+    unfinished = read_manifest(tmp_path / "kitchen.partial")
+    assert unfinished is not None
+    assert unfinished.rendered is None
+    interrupt_after(monkeypatch, videos=99)
+    manifest = read_manifest(corpus.prepare())
+    assert manifest == unfinished._replace(
+        rendered=Rendered(
+            av.__version__,
+            {path.stem: decoded(path) for path in sorted(corpus.root.glob("videos/*.mp4"))},
+        )
+    )
+
+
+def test_a_corpus_of_another_encoder_is_used(tmp_path: Path) -> None:
+    corpus = KitchenCorpus(tmp_path / "kitchen", **SMALL)
+    manifest = read_manifest(corpus.prepare())
+    assert manifest is not None
+    write_manifest(corpus.root, manifest._replace(rendered=Rendered("17.0.0", {"x": "y"})))
+    assert corpus.prepare() == corpus.root
+
+
+def make_format_1(root: Path) -> None:
+    """Make a folder's manifest what vtlearn wrote when there was format 1."""
+    path = root / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["rendered"]
+    path.write_text(json.dumps({**manifest, "format": 1}))
+
+
+def test_a_finished_corpus_of_format_1_is_refused(tmp_path: Path) -> None:
+    corpus = KitchenCorpus(tmp_path / "kitchen", **SMALL)
+    make_format_1(corpus.prepare())
+    with pytest.raises(ArgumentError) as caught:
+        corpus.prepare()
+    assert str(caught.value) == (
+        f"{corpus.root} holds another Kitchen: format was 1, wanted 2. Choose another root, or "
+        "delete that folder to have it rendered anew; features and figures of one format do not "
+        "hold for another"
+    )
+
+
+def test_an_unfinished_corpus_of_format_1_is_rendered_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = KitchenCorpus(tmp_path / "kitchen", **SMALL)
+    interrupt_after(monkeypatch, videos=2)
+    with pytest.raises(PowerCutError):
+        corpus.prepare()
+    make_format_1(tmp_path / "kitchen.partial")
+    rendered = interrupt_after(monkeypatch, videos=99)
+    corpus.prepare()
     assert len(rendered) == 4
 
 

@@ -82,6 +82,29 @@ def test_a_folder_gives_what_one_file_gives(tmp_path: Path) -> None:
     assert tables(tmp_path / ".vtlearn")
 
 
+def test_it_knows_its_files_and_tables_that_do_not_are_built_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "raw_caption.json", corpus(2))
+    (tmp_path / "captions").mkdir()
+    for name in ("b.en", "1. a"):
+        columns = {"start": [1], "end": [2], "text": [name]}
+        write(tmp_path / "captions" / f"{name}.json", columns)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "VERSION", 1)
+        patch.setattr("vtlearn.media.captions.table.VERSION", 1)
+        open_quietly(tmp_path / "captions")
+    (old,) = tables(tmp_path / ".vtlearn")
+    index = open_quietly(tmp_path / "captions")
+    assert old not in tables(tmp_path / ".vtlearn")
+    assert list(zip(index.ids, index.files or [], strict=True)) == [
+        ("1. a", "1. a.json"),
+        ("b", "b.en.json"),
+    ]
+    assert index.source == "captions"
+    assert open_quietly(source).files is None
+
+
 def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

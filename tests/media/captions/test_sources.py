@@ -210,6 +210,26 @@ def test_of_several_files_of_a_video_the_first_kind_is_read(
     )
 
 
+def test_names_keep_their_dots_and_twins_their_folders(tmp_path: Path) -> None:
+    source = tmp_path / "captions"
+    names = {
+        "1. Intro": "1. Intro.en.json",
+        "1. Outro": "1. Outro.json",
+        "a/p": "a/p.json",
+        "b/p": "b/p.pt-BR.json",
+        "t": "t.de.json",
+        "t.en": "t.en.json",  # as far as is known here, it may be of a t.en.mp4
+        "v": "c/v.mp4.json",
+    }
+    for name in names.values():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(json.dumps({"start": [1], "end": [2], "text": [name]}))
+    found = read(source)
+    assert [entry.video_id for entry in found] == sorted(names)
+    assert {entry.video_id: entry.file for entry in found} == names
+    assert all(entry.track.texts == [entry.file] for entry in found)
+
+
 def test_a_file_that_the_disk_does_not_give_is_named(tmp_path: Path) -> None:
     source = tmp_path / "captions"
     (source / "deep").mkdir(parents=True)

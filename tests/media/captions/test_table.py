@@ -74,6 +74,17 @@ def test_every_file_that_is_gone_or_short_is_noticed(tmp_path: Path) -> None:
     assert open_table(folder).summary.captions == 1
 
 
+def test_a_folder_has_files(tmp_path: Path) -> None:
+    entries = [entry(name)._replace(file=f"{name}.en.vtt") for name in "ba"]
+    folder = written(tmp_path / "t", *entries, entries[0])
+    table = open_table(folder)
+    assert table.files is not None
+    assert list(table.files) == ["b.en.vtt", "a.en.vtt"]
+    (folder / "files.order").unlink()
+    with pytest.raises(TranscriptError):
+        open_table(folder)
+
+
 def test_another_layout_is_refused(tmp_path: Path) -> None:
     folder = written(tmp_path / "t", entry("a", "so we"))
     meta = json.loads((folder / "meta.json").read_bytes())

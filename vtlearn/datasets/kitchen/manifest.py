@@ -11,26 +11,55 @@ from vtlearn.datasets.kitchen.plan import VideoPlan
 from vtlearn.datasets.kitchen.truth import encode_truth
 from vtlearn.errors import ArgumentError
 
-__all__ = ["FORMAT", "Manifest", "make_manifest", "read_manifest", "refuse_other", "write_manifest"]
+__all__ = [
+    "FORMAT",
+    "Manifest",
+    "Rendered",
+    "make_manifest",
+    "read_manifest",
+    "refuse_other",
+    "write_manifest",
+]
 
-FORMAT = 1  # raised whenever the same parameters come to give other files
+FORMAT = 2  # raised whenever the same parameters come to give other files
 NAME = "manifest.json"
 
 
+class Rendered(NamedTuple):
+    """What became of a corpus' videos when they were encoded, for ``vtlearn data check``.
+
+    Another release of PyAV may encode the same frames in another way, so this identifies nothing.
+
+    Attributes:
+        av: The release of PyAV that ended the rendering.
+        frames: SHA-256 of each video's frames as they are decoded, by id.
+    """
+
+    av: str
+    frames: Mapping[str, str]
+
+
 class Manifest(NamedTuple):
-    """What identifies a corpus.
+    """What identifies a corpus, and what became of it.
 
     Attributes:
         format: The version of the layout and of the pictures.
         parameters: What the corpus was made from, the seed among them.
         videos: How many there are.
         sha256: Of all captions and of the ground truth.
+        rendered: What was found when rendering ended; None before, and in format 1.
     """
 
     format: int
     parameters: Mapping[str, int | float]
     videos: int
     sha256: str
+    rendered: Rendered | None = None
+
+    @property
+    def identity(self) -> "Manifest":
+        """The manifest as it was before rendering: what decides which corpus it is."""
+        return self._replace(rendered=None)
 
 
 def make_manifest(parameters: Mapping[str, int | float], plans: Sequence[VideoPlan]) -> Manifest:
@@ -66,7 +95,10 @@ def read_manifest(folder: Path) -> Manifest | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     try:
-        return Manifest(**json.loads(text))
+        content = {"rendered": None, **json.loads(text)}
+        if content["rendered"] is not None:
+            content["rendered"] = Rendered(**content["rendered"])
+        return Manifest(**content)
     except (TypeError, ValueError) as error:
         message = f"{path} is not Kitchen's; choose another root, or delete the folder"
         raise ArgumentError(message) from error
@@ -79,7 +111,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         folder: The folder.
         manifest: What it shall say.
     """
-    replace_text(folder / NAME, json.dumps(manifest._asdict(), indent=2) + "\n")
+    content = manifest.identity._asdict()
+    content["rendered"] = manifest.rendered and manifest.rendered._asdict()
+    replace_text(folder / NAME, json.dumps(content, indent=2) + "\n")
 
 
 def refuse_other(folder: Path, found: Manifest, wanted: Manifest) -> None:
@@ -106,6 +140,8 @@ Choose another root, or delete that folder to have it rendered anew
             f"{folder} holds another Kitchen: {', '.join(differences)}. "
             "Choose another root, or delete that folder to have it rendered anew"
         )
+        if found.format != wanted.format:
+            message += "; features and figures of one format do not hold for another"
         raise ArgumentError(message)
 
 
@@ -114,6 +150,6 @@ def _differences(found: Manifest, wanted: Manifest) -> list[str]:
     pairs = [(name, found.parameters.get(name), wanted.parameters.get(name)) for name in names]
     pairs.append(("format", found.format, wanted.format))
     differences = [f"{name} was {old}, wanted {new}" for name, old, new in pairs if old != new]
-    if not differences and found != wanted:
+    if not differences and found.identity != wanted.identity:
         return ["the same parameters gave other captions to another version of vtlearn or NumPy"]
     return differences

@@ -3,16 +3,24 @@
 import json
 import shutil
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from vtlearn.atomic import remove_leftovers, replace_text
-from vtlearn.datasets.kitchen.manifest import Manifest, read_manifest, refuse_other, write_manifest
+from vtlearn.datasets.kitchen.manifest import (
+    Manifest,
+    Rendered,
+    read_manifest,
+    refuse_other,
+    write_manifest,
+)
 from vtlearn.datasets.kitchen.plan import SPLITS, VideoPlan
 from vtlearn.datasets.kitchen.renderer import render_frames
 from vtlearn.datasets.kitchen.sprites import font_path
 from vtlearn.datasets.kitchen.truth import encode_truth
 from vtlearn.datasets.kitchen.writer import write_video
-from vtlearn.errors import ArgumentError
+from vtlearn.errors import ArgumentError, UnreadableVideoError
+from vtlearn.media.video import VideoReader
 from vtlearn.parallel import available_cores, in_parallel
 from vtlearn.progress import track
 
@@ -62,13 +70,15 @@ def render_corpus(
     try:
         _open_partial(partial, manifest)
         _write_texts(partial, plans)
-        _render_missing(partial / "videos", plans, workers)
+        frames = _render_missing(partial / "videos", plans, workers)
+        write_manifest(partial, manifest._replace(rendered=Rendered(version("av"), frames)))
         partial.rename(root)
-    except OSError:
+    except (OSError, UnreadableVideoError):
         # Somebody else may have been faster, and renamed the folder under our feet.
         if not _is_finished(root, manifest):
             raise
-        if read_manifest(partial) == manifest:
+        left = read_manifest(partial)
+        if left is not None and left.identity == manifest.identity:
             shutil.rmtree(partial, ignore_errors=True)
     remove_leftovers(root)
 
@@ -90,10 +100,12 @@ def _open_partial(partial: Path, manifest: Manifest) -> None:
     if found is None and partial.exists() and not _is_fresh(partial):
         message = f"{partial} is in the way and not Kitchen's; move it, or choose another root"
         raise ArgumentError(message)
-    if found is not None and found != manifest:
+    if found is not None and found.identity != manifest.identity:
         shutil.rmtree(partial)
+        found = None
     partial.mkdir(parents=True, exist_ok=True)
-    write_manifest(partial, manifest)  # first of all: what it says of the rest is never a guess
+    if found is None:  # first of all: what it says of the rest is never a guess
+        write_manifest(partial, manifest)
     for folder in ("videos", "captions", "splits"):
         (partial / folder).mkdir(exist_ok=True)
 
@@ -113,15 +125,21 @@ def _write_texts(partial: Path, plans: Sequence[VideoPlan]) -> None:
         replace_text(partial / "splits" / f"{split}.csv", "\n".join(["video_path", *rows, ""]))
 
 
-def _render_missing(folder: Path, plans: Sequence[VideoPlan], workers: int | None) -> None:
+def _render_missing(
+    folder: Path, plans: Sequence[VideoPlan], workers: int | None
+) -> dict[str, str]:
+    """Render what is not there yet; return the hash of each video's frames, by id."""
     jobs = [(plan, folder / f"{plan.id}.mp4") for plan in plans]
-    missing = [job for job in jobs if not job[1].exists()]
     if workers is None:
-        workers = min(available_cores(), max(1, len(missing) // VIDEOS_WORTH_A_PROCESS))
-    rendered = in_parallel(_render, missing, workers)
-    for _ in track(rendered, "Rendering Kitchen", total=len(missing)):
-        pass
+        missing = sum(not path.exists() for _, path in jobs)
+        workers = min(available_cores(), max(1, missing // VIDEOS_WORTH_A_PROCESS))
+    rendered = in_parallel(_render, jobs, workers)
+    frames = dict(track(rendered, "Rendering Kitchen", total=len(jobs)))
+    return {plan.id: frames[plan.id] for plan in plans}
 
 
-def _render(job: tuple[VideoPlan, Path]) -> None:
-    render_video(*job)
+def _render(job: tuple[VideoPlan, Path]) -> tuple[str, str]:
+    plan, path = job
+    if not path.exists():
+        render_video(plan, path)
+    return plan.id, VideoReader().hash_frames(path)

@@ -5,7 +5,8 @@ WebVTT, ``timed_text`` TTML and YouTube's XML, ``whisperx`` its JSON. What they 
 ``caption`` with its seconds; there captions that roll are unrolled, and ``sentences`` mends where
 speech recognition cut them. ``sources`` reads what corpora publish, file by file or all in one
 (``json_stream``, ``pickles``), into a ``table`` of plain arrays, and ``index`` maps that into the
-memory of all processes alike.
+memory of all processes alike. Which video a transcript is of, its name tells (``naming``), and
+``matching``, once the videos are known.
 """
 
 from vtlearn.media.captions.caption import Caption, unroll

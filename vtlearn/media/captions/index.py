@@ -56,6 +56,16 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         return self._table.ids
 
     @property
+    def files(self) -> Strings | None:
+        """The transcripts' paths below their folder, in the order of ``ids``; None for one file."""
+        return self._table.files
+
+    @property
+    def source(self) -> str:
+        """The name of the folder or file that the captions come from."""
+        return self._table.summary.source
+
+    @property
     def num_captions(self) -> int:
         """How many captions all videos have."""
         return self._table.summary.captions
@@ -134,8 +144,8 @@ class CaptionIndex(Mapping[str, list[Caption]]):
             raise KeyError(video_id) from error
         start, end = self._table.videos[row].tolist()
         if start == end:
-            source, reason = self._table.summary.source, self.damaged[video_id]
-            message = f"{source} has no captions of video {video_id}: {reason}"
+            reason = self.damaged[video_id]
+            message = f"{self.source} has no captions of video {video_id}: {reason}"
             raise TranscriptError(message)
         return start, end
 

@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,9 +22,11 @@ import numpy as np
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import Caption, Track, tidy
 from vtlearn.media.captions.json_stream import stream_object
+from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.captions.pickles import load_plain
 from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.captions.transcripts import SUFFIXES, read_track
+from vtlearn.media.ids import distinct_ids
 from vtlearn.progress import track
 
 __all__ = ["Entry", "FileState", "file_states", "read_entries"]
@@ -55,11 +57,13 @@ class Entry(NamedTuple):
         video_id: Its id.
         track: Its captions; none where they are damaged.
         reason: What is wrong with them; empty where nothing is.
+        file: The transcript's path below the source; empty where the source is one file.
     """
 
     video_id: str
     track: Track
     reason: str = ""
+    file: str = ""
 
 
 def file_states(source: Path) -> list[FileState]:
@@ -86,9 +90,11 @@ def read_entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Ent
     """Read the captions of a corpus.
 
     Args:
-        source: A folder of transcripts, a file a video, whose names begin with the id up to the
-            first dot (of several files of a video, the first in the order of
-            :data:`~vtlearn.media.captions.transcripts.SUFFIXES` and of the alphabet is read); a
+        source: A folder of transcripts, a file a video; a transcript's id is its name less its
+            suffix and a language before that (its path, where a name occurs in several folders). Of
+            several files of a video, the id goes to the first in the order of
+            :data:`~vtlearn.media.captions.transcripts.SUFFIXES` and of the alphabet; others that
+            could be a video's own, such as ``<id>.en``, are read under their whole names. Or a
             ``.json`` file ``{id: {"start": [...], "end": [...], "text": [...]}}``; a ``.csv`` file
             with the columns ``vid,timestamp,text`` (HTM-AA: the caption lasts no time) or
             ``vid,start,end,text``, in any order; or a ``.pickle`` or ``.pkl`` file that maps ids to
@@ -159,36 +165,54 @@ def _entry(video_id: str, columns: Any) -> Entry:
         return _damaged(video_id, "its lists are nested too deeply")
 
 
-def _damaged(video_id: str, reason: str) -> Entry:
-    return Entry(video_id, Track(np.empty((0, 2)), []), reason)
+def _damaged(video_id: str, reason: str, file: str = "") -> Entry:
+    return Entry(video_id, Track(np.empty((0, 2)), []), reason, file)
 
 
 def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
-    names = [state.name for state in _states(source)]
-    files: dict[str, list[str]] = {}
-    for name in names:
-        files.setdefault(name.rpartition("/")[2].split(".", 1)[0], []).append(name)
-    best = {video_id: min(found, key=_rank) for video_id, found in sorted(files.items())}
-    _report_others(source, files, best)
-    videos: Iterable[tuple[str, str]] = best.items()
+    files = _by_id(source, [state.name for state in _states(source)])
+    videos: Iterable[tuple[str, str]] = sorted(files.items())
     if progress:
-        videos = track(videos, f"Indexing {source.name}", len(best))
+        videos = track(videos, f"Indexing {source.name}", len(files))
     for video_id, name in videos:
         try:
-            yield Entry(video_id, read_track(source / name, leave_out=True))
+            yield Entry(video_id, read_track(source / name, leave_out=True), file=name)
         except TranscriptError as error:
             if isinstance(error.__cause__, OSError):  # of the disk: it may be there next time
                 message = f"{name}: {error}"
                 raise TranscriptError(message) from error.__cause__
-            yield _damaged(video_id, f"{name}: {error}")
+            yield _damaged(video_id, f"{name}: {error}", name)
 
 
-def _rank(name: str) -> int:
-    return next(rank for rank, suffix in enumerate(SUFFIXES) if name.lower().endswith(suffix))
+def _by_id(source: Path, names: Iterable[str]) -> dict[str, str]:
+    """Choose the transcripts to read, and what each is called as long as no video claims it."""
+    groups: dict[str, list[str]] = {}  # what may be of one video, as far as names tell
+    for name in names:
+        *_, shortest = meant_stems(transcript_stem(name))
+        groups.setdefault(shortest, []).append(name)
+    best = {stem: min(found, key=kind_rank) for stem, found in groups.items()}
+    _report_others(source, groups, best)
+    places = {stem: name for stem, found in groups.items() for stem, name in _placed(stem, found)}
+    return dict(zip(distinct_ids(list(places)), places.values(), strict=True))
+
+
+def _placed(shortest: str, found: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path that each of a video's transcripts is known by, and its file.
+
+    Those of other languages stay: ``talk.en.vtt`` is a transcript of ``talk.mp4``, unless there is
+    a ``talk.en.mp4``, which is not known here.
+    """
+    by_stem: dict[str, str] = {}
+    for name in sorted(found, key=kind_rank):
+        by_stem.setdefault(transcript_stem(name), name)
+    first, *others = by_stem.items()
+    yield shortest, first[1]
+    for stem, name in others:
+        yield (name if stem == shortest else stem), name
 
 
 def _report_others(source: Path, files: dict[str, list[str]], best: dict[str, str]) -> None:
-    several = [video_id for video_id, found in files.items() if len(found) > 1]
+    several = [stem for stem, found in files.items() if len(found) > 1]
     if several:
         read = best[several[0]]
         other = next(name for name in files[several[0]] if name != read)

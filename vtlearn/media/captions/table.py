@@ -2,8 +2,8 @@
 
 A table is a folder. Row ``v`` of ``videos`` says which captions are the video's, row ``c`` of
 ``spans`` when a caption starts and ends, and ``cuts[c]`` to ``cuts[c + 1]`` which bytes of ``text``
-it says. ``ids`` and what is wrong with whom stand beside them, and ``meta.json``, written last,
-how many bytes each file has.
+it says. ``ids``, the transcripts' ``files`` where there is one per video, and what is wrong with
+whom stand beside them, and ``meta.json``, written last, how many bytes each file has.
 """
 
 import json
@@ -24,7 +24,7 @@ from vtlearn.media.strings import Strings
 
 __all__ = ["VERSION", "CaptionTable", "Summary", "open_table", "write_table"]
 
-VERSION = 1
+VERSION = 2
 """Of the files' layout; another one is built anew."""
 
 
@@ -55,6 +55,7 @@ class CaptionTable(NamedTuple):
         cuts: Where the captions' texts begin and the last one ends, (captions + 1,), int64.
         text: All texts, one after another, in UTF-8.
         reasons: What is wrong with the captions of which video; these have none in the table.
+        files: The transcripts' paths below the source; None where the source is one file.
     """
 
     summary: Summary
@@ -64,6 +65,7 @@ class CaptionTable(NamedTuple):
     cuts: NDArray[np.int64]
     text: NDArray[np.uint8]
     reasons: Path
+    files: Strings | None
 
 
 def write_table(folder: Path, source: Path, entries: Iterable[Entry]) -> None:
@@ -114,6 +116,7 @@ def open_table(folder: Path) -> CaptionTable:
             map_array(folder / "cuts", np.int64),
             map_array(folder / "text", np.uint8),
             folder / "reasons.json",
+            Strings.load(folder, "files") if "files.text" in sizes else None,
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         message = f"{folder} holds no table of captions: {error}; open their source again"
@@ -125,6 +128,7 @@ class _Writer:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.ids: list[str] = []
+        self._files: list[str] = []
         self._folder = folder
         self._rows: dict[str, int] = {}
         self._videos = array("q")  # first caption and the one after the last, in turn
@@ -139,12 +143,13 @@ class _Writer:
 
     def add(self, entry: Entry) -> None:
         """Append a video's captions, or note why it has none."""
-        video_id, track, reason = entry
+        video_id, track, reason, file = entry
         if video_id in self._rows:
             self._spoil(video_id)
             return
         self._rows[video_id] = len(self.ids)
         self.ids.append(video_id)
+        self._files.append(file)
         if track.left_out:
             self._left_out.append(track.left_out)
         if reason or not track.texts:
@@ -158,6 +163,8 @@ class _Writer:
         videos = np.array(self._videos, "<i8").reshape(-1, 2)
         (self._folder / "videos").write_bytes(videos.tobytes())
         Strings.of(self.ids).save(self._folder, "ids")
+        if any(self._files):
+            Strings.of(self._files).save(self._folder, "files")
         (self._folder / "reasons.json").write_text(json.dumps(self._reasons), encoding="utf-8")
         kept = int((videos[:, 1] - videos[:, 0]).sum())
         summary = Summary(source.name, kept, sum(self._left_out), len(self._left_out))

@@ -1,0 +1,116 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from vtlearn.media.captions.index import CaptionIndex, open_captions
+from vtlearn.media.captions.matching import CaptionMatch, match_captions
+from vtlearn.media.ids import VideoNames, distinct_ids
+
+
+def transcripts(folder: Path, *names: str) -> CaptionIndex:
+    """Write transcripts that say their own names."""
+    for name in names:
+        path = folder / "captions" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".json"):
+            path.write_text(json.dumps({"start": [1], "end": [2], "text": [name]}))
+        else:
+            header = "WEBVTT\n\n" if name.endswith(".vtt") else ""
+            path.write_text(f"{header}00:01.000 --> 00:02.000\n{name}\n")
+    return open_captions(folder / "captions", progress=False)
+
+
+def videos(*paths: str) -> VideoNames:
+    return VideoNames(dict(zip(distinct_ids(paths), paths, strict=True)))
+
+
+def said(captions: CaptionIndex, match: CaptionMatch) -> dict[str, str]:
+    """Which transcript each video has."""
+    return {video_id: captions[key][0].text for video_id, key in match.keys.items()}
+
+
+@pytest.mark.parametrize(
+    ("paths", "names", "whose", "unclaimed"),
+    [
+        (["a"], ["a.en.vtt"], {"a": "a.en.vtt"}, []),
+        (["food/a"], ["x/a.json", "a.srt"], {"a": "x/a.json"}, []),
+        (["1. Intro", "1. Outro"], ["1. Outro.vtt"], {"1. Outro": "1. Outro.vtt"}, []),
+        (["vol. 1 [a]"], ["vol. 2 [b].en.vtt"], {}, ["vol. 2 [b]"]),
+        (["vol"], ["vol. 2 [b].en.vtt"], {}, ["vol. 2 [b]"]),
+        (["a"], ["a.mp4.en.vtt"], {"a": "a.mp4.en.vtt"}, []),
+        # the longest name is meant
+        (["t", "t.en"], ["t.en.vtt", "t.vtt"], {"t": "t.vtt", "t.en": "t.en.vtt"}, []),
+        (["t", "t.en"], ["t.en.vtt"], {"t.en": "t.en.vtt"}, []),
+        (["t", "t.en"], ["t.de.vtt", "t.en.json"], {"t": "t.de.vtt", "t.en": "t.en.json"}, []),
+        (["t.de", "t"], ["t.de.vtt", "t.en.vtt"], {"t.de": "t.de.vtt", "t": "t.en.vtt"}, []),
+        # of several files the first kind is read, and of these the first by name
+        (["a"], ["a.srt", "a.vtt", "a.de.vtt"], {"a": "a.de.vtt"}, []),
+        (["a"], ["a.en.json", "a.vtt"], {"a": "a.en.json"}, []),
+        (["food/a"], ["one/a.json", "other/a.vtt"], {"a": "one/a.json"}, []),
+        # of twins each has the transcript of its path
+        (
+            ["l1/p", "l2/p"],
+            ["l1/p.en.vtt", "x/l2/p.srt"],
+            {"l1/p": "l1/p.en.vtt", "l2/p": "x/l2/p.srt"},
+            [],
+        ),
+        (["p", "l2/p"], ["p.vtt", "l2/p.vtt"], {"p": "p.vtt", "l2/p": "l2/p.vtt"}, []),
+        # whose twin is missing
+        (["l1/p"], ["l1/p.vtt", "l2/p.json"], {"p": "l1/p.vtt"}, ["l2/p"]),
+        # missing videos count once, however many transcripts they have
+        (["b"], ["a.de.vtt", "a.en.vtt", "a.json"], {}, ["a"]),
+    ],
+)
+def test_a_transcript_belongs_to_the_video_it_names(
+    paths: list[str], names: list[str], whose: dict[str, str], unclaimed: list[str], tmp_path: Path
+) -> None:
+    captions = transcripts(tmp_path, *names)
+    match = match_captions(captions, videos(*paths))
+    assert said(captions, match) == whose
+    assert match.unclaimed == unclaimed
+    assert match.collisions == {}
+
+
+def test_two_transcripts_of_a_video_are_refused_by_name(tmp_path: Path) -> None:
+    captions = transcripts(tmp_path, "x/a.vtt", "y/a.en.vtt", "z/a.srt", "b.vtt")
+    match = match_captions(captions, videos("food/a", "b"))
+    assert list(match.keys) == ["b"]
+    assert match.collisions == {
+        "a": "captions/x/a.vtt and captions/y/a.en.vtt are both of a, and nothing tells which is "
+        "right; remove one"
+    }
+
+
+def test_a_transcript_that_two_videos_may_have_is_refused_by_name(tmp_path: Path) -> None:
+    captions = transcripts(tmp_path, "p.en.vtt", "l3/p.vtt")
+    match = match_captions(captions, videos("l1/p", "l2/p", "l3/p"))
+    assert said(captions, match) == {"l3/p": "l3/p.vtt"}
+    sentence = "captions/p.en.vtt may be of l1/p or of l2/p or of l3/p; name it by the video's path"
+    assert match.collisions.keys() == {"l1/p", "l2/p"}
+    assert all(problem.startswith(sentence) for problem in match.collisions.values())
+
+
+def test_ids_in_one_file_of_all_are_never_cut(tmp_path: Path) -> None:
+    columns = {"start": [1], "end": [2], "text": ["so"]}
+    ids = ["1. Intro", "1", "a.en", "l1/p", "x/q", "b.mp4", "n"]
+    source = tmp_path / "caption.json"
+    source.write_text(json.dumps(dict.fromkeys(ids, columns)))
+    known = videos("1. Intro", "1. Outro", "a", "l1/p", "l2/p", "x/q", "b", "l1/n", "l2/n")
+    match = match_captions(open_captions(source, progress=False), known)
+    assert match.keys == {"1. Intro": "1. Intro", "l1/p": "l1/p", "q": "x/q"}
+    sentence = (
+        "caption.json: the captions of 'n' may be of l1/n or of l2/n; give them the id of one"
+    )
+    assert match.collisions == {"l1/n": sentence, "l2/n": sentence}
+    assert match.unclaimed == ["1", "a.en", "b.mp4"]
+
+
+def test_what_stands_beside_a_video_is_no_missing_one(tmp_path: Path) -> None:
+    captions = transcripts(tmp_path, "a.en.vtt")
+    (tmp_path / "captions" / "a.info.json").write_text('{"title": "yt-dlp writes it"}')
+    (tmp_path / "captions" / "b.info.json").write_text('{"title": "of a video that is missing"}')
+    captions = open_captions(tmp_path / "captions", progress=False)
+    match = match_captions(captions, videos("a"))
+    assert said(captions, match) == {"a": "a.en.vtt"}
+    assert match.unclaimed == ["b.info"]

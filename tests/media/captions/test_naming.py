@@ -1,0 +1,31 @@
+import pytest
+
+from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
+
+
+@pytest.mark.parametrize(
+    ("stem", "shorter"),
+    [
+        ("-CTPAZ2euJ2", []),
+        ("-CTPAZ2euJ2.en", ["-CTPAZ2euJ2"]),
+        ("a.pt-BR", ["a"]),
+        ("a.zh-Hans-en", ["a"]),
+        ("a.en-orig", ["a"]),
+        ("a.en-nP7-2PuUl7o", ["a"]),
+        ("a.mp4.en", ["a.mp4", "a"]),
+        ("1. Intro", []),
+        ("Knife skills vol. 2 [bbbbbbbbbbb].en", ["Knife skills vol. 2 [bbbbbbbbbbb]"]),
+        ("a.f137", []),
+        ("a.part2", []),
+        ("a.info", []),
+        ("a.b/c", []),
+        ("en/x.de", ["en/x"]),
+    ],
+)
+def test_what_a_transcript_may_be_of(stem: str, shorter: list[str]) -> None:
+    assert list(meant_stems(stem)) == [stem, *shorter]
+
+
+def test_only_the_suffix_of_the_format_is_taken_off() -> None:
+    assert transcript_stem("x.json/1. a.en.TTML") == "x.json/1. a.en"
+    assert kind_rank("a.json") < kind_rank("a.VTT") < kind_rank("a.srt")

@@ -1,0 +1,182 @@
+"""Which captions are of which video, once both are known.
+
+A transcript belongs to the video whose name it bears, or that name and a language: to ``a.en`` and
+not to ``a`` where both are there. Of videos of one name it belongs to the one whose path it shares
+the most of. What may be of two videos, or two transcripts of one, is left out and named.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from vtlearn.media.captions.index import CaptionIndex
+from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
+from vtlearn.media.ids import VideoNames, closeness
+from vtlearn.media.strings import Strings
+
+__all__ = ["CaptionMatch", "match_captions"]
+
+
+class CaptionMatch(NamedTuple):
+    """Captions and the videos they are of.
+
+    Attributes:
+        keys: The id that a video's captions have in their index, by the video's id.
+        collisions: Why a video has no captions although some may be its own, by the video's id.
+        unclaimed: Ids of captions that are of none of the videos, one per video that is missing.
+    """
+
+    keys: dict[str, str]
+    collisions: dict[str, str]
+    unclaimed: list[str]
+
+
+def match_captions(captions: CaptionIndex, videos: VideoNames) -> CaptionMatch:
+    """Find each video's captions.
+
+    Args:
+        captions: Those of a corpus. Ids in one file of all are never cut: such an id is a video's
+            id, or its path.
+        videos: The videos there are.
+
+    Returns:
+        Which are whose. Of several transcripts of a video, it has the one that names its path best,
+        and of these the first in the order of
+        :data:`~vtlearn.media.captions.transcripts.SUFFIXES` and of the alphabet; where two of one
+        kind lie in different folders, none.
+    """
+    if captions.files is None:
+        return _by_id(captions, videos)
+    return _Transcripts(captions, captions.files, videos).match()
+
+
+def _by_id(captions: CaptionIndex, videos: VideoNames) -> CaptionMatch:
+    keys: dict[str, str] = {}
+    collisions: dict[str, str] = {}
+    known = dict.fromkeys(captions)  # looking one up in the index takes much longer
+    claimed: set[str] = set()
+    for video_id, path in videos.paths.items():
+        if path in known or video_id in known:
+            keys[video_id] = path if path in known else video_id
+            claimed.add(keys[video_id])
+            continue
+        name = video_id.rpartition("/")[2]
+        if name != video_id and name in known and name not in videos.paths:
+            collisions[video_id] = (
+                f"{captions.source}: the captions of {name!r} may be of "
+                f"{_either(videos.called(name))}; give them the id of one"
+            )
+            claimed.add(name)
+    return CaptionMatch(keys, collisions, [key for key in known if key not in claimed])
+
+
+class _Claim(NamedTuple):
+    """A transcript that may be a video's; the best one is the least."""
+
+    distance: tuple[int, bool]
+    rank: int
+    file: str
+    row: int
+
+
+class _Transcripts:
+    """The transcripts of a folder, which have to be matched by their names."""
+
+    def __init__(self, captions: CaptionIndex, files: Strings, videos: VideoNames) -> None:
+        self._captions = captions
+        self._files = files
+        self._videos = videos
+        self._rows: dict[str, list[int]] = {}  # those that name a video
+        self._shared: dict[int, list[str]] = {}  # of which nothing tells which video they name
+
+    def match(self) -> CaptionMatch:
+        nameless: dict[str, str] = {}
+        for row, file in enumerate(self._files):
+            if not self._claim(row, file):
+                self._leave(nameless, row, file)
+        keys: dict[str, str] = {}
+        collisions: dict[str, str] = {}
+        for video_id, rows in self._rows.items():
+            if len(rows) == 1 and rows[0] not in self._shared:  # as nearly all are
+                keys[video_id] = self._captions.ids[rows[0]]
+                continue
+            best, *others = self._claims(video_id, rows)
+            problem = self._problem(video_id, best, others)
+            if problem:
+                collisions[video_id] = problem
+            else:
+                keys[video_id] = self._captions.ids[best.row]
+            for other in others:
+                if other.distance[0] > best.distance[0]:
+                    self._leave(nameless, other.row, other.file)
+        unclaimed = [key for stem, key in nameless.items() if not self._is_metadata(stem, key)]
+        return CaptionMatch(keys, collisions, unclaimed)
+
+    def _claim(self, row: int, file: str) -> bool:
+        """Note which video a transcript names, or which several; say whether there is any."""
+        for stem in meant_stems(transcript_stem(file)):
+            meant = self._videos.meant(stem)
+            if meant:
+                for video_id in meant:
+                    self._rows.setdefault(video_id, []).append(row)
+                if len(meant) > 1:
+                    self._shared[row] = meant
+                return True
+        return False
+
+    def _claims(self, video_id: str, rows: Sequence[int]) -> list[_Claim]:
+        """Judge the transcripts that name a video; the best one comes first."""
+        path = self._videos.paths[video_id]
+        return sorted(self._judged(path, row) for row in rows)
+
+    def _judged(self, path: str, row: int) -> _Claim:
+        file = self._files[row]
+        name = path.rpartition("/")[2]
+        stem = next(s for s in meant_stems(transcript_stem(file)) if s.rpartition("/")[2] == name)
+        common, equal = closeness(stem, path)
+        return _Claim((-common, not equal), kind_rank(file), file, row)
+
+    def _problem(self, video_id: str, best: _Claim, others: Sequence[_Claim]) -> str:
+        """Say why it is not known which transcript is a video's; nothing where it is."""
+        where = self._captions.source
+        equals = [best, *(other for other in others if other.distance == best.distance)]
+        for claim in equals:
+            if claim.row in self._shared:
+                videos = self._shared[claim.row]
+                return (
+                    f"{where}/{claim.file} may be of {_either(videos)}; name it by the video's "
+                    f"path, such as {where}/{videos[0]}{_suffix(claim.file)}"
+                )
+        for claim in equals:
+            if claim.rank == best.rank and _folder(claim.file) != _folder(best.file):
+                return (
+                    f"{where}/{best.file} and {where}/{claim.file} are both of {video_id}, and "
+                    "nothing tells which is right; remove one"
+                )
+        return ""
+
+    def _is_metadata(self, stem: str, key: str) -> bool:
+        """Tell whether a file is no transcript but stands beside a video: ``<id>.info.json``."""
+        while key in self._captions.damaged and "." in stem.rpartition("/")[2]:
+            stem = stem.rpartition(".")[0]
+            if self._videos.meant(stem):
+                return True
+        return False
+
+    def _leave(self, nameless: dict[str, str], row: int, file: str) -> None:
+        """Note a transcript without a video; of several that name one, that with its id."""
+        *_, shortest = meant_stems(transcript_stem(file))
+        key = self._captions.ids[row]
+        if shortest not in nameless or shortest in (key, f"{_folder(file)}/{key}"):
+            nameless[shortest] = key
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _suffix(file: str) -> str:
+    return file[len(transcript_stem(file)) :]
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or of ".join(names)

@@ -1,0 +1,184 @@
+"""What a video is called: the one place that makes an id of a file's name.
+
+An id is the name less its video suffix, dots and all. Where a name occurs twice below a folder,
+each of these *twins* has its path as its id: ``lesson1/part1`` and ``lesson2/part1``.
+"""
+
+import os
+from collections.abc import Container, Iterable, Mapping, Sequence
+
+__all__ = [
+    "VIDEO_SUFFIXES",
+    "VideoNames",
+    "closeness",
+    "distinct_ids",
+    "former_id",
+    "outgrown_ids",
+    "path_tails",
+    "video_stem",
+]
+
+VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v")
+"""What the names of videos end with, in lower case."""
+
+_SUFFIXES = frozenset(VIDEO_SUFFIXES)
+
+
+def video_stem(path: str) -> str:
+    """Take the video suffix off a name or path.
+
+    Args:
+        path: The name, with folders or without.
+
+    Returns:
+        The same less its suffix, where that is one of :data:`VIDEO_SUFFIXES` in any case.
+
+    Example:
+        >>> [video_stem(name) for name in ("a/1. Intro.MP4", "1. Intro", "a.f137.webm")]
+        ['a/1. Intro', '1. Intro', 'a.f137']
+    """
+    stem, suffix = os.path.splitext(path)  # noqa: PTH122 - called for a million names
+    return stem if suffix.lower() in _SUFFIXES else path
+
+
+def distinct_ids(paths: Sequence[str]) -> list[str]:
+    """Make an id of each path: its last part, or all of it where another ends in the same part.
+
+    Args:
+        paths: All different, below one folder, with ``/`` between their parts and no suffixes.
+
+    Returns:
+        One id per path, all different.
+
+    Example:
+        >>> distinct_ids(["lesson1/part1", "lesson2/part1", "lesson2/part2"])
+        ['lesson1/part1', 'lesson2/part1', 'part2']
+    """
+    names = [_name(path) for path in paths]
+    seen: set[str] = set()
+    twins: set[str] = set()
+    for name in names:
+        (twins if name in seen else seen).add(name)
+    return [path if name in twins else name for path, name in zip(paths, names, strict=True)]
+
+
+def path_tails(path: str) -> Iterable[str]:
+    """Yield a path and what is left of it without its first folders, the longest first.
+
+    Example:
+        >>> list(path_tails("/data/lesson1/part1"))
+        ['data/lesson1/part1', 'lesson1/part1', 'part1']
+    """
+    rest = path.strip("/")
+    while rest:
+        yield rest
+        rest = rest.partition("/")[2]
+
+
+def closeness(name: str, path: str) -> tuple[int, bool]:
+    """Measure how well a name fits a video's path.
+
+    Args:
+        name: What names the video, with folders or without.
+        path: The video's path less its suffix.
+
+    Returns:
+        How many parts the two have in common, from the last one on, and whether they are equal; a
+        larger tuple is a better fit.
+
+    Example:
+        >>> closeness("en/lesson1/part1", "lesson1/part1"), closeness("part1", "lesson1/part1")
+        ((2, False), (1, False))
+    """
+    common = 0
+    for one, other in zip(reversed(name.split("/")), reversed(path.split("/")), strict=False):
+        if one != other:
+            break
+        common += 1
+    return common, name == path
+
+
+class VideoNames:
+    """The videos that there are, by what they may be called.
+
+    Args:
+        paths: Their paths below their folder, less the suffix, by id; where only ids are known, the
+            ids themselves.
+
+    Example:
+        >>> names = VideoNames({"lesson1/part1": "lesson1/part1", "lesson2/part1": "lesson2/part1",
+        ...     "part2": "lesson1/part2"})
+        >>> names.meant("videos/lesson2/part1"), names.meant("part2"), names.meant("part1")
+        (['lesson2/part1'], ['part2'], ['lesson1/part1', 'lesson2/part1'])
+    """
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self.paths = paths
+        self._twins: dict[str, list[str]] = {}
+        for video_id in paths:
+            if "/" in video_id:
+                self._twins.setdefault(_name(video_id), []).append(video_id)
+        for name, ids in self._twins.items():
+            if name in paths:  # one of them lies in the folder itself
+                ids.append(name)
+
+    def meant(self, name: str) -> list[str]:
+        """Find the videos that a name means.
+
+        Args:
+            name: A video's name or path, less its suffix.
+
+        Returns:
+            The ids of the videos of this name whose paths it fits best: none, one, or several of
+            which nothing tells which is meant.
+        """
+        ids = self.called(_name(name))
+        if len(ids) < 2:
+            return ids
+        fits = [closeness(name, self.paths[video_id]) for video_id in ids]
+        best = max(fits)
+        return [video_id for video_id, fit in zip(ids, fits, strict=True) if fit == best]
+
+    def called(self, name: str) -> list[str]:
+        """Return the ids of all videos of a name, whatever their folders.
+
+        Args:
+            name: A name without folders and suffix.
+        """
+        return self._twins.get(name) or ([name] if name in self.paths else [])
+
+
+def former_id(video_id: str) -> str:
+    """Return the id that a video had in former versions: no folders, up to the first dot.
+
+    Example:
+        >>> former_id("lesson1/1. Intro")
+        '1'
+    """
+    return _name(video_id).partition(".")[0]
+
+
+def outgrown_ids(old: Container[str], ids: Iterable[str]) -> dict[str, list[str]]:
+    """Find ids of former versions that several videos had.
+
+    Args:
+        old: Ids that may be of a former version.
+        ids: The videos' ids of today.
+
+    Returns:
+        The ids of today that shared an old one, by the old one, where there are several.
+
+    Example:
+        >>> outgrown_ids(["1", "a"], ["1. Intro", "1. Outro", "a", "b"])
+        {'1': ['1. Intro', '1. Outro']}
+    """
+    groups: dict[str, list[str]] = {}
+    for video_id in ids:
+        former = former_id(video_id)
+        if former in old:
+            groups.setdefault(former, []).append(video_id)
+    return {former: group for former, group in groups.items() if len(group) > 1}
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
