@@ -24,9 +24,9 @@ import torch
 from measuring import Step, alternate, header, line, spread
 from torch import Tensor
 from torch.nn import functional
-from vtlearn.heads.contrastive import pairwise_similarity
 
 from vtlearn.alignment import kernel_for, s2dtw, soft_dtw
+from vtlearn.heads.contrastive import pairwise_similarity
 
 Shape = tuple[int, int, int]
 

@@ -20,7 +20,8 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning import Trainer
 
-from vtlearn.datamodules.base import Stage, VideoTextData
+from vtlearn.data_source import Stage
+from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.kitchen.writer import write_video
 from vtlearn.datasets.narrations import ClipSampling

@@ -96,7 +96,7 @@ def test_own_samples_are_taken_out_of_the_whole() -> None:
     assert local.text.pooled.shape == (1, 4, 1, 2)
     assert local.clip_spans.shape == (1, 2, 2)
     assert local.own is own
-    assert whole.own_rows() == Rows(0, 3)
+    assert whole.all_rows() == Rows(0, 3)
 
 
 def test_plain_tensors_of_other_shapes_are_refused() -> None:

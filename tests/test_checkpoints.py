@@ -170,7 +170,7 @@ def test_a_forged_optimiser_runs_nothing(
     assert main(["fit", "--data", "Kitchen", "--ckpt_path", str(path)]) == 2
     assert "vtlearn: error: x.ckpt " in capsys.readouterr().err
     # what does not train has no use for it
-    assert set(hyperparameters(path)) == {"video_encoder", "text_encoder", "head"}
+    assert {"optimizer", "scheduler"}.isdisjoint(hyperparameters(path))
     assert load(path).encode_text(WORDS).shape == (2, 8)
 
 

@@ -186,6 +186,7 @@ def test_any_loader_of_batches_will_do(tmp_path: Path) -> None:
     assert best.best_model_score is not None
     assert best.best_model_score <= loss
     assert Path(best.best_model_path).is_file()
+    learner.eval()
     with torch.no_grad():
         wanted = [learner.head(learner.encode(batch)).loss for batch in plain_batches()]
     torch.testing.assert_close(loss, torch.stack(wanted).mean(), rtol=1e-5, atol=1e-6)

@@ -107,5 +107,10 @@ def test_only_what_is_frozen_is_left_out() -> None:
 def test_weights_differ_by_name_type_and_value() -> None:
     base = weights_sha256({"a": torch.zeros(2)})
     assert base == weights_sha256({"a": torch.zeros(4)[::2]})
-    others: list[dict[str, Any]] = [{"b": torch.zeros(2)}, {"a": torch.zeros(2).half()}, {"a": torch.ones(2)}, {"a": "x"}]
+    others: list[dict[str, Any]] = [
+        {"b": torch.zeros(2)},
+        {"a": torch.zeros(2).half()},
+        {"a": torch.ones(2)},
+        {"a": "x"},
+    ]
     assert len({base, *(weights_sha256(other) for other in others)}) == 5

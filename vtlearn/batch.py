@@ -338,7 +338,7 @@ class EncodedBatch(NamedTuple):
             text_spans=self.text_spans[mine],
         )
 
-    def own_rows(self) -> Rows:
+    def all_rows(self) -> Rows:
         """Return the rows of a batch that one process owns as a whole."""
         return Rows(0, len(self.video.length))
 

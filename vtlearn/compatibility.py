@@ -76,6 +76,7 @@ def _require_forward(module: nn.Module, *arguments: str) -> None:
     except TypeError as error:
         message = (
             f"{type(module).__name__}.forward takes {signature}; it has to take "
-            f"({', '.join(arguments)}) now: CHANGELOG.md lists old names and new ones"
+            f"({', '.join(arguments)}) now: CHANGELOG.md has the old names and the new, and "
+            "CONTRIBUTING.md shows how one is written"
         )
         raise ArgumentError(message) from error

@@ -2,9 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from typing_extensions import override
 from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
 from vtlearn.checkpoints import describe_mismatch, fit_names, load
 from vtlearn.compatibility import require_accepted, require_current, require_one_width
+from vtlearn.data_source import DataSource, Stage
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.encoding import encode_batch, encode_clips, encode_texts, unneeded_modules
@@ -38,45 +39,15 @@ from vtlearn.parameters import (
 from vtlearn.run_folder import run_folder
 from vtlearn.schedule import WarmupCosine
 
-__all__ = ["EvaluatedData", "OptimizerFactory", "SchedulerFactory", "Stage", "VideoTextLearner"]
+__all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
 
 OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
-Stage = Literal["validate", "test"]
 
 _LOG = logging.getLogger(__name__)
 
 #: Windows that are on the device at once when scoring, unless the data say otherwise.
 _CHUNK = 256
-
-
-@runtime_checkable
-class EvaluatedData(Protocol):
-    """What the learner asks of a datamodule; without one it trains on any loader of batches.
-
-    Attributes:
-        seed: What heads draw comes from it, the epoch and the batch.
-        max_unreadable: How many videos of a split may be missing when it is scored.
-        evaluation_chunk: Windows that are on the device at once when scoring.
-        clip_shape: Frames of a clip, and their size in pixels.
-    """
-
-    seed: int
-    max_unreadable: int
-    evaluation_chunk: int
-
-    @property
-    def clip_shape(self) -> tuple[int, int]:
-        """Frames of a clip, and their size."""
-
-    def clip_settings(self) -> dict[str, Any]:
-        """Describe how clips are read, in plain values."""
-
-    def tasks(self, stage: Stage) -> Sequence[EvaluationTask]:
-        """Return what a stage is scored by, one task per loader."""
-
-    def captions(self) -> Iterator[str]:
-        """Yield the training captions."""
 
 
 class VideoTextLearner(LightningModule):
@@ -133,6 +104,7 @@ class VideoTextLearner(LightningModule):
         encoders = {"video": video_encoder, "text": text_encoder}
         self._resting = [*self._frozen, *unneeded_modules(encoders, head.needs)]
         freeze(self, self._resting)
+        hold_in_eval_mode(self, self._resting)  # and again whenever train() is called
         parameter_groups(self, self._learning_rates)  # a prefix that names nothing is refused now
         self._evaluator: Evaluator | None = None
         self._chunk = _CHUNK
@@ -160,9 +132,10 @@ class VideoTextLearner(LightningModule):
         require_accepted(self.video_encoder, *data.clip_shape)
         self._chunk = data.evaluation_chunk
         if stage != "predict":  # what the head cannot serve is refused before data are read
-            tasks = data.tasks("test" if stage == "test" else "validate")
+            scored: Stage = "test" if stage == "test" else "validate"
+            tasks = data.tasks(scored)
             if stage != "fit" and not tasks:
-                message = f"{type(data).__name__} has no protocol to {stage} a model by"
+                message = f"{type(data).__name__} has no protocol to {scored} a model by"
                 raise ArgumentError(message)
             self._new_evaluator(tasks, data.max_unreadable)
         if stage == "fit":
@@ -474,9 +447,9 @@ class VideoTextLearner(LightningModule):
         except RuntimeError as error:
             raise CheckpointError(describe_mismatch(own, given)) from error
 
-    def _data(self) -> EvaluatedData | None:
+    def _data(self) -> DataSource | None:
         data = getattr(self.trainer, "datamodule", None)
-        return data if isinstance(data, EvaluatedData) else None
+        return data if isinstance(data, DataSource) else None
 
 
 def _encoded_for(needs: frozenset[str]) -> frozenset[str]:

@@ -67,7 +67,7 @@ class Plain(Aligner):
     needs = frozenset({"video_pooled"})
 
     def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
-        own = batch.video.pooled[(rows or batch.own_rows()).slice]
+        own = batch.video.pooled[(rows or batch.all_rows()).slice]
         return HeadOutput({"square": LossTerm(own.square().mean((1, 2)))}, {})
 
 

@@ -53,7 +53,7 @@ class TestS2DTW(WholeSampleContract):
 
     def test_golden_logits(self) -> None:
         head = S2DTW()
-        items = head.paired_items(golden(), golden().own_rows())
+        items = head.paired_items(golden(), golden().all_rows())
         wanted = [[4.25189502, 2.43117251], [0.86670933, 2.18302283]]  # (videos, texts)
         torch.testing.assert_close(
             head.logits(items.video, items.text),

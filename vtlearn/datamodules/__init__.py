@@ -4,12 +4,8 @@
 corpus' own module, of the same name as its dataset, says only which files and which protocols.
 """
 
-from vtlearn.datamodules.base import (
-    AlignmentExample,
-    ClipShape,
-    Stage,
-    VideoTextData,
-)
+from vtlearn.data_source import Stage
+from vtlearn.datamodules.base import AlignmentExample, ClipShape, VideoTextData
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.shards import Shards

@@ -5,12 +5,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from vtlearn.batch import Batch, Sample, Unreadable, collate
+from vtlearn.data_source import Stage
 from vtlearn.datamodules.samplers import (
     DistributedBatchSampler,
     ShuffledBatchSampler,
@@ -26,11 +27,9 @@ from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.media.checks import require_positive
 from vtlearn.media.feature_spec import read_sidecar
 
-__all__ = ["AlignmentExample", "ClipShape", "LazyDataLoader", "Stage", "VideoTextData"]
+__all__ = ["AlignmentExample", "ClipShape", "LazyDataLoader", "VideoTextData"]
 
 _LOG = logging.getLogger(__name__)
-
-Stage = Literal["validate", "test"]
 
 
 class ClipShape(NamedTuple):

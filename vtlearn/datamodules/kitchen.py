@@ -5,7 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vtlearn.datamodules.base import AlignmentExample, Stage, VideoTextData
+from vtlearn.data_source import Stage
+from vtlearn.datamodules.base import AlignmentExample, VideoTextData
 from vtlearn.datasets import howto100m
 from vtlearn.datasets.base import clip_reader, find_videos, forget_unreadable
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems

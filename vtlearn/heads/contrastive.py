@@ -150,7 +150,7 @@ class Contrastive(Aligner):
             video=_without_padding(batch.video), text=_without_padding(batch.text)
         )
         with torch.autocast(batch.video.pooled.device.type, enabled=False):  # float32 or wider
-            return self._contrast(batch, batch.own_rows() if rows is None else rows)
+            return self._contrast(batch, batch.all_rows() if rows is None else rows)
 
     def losses(
         self,
