@@ -54,7 +54,7 @@ check-newest:  ## Run the tests with the newest release of everything: PYTHON=py
 lint: $(VENV)/installed-dev  ## Run ruff and codespell
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell vtlearn tests configs benchmarks README.md CHANGELOG.md Makefile pyproject.toml
+	$(BIN)/codespell vtlearn tests configs benchmarks README.md CHANGELOG.md CONTRIBUTING.md Makefile pyproject.toml
 
 types: $(VENV)/installed-dev  ## Run mypy --strict over package and tests
 	$(BIN)/mypy
