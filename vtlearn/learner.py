@@ -350,7 +350,7 @@ class VideoTextLearner(LightningModule):
 
     def _finish(self, name: str) -> None:
         """Score, log the figures, and publish them unless this is training."""
-        if self._evaluator is None:
+        if self._evaluator is None or self.trainer.sanity_checking:
             return
         self.results = self._evaluator.compute(partial=self._is_partial(name))
         first = self._evaluator.tasks[0].protocols[0] if self._evaluator.tasks else None
@@ -378,7 +378,7 @@ class VideoTextLearner(LightningModule):
     def _is_partial(self, name: str) -> bool:
         """Tell whether the trainer was asked to score a part of the items only."""
         limit = self.trainer.limit_val_batches if name == "val" else self.trainer.limit_test_batches
-        return self.trainer.sanity_checking or limit != 1.0
+        return limit != 1.0
 
     @override
     def on_fit_start(self) -> None:  # after a checkpoint is restored
