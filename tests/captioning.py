@@ -1,11 +1,11 @@
-"""A captioner in the fewest lines that work, and a training of it on any number of processes.
+"""A captioner in the fewest lines that work, and a training on any number of processes.
 
-python -m torch.distributed.run --nproc_per_node=2 -m tests.captioning WEIGHTS
+python -m torch.distributed.run --nproc_per_node=2 -m tests.captioning LetterCaptioner WEIGHTS
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from pytorch_lightning import Trainer
@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader
 
 from vtlearn.batch import Batch, Encoded, EncodedBatch, Rows, Sample, collate
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
-from vtlearn.heads import Captioner, HeadOutput, LossTerm
+from vtlearn.encoders.text import Word2Vec
+from vtlearn.heads import S2DTW, Captioner, Head, HeadOutput, LossTerm
 from vtlearn.learner import VideoTextLearner
 
 
@@ -90,13 +91,26 @@ def batches(rank: int, world: int) -> list[Batch]:
     return [collate(samples(step)[rank * size : (rank + 1) * size]) for step in range(3)]
 
 
-def train(weights: str) -> None:
+def words() -> Word2Vec:
+    encoder = Word2Vec(dim=5, hidden=6, embedding_dim=3, max_words=2)
+    encoder.build(["chop stir fry"])
+    return encoder
+
+
+MODELS: dict[str, Callable[[], tuple[Head, TextEncoder | None]]] = {
+    "LetterCaptioner": lambda: (LetterCaptioner(), None),
+    "S2DTW": lambda: (S2DTW(), words()),
+}
+
+
+def train(name: str, weights: str) -> None:
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     torch.manual_seed(0)
+    head, text_encoder = MODELS[name]()
     learner = VideoTextLearner(
         Colours(),
-        None,
-        LetterCaptioner(),
+        text_encoder,
+        head,
         optimizer=lambda parameters: SGD(parameters, lr=0.1),
         scheduler=lambda optimizer: ConstantLR(optimizer, factor=1.0),
     )
@@ -112,10 +126,12 @@ def train(weights: str) -> None:
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    trainer.fit(learner, DataLoader(batches(rank, world), batch_size=None))  # type: ignore[arg-type]
+    loader: DataLoader[Batch] = DataLoader(batches(rank, world), batch_size=None)  # type: ignore[arg-type]
+    trainer.fit(learner, loader, loader)
     if trainer.is_global_zero:
-        torch.save(learner.state_dict(), weights)
+        loss = trainer.callback_metrics["val/loss"]
+        torch.save(learner.state_dict() | {"val/loss": loss}, weights)
 
 
 if __name__ == "__main__":
-    train(sys.argv[1])
+    train(*sys.argv[1:])

@@ -47,6 +47,13 @@ def test_candidates_are_one_number_wherever_there_are_texts() -> None:
         collate([sample("a", 1, 1), sample("b", 1, 2, candidates=3)])
 
 
+def test_clips_of_other_shapes_are_named() -> None:
+    other = sample("b", 1, 0)
+    other = other._replace(clips=other.clips[:, :1])
+    with pytest.raises(ArgumentError, match=r"clips of a are \(2, 3, 4, 4\), those of b \(1, 3"):
+        collate([sample("a", 1, 0), other])
+
+
 def test_what_cannot_be_read_is_beside_the_samples() -> None:
     error = UnreadableVideoError("b.mp4", "no video stream", "decode")
     lost = Unreadable.of("b", error)

@@ -1,12 +1,21 @@
+from collections.abc import Sequence
+
 import pytest
+import torch
 from torch import Tensor
 
 from vtlearn.batch import Encoded, EncodedBatch, Rows
-from vtlearn.compatibility import require_accepted, require_current, require_one_width
+from vtlearn.compatibility import (
+    require_accepted,
+    require_current,
+    require_losses,
+    require_one_width,
+)
+from vtlearn.encoders import Tokens
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError
-from vtlearn.heads import Head, HeadOutput, InfoNCE
+from vtlearn.heads import Head, HeadOutput, InfoNCE, LossTerm
 
 
 class OldEncoder(TinyVideo):
@@ -23,6 +32,20 @@ class OldHead(InfoNCE):
         raise NotImplementedError
 
 
+class OlderHead(InfoNCE):
+    """Takes two arguments, but not these."""
+
+    def forward(self, video: Tensor, text: Tensor) -> HeadOutput:  # type: ignore[override]
+        raise NotImplementedError
+
+
+class OldText(TinyText):
+    """Reads as many words as it likes."""
+
+    def tokenize(self, captions: Sequence[str]) -> Tokens:  # type: ignore[override]
+        return super().tokenize(captions)
+
+
 class Reader(Head):
     """Reads no pooled text."""
 
@@ -33,11 +56,23 @@ class Reader(Head):
 
 
 def test_parts_of_an_earlier_version_are_refused_by_name() -> None:
-    require_current(InfoNCE(), TinyVideo(dim=4))
+    require_current(InfoNCE(), TinyVideo(dim=4), TinyText(dim=4))
     with pytest.raises(ArgumentError, match=r"OldHead\.forward takes \(video.*\(batch, rows\) now"):
-        require_current(OldHead(), TinyVideo(dim=4))
+        require_current(OldHead(), TinyVideo(dim=4), TinyText(dim=4))
     with pytest.raises(ArgumentError, match=r"OldEncoder\.forward .* \(frames, frame_length\)"):
-        require_current(InfoNCE(), OldEncoder(dim=4))
+        require_current(InfoNCE(), OldEncoder(dim=4), None)
+
+    with pytest.raises(ArgumentError, match=r"OlderHead\.forward takes \(video"):
+        require_current(OlderHead(), TinyVideo(dim=4), None)
+    with pytest.raises(ArgumentError, match=r"OldText\.tokenize .* \(texts, max_words\) now"):
+        require_current(InfoNCE(), TinyVideo(dim=4), OldText(dim=4))
+
+
+@pytest.mark.parametrize("terms", [{}, {"loss": LossTerm(torch.zeros(()))}], ids=["none", "scalar"])
+def test_a_head_that_returns_no_losses_of_items_is_named(terms: dict[str, LossTerm]) -> None:
+    require_losses(InfoNCE(), HeadOutput({"loss": LossTerm(torch.zeros(0))}, {}))
+    with pytest.raises(ArgumentError, match=r"InfoNCE returned the terms .* one loss per own item"):
+        require_losses(InfoNCE(), HeadOutput(terms, {}))
 
 
 def test_vectors_that_are_compared_have_one_width() -> None:

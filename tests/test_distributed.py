@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -44,14 +46,14 @@ def test_two_processes(two_processes: Pool) -> None:
         torch.testing.assert_close(gradient, wanted)
 
 
-def _ragged(samples: int) -> EncodedBatch | str:
+def _ragged(samples: Sequence[int], candidates: Sequence[int]) -> EncodedBatch | str:
     """Gather samples whose shapes differ between processes."""
     rank = process().rank
-    clips, texts, candidates = ((3, 1, 2), (1, 4, 1))[rank]
+    size, clips, texts = samples[rank], (3, 1)[rank], (0, 4)[rank] or 4 * (candidates[0] > 1)
     own = EncodedBatch.of(
-        torch.full((samples + rank * (samples > 1), clips, 2), float(rank)),
-        torch.full((samples + rank * (samples > 1), texts, candidates, 2), float(rank)),
-        clip_spans=torch.full((samples + rank * (samples > 1), clips, 2), float(rank)).double(),
+        torch.full((size, clips, 2), float(rank)),
+        torch.full((size, texts, candidates[rank], 2), float(rank)),
+        clip_spans=torch.full((size, clips, 2), float(rank), dtype=torch.float64),
     )
     try:
         return gather_batch(own)
@@ -61,11 +63,11 @@ def _ragged(samples: int) -> EncodedBatch | str:
 
 @pytest.mark.ddp
 def test_processes_agree_on_the_largest_shapes(two_processes: Pool) -> None:
-    for whole in two_processes.run(_ragged, 1):
+    for whole in two_processes.run(_ragged, (1, 1), (1, 2)):
         assert whole.video.pooled.shape == (2, 3, 2)
         assert whole.text.pooled.shape == (2, 4, 2, 2)
         assert whole.video.length.tolist() == [3, 1]
-        assert whole.text.length.tolist() == [1, 4]
+        assert whole.text.length.tolist() == [0, 4]
         assert whole.video.pooled[1, :, 0].tolist() == [1, 0, 0]
         assert whole.clip_spans[1, 0].tolist() == [1, 1]
         assert whole.clip_spans[1, 1:].isnan().all()
@@ -73,8 +75,14 @@ def test_processes_agree_on_the_largest_shapes(two_processes: Pool) -> None:
 
 @pytest.mark.ddp
 def test_unequal_numbers_of_samples_are_an_error_on_every_process(two_processes: Pool) -> None:
-    for answer in two_processes.run(_ragged, 2):
+    for answer in two_processes.run(_ragged, (2, 3), (1, 1)):
         assert "process 0 has 2 samples of the batch and process 1 has 3" in answer
+
+
+@pytest.mark.ddp
+def test_unequal_numbers_of_candidates_are_an_error(two_processes: Pool) -> None:
+    for answer in two_processes.run(_ragged, (1, 1), (3, 2)):
+        assert "processes have [2, 3] candidates per text" in answer
 
 
 def _computed_once() -> tuple[list[int], list[int], str]:

@@ -20,7 +20,7 @@ from vtlearn.datamodules import HowTo100M
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError, CheckpointError
-from vtlearn.heads import MILNCE, S2DTW, Head, HeadOutput, InfoNCE
+from vtlearn.heads import MILNCE, S2DTW, Aligner, Head, HeadOutput, InfoNCE, LossTerm
 from vtlearn.learner import VideoTextLearner
 
 
@@ -192,6 +192,72 @@ def test_any_loader_of_batches_will_do(tmp_path: Path) -> None:
     torch.testing.assert_close(loss, torch.stack(wanted).mean(), rtol=1e-5, atol=1e-6)
 
 
+def test_a_part_of_the_items_can_be_scored(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    learner = trained(kitchen_root, small, tmp_path, limit_val_batches=1)
+    data = tiny_kitchen(kitchen_root, small)
+    for limits in ({"limit_test_batches": 1}, {"fast_dev_run": True}):
+        quiet_trainer(tmp_path, **limits).test(learner, datamodule=data, verbose=False)
+
+
+def test_without_texts_or_a_head_that_compares_there_is_no_alignment(
+    kitchen_root: Path, small: dict[str, int]
+) -> None:
+    example = tiny_kitchen(kitchen_root, small).example()
+    assert example is not None
+    video_encoder, text_encoder = tiny_learner().video_encoder, tiny_learner().text_encoder
+    assert text_encoder is not None
+    text_encoder.build(example.sample.texts * 4)
+    watching = VideoTextLearner(video_encoder, text_encoder, Watching())
+    before = watching.state_dict()["video_encoder.norm.running_mean"].clone()
+    shape = (len(example.sample.clips), len(example.sample.texts))
+    assert watching.align(example.sample).cost.shape == shape  # whatever the head trains by
+    assert watching.training
+    assert torch.equal(watching.state_dict()["video_encoder.norm.running_mean"], before)
+    for learner in (
+        VideoTextLearner(video_encoder, None, LetterCaptioner()),
+        VideoTextLearner(video_encoder, None, Watching()),
+    ):
+        with pytest.raises(ArgumentError, match="compares no texts here"):
+            learner.align(example.sample)
+        with pytest.raises(ArgumentError, match="compares no texts here"):
+            learner.encode_text(["chop"])
+
+
+def test_a_head_that_is_not_scored_trains_where_nothing_is(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    data = tiny_kitchen(kitchen_root, small)
+    for head in (LetterCaptioner(), Watching()):
+        learner = VideoTextLearner(tiny_learner().video_encoder, None, head)
+        with pytest.raises(ArgumentError, match=r"kitchen-retrieval@1.*(does not embed|no text)"):
+            quiet_trainer(tmp_path).fit(learner, datamodule=data)
+    learner = VideoTextLearner(tiny_learner().video_encoder, None, Watching())
+    quiet_trainer(tmp_path, limit_val_batches=0).fit(learner, datamodule=data)
+
+
+def test_nothing_left_to_train_is_an_error(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    made = tiny_learner()
+    learner = VideoTextLearner(
+        made.video_encoder, made.text_encoder, S2DTW(), frozen=["video_encoder", "text_encoder"]
+    )
+    with pytest.raises(ArgumentError, match=r"nothing is left to train: model\.frozen="):
+        quiet_trainer(tmp_path).fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
+
+
+class Watching(Aligner):
+    """Trains by clips alone."""
+
+    needs = frozenset({"video_pooled"})
+
+    def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
+        own = batch.local(rows or batch.all_rows())
+        return HeadOutput({"norm": LossTerm(own.video.pooled.square().mean((1, 2)))}, {})
+
+
 def test_frozen_parts_and_rates(kitchen_root: Path, small: dict[str, int], tmp_path: Path) -> None:
     made = tiny_learner()
     learner = VideoTextLearner(
@@ -280,16 +346,15 @@ def test_a_head_that_writes_cannot_retrieve(
         quiet_trainer(tmp_path).fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
     with pytest.raises(ArgumentError, match=r"InfoNCE needs a text encoder, and model\.text"):
         VideoTextLearner(tiny_learner().video_encoder, None, InfoNCE())
-    with pytest.raises(ArgumentError, match="compares no texts"):
-        learner.encode_text(["chop"])
 
 
 @pytest.mark.ddp
-def test_a_captioner_trains_on_two_processes_as_on_one(tmp_path: Path) -> None:
-    captioning.train(str(tmp_path / "one.pt"))
+@pytest.mark.parametrize("name", captioning.MODELS)
+def test_two_processes_train_as_one_though_one_has_no_texts(name: str, tmp_path: Path) -> None:
+    captioning.train(name, str(tmp_path / "one.pt"))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
     subprocess.run(
-        [*launcher, "-m", "tests.captioning", str(tmp_path / "two.pt")],
+        [*launcher, "-m", "tests.captioning", name, str(tmp_path / "two.pt")],
         check=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -10,6 +10,7 @@ from vtlearn.parameters import (
     drop_kept_elsewhere,
     freeze,
     hold_in_eval_mode,
+    origins_of,
     parameter_groups,
     restore_kept_elsewhere,
     weights_sha256,
@@ -79,8 +80,8 @@ def test_without_prefixes_there_is_one_plain_group() -> None:
 
 
 def test_frozen_weights_with_an_origin_are_kept_there() -> None:
-    net = model()
-    kept, origins = drop_kept_elsewhere(net, ["video", "head"], net.state_dict())
+    net, frozen = model(), ["video", "head"]
+    kept, origins = drop_kept_elsewhere(origins_of(net, frozen), frozen, net.state_dict())
     assert not any(name.startswith("video.") for name in kept)
     assert {"head.weight", "header.weight"} <= kept.keys()  # the head names no origin
     assert origins["video"]["origin"] == "weights.pth"
@@ -94,14 +95,23 @@ def test_frozen_weights_with_an_origin_are_kept_there() -> None:
 
 def test_only_what_is_frozen_is_left_out() -> None:
     net = model()
-    kept, origins = drop_kept_elsewhere(net, ["video.0"], net.state_dict())
+    kept, origins = drop_kept_elsewhere(origins_of(net, ["video.0"]), ["video.0"], net.state_dict())
     assert {name for name in net.state_dict() if name not in kept} == {
         "video.0.weight",
         "video.0.bias",
     }
     assert origins.keys() == {"video"}
-    everything, none = drop_kept_elsewhere(net, [], net.state_dict())
+    everything, none = drop_kept_elsewhere({}, [], net.state_dict())
     assert (everything.keys(), none) == (net.state_dict().keys(), {})
+
+
+def test_weights_that_were_replaced_are_kept() -> None:
+    net = model()
+    origins = origins_of(net, ["video"])
+    net.load_state_dict(model(seed=1).state_dict())  # fine-tuned, say, and frozen after that
+    kept, left_out = drop_kept_elsewhere(origins, ["video"], net.state_dict())
+    assert kept.keys() == net.state_dict().keys()
+    assert left_out == {}
 
 
 def test_weights_differ_by_name_type_and_value() -> None:

@@ -372,7 +372,8 @@ def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
         The batch.
 
     Raises:
-        ArgumentError: If samples with texts have different numbers of candidates.
+        ArgumentError: If samples with texts have different numbers of candidates, or clips have
+            different shapes.
     """
     readable = [sample for sample in samples if isinstance(sample, Sample)]
     candidates = {sample.candidates for sample in readable if sample.texts}
@@ -382,6 +383,7 @@ def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
             "number"
         )
         raise ArgumentError(message)
+    _require_one_shape(readable)
     nothing = torch.empty(0, 2, dtype=torch.float64)
     return Batch(
         ids=[sample.id for sample in readable],
@@ -399,6 +401,17 @@ def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
         parts=tuple(sample.part for sample in readable),
         unreadable=[sample for sample in samples if isinstance(sample, Unreadable)],
     )
+
+
+def _require_one_shape(samples: Sequence[Sample]) -> None:
+    first = samples[0] if samples else None
+    for sample in samples:
+        if first is not None and sample.clips.shape[1:] != first.clips.shape[1:]:
+            message = (
+                f"clips of {first.id} are {tuple(first.clips.shape[1:])}, those of {sample.id} "
+                f"{tuple(sample.clips.shape[1:])}; all clips of a batch need one shape"
+            )
+            raise ArgumentError(message)
 
 
 def fold(x: Tensor, counts: Sequence[int], *, fill: float = 0.0) -> Tensor:

@@ -201,6 +201,8 @@ def _log_plainly() -> None:
     warnings.filterwarnings("ignore", message=r"It is recommended to use `self\.log\(.*sync_dist")
     # a stream's length is the same on every process and known beforehand
     warnings.filterwarnings("ignore", message="Your `IterableDataset` has `__len__` defined")
+    # frozen parts rest, as they should
+    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     # a corpus to train on alone has no loader to validate by
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
     # of Lightning 2.6 with torch 2.13, about its own code

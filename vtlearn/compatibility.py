@@ -6,9 +6,9 @@ from torch import nn
 
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.errors import ArgumentError
-from vtlearn.heads.base import Head
+from vtlearn.heads.base import Head, HeadOutput
 
-__all__ = ["require_accepted", "require_current", "require_one_width"]
+__all__ = ["require_accepted", "require_current", "require_losses", "require_one_width"]
 
 
 def require_accepted(encoder: VideoEncoder, num_frames: int, size: int) -> None:
@@ -32,18 +32,43 @@ def require_accepted(encoder: VideoEncoder, num_frames: int, size: int) -> None:
     raise ArgumentError(message)
 
 
-def require_current(head: Head, video_encoder: VideoEncoder) -> None:
+def require_current(
+    head: Head, video_encoder: VideoEncoder, text_encoder: TextEncoder | None
+) -> None:
     """Refuse parts that were written for an earlier version of vtlearn, by name.
 
     Args:
         head: Has to take a batch and the process's rows.
         video_encoder: Has to take frames and how many of them count.
+        text_encoder: Has to take texts and how many words of them to read; None for none.
 
     Raises:
-        ArgumentError: If a ``forward`` takes other arguments.
+        ArgumentError: If a method takes other arguments.
     """
-    _require_forward(head, "batch", "rows")
-    _require_forward(video_encoder, "frames", "frame_length")
+    _require_arguments(head, "forward", "batch", "rows")
+    _require_arguments(video_encoder, "forward", "frames", "frame_length")
+    if text_encoder is not None:
+        _require_arguments(text_encoder, "tokenize", "texts", "max_words")
+
+
+def require_losses(head: Head, output: HeadOutput) -> None:
+    """Refuse what a head returns if it is not one loss per item.
+
+    Args:
+        head: The head.
+        output: What it returned.
+
+    Raises:
+        ArgumentError: If there is no term, or the values of one have no items' axis.
+    """
+    shapes = {name: tuple(term.values.shape) for name, term in output.terms.items()}
+    if shapes and all(len(shape) == 1 for shape in shapes.values()):
+        return
+    message = (
+        f"{type(head).__name__} returned the terms {shapes}: at least one is needed, and the "
+        "values of each have to be (items,), one loss per own item; the learner takes their mean"
+    )
+    raise ArgumentError(message)
 
 
 def require_one_width(
@@ -69,14 +94,18 @@ def require_one_width(
         raise ArgumentError(message)
 
 
-def _require_forward(module: nn.Module, *arguments: str) -> None:
-    signature = inspect.signature(module.forward)
+def _require_arguments(module: nn.Module, method: str, *arguments: str) -> None:
+    signature = inspect.signature(getattr(module, method))
     try:
         signature.bind(*arguments)
-    except TypeError as error:
+    except TypeError:
+        is_current = False
+    else:  # two arguments, as heads took before, are still others
+        is_current = tuple(signature.parameters)[:2] != ("video", "text")
+    if not is_current:
         message = (
-            f"{type(module).__name__}.forward takes {signature}; it has to take "
+            f"{type(module).__name__}.{method} takes {signature}; it has to take "
             f"({', '.join(arguments)}) now: CHANGELOG.md has the old names and the new, and "
             "CONTRIBUTING.md shows how one is written"
         )
-        raise ArgumentError(message) from error
+        raise ArgumentError(message)

@@ -115,7 +115,7 @@ def gather_batch(batch: EncodedBatch) -> EncodedBatch:
         The same fields, of all processes' samples in the order of their ranks.
 
     Raises:
-        ArgumentError: If the processes have different numbers of samples.
+        ArgumentError: If the processes have different numbers of samples, or of candidates.
     """
     if process().world == 1:
         return batch
@@ -125,6 +125,7 @@ def gather_batch(batch: EncodedBatch) -> EncodedBatch:
     )
     shapes = gather(shape[None])
     _require_equal_shares(shapes[:, 0].tolist())
+    _require_one_number([k for _, _, texts, k in shapes.tolist() if texts])
     clips, texts, candidates = shapes[:, 1:].amax(0).tolist()
 
     def spans(x: Tensor, size: int) -> Tensor:
@@ -202,7 +203,7 @@ def compute_once(value: Any, compute: Callable[[Sequence[Any]], ValueT]) -> Valu
     rank, world = process()
     if world == 1:
         return compute([value])
-    group = _patient_group()
+    group = _patient_group(distributed.group.WORLD)
     values: list[Any] | None = [None] * world if rank == 0 else None
     distributed.gather_object(value, values, dst=0, group=group)
     answer: list[Any] = [None, None]
@@ -220,7 +221,7 @@ def compute_once(value: Any, compute: Callable[[Sequence[Any]], ValueT]) -> Valu
 
 
 @cache
-def _patient_group() -> Any:
+def _patient_group(_processes: Any) -> Any:
     """Make a group whose members wait for each other as long as it takes; all call this at once."""
     return distributed.new_group(backend="gloo", timeout=_PATIENCE)
 
@@ -241,6 +242,15 @@ def _require_equal_shares(sizes: list[int]) -> None:
                 "need equally many: use a sampler that leaves out an incomplete batch"
             )
             raise ArgumentError(message)
+
+
+def _require_one_number(candidates: list[int]) -> None:
+    if len(set(candidates)) > 1:
+        message = (
+            f"processes have {sorted(set(candidates))} candidates per text in one batch; it has to "
+            "be one number"
+        )
+        raise ArgumentError(message)
 
 
 class _Gather(torch.autograd.Function):

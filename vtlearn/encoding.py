@@ -4,7 +4,7 @@ The same functions serve training, evaluation, prediction and alignment. Encoder
 clips or no texts as well, so that their parameters have a part in every batch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -39,30 +39,33 @@ def encode_batch(
         Features (batch, clips, dim) and (batch, texts, candidates, dim), zero where padded; tokens
         and strings in ``own``. What is not needed has width 0, or is None.
     """
-    video = _needed(
-        encode_clips(video_encoder, batch.clips, batch.frame_length, device, chunk=chunk),
-        "video",
-        needs,
-    )
-    if needs.isdisjoint({"text_pooled", "text_tokens"}):
-        text_encoder = None
-    text = _needed(encode_texts(text_encoder, batch.texts, device), "text", needs)
+    video = Encoded(torch.zeros(len(batch.clips), 0, device=device))
+    text = Encoded(torch.zeros(len(batch.texts), 0, device=device))
+    if needs & {"video_pooled", "video_tokens"}:
+        video = encode_clips(video_encoder, batch.clips, batch.frame_length, device, chunk=chunk)
+    if text_encoder is not None and needs & {"text_pooled", "text_tokens"}:
+        text = encode_texts(text_encoder, batch.texts, device)
+    video, text = _needed(video, "video", needs), _needed(text, "text", needs)
     no_ids = [0] * len(batch.ids)
+
+    def by_clip(x: Tensor) -> Tensor:
+        return fold(x, batch.num_clips)
+
+    def by_text(x: Tensor) -> Tensor:
+        shape = (sum(batch.num_texts), batch.candidates)
+        return fold(x.reshape(*shape, *x.shape[1:]), batch.num_texts)
+
     return EncodedBatch(
-        video=Features(fold(video.pooled, batch.num_clips), _counts(batch.num_clips, device)),
-        text=Features(_by_text(text.pooled, batch), _counts(batch.num_texts, device)),
+        video=Features(by_clip(video.pooled), _counts(batch.num_clips, device)),
+        text=Features(by_text(text.pooled), _counts(batch.num_texts, device)),
         clip_spans=fold(batch.clip_spans, batch.num_clips, fill=torch.nan),
         text_spans=fold(batch.text_spans, batch.num_texts, fill=torch.nan),
         own=Own(
             ids=batch.ids,
-            video_tokens=None if video.tokens is None else fold(video.tokens, batch.num_clips),
-            video_token_length=None
-            if video.token_length is None
-            else fold(video.token_length, batch.num_clips),
-            text_tokens=None if text.tokens is None else _by_text(text.tokens, batch),
-            text_token_length=None
-            if text.token_length is None
-            else _by_text(text.token_length, batch),
+            video_tokens=_if_any(video.tokens, by_clip),
+            video_token_length=_if_any(video.token_length, by_clip),
+            text_tokens=_if_any(text.tokens, by_text),
+            text_token_length=_if_any(text.token_length, by_text),
             texts=_split(batch.texts, [number * batch.candidates for number in batch.num_texts]),
             text_ids=_split(batch.text_ids, batch.num_texts if batch.text_ids else no_ids),
         ),
@@ -101,7 +104,7 @@ def encode_clips(
 
 
 def encode_texts(
-    encoder: TextEncoder | None,
+    encoder: TextEncoder,
     texts: Sequence[str],
     device: torch.device,
     *,
@@ -110,7 +113,7 @@ def encode_texts(
     """Tokenise and encode texts.
 
     Args:
-        encoder: Encodes them; None for none, which gives vectors of width 0.
+        encoder: Encodes them.
         texts: One string per text.
         device: Where the encoder is.
         chunk: How many are encoded at once; None: all.
@@ -118,8 +121,6 @@ def encode_texts(
     Returns:
         One row per text.
     """
-    if encoder is None:
-        return Encoded(torch.zeros(len(texts), 0, device=device))
     size = max(1, chunk or len(texts))
     parts: list[Encoded] = []
     for first in range(0, max(1, len(texts)), size):
@@ -160,9 +161,8 @@ def _needed(encoded: Encoded, kind: str, needs: frozenset[str]) -> Encoded:
     return encoded
 
 
-def _by_text(x: Tensor, batch: Batch) -> Tensor:
-    shape = (sum(batch.num_texts), batch.candidates)
-    return fold(x.reshape(*shape, *x.shape[1:]), batch.num_texts)
+def _if_any(x: Tensor | None, layout: Callable[[Tensor], Tensor]) -> Tensor | None:
+    return None if x is None else layout(x)
 
 
 def _counts(numbers: Sequence[int], device: torch.device) -> Tensor:

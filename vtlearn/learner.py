@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,12 @@ from typing_extensions import override
 
 from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
 from vtlearn.checkpoints import describe_mismatch, fit_names, load
-from vtlearn.compatibility import require_accepted, require_current, require_one_width
+from vtlearn.compatibility import (
+    require_accepted,
+    require_current,
+    require_losses,
+    require_one_width,
+)
 from vtlearn.data_source import DataSource, Stage
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
@@ -33,6 +39,7 @@ from vtlearn.parameters import (
     drop_kept_elsewhere,
     freeze,
     hold_in_eval_mode,
+    origins_of,
     parameter_groups,
     restore_kept_elsewhere,
 )
@@ -45,6 +52,8 @@ OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 _LOG = logging.getLogger(__name__)
+
+_POOLED = frozenset({"video_pooled", "text_pooled"})
 
 #: Windows that are on the device at once when scoring, unless the data say otherwise.
 _CHUNK = 256
@@ -90,7 +99,7 @@ class VideoTextLearner(LightningModule):
         keep_frozen: bool = False,
     ) -> None:
         super().__init__()
-        require_current(head, video_encoder)
+        require_current(head, video_encoder, text_encoder)
         require_one_width(video_encoder, text_encoder, head)
         head.connect(video_encoder, text_encoder)
         self.video_encoder = video_encoder
@@ -105,6 +114,7 @@ class VideoTextLearner(LightningModule):
         self._resting = [*self._frozen, *unneeded_modules(encoders, head.needs)]
         freeze(self, self._resting)
         hold_in_eval_mode(self, self._resting)  # and again whenever train() is called
+        self._origins = origins_of(self, self._frozen)
         parameter_groups(self, self._learning_rates)  # a prefix that names nothing is refused now
         self._evaluator: Evaluator | None = None
         self._chunk = _CHUNK
@@ -132,16 +142,13 @@ class VideoTextLearner(LightningModule):
         require_accepted(self.video_encoder, *data.clip_shape)
         self._chunk = data.evaluation_chunk
         if stage != "predict":  # what the head cannot serve is refused before data are read
-            scored: Stage = "test" if stage == "test" else "validate"
-            tasks = data.tasks(scored)
-            if stage != "fit" and not tasks:
-                message = f"{type(data).__name__} has no protocol to {scored} a model by"
-                raise ArgumentError(message)
-            self._new_evaluator(tasks, data.max_unreadable)
+            self._require_served(data, stage)
         if stage == "fit":
             for part in (self.text_encoder, self.head):
                 if part is not None and part.needs_vocabulary:
                     part.build(data.captions())
+            freeze(self, self._resting)  # what was built as well
+            hold_in_eval_mode(self, self._resting)
 
     @override
     def train(self, mode: bool = True) -> "VideoTextLearner":
@@ -151,7 +158,14 @@ class VideoTextLearner(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self._optimizer(parameter_groups(self, self._learning_rates))  # type: ignore[arg-type]
+        parameters = parameter_groups(self, self._learning_rates)
+        if not parameters:
+            message = (
+                f"nothing is left to train: model.frozen={self._frozen}, and the head reads "
+                "nothing else that trains"
+            )
+            raise ArgumentError(message)
+        optimizer = self._optimizer(parameters)  # type: ignore[arg-type]
         scheduler = self._scheduler(optimizer)
         if isinstance(scheduler, WarmupCosine):
             scheduler.plan(int(self.trainer.estimated_stepping_batches))
@@ -161,7 +175,7 @@ class VideoTextLearner(LightningModule):
         }
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Encode this process's samples, gather everybody's, and compute our items' share.
+        """Encode local samples, gather those of all processes, and compute the local share.
 
         Args:
             batch: This process's samples.
@@ -188,9 +202,11 @@ class VideoTextLearner(LightningModule):
         output: HeadOutput = self.head(
             whole, Rows(rank * size, size, world, seed, self.trainer.global_step)
         )
+        require_losses(self.head, output)
         counts = sum_counts([len(x.values) for x in output.terms.values()], self.device)
         loss = total_loss(output.terms, counts, world)
-        logs = dict(output.logs)
+        # of one type: processes exchange them
+        logs = {name: value.to(torch.float32) for name, value in output.logs.items()}
         if len(output.terms) > 1:
             logs |= {
                 name: world * term.values.detach().sum() / max(count, 1)
@@ -229,15 +245,9 @@ class VideoTextLearner(LightningModule):
         Raises:
             ArgumentError: If the head does not compare texts.
         """
-        if not isinstance(self.head, Aligner):
-            message = f"{type(self.head).__name__} compares no texts: it is not an aligner"
-            raise ArgumentError(message)
-        was_training = self.training
-        self.eval()  # or the texts' vectors would depend on each other
-        with torch.no_grad():
-            vectors = self.head.embed(self._encode_texts(texts))
-        self.train(was_training)
-        return vectors
+        head = self._aligner()
+        with self._resting_as_a_whole():
+            return head.embed(self._encode_texts(texts))
 
     def align(self, sample: Sample) -> Alignment:
         """Align the clips and texts of one sample.
@@ -249,14 +259,30 @@ class VideoTextLearner(LightningModule):
             Cost, expected alignment and path, (clips, texts).
 
         Raises:
-            ArgumentError: If the head does not align.
+            ArgumentError: If the head does not align, or there is no text encoder.
         """
-        if not isinstance(self.head, Aligner):
-            message = f"{type(self.head).__name__} aligns nothing: it is not an aligner"
-            raise ArgumentError(message)
+        head = self._aligner()
+        with self._resting_as_a_whole():
+            batch = self._encode(collate([sample]), _POOLED)
+            return head.align(batch.video.pooled[0], batch.text.pooled[0, :, 0])
+
+    def _aligner(self) -> Aligner:
+        if isinstance(self.head, Aligner) and self.text_encoder is not None:
+            return self.head
+        message = (
+            f"{type(self.head).__name__} compares no texts here: that takes an aligner, such as "
+            "S2DTW, and a text encoder"
+        )
+        raise ArgumentError(message)
+
+    @contextmanager
+    def _resting_as_a_whole(self) -> Iterator[None]:
+        """Encode without gradients, and so that no vector depends on another."""
+        was_training = self.training
+        self.eval()
         with torch.no_grad():
-            batch = self.encode(collate([sample]))
-            return self.head.align(batch.video.pooled[0], batch.text.pooled[0, :, 0])
+            yield
+        self.train(was_training)
 
     @override
     def on_validation_epoch_start(self) -> None:
@@ -276,14 +302,15 @@ class VideoTextLearner(LightningModule):
         """
         if self._evaluator is None:
             loss, _ = self._loss(batch, batch_idx)
-            size = len(batch.ids)
-            self.log("val/loss", loss, prog_bar=True, batch_size=size, sync_dist=True)
+            name = "test/loss" if self.trainer.testing else "val/loss"
+            self.log(name, loss, prog_bar=True, batch_size=len(batch.ids), sync_dist=True)
             return
         if not batch.ids:  # a process may have had its last items
             self._evaluator.update(dataloader_idx, [], [], batch.unreadable)
             return
         needs = self._evaluator.needs(dataloader_idx)
-        encoded = self._encode(batch, self.head.needs | _encoded_for(needs))
+        of_head = self.head.needs if "caption" in needs else frozenset()
+        encoded = self._encode(batch, of_head | _encoded_for(needs))
         clips = batch.clips if "features" in needs else None
         self._evaluator.update_batch(
             dataloader_idx, encoded, batch.parts, batch.unreadable, features=clips
@@ -324,6 +351,8 @@ class VideoTextLearner(LightningModule):
         self._finish("test")
 
     def _encode_texts(self, texts: Sequence[str]) -> Tensor:
+        if self.text_encoder is None:
+            return torch.zeros(len(texts), 0, device=self.device)
         return encode_texts(self.text_encoder, texts, self.device, chunk=self._chunk).pooled
 
     def _begin(self, stage: Stage) -> None:
@@ -344,9 +373,21 @@ class VideoTextLearner(LightningModule):
             encode_texts=None if self.text_encoder is None else self._encode_texts,
             similarity="dot" if aligner is None else aligner.similarity,
             frame_vectors=self.video_encoder.frame_vectors,
+            item_texts=self.text_encoder is not None,
             max_unreadable=max_unreadable,
             head=type(head).__name__,
         )
+
+    def _require_served(self, data: DataSource, stage: str) -> None:
+        """Refuse protocols that the head cannot serve, and stages without one."""
+        if stage == "fit" and self.trainer.limit_val_batches == 0:
+            return
+        scored: Stage = "test" if stage == "test" else "validate"
+        tasks = data.tasks(scored)
+        if stage != "fit" and not tasks:
+            message = f"{type(data).__name__} has no protocol to {scored} a model by"
+            raise ArgumentError(message)
+        self._new_evaluator(tasks, data.max_unreadable)
 
     def _finish(self, name: str) -> None:
         """Score, log the figures, and publish them unless this is training."""
@@ -378,7 +419,7 @@ class VideoTextLearner(LightningModule):
     def _is_partial(self, name: str) -> bool:
         """Tell whether the trainer was asked to score a part of the items only."""
         limit = self.trainer.limit_val_batches if name == "val" else self.trainer.limit_test_batches
-        return limit != 1.0
+        return isinstance(limit, int) or limit < 1.0  # so many batches, or a share of them
 
     @override
     def on_fit_start(self) -> None:  # after a checkpoint is restored
@@ -390,7 +431,7 @@ class VideoTextLearner(LightningModule):
         checkpoint["clips"] = self.clips
         if not self._keep_frozen:
             checkpoint["state_dict"], checkpoint["origins"] = drop_kept_elsewhere(
-                self, self._frozen, checkpoint["state_dict"]
+                self._origins, self._frozen, checkpoint["state_dict"]
             )
 
     @override
@@ -454,5 +495,5 @@ class VideoTextLearner(LightningModule):
 
 def _encoded_for(needs: frozenset[str]) -> frozenset[str]:
     """Say what has to be encoded for what protocols need."""
-    pooled = {"video_pooled", "text_pooled"} if needs & {"windows", "frames", "match"} else set()
-    return frozenset(pooled | ({"video_tokens"} if "frames" in needs else set()))
+    pooled = _POOLED if needs & {"windows", "frames", "match"} else frozenset()
+    return pooled | ({"video_tokens"} if "frames" in needs else frozenset())

@@ -19,6 +19,7 @@ __all__ = [
     "drop_kept_elsewhere",
     "freeze",
     "hold_in_eval_mode",
+    "origins_of",
     "parameter_groups",
     "restore_kept_elsewhere",
     "weights_sha256",
@@ -91,42 +92,57 @@ def parameter_groups(
     for prefix in learning_rates:
         _require_known(model, prefix, "learning_rates")
         if not groups[prefix]:
-            message = f"learning_rates names {prefix}, of which nothing is trained at that rate"
+            message = (
+                f"learning_rates names {prefix}, of which nothing trains at that rate: it is "
+                "frozen (model.frozen), or longer prefixes name all of it"
+            )
             raise ArgumentError(message)
     own_rate = [{"params": groups[""]}] if groups[""] else []
     return own_rate + [{"params": groups[p], "lr": rate} for p, rate in learning_rates.items()]
 
 
-def drop_kept_elsewhere(
-    model: nn.Module, frozen: Sequence[str], state_dict: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
-    """Leave frozen weights out of a checkpoint where their part says where it read them from.
+def origins_of(model: nn.Module, frozen: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Note where frozen weights came from, before any others are loaded.
 
     Args:
-        model: The model; a part says so by ``origin``, a file or hub name.
+        model: The model as it was built; a part says where it read its weights by ``origin``, a
+            file or hub name.
+        frozen: The frozen prefixes.
+
+    Returns:
+        For each such part with frozen weights its ``origin`` and their ``sha256``.
+    """
+    state = model.state_dict()
+    named = ((name, getattr(part, "origin", None)) for name, part in model.named_modules())
+    return {
+        part: {"origin": origin, "sha256": weights_sha256(weights)}
+        for part, origin in named
+        if isinstance(origin, str) and (weights := _frozen_of(part, frozen, state))
+    }
+
+
+def drop_kept_elsewhere(
+    origins: Mapping[str, dict[str, str]], frozen: Sequence[str], state_dict: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
+    """Leave frozen weights out of a checkpoint where their part can read them again.
+
+    Weights that are no longer what their origin gave, since others were loaded, are kept.
+
+    Args:
+        origins: What :func:`origins_of` noted when the model was built.
         frozen: The frozen prefixes.
         state_dict: The model's weights.
 
     Returns:
-        The weights to keep; and for each part whose weights are left out, its ``origin`` and the
-        ``sha256`` of what was left out.
+        The weights to keep; and of the parts whose weights are left out, what was noted.
     """
-    left_out: dict[str, dict[str, Any]] = {}
-    for part, _ in _parts_with_origin(model):
-        names = [
-            name
-            for name in state_dict
-            if _is_under(name, part) and any(_is_under(name, prefix) for prefix in frozen)
-        ]
-        if names:
-            left_out[part] = {name: state_dict[name] for name in names}
-    dropped = {name for names in left_out.values() for name in names}
-    origins = {
-        part: {"origin": str(origin), "sha256": weights_sha256(left_out[part])}
-        for part, origin in _parts_with_origin(model)
-        if part in left_out
-    }
-    return {k: v for k, v in state_dict.items() if k not in dropped}, origins
+    kept, left_out = dict(state_dict), {}
+    for part, record in origins.items():
+        weights = _frozen_of(part, frozen, state_dict)
+        if weights_sha256(weights) == record["sha256"]:
+            left_out[part] = record
+            kept = {name: value for name, value in kept.items() if name not in weights}
+    return kept, left_out
 
 
 def restore_kept_elsewhere(
@@ -183,9 +199,12 @@ def weights_sha256(state_dict: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _parts_with_origin(model: nn.Module) -> list[tuple[str, str]]:
-    origins = ((name, getattr(part, "origin", None)) for name, part in model.named_modules())
-    return [(name, origin) for name, origin in origins if isinstance(origin, str)]
+def _frozen_of(part: str, frozen: Sequence[str], state: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in state.items()
+        if _is_under(name, part) and any(_is_under(name, prefix) for prefix in frozen)
+    }
 
 
 def _is_under(name: str, prefix: str) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tests.heads.batches import CLIPS, LENGTHS, TEXTS, encoded, with_pooled
 from tests.processes import Pool
 from vtlearn.batch import EncodedBatch, Rows, fold, valid
-from vtlearn.distributed import gather_batch, process, sum_counts
+from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import Aligner, Contrastive, HeadOutput
 from vtlearn.heads.base import total_loss
@@ -29,6 +29,9 @@ AS_MANY: dict[str, Numbers] = {
     "processes without clips": ([0, 0, 3, 1], [2, 5, 3, 1]),
     "processes without both": ([3, 1, 0, 0], [3, 1, 0, 0]),
     "no pair at all": ([3, 0, 2, 0], [0, 1, 0, 4]),
+    "no text at all": ([3, 1, 2, 0], [0, 0, 0, 0]),
+    "no clip at all": ([0, 0, 0, 0], [3, 1, 2, 0]),
+    "nothing at all": ([0, 0, 0, 0], [0, 0, 0, 0]),
 }
 
 
@@ -74,8 +77,7 @@ def train_step(head: Aligner, numbers: Numbers) -> Step:
     output: HeadOutput = head(batch, rows)
     counts = sum_counts([len(term.values) for term in output.terms.values()])
     loss = total_loss(output.terms, counts, rows.world_size)
-    reached = (local.video, local.text, batch.video, batch.text)
-    (loss + sum(x.pooled[:0].sum() for x in reached)).backward()
+    (loss + zero_reaching(local, batch, head.parameters())).backward()
     parameters = [*encoders.parameters(), *head.parameters()]
     averaged = [cast("Tensor", parameter.grad).clone() for parameter in parameters]
     averaged.append(loss.detach().clone())

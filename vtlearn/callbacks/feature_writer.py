@@ -1,7 +1,5 @@
 """Fill a store of features from the video encoder, in shards that survive an interruption."""
 
-import hashlib
-import json
 import logging
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -28,6 +26,7 @@ from vtlearn.media.checks import require_positive
 from vtlearn.media.feature_shards import FeatureStore, StoredVideo, read_shard_record
 from vtlearn.media.feature_spec import FeatureSpec
 from vtlearn.media.probing import probe_all
+from vtlearn.parameters import weights_sha256
 from vtlearn.progress import track
 
 __all__ = ["FeatureWriter"]
@@ -213,7 +212,7 @@ class FeatureWriter(Callback):
         arguments = ", ".join(f"{key}={value!r}" for key, value in config["init_args"].items())
         return FeatureSpec(
             backbone=f"{config['class_path']}({arguments})",
-            weights_sha256=_weights_hash(encoder),
+            weights_sha256=weights_sha256(encoder.state_dict()),
             dim=encoder.dim,
             fps=1 / self.stride,
             stride=self.stride,
@@ -417,16 +416,3 @@ def _three(name: str, value: Sequence[float]) -> tuple[float, float, float]:
         raise ArgumentError(message)
     red, green, blue = value
     return red, green, blue
-
-
-def _weights_hash(module: nn.Module) -> str:
-    """Hash names, types, shapes and values of a module's weights and buffers."""
-    digest = hashlib.sha256()
-    for name, value in module.state_dict().items():
-        if isinstance(value, Tensor):
-            digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-            values = value.detach().cpu().contiguous().reshape(-1)
-            digest.update(values.view(torch.uint8).numpy().tobytes())
-        else:
-            digest.update(json.dumps([name, repr(value)]).encode())
-    return digest.hexdigest()

@@ -24,6 +24,7 @@ __all__ = ["EvaluationTask", "Evaluator"]
 
 _LOG = logging.getLogger(__name__)
 
+_NO_TEXTS = "there is no text encoder: set model.text_encoder"
 _TEXT_CHUNK = 256  # of a protocol's own texts that are encoded at once
 
 Generate = Callable[[EncodedBatch], Sequence[str]]
@@ -58,6 +59,7 @@ class Evaluator:
             encoder.
         similarity: How the head compares vectors; for protocols that do not say it themselves.
         frame_vectors: Whether the video encoder's tokens are one vector per frame.
+        item_texts: Whether items come with the vectors of their texts.
         max_unreadable: How many videos may be missing because they cannot be read.
         head: What the head is called in messages.
 
@@ -88,6 +90,7 @@ class Evaluator:
         encode_texts: EncodeTexts | None = None,
         similarity: Similarity = "dot",
         frame_vectors: bool = True,
+        item_texts: bool = True,
         max_unreadable: int = 0,
         head: str = "the head",
     ) -> None:
@@ -100,12 +103,16 @@ class Evaluator:
         self._encode_texts = encode_texts
         self._logged: set[str] = set()
         self._clear()
-        another = "choose another model.head, or leave out what is scored by it"
+        another = (
+            "choose another model.head; to train without being scored, set "
+            "trainer.limit_val_batches=0"
+        )
         lacking = {
             "embedded vectors": None if embed else f"{head} does not embed: {another}",
             "match": None if match else f"{head} gives no logits: {another}",
             "caption": None if generate else f"{head} does not write: {another}",
-            "texts": None if encode_texts else "there is no text encoder: set model.text_encoder",
+            "texts": None if encode_texts else _NO_TEXTS,
+            "the items' texts": None if item_texts else _NO_TEXTS,
             "frames": None
             if frame_vectors
             else "the video encoder has no vector per frame: choose another model.video_encoder",
@@ -342,11 +349,13 @@ def _require_served(protocol: Protocol, lacking: Mapping[str, str | None]) -> No
         message = f"{name} needs {sorted(protocol.needs - NEEDS)}; it may need {sorted(NEEDS)}"
         raise ArgumentError(message)
     wanted = [need for need in lacking if need in protocol.needs]
-    if protocol.texts:
-        wanted.append("texts")
     compared = bool(protocol.texts) or not protocol.needs.isdisjoint({"windows", "frames"})
     if compared and protocol.pooling == "head":
         wanted.append("embedded vectors")
+    if protocol.texts:
+        wanted.append("texts")
+    if protocol.item_texts:
+        wanted.append("the items' texts")
     for need in wanted:
         if lacking[need]:
             message = f"{name} needs {need}, and {lacking[need]}"

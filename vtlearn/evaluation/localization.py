@@ -67,6 +67,8 @@ class NarrationAlignment(Protocol):
         {'hit': 50.0, 'chance': 50.0}
     """
 
+    item_texts = True
+
     primary = "hit"
 
     def __init__(

@@ -117,6 +117,7 @@ class Protocol(ABC):
         texts: Strings of its own by id, such as prompts or steps, encoded before the first item.
         needs: What it reads of an item: ``windows``, ``frames``, ``features``, ``match``,
             ``caption``. What is not named is not computed.
+        item_texts: Whether it reads the items' own texts, so that there has to be a text encoder.
         central: Compute on one process alone, as suits what fits a model or takes long.
         text_vectors: The raw vectors of ``texts`` by id, (dim,), once scoring has begun.
         text_embeddings: The same as ``pooling`` has them.
@@ -132,6 +133,7 @@ class Protocol(ABC):
     expected: Sequence[str]
     texts: Mapping[str, str] = MappingProxyType({})
     needs: frozenset[str] = frozenset({"windows"})
+    item_texts: bool = False
     central: bool = False
     text_vectors: Mapping[str, Tensor] = MappingProxyType({})
     text_embeddings: Mapping[str, Tensor] = MappingProxyType({})

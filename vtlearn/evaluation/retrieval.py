@@ -67,6 +67,8 @@ class Retrieval(Protocol):
         True
     """
 
+    item_texts = True
+
     def __init__(
         self,
         name: str,

@@ -53,7 +53,7 @@ class HeadOutput(NamedTuple):
 
     Attributes:
         terms: Losses by name; the same names on every process.
-        logs: Named scalars worth plotting, detached.
+        logs: Named scalars worth plotting, detached; the same names on every process.
     """
 
     terms: dict[str, LossTerm]

@@ -178,14 +178,19 @@ class Contrastive(Aligner):
         items = self.paired_items(batch, rows)
         mine = (items.sample >= rows.start) & (items.sample < rows.start + rows.size)
         own = mine.nonzero().squeeze(1)
-        row_logits, column_logits = self._own_logits(items, own)
-        term = LossTerm(self.losses(row_logits, column_logits, own, items))
+        if len(items.sample):
+            row_logits, column_logits = self._own_logits(items, own)
+            values = self.losses(row_logits, column_logits, own, items)
+        else:  # no sample of the whole batch has both: there is nothing to compare
+            row_logits = column_logits = None
+            values = items.video.vectors.reshape(-1)[:0]
         logs = {
             "temperature": 1 / self._scale(),
             "batch_accuracy": batch_accuracy(row_logits, column_logits, own),
         }
         return HeadOutput(
-            {"contrastive": term}, {name: value.detach() for name, value in logs.items()}
+            {"contrastive": LossTerm(values)},
+            {name: value.detach() for name, value in logs.items()},
         )
 
     def _own_logits(self, items: PairedItems, own: Tensor) -> tuple[Tensor | None, Tensor | None]:

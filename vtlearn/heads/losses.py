@@ -91,12 +91,12 @@ def batch_accuracy(row_logits: Tensor | None, column_logits: Tensor | None, own:
         tensor(0.5000)
     """
     if len(own) == 0:
-        return torch.zeros((), device=own.device)
+        return torch.zeros((), dtype=torch.float32, device=own.device)
     best = [
         logits.flatten(2).amax(2) if logits.ndim > 2 else logits
         for logits in _own_first(row_logits, column_logits)
     ]
-    return torch.stack([(logits.argmax(1) == own).float() for logits in best]).mean()
+    return torch.stack([(logits.argmax(1) == own).to(torch.float32) for logits in best]).mean()
 
 
 def _own_first(row_logits: Tensor | None, column_logits: Tensor | None) -> list[Tensor]:
