@@ -33,7 +33,7 @@ from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
 from vtlearn.evaluation.protocol import Result
 from vtlearn.evaluation.results import publish
-from vtlearn.heads.base import Aligner, Alignment, Captioner, Head, HeadOutput, total_loss
+from vtlearn.heads.base import Aligner, Alignment, Head, HeadOutput, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
 from vtlearn.parameters import (
     drop_kept_elsewhere,
@@ -45,6 +45,7 @@ from vtlearn.parameters import (
 )
 from vtlearn.run_folder import run_folder
 from vtlearn.schedule import WarmupCosine
+from vtlearn.scoring import POOLED, encoded_for, is_partial, make_evaluator
 
 __all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
 
@@ -52,8 +53,6 @@ OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
 _LOG = logging.getLogger(__name__)
-
-_POOLED = frozenset({"video_pooled", "text_pooled"})
 
 #: Windows that are on the device at once when scoring, unless the data say otherwise.
 _CHUNK = 256
@@ -263,7 +262,7 @@ class VideoTextLearner(LightningModule):
         """
         head = self._aligner()
         with self._resting_as_a_whole():
-            batch = self._encode(collate([sample]), _POOLED)
+            batch = self._encode(collate([sample]), POOLED)
             return head.align(batch.video.pooled[0], batch.text.pooled[0, :, 0])
 
     def _aligner(self) -> Aligner:
@@ -280,9 +279,11 @@ class VideoTextLearner(LightningModule):
         """Encode without gradients, and so that no vector depends on another."""
         was_training = self.training
         self.eval()
-        with torch.no_grad():
-            yield
-        self.train(was_training)
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(was_training)
 
     @override
     def on_validation_epoch_start(self) -> None:
@@ -310,7 +311,7 @@ class VideoTextLearner(LightningModule):
             return
         needs = self._evaluator.needs(dataloader_idx)
         of_head = self.head.needs if "caption" in needs else frozenset()
-        encoded = self._encode(batch, of_head | _encoded_for(needs))
+        encoded = self._encode(batch, of_head | encoded_for(needs))
         clips = batch.clips if "features" in needs else None
         self._evaluator.update_batch(
             dataloader_idx, encoded, batch.parts, batch.unreadable, features=clips
@@ -359,24 +360,12 @@ class VideoTextLearner(LightningModule):
         data = self._data()
         self._evaluator = None
         if data is not None:
-            self._evaluator = self._new_evaluator(data.tasks(stage), data.max_unreadable)
+            self._evaluator = self._evaluator_of(data.tasks(stage), data.max_unreadable)
             self._evaluator.begin()
 
-    def _new_evaluator(self, tasks: Sequence[EvaluationTask], max_unreadable: int) -> Evaluator:
-        head = self.head
-        aligner = head if isinstance(head, Aligner) else None
-        return Evaluator(
-            tasks,
-            embed=aligner and aligner.embed,
-            match=aligner and aligner.match,
-            generate=head.generate if isinstance(head, Captioner) else None,
-            encode_texts=None if self.text_encoder is None else self._encode_texts,
-            similarity="dot" if aligner is None else aligner.similarity,
-            frame_vectors=self.video_encoder.frame_vectors,
-            item_texts=self.text_encoder is not None,
-            max_unreadable=max_unreadable,
-            head=type(head).__name__,
-        )
+    def _evaluator_of(self, tasks: Sequence[EvaluationTask], max_unreadable: int) -> Evaluator:
+        encode = None if self.text_encoder is None else self._encode_texts
+        return make_evaluator(tasks, self.head, self.video_encoder, encode, max_unreadable)
 
     def _require_served(self, data: DataSource, stage: str) -> None:
         """Refuse protocols that the head cannot serve, and stages without one."""
@@ -387,13 +376,13 @@ class VideoTextLearner(LightningModule):
         if stage != "fit" and not tasks:
             message = f"{type(data).__name__} has no protocol to {scored} a model by"
             raise ArgumentError(message)
-        self._new_evaluator(tasks, data.max_unreadable)
+        self._evaluator_of(tasks, data.max_unreadable)
 
     def _finish(self, name: str) -> None:
         """Score, log the figures, and publish them unless this is training."""
         if self._evaluator is None or self.trainer.sanity_checking:
             return
-        self.results = self._evaluator.compute(partial=self._is_partial(name))
+        self.results = self._evaluator.compute(partial=is_partial(self.trainer))
         first = self._evaluator.tasks[0].protocols[0] if self._evaluator.tasks else None
         for result in self.results:
             named = {f"{name}/{result.protocol}/{key}": x for key, x in result.metrics.items()}
@@ -415,11 +404,6 @@ class VideoTextLearner(LightningModule):
                     precision=str(self.trainer.precision),
                     world_size=self.trainer.world_size,
                 )
-
-    def _is_partial(self, name: str) -> bool:
-        """Tell whether the trainer was asked to score a part of the items only."""
-        limit = self.trainer.limit_val_batches if name == "val" else self.trainer.limit_test_batches
-        return isinstance(limit, int) or limit < 1.0  # so many batches, or a share of them
 
     @override
     def on_fit_start(self) -> None:  # after a checkpoint is restored
@@ -491,9 +475,3 @@ class VideoTextLearner(LightningModule):
     def _data(self) -> DataSource | None:
         data = getattr(self.trainer, "datamodule", None)
         return data if isinstance(data, DataSource) else None
-
-
-def _encoded_for(needs: frozenset[str]) -> frozenset[str]:
-    """Say what has to be encoded for what protocols need."""
-    pooled = _POOLED if needs & {"windows", "frames", "match"} else frozenset()
-    return pooled | ({"video_tokens"} if "frames" in needs else frozenset())

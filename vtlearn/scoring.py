@@ -1,0 +1,80 @@
+"""What joins a model and an evaluator, which know nothing of each other."""
+
+from collections.abc import Callable, Sequence
+
+from pytorch_lightning import Trainer
+from torch import Tensor
+
+from vtlearn.encoders.base import VideoEncoder
+from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
+from vtlearn.heads.base import Aligner, Captioner, Head
+
+__all__ = ["POOLED", "encoded_for", "is_partial", "make_evaluator"]
+
+#: What comparing takes of the encoders.
+POOLED = frozenset({"video_pooled", "text_pooled"})
+
+
+def make_evaluator(
+    tasks: Sequence[EvaluationTask],
+    head: Head,
+    video_encoder: VideoEncoder,
+    encode_texts: Callable[[Sequence[str]], Tensor] | None,
+    max_unreadable: int,
+) -> Evaluator:
+    """Give an evaluator the functions that a model has.
+
+    Args:
+        tasks: What to score the model by.
+        head: Embeds and matches if it is an aligner, writes if it is a captioner.
+        video_encoder: Says whether it has a vector per frame.
+        encode_texts: Turns strings into vectors, (texts, dim); None for a model without a text
+            encoder.
+        max_unreadable: How many videos may be missing.
+
+    Returns:
+        The evaluator.
+
+    Raises:
+        ArgumentError: If a protocol needs what the model does not have.
+    """
+    aligner = head if isinstance(head, Aligner) else None
+    return Evaluator(
+        tasks,
+        embed=aligner and aligner.embed,
+        match=aligner and aligner.match,
+        generate=head.generate if isinstance(head, Captioner) else None,
+        encode_texts=encode_texts,
+        similarity="dot" if aligner is None else aligner.similarity,
+        frame_vectors=video_encoder.frame_vectors,
+        item_texts=encode_texts is not None,
+        max_unreadable=max_unreadable,
+        head=type(head).__name__,
+    )
+
+
+def encoded_for(needs: frozenset[str]) -> frozenset[str]:
+    """Say what has to be encoded for what protocols need.
+
+    Args:
+        needs: As :meth:`Evaluator.needs` returns it.
+
+    Returns:
+        Some of a head's possible needs.
+
+    Example:
+        >>> sorted(encoded_for(frozenset({"frames"})))
+        ['text_pooled', 'video_pooled', 'video_tokens']
+    """
+    pooled = POOLED if needs & {"windows", "frames", "match"} else frozenset()
+    return pooled | ({"video_tokens"} if "frames" in needs else frozenset())
+
+
+def is_partial(trainer: Trainer) -> bool:
+    """Tell whether a trainer was asked to score a part of the items only.
+
+    Args:
+        trainer: Has limits: a number of batches, or a share of them.
+    """
+    limit = trainer.limit_test_batches if trainer.testing else trainer.limit_val_batches
+    return isinstance(limit, int) or limit < 1.0
