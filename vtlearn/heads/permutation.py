@@ -48,7 +48,7 @@ def near_permutations(size: int) -> Tensor:
     for place in range(size):
         reach = range(max(0, place - _REACH), min(size, place + _REACH + 1))
         found = [[*start, entry] for start in found for entry in reach if entry not in start]
-    return torch.tensor(found)
+    return torch.tensor(found, dtype=torch.int64)
 
 
 def permutation_probabilities(vectors: Tensor, length: Tensor, sharpness: float = 50.0) -> Tensor:
