@@ -170,7 +170,7 @@ def test_a_class_is_imported_only_if_the_user_names_it(
 
 
 def test_trust_takes_no_value(strange: Path) -> None:
-    with pytest.raises(ArgumentError, match="takes no value, and got 'false'"):
+    with pytest.raises(ArgumentError, match="takes no value, got 'false'"):
         put_checkpoint_first(["test", "--trust_checkpoint", "false"], strange)
 
 

@@ -15,7 +15,7 @@ from vtlearn.__main__ import main
 from vtlearn.batch import Encoded
 from vtlearn.checkpoints import fit_names, hyperparameters, load, read_checkpoint
 from vtlearn.encoders.video import TinyVideo
-from vtlearn.errors import CheckpointError
+from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.heads import S2DTW, InfoNCE
 from vtlearn.hyperparameters import Configurable
 from vtlearn.learner import VideoTextLearner
@@ -231,6 +231,12 @@ def test_a_model_is_loaded_from_python_alone(learner: VideoTextLearner, tmp_path
         assert torch.linalg.vector_norm(found.encode_text(WORDS), dim=1).allclose(torch.ones(2))
     assert found.hparams["head"]["class_path"] == "vtlearn.heads.S2DTW"
     assert found.hparams["head"]["init_args"]["gamma"] == 0.2
+
+
+@pytest.mark.parametrize("texts", ["chop the carrot", [1]])
+def test_texts_are_a_list_of_strings(texts: Any, learner: VideoTextLearner) -> None:
+    with pytest.raises(ArgumentError, match="expected a list of strings, got "):
+        learner.encode_text(texts)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,11 @@ def test_a_head_that_returns_no_losses_of_items_is_named(terms: dict[str, LossTe
         require_losses(InfoNCE(), HeadOutput(terms, {}))
 
 
+def test_a_head_that_returns_a_bare_loss_is_named() -> None:
+    with pytest.raises(ArgumentError, match=r"InfoNCE\.forward returned a Tensor, expected a Head"):
+        require_losses(InfoNCE(), torch.zeros(3))
+
+
 def test_vectors_that_are_compared_have_one_width() -> None:
     encoders = (TinyVideo(dim=4), TinyText(dim=8))
     with pytest.raises(ArgumentError, match=r"TinyVideo gives .*dim=4 .*TinyText of dim=8"):

@@ -25,6 +25,8 @@ CONFIG = ["fit", "--config", "configs/vttwins.yaml"]
         ),
         (["--model.optimizer.init_args.lrr", "1"], "AdamW has no option lrr; did you mean lr?"),
         (["--model.head", "S2DTV"], "model.head: there is no class S2DTV; did you mean S2DTW?"),
+        (["--model.head", "s2dtw"], "there is no class s2dtw; did you mean S2DTW?"),
+        (["--model.head", "mine.Head"], "there is no module 'mine'; `python -m vtlearn` in place"),
         (["--data", "Kitchn"], "data: there is no class Kitchn; did you mean Kitchen?"),
         (["--model.head.init_args.gamma", "abc"], "model.head.gamma: 'abc' is no float"),
     ],

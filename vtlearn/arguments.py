@@ -150,7 +150,7 @@ def _trusts(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> bool:
     """Tell whether a checkpoint may have anything imported: the last word counts."""
     for option, value in _options([*argv, "--"]):
         if option == _TRUST and not value.startswith("-"):
-            message = f"{_TRUST} takes no value, and got {value!r}: leave it out, or the option"
+            message = f"{_TRUST} takes no value, got {value!r}: it is on where it is given"
             raise ArgumentError(message)
     said = [config[_TRUST[2:]] for config in configs if _TRUST[2:] in config]
     return _TRUST in argv or (bool(said) and said[-1] is True)

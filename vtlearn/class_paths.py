@@ -118,7 +118,10 @@ class ClassFinder:
         try:
             return getattr(importlib.import_module(module), name, None)
         except Exception as error:  # whatever the module raises
-            message = f"{self.path} needs the class {class_path}, which cannot be imported: {error}"
+            message = (
+                f"{self.path} needs the class {class_path}, which cannot be imported: {error} "
+                "(`python -m vtlearn` finds modules of the working directory)"
+            )
             raise CheckpointError(message) from error
 
 

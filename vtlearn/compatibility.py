@@ -51,19 +51,28 @@ def require_current(
         _require_arguments(text_encoder, "tokenize", "texts", "max_words")
 
 
-def require_losses(head: Head, output: HeadOutput) -> None:
+def require_losses(head: Head, output: object) -> HeadOutput:
     """Refuse what a head returns if it is not one loss per item.
 
     Args:
         head: The head.
         output: What it returned.
 
+    Returns:
+        The same.
+
     Raises:
         ArgumentError: If there is no term, or the values of one have no items' axis.
     """
+    if not isinstance(output, HeadOutput):
+        message = (
+            f"{type(head).__name__}.forward returned a {type(output).__name__}, expected a "
+            "HeadOutput: CONTRIBUTING.md shows a head"
+        )
+        raise ArgumentError(message)
     shapes = {name: tuple(term.values.shape) for name, term in output.terms.items()}
     if shapes and all(len(shape) == 1 for shape in shapes.values()):
-        return
+        return output
     message = (
         f"{type(head).__name__} returned the terms {shapes}: at least one is needed, and the "
         "values of each have to be (items,), one loss per own item; the learner takes their mean"

@@ -33,7 +33,7 @@ from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
 from vtlearn.evaluation.protocol import Result
 from vtlearn.evaluation.results import publish
-from vtlearn.heads.base import Aligner, Alignment, Head, HeadOutput, total_loss
+from vtlearn.heads.base import Aligner, Alignment, Head, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
 from vtlearn.parameters import (
     drop_kept_elsewhere,
@@ -198,10 +198,8 @@ class VideoTextLearner(LightningModule):
         entropy = (base, self.current_epoch, batch_idx)
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         size = len(batch.ids)
-        output: HeadOutput = self.head(
-            whole, Rows(rank * size, size, world, seed, self.trainer.global_step)
-        )
-        require_losses(self.head, output)
+        rows = Rows(rank * size, size, world, seed, self.trainer.global_step)
+        output = require_losses(self.head, self.head(whole, rows))
         counts = sum_counts([len(x.values) for x in output.terms.values()], self.device)
         loss = total_loss(output.terms, counts, world)
         # of one type: processes exchange them
@@ -242,9 +240,12 @@ class VideoTextLearner(LightningModule):
             (texts, dim), float32 or wider, without gradients.
 
         Raises:
-            ArgumentError: If the head does not compare texts.
+            ArgumentError: If the head does not compare texts, or these are not a list of strings.
         """
         head = self._aligner()
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            message = f"expected a list of strings, got {texts!r:.80}"
+            raise ArgumentError(message)
         with self._resting_as_a_whole():
             return head.embed(self._encode_texts(texts))
 

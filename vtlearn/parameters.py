@@ -94,7 +94,7 @@ def parameter_groups(
         if not groups[prefix]:
             message = (
                 f"learning_rates names {prefix}, of which nothing trains at that rate: it is "
-                "frozen (model.frozen), or longer prefixes name all of it"
+                "frozen (model.frozen), or other prefixes name its parts"
             )
             raise ArgumentError(message)
     own_rate = [{"params": groups[""]}] if groups[""] else []

@@ -21,6 +21,7 @@ _CLASS = re.compile(r"class_path(?:=| )'([\w.]+)'")
 _OPTION = re.compile(r"(?:unrecognized arguments: --|does not accept option ')([\w.]+)")
 _CLASS_NAME = re.compile(r"Expected a dot import path string: (\S+)")
 _VALUE = re.compile(r"Expected an? (?:<class '(\w+)'>|(.+?))\. Got value: (.*)")
+_NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _KEY = re.compile(r"Parser key \"([^\"]+)\"")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
 #: What jsonargparse says of the alternatives of a union, none of which a user asked for.
@@ -71,6 +72,11 @@ def explain(message: str, options: Iterable[str]) -> str:
     ):
         if found := pattern.search(message):
             return answer(found, message)
+    if found := _NO_MODULE.search(message):
+        return (
+            f"{_key(message)}: there is no module {found[1]!r}; `python -m vtlearn` in place of "
+            "`vtlearn` finds modules of the working directory"
+        )
     if found := _OPTION.search(message):
         return f"there is no option {found[1]}{_nearest_option(found[1], set(options))}"
     return "\n".join(line for line in message.splitlines() if not _NOISE.search(line))
@@ -87,7 +93,10 @@ def _option_of_class(found: re.Match[str], message: str) -> str:
 
 def _class_name(found: re.Match[str], message: str) -> str:
     kinds: tuple[type, ...] = (Configurable, VideoTextData, Optimizer, LRScheduler)
-    known = {kind.__name__ for base in kinds for kind in _subclasses(base)}
+    known = {kind.__name__ for base in kinds for kind in _subclasses(base)} - {found[1]}
+    same = [name for name in known if name.lower() == found[1].lower()]
+    if same:
+        return f"{_key(message)}: there is no class {found[1]}; did you mean {same[0]}?"
     return f"{_key(message)}: there is no class {found[1]}{_nearest(found[1], known)}"
 
 
