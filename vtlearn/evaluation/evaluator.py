@@ -221,7 +221,8 @@ class Evaluator:
         if incomplete and not partial:
             message = f"{len(incomplete)} videos came without all of their parts: {incomplete[0]}"
             raise EvaluationError(message)
-        self._log([*unreadable.values(), *incomplete])
+        cut_short = (f"{text}, since batches are limited" for text in incomplete)
+        self._log([*unreadable.values(), *cut_short])
         results = [_result(protocol, partial=partial) for protocol in self._protocols()]
         return [result for result in results if result is not None]
 
