@@ -2,17 +2,7 @@ import pytest
 import torch
 from lightning_fabric.utilities import move_data_to_device
 
-from vtlearn.batch import (
-    EncodedBatch,
-    Own,
-    Rows,
-    Sample,
-    Unreadable,
-    collate,
-    fold,
-    pad,
-    valid,
-)
+from vtlearn.batch import EncodedBatch, Own, Rows, Sample, Unreadable, collate
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 
 
@@ -69,30 +59,6 @@ def test_what_cannot_be_read_is_beside_the_samples() -> None:
 def test_lightning_leaves_a_batch_where_it_is() -> None:
     batch = collate([sample("a", 2, 1)])
     assert move_data_to_device(batch, torch.device("meta")) is batch
-
-
-def test_a_mask_is_a_length() -> None:
-    assert valid(torch.tensor([0, 2, 3]), 3).sum(1).tolist() == [0, 2, 3]
-
-
-def test_folding_lays_samples_side_by_side() -> None:
-    x = torch.arange(6.0).view(3, 2)
-    folded = fold(x, (2, 0, 1), fill=-1)
-    assert folded.shape == (3, 2, 2)
-    assert folded[0].tolist() == [[0, 1], [2, 3]]
-    assert (folded[1] == -1).all()
-    assert folded[2].tolist() == [[4, 5], [-1, -1]]
-    assert fold(x[:0], (0, 0)).shape == (2, 0, 2)
-    assert fold(x[:0], ()).shape == (0, 0, 2)
-
-
-def test_padding_goes_behind() -> None:
-    x = torch.ones(2, 1, 2, 3)
-    assert pad(x, [1, 2]) is x
-    padded = pad(x, [3, 4], fill=7)
-    assert padded.shape == (2, 3, 4, 3)
-    assert (padded[:, :1, :2] == 1).all()
-    assert padded.sum() == 12 + 7 * (72 - 12)
 
 
 def test_own_samples_are_taken_out_of_the_whole() -> None:

@@ -31,8 +31,10 @@ ALLOWED = {
         "encoding",
         "evaluation",
         "heads",
+        "saved_module",
         "scoring",
     },
+    "saved_module": {"checkpoints", "learner"},
     "scoring": {"encoders", "evaluation", "heads"},
     "compatibility": {"encoders", "heads"},
     "data_source": {"evaluation"},
@@ -42,7 +44,7 @@ ALLOWED = {
 }
 FREE = {
     *("__init__", "atomic", "batch", "distributed", "errors", "imports", "parallel"),
-    *("hyperparameters", "parameters", "progress", "run_folder", "schedule"),
+    *("hyperparameters", "padding", "parameters", "progress", "run_folder", "schedule"),
 }
 WITHOUT_LIGHTNING = {"alignment", "heads", "encoders", "media", "datasets"}
 

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -19,7 +18,7 @@ from vtlearn.checkpoints import load
 from vtlearn.datamodules import HowTo100M
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
-from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.errors import ArgumentError
 from vtlearn.heads import MILNCE, S2DTW, Aligner, Head, HeadOutput, InfoNCE, LossTerm
 from vtlearn.learner import VideoTextLearner
 
@@ -112,18 +111,6 @@ def test_a_checkpoint_of_a_learner_built_in_python(
     fresh.load_state_dict(content["state_dict"])
     captions = ["chop the carrot", "never heard of"]
     torch.testing.assert_close(fresh.encode_text(captions), learner.eval().encode_text(captions))
-
-
-def test_weights_of_another_model_name_what_differs() -> None:
-    other = tiny_learner(dim=16)
-    with pytest.raises(CheckpointError, match=r"(?s)another model.*of another shape.*fc.weight"):
-        tiny_learner(dim=8).load_state_dict(other.state_dict())
-    with pytest.raises(
-        CheckpointError, match=r"1 unknown to the model, for example head.log_scale"
-    ):
-        tiny_learner(InfoNCE()).load_state_dict(
-            tiny_learner(InfoNCE(learn_temperature=True)).state_dict()
-        )
 
 
 def test_encoders_and_data_have_to_fit(
@@ -285,41 +272,6 @@ def test_frozen_parts_and_rates(kitchen_root: Path, small: dict[str, int], tmp_p
     assert not opened.train().video_encoder.training
     with pytest.raises(ArgumentError, match=r"frozen names vidoe_encoder.*did you mean video"):
         VideoTextLearner(made.video_encoder, made.text_encoder, S2DTW(), frozen=["vidoe_encoder"])
-
-
-class Pretrained(TinyVideo):
-    """Reads its own weights when it is built."""
-
-    origin = "hub/name"
-
-    def __init__(self, seed: int = 0) -> None:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            super().__init__(dim=8, num_frames=2, size=16, width=4)
-
-
-@pytest.mark.parametrize("keep", [False, True])
-def test_frozen_weights_stay_where_they_came_from(keep: bool, tmp_path: Path) -> None:
-    made = tiny_learner()
-    learner = VideoTextLearner(
-        Pretrained(), made.text_encoder, S2DTW(), frozen=["video_encoder"], keep_frozen=keep
-    )
-    content: dict[str, Any] = {
-        "hyper_parameters": dict(learner.hparams),
-        "state_dict": learner.state_dict(),
-    }
-    learner.on_save_checkpoint(content)
-    assert any(name.startswith("video_encoder.") for name in content["state_dict"]) is keep
-    torch.save(content, tmp_path / "x.ckpt")
-    opened = load(tmp_path / "x.ckpt")
-    for name, value in opened.state_dict().items():
-        if isinstance(value, torch.Tensor):
-            assert torch.equal(value, learner.state_dict()[name])
-    if not keep:
-        content["hyper_parameters"]["video_encoder"]["init_args"] = {"seed": 1}
-        torch.save(content, tmp_path / "x.ckpt")
-        with pytest.raises(CheckpointError, match=r"video_encoder .* came from hub/name"):
-            load(tmp_path / "x.ckpt")
 
 
 class Silent(Head):

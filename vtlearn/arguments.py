@@ -8,6 +8,7 @@ import difflib
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,8 @@ def _typed_class_paths(argv: Sequence[str]) -> Iterator[str]:
     for option, value in _options(argv):
         part = option.removeprefix(_MODEL).removesuffix(".class_path")
         if option.startswith(_MODEL) and "{" in value:
-            yield from _class_paths([{"model": {part: yaml.safe_load(value)}}])
+            with suppress(yaml.YAMLError):  # which the parser says better
+                yield from _class_paths([{"model": {part: yaml.safe_load(value)}}])
         elif option.startswith(_MODEL) and (option.endswith(".class_path") or "." not in part):
             yield value
 

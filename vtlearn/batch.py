@@ -12,7 +12,6 @@ from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 
@@ -26,9 +25,6 @@ __all__ = [
     "Sample",
     "Unreadable",
     "collate",
-    "fold",
-    "pad",
-    "valid",
 ]
 
 
@@ -61,7 +57,7 @@ class Unreadable(NamedTuple):
 class Sample(NamedTuple):
     """Some clips of one video and some texts about it.
 
-    A narration has one text per clip, a retrieval item one clip, a whole video a clip per second.
+    A narration has one text per clip, a retrieval item one clip, a whole video one clip per second.
     Clips and texts may differ in number, and either may be none. In temporal order of the texts
     where clip i belongs to text i, else each in its own.
 
@@ -343,24 +339,6 @@ class EncodedBatch(NamedTuple):
         return Rows(0, len(self.video.length))
 
 
-def valid(length: Tensor, size: int) -> Tensor:
-    """Turn lengths into a mask.
-
-    Args:
-        length: (batch,), integers.
-        size: How many entries there are, valid or not.
-
-    Returns:
-        (batch, size), bool: True for the first ``length`` entries.
-
-    Example:
-        >>> valid(torch.tensor([2, 0]), 3).int()
-        tensor([[1, 1, 0],
-                [0, 0, 0]], dtype=torch.int32)
-    """
-    return torch.arange(size, device=length.device) < length[:, None]
-
-
 def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
     """Concatenate the clips and texts of samples.
 
@@ -404,57 +382,14 @@ def collate(samples: Sequence[Sample | Unreadable]) -> Batch:
 
 
 def _require_one_shape(samples: Sequence[Sample]) -> None:
-    first = samples[0] if samples else None
-    for sample in samples:
-        if first is not None and sample.clips.shape[1:] != first.clips.shape[1:]:
-            message = (
-                f"clips of {first.id} are {tuple(first.clips.shape[1:])}, those of {sample.id} "
-                f"{tuple(sample.clips.shape[1:])}; all clips of a batch need one shape"
-            )
-            raise ArgumentError(message)
-
-
-def fold(x: Tensor, counts: Sequence[int], *, fill: float = 0.0) -> Tensor:
-    """Lay the rows of samples side by side, padded to those of the longest.
-
-    Args:
-        x: (sum of counts, ...).
-        counts: How many rows each sample has.
-        fill: What padding is filled with.
-
-    Returns:
-        (samples, most, ...).
-
-    Example:
-        >>> fold(torch.tensor([1, 2, 3]), [1, 2])
-        tensor([[1, 0],
-                [2, 3]])
-    """
-    mask = valid(torch.tensor(counts, device=x.device), max(counts, default=0))
-    return x.new_full((*mask.shape, *x.shape[1:]), fill).index_put((mask,), x)
-
-
-def pad(x: Tensor, sizes: Sequence[int], *, fill: float = 0.0) -> Tensor:
-    """Append to each axis but the first, so that it gets a size.
-
-    Args:
-        x: (rows, ...).
-        sizes: What axes 1, 2, ... should measure; further axes stay as they are.
-        fill: What is appended.
-
-    Returns:
-        (rows, *sizes, ...); ``x`` itself where nothing is missing.
-
-    Example:
-        >>> pad(torch.ones(1, 1, 2), [2])
-        tensor([[[1., 1.],
-                 [0., 0.]]])
-    """
-    missing = [size - have for size, have in zip(sizes, x.shape[1:], strict=False)]
-    if not any(missing):
-        return x
-    behind = [0] * (x.ndim - 1 - len(sizes)) + missing[::-1]  # torch begins with the last axis
-    return functional.pad(x, [side for more in behind for side in (0, more)], value=fill)
+    ids = {tuple(sample.clips.shape[1:]): sample.id for sample in samples}
+    if len(ids) > 1:
+        (one, first), (other, second), *_ = ids.items()
+        message = (
+            f"clips of {first} are {one}, those of {second} {other}; all clips of a batch need one "
+            "shape"
+        )
+        raise ArgumentError(message)
 
 
 def _all_of(x: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ def require_losses(head: Head, output: object) -> HeadOutput:
         The same.
 
     Raises:
-        ArgumentError: If there is no term, or the values of one have no items' axis.
+        ArgumentError: If there is no term, or the values of one have no item axis.
     """
     if not isinstance(output, HeadOutput):
         message = (

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, distributed
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from vtlearn.batch import EncodedBatch, Features, pad
+from vtlearn.batch import EncodedBatch, Features
 from vtlearn.errors import ArgumentError
+from vtlearn.padding import pad
 
 __all__ = [
     "Process",

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from vtlearn.batch import Batch, Encoded, EncodedBatch, Features, Own, fold
+from vtlearn.batch import Batch, Encoded, EncodedBatch, Features, Own
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
+from vtlearn.padding import fold
 
 __all__ = ["encode_batch", "encode_clips", "encode_texts", "unneeded_modules"]
 

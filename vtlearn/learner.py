@@ -1,15 +1,11 @@
 """The LightningModule: a video encoder, a text encoder and a head, trained and scored together."""
 
-import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import Parameter
@@ -18,7 +14,6 @@ from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import override
 
 from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
-from vtlearn.checkpoints import describe_mismatch, fit_names, load
 from vtlearn.compatibility import (
     require_accepted,
     require_current,
@@ -29,21 +24,19 @@ from vtlearn.data_source import DataSource, Stage
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.encoding import encode_batch, encode_clips, encode_texts, unneeded_modules
-from vtlearn.errors import ArgumentError, CheckpointError
-from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
+from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.evaluator import Evaluator
 from vtlearn.evaluation.protocol import Result
 from vtlearn.evaluation.results import publish
 from vtlearn.heads.base import Aligner, Alignment, Head, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
 from vtlearn.parameters import (
-    drop_kept_elsewhere,
     freeze,
     hold_in_eval_mode,
-    origins_of,
     parameter_groups,
-    restore_kept_elsewhere,
 )
 from vtlearn.run_folder import run_folder
+from vtlearn.saved_module import SavedModule
 from vtlearn.schedule import WarmupCosine
 from vtlearn.scoring import POOLED, encoded_for, is_partial, make_evaluator
 
@@ -52,13 +45,11 @@ __all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
 OptimizerFactory = Callable[[Iterable[Parameter]], Optimizer]
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 
-_LOG = logging.getLogger(__name__)
-
 #: Windows that are on the device at once when scoring, unless the data say otherwise.
 _CHUNK = 256
 
 
-class VideoTextLearner(LightningModule):
+class VideoTextLearner(SavedModule):
     """Train any video encoder and any text encoder with any head, and score them by any protocol.
 
     Args:
@@ -107,18 +98,16 @@ class VideoTextLearner(LightningModule):
         self._optimizer = optimizer
         self._scheduler = scheduler
         self._learning_rates = dict(learning_rates or {})
-        self._frozen = list(frozen or [])
-        self._keep_frozen = keep_frozen
         encoders = {"video": video_encoder, "text": text_encoder}
-        self._resting = [*self._frozen, *unneeded_modules(encoders, head.needs)]
+        self._resting = [*(frozen or []), *unneeded_modules(encoders, head.needs)]
         freeze(self, self._resting)
         hold_in_eval_mode(self, self._resting)  # and again whenever train() is called
-        self._origins = origins_of(self, self._frozen)
+        if not keep_frozen:
+            self.keep_elsewhere(frozen or [])
         parameter_groups(self, self._learning_rates)  # a prefix that names nothing is refused now
         self._evaluator: Evaluator | None = None
         self._chunk = _CHUNK
         self.results: list[Result] = []
-        self.clips: dict[str, Any] | None = None
         config = {
             "video_encoder": to_config(video_encoder),
             "text_encoder": to_config(text_encoder),
@@ -135,13 +124,12 @@ class VideoTextLearner(LightningModule):
 
     @override
     def setup(self, stage: str) -> None:
-        data = self._data()
+        data, self._evaluator = self._data(), None
         if data is None:
             return
         require_accepted(self.video_encoder, *data.clip_shape)
         self._chunk = data.evaluation_chunk
-        if stage != "predict":  # what the head cannot serve is refused before data are read
-            self._require_served(data, stage)
+        self._evaluator = self._evaluator_of(data, stage)
         if stage == "fit":
             for part in (self.text_encoder, self.head):
                 if part is not None and part.needs_vocabulary:
@@ -160,8 +148,8 @@ class VideoTextLearner(LightningModule):
         parameters = parameter_groups(self, self._learning_rates)
         if not parameters:
             message = (
-                f"nothing is left to train: model.frozen={self._frozen}, and the head reads "
-                "nothing else that trains"
+                f"nothing is left to train: model.frozen={self.hparams['frozen']}, and "
+                "the head reads nothing else that trains"
             )
             raise ArgumentError(message)
         optimizer = self._optimizer(parameters)  # type: ignore[arg-type]
@@ -173,16 +161,9 @@ class VideoTextLearner(LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
+    @override
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Encode local samples, gather those of all processes, and compute the local share.
-
-        Args:
-            batch: This process's samples.
-            batch_idx: Its number in the epoch; what the head draws depends on it.
-
-        Returns:
-            The loss, a scalar.
-        """
+        """Encode local samples, gather those of all processes, and compute the local share."""
         loss, logs = self._loss(batch, batch_idx)
         named = {"train/loss": loss.detach()} | {f"train/{name}": x for name, x in logs.items()}
         self.log_dict(named, batch_size=len(batch.ids), sync_dist=process().world > 1)
@@ -288,20 +269,15 @@ class VideoTextLearner(LightningModule):
 
     @override
     def on_validation_epoch_start(self) -> None:
-        self._begin("validate")
+        self._begin()
 
     @override
     def on_test_epoch_start(self) -> None:
-        self._begin("test")
+        self._begin()
 
+    @override
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Encode items for the loader's protocols, or compute ``val/loss`` where there are none.
-
-        Args:
-            batch: Samples.
-            batch_idx: Its number.
-            dataloader_idx: Which task.
-        """
+        """Encode items for the loader's protocols, or compute a loss where there are none."""
         if self._evaluator is None:
             loss, _ = self._loss(batch, batch_idx)
             name = "test/loss" if self.trainer.testing else "val/loss"
@@ -318,27 +294,14 @@ class VideoTextLearner(LightningModule):
             dataloader_idx, encoded, batch.parts, batch.unreadable, features=clips
         )
 
+    @override
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Encode items for the loader's protocols.
-
-        Args:
-            batch: Samples.
-            batch_idx: Its number.
-            dataloader_idx: Which task.
-        """
+        """Encode items for the loader's protocols, or compute a loss where there are none."""
         self.validation_step(batch, batch_idx, dataloader_idx)
 
+    @override
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Encode clips of one video; all that are given at once, and nothing else with them.
-
-        Args:
-            batch: One part of a video.
-            batch_idx: Not used.
-            dataloader_idx: Not used.
-
-        Returns:
-            The video encoder's own vectors, (clips, dim): no head has changed them.
-        """
+        """Return the video encoder's own vectors, (clips, dim): no head has changed them."""
         del batch_idx, dataloader_idx
         if not len(batch.clips):
             return torch.empty(0, self.video_encoder.dim, device=self.device)
@@ -357,27 +320,21 @@ class VideoTextLearner(LightningModule):
             return torch.zeros(len(texts), 0, device=self.device)
         return encode_texts(self.text_encoder, texts, self.device, chunk=self._chunk).pooled
 
-    def _begin(self, stage: Stage) -> None:
-        data = self._data()
-        self._evaluator = None
-        if data is not None:
-            self._evaluator = self._evaluator_of(data.tasks(stage), data.max_unreadable)
-            self._evaluator.begin()
-
-    def _evaluator_of(self, tasks: Sequence[EvaluationTask], max_unreadable: int) -> Evaluator:
-        encode = None if self.text_encoder is None else self._encode_texts
-        return make_evaluator(tasks, self.head, self.video_encoder, encode, max_unreadable)
-
-    def _require_served(self, data: DataSource, stage: str) -> None:
-        """Refuse protocols that the head cannot serve, and stages without one."""
-        if stage == "fit" and self.trainer.limit_val_batches == 0:
-            return
+    def _evaluator_of(self, data: DataSource, stage: str) -> Evaluator | None:
+        """Make what scores a stage; what the head cannot serve is refused before data are read."""
+        if stage == "predict" or (stage == "fit" and self.trainer.limit_val_batches == 0):
+            return None
         scored: Stage = "test" if stage == "test" else "validate"
         tasks = data.tasks(scored)
         if stage != "fit" and not tasks:
             message = f"{type(data).__name__} has no protocol to {scored} a model by"
             raise ArgumentError(message)
-        self._evaluator_of(tasks, data.max_unreadable)
+        encode = None if self.text_encoder is None else self._encode_texts
+        return make_evaluator(tasks, self.head, self.video_encoder, encode, data.max_unreadable)
+
+    def _begin(self) -> None:
+        if self._evaluator is not None:
+            self._evaluator.begin()
 
     def _finish(self, name: str) -> None:
         """Score, log the figures, and publish them unless this is training."""
@@ -410,68 +367,6 @@ class VideoTextLearner(LightningModule):
     def on_fit_start(self) -> None:  # after a checkpoint is restored
         data = self._data()
         self.clips = None if data is None else data.clip_settings()
-
-    @override
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["clips"] = self.clips
-        if not self._keep_frozen:
-            checkpoint["state_dict"], checkpoint["origins"] = drop_kept_elsewhere(
-                self._origins, self._frozen, checkpoint["state_dict"]
-            )
-
-    @override
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.clips = checkpoint.get("clips")
-        checkpoint["state_dict"] = restore_kept_elsewhere(
-            self, checkpoint.get("origins") or {}, checkpoint["state_dict"]
-        )
-
-    @classmethod
-    def load_from_checkpoint(  # type: ignore[override]  # arguments come from the file alone
-        cls,
-        checkpoint_path: Path | str,
-        map_location: str | torch.device | None = None,
-        *,
-        trust: bool = False,
-    ) -> "VideoTextLearner":
-        """Build the model of a checkpoint: :func:`vtlearn.load` under Lightning's name.
-
-        Args:
-            checkpoint_path: The file.
-            map_location: The device the model goes to; the CPU by default.
-            trust: Whether to import classes that the checkpoint names and this process does not
-                know, which may run any code.
-
-        Returns:
-            The learner, in evaluation mode.
-
-        Raises:
-            CheckpointError: If it is not a vtlearn checkpoint, or names a class that is not known.
-        """
-        return load(checkpoint_path, trust=trust, device=map_location or "cpu")
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
-        """Load weights, and say what did not match instead of printing every tensor.
-
-        Args:
-            state_dict: Weights and vocabularies by name.
-            strict: Whether names have to match exactly.
-            assign: Whether to take the tensors themselves instead of copying them.
-
-        Returns:
-            The names that were missing or unexpected.
-
-        Raises:
-            CheckpointError: If a name or a shape does not match.
-        """
-        own = self.state_dict()
-        given = fit_names(own, state_dict)
-        try:
-            return super().load_state_dict(given, strict=strict, assign=assign)
-        except RuntimeError as error:
-            raise CheckpointError(describe_mismatch(own, given)) from error
 
     def _data(self) -> DataSource | None:
         data = getattr(self.trainer, "datamodule", None)

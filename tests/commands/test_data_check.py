@@ -76,7 +76,7 @@ def test_frames_that_are_not_the_recorded_ones_are_named(
         "Kitchen: 13 of 13 videos can be used, 100.0 %\n"
         "  frames changed                1\n"
         f"      {changed}  rendered by av 17.0.0, read by av {version('av')}\n"
-        "      delete the folder of the corpus to have it rendered anew\n"
+        "      delete the folder of the corpus to render it again\n"
     )
     (entry,) = json.loads(report.read_text(encoding="utf-8"))["changed_frames"]
     assert entry["id"] == changed.stem

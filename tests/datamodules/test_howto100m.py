@@ -46,7 +46,7 @@ def test_training_removes_no_file_of_a_users(kitchen_root: Path, tmp_path: Path)
     notes = tmp_path / "notes.txt"
     notes.write_text("years of work")
     data = HowTo100M(kitchen_root / "captions", videos=kitchen_root / "videos", quarantine=notes)
-    with pytest.raises(ArgumentError, match=r"notes\.txt is there and is no report"):
+    with pytest.raises(ArgumentError, match=r"notes\.txt is there, and is not a report"):
         data.prepare_data()
     assert notes.read_text() == "years of work"
 

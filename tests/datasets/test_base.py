@@ -172,7 +172,7 @@ def test_the_report_of_an_earlier_training_is_forgotten(torn: str, tmp_path: Pat
 def test_a_users_file_is_not_taken_for_a_report(text: str, tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text(text)
-    with pytest.raises(ArgumentError, match=r"q\.jsonl is there and is no report"):
+    with pytest.raises(ArgumentError, match=r"q\.jsonl is there, and is not a report"):
         forget_unreadable(path)
     assert path.read_text() == text
     with pytest.raises(ArgumentError, match="cannot be read"):

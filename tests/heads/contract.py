@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from tests.heads.batches import CLIPS, LENGTHS, TEXTS, encoded, with_pooled
 from tests.processes import Pool
-from vtlearn.batch import EncodedBatch, Rows, fold, valid
+from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import Aligner, Contrastive, HeadOutput
 from vtlearn.heads.base import total_loss
+from vtlearn.padding import fold, valid
 
 #: How many clips and texts each sample has.
 Numbers = tuple[list[int], list[int]]

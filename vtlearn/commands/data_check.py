@@ -35,7 +35,7 @@ __all__ = ["add_arguments", "run"]
 
 _HOWTO100M_ONLY = ("videos", "captions", "list", "durations")
 _SHOWN = 3  # ids of each kind that are printed
-_ANEW = "delete the folder of the corpus to have it rendered anew"
+_AGAIN = "delete the folder of the corpus to render it again"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -206,8 +206,8 @@ def _kinds(report: CorpusReport) -> Iterator[_Kind]:
     yield _Kind("damaged captions", len(damaged), (f"{i}  {why}" for i, why in damaged.items()))
     yield _Kind("not listed", report.unlisted)
     changed = report.changed_frames
-    yield _Kind("frames changed", len(changed), map(_frames, changed), _ANEW)
-    yield _Kind("frames not recorded", report.unrecorded, advice=_ANEW)
+    yield _Kind("frames changed", len(changed), map(_frames, changed), _AGAIN)
+    yield _Kind("frames not recorded", report.unrecorded, advice=_AGAIN)
 
 
 def _frames(changed: ChangedFrames) -> str:

@@ -395,8 +395,8 @@ def forget_unreadable(path: Path) -> None:
         raise ArgumentError(message) from error
     if not all(_is_of_a_report(line) for line in lines):
         message = (
-            f"{path} is there and is no report of unreadable videos; move it, or give quarantine "
-            "another name"
+            f"{path} is there, and is not a report of unreadable videos; move it, or give "
+            "quarantine another name"
         )
         raise ArgumentError(message)
     path.unlink(missing_ok=True)

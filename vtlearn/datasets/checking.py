@@ -427,7 +427,7 @@ def _changed(
 
 
 def _unrecorded(layout: Layout, health: _Health) -> int:
-    """Count the readable videos of Kitchen of whose frames there is no record."""
+    """Count the readable videos of Kitchen whose frames were not recorded."""
     if layout.rendered is None:
         return 0
     return len(health.seconds.keys() - layout.rendered.frames.keys())

@@ -32,7 +32,7 @@ __all__ = ["ClipSampling", "HowTo100M"]
 _LOG = logging.getLogger(__name__)
 _NAME = "HowTo100M"
 _SOURCE = "https://www.di.ens.fr/willow/research/howto100m/"
-_ANEW = (
+_AGAIN = (
     "create the store again, in an empty folder, with `vtlearn predict` or `vtlearn data import`"
 )
 
@@ -192,7 +192,7 @@ def _require_clear(
     if not unclear:
         return
     more = f" (and {len(unclear) - 1} videos more)" if len(unclear) > 1 else ""
-    remedy = "" if features is None else f". If {features} is of a former version: {_ANEW}"
+    remedy = "" if features is None else f". If {features} is of a former version: {_AGAIN}"
     message = f"{captions} cannot be matched with videos: {unclear[0]}{more}{remedy}"
     raise TranscriptError(message)
 
@@ -211,7 +211,7 @@ def _require_todays(
     for former, (one, other, *_) in shared.items():
         message = (
             f"{reader.folder} has features of {former!r}, an id of a former version that both "
-            f"{one!r} and {other!r} had: {_ANEW}"
+            f"{one!r} and {other!r} had: {_AGAIN}"
         )
         raise FeatureError(message)
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vtlearn.batch import EncodedBatch, Own, valid
+from vtlearn.batch import EncodedBatch, Own
 from vtlearn.errors import ArgumentError, EvaluationError
+from vtlearn.padding import valid
 
 __all__ = [
     "NEEDS",

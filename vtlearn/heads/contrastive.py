@@ -12,10 +12,11 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
-from vtlearn.batch import EncodedBatch, Features, Rows, valid
+from vtlearn.batch import EncodedBatch, Features, Rows
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Aligner, HeadOutput, LossTerm
 from vtlearn.heads.losses import batch_accuracy, cross_entropy
+from vtlearn.padding import valid
 
 __all__ = [
     "Contrastive",

@@ -128,7 +128,7 @@ def test_a_finished_corpus_of_format_1_is_refused(tmp_path: Path) -> None:
         corpus.prepare()
     assert str(caught.value) == (
         f"{corpus.root} holds another Kitchen: format was 1, wanted 2. Choose another root, or "
-        "delete that folder to have it rendered anew; features and figures of one format do not "
+        "delete that folder to render it again; features and figures of one format do not "
         "hold for another"
     )
 

@@ -132,13 +132,13 @@ def refuse_other(folder: Path, found: Manifest, wanted: Manifest) -> None:
         >>> refuse_other(Path("data/kitchen"), old, new)
         Traceback (most recent call last):
         vtlearn.errors.ArgumentError: data/kitchen holds another Kitchen: seed was 0, wanted 1. \
-Choose another root, or delete that folder to have it rendered anew
+Choose another root, or delete that folder to render it again
     """
     differences = _differences(found, wanted)
     if differences:
         message = (
             f"{folder} holds another Kitchen: {', '.join(differences)}. "
-            "Choose another root, or delete that folder to have it rendered anew"
+            "Choose another root, or delete that folder to render it again"
         )
         if found.format != wanted.format:
             message += "; features and figures of one format do not hold for another"

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vtlearn.batch import valid
 from vtlearn.encoders.base import Tokens
 from vtlearn.errors import ArgumentError
+from vtlearn.padding import valid
 
 __all__ = ["max_over_words", "padded", "resized"]
 

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from vtlearn.batch import Encoded, valid
+from vtlearn.batch import Encoded
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.video.frames import clip_lengths, mean_over_frames
 from vtlearn.errors import ArgumentError
+from vtlearn.padding import valid
 
 __all__ = ["CachedFeatures"]
 

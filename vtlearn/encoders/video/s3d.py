@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from vtlearn.batch import Encoded, pad
+from vtlearn.batch import Encoded
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.video.frames import check_frames, clip_lengths
 from vtlearn.encoders.video.s3d_layers import (
@@ -22,6 +22,7 @@ from vtlearn.encoders.video.s3d_layers import (
     space_to_depth,
 )
 from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.padding import pad
 
 __all__ = ["S3D", "Stem", "stem_of"]
 

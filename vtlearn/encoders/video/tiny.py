@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vtlearn.batch import Encoded, valid
+from vtlearn.batch import Encoded
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.batch_norm import SafeBatchNorm1d
 from vtlearn.encoders.video.frames import check_frames, clip_lengths, mean_over_frames
 from vtlearn.errors import ArgumentError
+from vtlearn.padding import valid
 
 __all__ = ["TinyVideo"]
 
