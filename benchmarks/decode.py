@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vtlearn.media.video import VideoReader
-from vtlearn.media.watchdog import WatchedReader
+from vtlearn.media.video.reader import VideoReader
+from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 
 try:
     import cv2
@@ -249,14 +249,14 @@ def growth(path: Path, times: int = 2000) -> float:
 
 def watch(path: Path, rounds: int) -> None:
     """Print what decoding in a child process costs."""
-    with WatchedReader(600.0) as watched:
+    with SubprocessVideoReader(600.0) as watched:
 
         def read(path: Path, starts: list[float], _: int) -> Pixels:
             clips = watched.clips(path, starts, num_frames=FRAMES, fps=FPS, size=SIZE)
             pixels: Pixels = clips.frames.permute(0, 1, 3, 4, 2).numpy()
             return pixels
 
-        sides: dict[str, Side] = {"VideoReader": VTLearnKept(), "WatchedReader": read}
+        sides: dict[str, Side] = {"VideoReader": VTLearnKept(), "SubprocessVideoReader": read}
         taken = alternate(path, sides, 1, 1, 2 * rounds)
     alone, watched_times = ([wall for wall, _ in each] for each in taken.values())
     ratio = statistics.median(b / a for a, b in zip(alone, watched_times, strict=True))

@@ -23,11 +23,11 @@ from pytorch_lightning import Trainer
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
-from vtlearn.datasets.kitchen.writer import write_video
-from vtlearn.datasets.narrations import ClipSampling
+from vtlearn.datasets.sampling.narrations import ClipSampling
 from vtlearn.encoders import S3D, Word2Vec
 from vtlearn.evaluation import EncodedItem, EvaluationTask, Protocol, Result
 from vtlearn.heads import InfoNCE
+from vtlearn.kitchen.writer import write_video
 from vtlearn.learner import VideoTextLearner
 
 SIZE, FPS = 256, 10

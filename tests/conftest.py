@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.processes import Pool
-from vtlearn.datasets.kitchen import KitchenCorpus
+from vtlearn.kitchen import KitchenCorpus
 
 #: What the small Kitchen of the tests is rendered with.
 SMALL = {"train": 8, "validation": 2, "test": 3, "size": 32}

@@ -16,7 +16,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.media.writing import write_audio, write_video
+from tests.media.video.writing import write_audio, write_video
 
 __all__ = [
     "READABLE",

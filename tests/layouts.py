@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.media.writing import write_video
+from tests.media.video.writing import write_video
 
 __all__ = ["LAYOUTS", "write_layout"]
 

@@ -10,7 +10,7 @@ import yaml
 from tests.damage import WAYS, Way, damage_videos, unreadable_ids
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
-from vtlearn.datasets.kitchen import KitchenCorpus
+from vtlearn.kitchen import KitchenCorpus
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ MODULES = [module.name for module in pkgutil.walk_packages(vtlearn.__path__, "vt
 
 @pytest.mark.parametrize("name", ["vtlearn", *MODULES])
 def test_all_names_exist_and_are_documented(name: str) -> None:
-    if name.endswith("triton"):
+    if name.startswith("vtlearn.alignment.gpu."):
         pytest.importorskip("triton")
     module = importlib.import_module(name)
     assert module.__doc__

@@ -5,7 +5,7 @@ import pytest
 
 from vtlearn import __version__
 from vtlearn.__main__ import main
-from vtlearn.commands import COMMANDS
+from vtlearn.cli.commands import COMMANDS
 
 
 def python(program: str) -> str:

@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Mapping, Sequence
 
-from vtlearn.commands import tree
+from vtlearn.cli.commands import tree
 
 __all__ = ["main"]
 
-# Those that Lightning runs; the others are in vtlearn/commands.
+# Those that Lightning runs; the others are in vtlearn/cli/commands.
 _LIGHTNING: Mapping[str, str] = {
     "fit": "train a model",
     "validate": "score on validation",
@@ -48,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"vtlearn {__version__}\n")
     elif argv[0] in _LIGHTNING:
-        from vtlearn.cli import run  # torch is imported only when there is something to do
+        from vtlearn.cli.lightning import (
+            run,  # torch is imported only when there is something to do
+        )
 
         return run(argv)
     elif name is not None:

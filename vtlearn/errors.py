@@ -19,7 +19,7 @@ __all__ = [
     "TranscriptError",
     "UnreadableVideoError",
     "VTLearnError",
-    "told_plainly",
+    "format_error",
 ]
 
 
@@ -172,11 +172,11 @@ class CorpusNotFoundError(VTLearnError):
         return f"{corpus} was not found. Expected:\n{expected}\nIts authors publish it at {source}"
 
 
-def told_plainly(error: VTLearnError | OSError) -> str:
+def format_error(error: VTLearnError | OSError) -> str:
     r"""Say at the command line what is wrong with what a user gave, or with a user's disk.
 
     Example:
-        >>> told_plainly(PermissionError(13, "Permission denied", "runs"))
+        >>> format_error(PermissionError(13, "Permission denied", "runs"))
         'vtlearn: error: runs: Permission denied\n'
     """
     if isinstance(error, OSError) and error.strerror and not isinstance(error, VTLearnError):

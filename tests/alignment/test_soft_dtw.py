@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vtlearn.alignment import kernels
+from vtlearn.alignment.options import SoftDTWOptions
 from vtlearn.alignment.pairs import as_pairs
 from vtlearn.alignment.soft_dtw import divergence, soft_alignment, soft_dtw
 from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
-from vtlearn.alignment.warping import Warping
 from vtlearn.errors import ArgumentError
 
 Enumeration = Callable[[Tensor, float], tuple[float, Tensor]]
@@ -40,7 +40,7 @@ def by_reference(cost: Tensor, gamma: float, **lengths: Tensor | int) -> tuple[T
     """Solve in float64 with the specification."""
     pairs = as_pairs(cost.double(), **lengths)
     expected = torch.empty_like(pairs.cost)
-    value = solve_in_torch(pairs, Warping(gamma), expected)
+    value = solve_in_torch(pairs, SoftDTWOptions(gamma), expected)
     return value.reshape(cost.shape[:-2]), expected.movedim(2, 0).reshape(cost.shape)
 
 

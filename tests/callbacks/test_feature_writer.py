@@ -27,11 +27,11 @@ from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
 from vtlearn.learner import VideoTextLearner
 from vtlearn.media.clips import Clips
-from vtlearn.media.feature_shards import FeatureStore, read_shard_record
-from vtlearn.media.feature_spec import num_vectors, read_sidecar
-from vtlearn.media.features import FeatureReader
+from vtlearn.media.features.reader import FeatureReader
+from vtlearn.media.features.spec import num_vectors, read_metadata
+from vtlearn.media.features.store import FeatureStore, read_shard_record
 from vtlearn.media.ids import former_id
-from vtlearn.media.video import VideoReader
+from vtlearn.media.video.reader import VideoReader
 
 NORMALISED: dict[str, Any] = {"mean": [0.5] * 3, "std": [0.25] * 3}  # as TinyVideo does
 
@@ -93,7 +93,7 @@ def test_the_store_holds_what_the_encoder_makes_of_each_window(
 
 
 def test_the_sidecar_says_what_they_are(whole: Path) -> None:
-    spec, layout = read_sidecar(whole)
+    spec, layout = read_metadata(whole)
     assert spec.backbone == ("vtlearn.encoders.TinyVideo(dim=8, num_frames=2, size=16, width=4)")
     assert (spec.fps, spec.stride, spec.window, spec.num_frames) == (1.0, 1.0, 0.5, 2)
     assert (spec.resize, spec.crop, spec.mean, spec.std) == (16, 16, (0.5,) * 3, (0.25,) * 3)
@@ -330,7 +330,7 @@ def test_an_old_store_of_names_up_to_a_dot_is_not_gone_on_with(
         found = reader.clips(source, [0.0], num_frames=2, fps=1.0, size=8).frames
         assert torch.equal(found, reader.clips(name, [0.0], num_frames=2, fps=1.0, size=8).frames)
     predict(root / "store", data)  # which is whole
-    spec, layout = read_sidecar(root / "store")
+    spec, layout = read_metadata(root / "store")
     kept = {name: layout[name] for name in ("windows_per_chunk", "precision")}
     FeatureStore(root / "old", spec, [former_id(ids[0])], videos_per_shard=3, layout=kept)
     with pytest.raises(FeatureError, match=f"both {ids[0]!r} and {ids[1]!r}".replace("[", r"\[")):

@@ -9,7 +9,7 @@ from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from tests.processes import Pool
 from vtlearn.callbacks import UnreadableReport
 from vtlearn.datamodules import Kitchen
-from vtlearn.datasets.base import Quarantine
+from vtlearn.datasets.base import UnreadableLog
 from vtlearn.errors import TooManyUnreadableError, UnreadableVideoError
 
 
@@ -35,7 +35,7 @@ def merge(folder: str, fraction: float) -> list[str]:
 
     rank = process().rank
     data = Kitchen(Path(folder))
-    data.quarantine = Quarantine(Path(folder) / f"{rank}.jsonl", "abcd", fraction)
+    data.quarantine = UnreadableLog(Path(folder) / f"{rank}.jsonl", "abcd", fraction)
     name = "ab"[rank]
     data.quarantine.add(name, UnreadableVideoError(f"{name}.mp4", "empty"))
     trainer, learner = quiet_trainer(Path(folder)), tiny_learner()

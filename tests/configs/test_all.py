@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.media.tars import pack_kitchen
+from tests.media.webdataset.tars import pack_kitchen
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
-from vtlearn.arguments import shipped_configs
+from vtlearn.cli.argv import shipped_configs
 
 ROOT = shipped_configs()
 METHODS = sorted([*ROOT.glob("*.yaml"), *ROOT.glob("paper/*.yaml")])

@@ -11,7 +11,7 @@ from vtlearn.datamodules.base import ClipShape
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.windows import WindowChunks
 from vtlearn.errors import ArgumentError
-from vtlearn.media.video import VideoReader
+from vtlearn.media.video.reader import VideoReader
 
 TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
 

@@ -5,7 +5,7 @@ import pytest
 
 from vtlearn.datamodules import Kitchen
 from vtlearn.datasets.howto100m import ClipSampling
-from vtlearn.datasets.kitchen.evaluation import narrated_videos
+from vtlearn.datasets.kitchen import narrated_videos
 from vtlearn.errors import ArgumentError
 
 TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)

@@ -12,13 +12,13 @@ from pytorch_lightning import Callback
 
 import vtlearn.datamodules.base
 import vtlearn.datamodules.shards
-from tests.media.tars import pack_kitchen
+from tests.media.webdataset.tars import pack_kitchen
 from tests.models import SAMPLING, TINY_ENCODERS, quiet_trainer, tiny_learner
 from vtlearn.batch import Batch
 from vtlearn.datamodules import Shards
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError, ShardError
-from vtlearn.media.shard_index import open_shards
+from vtlearn.media.webdataset.index import open_shards
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from vtlearn.datasets.base import (
-    Quarantine,
     SampleKey,
+    UnreadableLog,
     UnreadableRecord,
     find_videos,
     first_readable,
@@ -110,7 +110,7 @@ IDS = [f"v{index}" for index in range(10)]
 
 def test_an_unreadable_video_is_replaced_alike_everywhere(tmp_path: Path) -> None:
     def tried(number: int, key: SampleKey) -> str:
-        quarantine = Quarantine(tmp_path / f"{number}.jsonl", IDS, 0.5)
+        quarantine = UnreadableLog(tmp_path / f"{number}.jsonl", IDS, 0.5)
         return first_readable(IDS, key, 3, quarantine, Reader("v4", "v7"))
 
     assert tried(0, SampleKey(2, 1)) == "v1"
@@ -122,7 +122,7 @@ def test_an_unreadable_video_is_replaced_alike_everywhere(tmp_path: Path) -> Non
 
 def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> None:
     path = tmp_path / "new" / "unreadable.jsonl"
-    one, other = (Quarantine(path, "abcdefghij", 0.2) for _ in range(2))
+    one, other = (UnreadableLog(path, "abcdefghij", 0.2) for _ in range(2))
     error = UnreadableVideoError("a.mp4", "empty")
     for quarantine in (one, one, other):
         quarantine.add("a", error)
@@ -137,7 +137,7 @@ def test_the_quarantine_is_shared_and_counts_each_video_once(tmp_path: Path) -> 
 
 
 def test_a_corpus_without_a_readable_video_ends(tmp_path: Path) -> None:
-    quarantine = Quarantine(tmp_path / "q.jsonl", IDS, 1.0)
+    quarantine = UnreadableLog(tmp_path / "q.jsonl", IDS, 1.0)
     with pytest.raises(TooManyUnreadableError, match="10 of 10"):
         first_readable(IDS, SampleKey(0, 0), 0, quarantine, Reader(*IDS))
 
@@ -146,20 +146,20 @@ def test_other_corpora_and_a_line_cut_short_do_not_count(tmp_path: Path) -> None
     path = tmp_path / "q.jsonl"
     other = json.dumps(UnreadableRecord("another", "x.mp4", "open", "Error", "x")._asdict())
     path.write_text(f'{other}\n{{"id": "a", "rea')
-    quarantine = Quarantine(path, "abcdefghij", 0.1)
+    quarantine = UnreadableLog(path, "abcdefghij", 0.1)
     path.write_text(path.read_text() + "\n")
     quarantine.add("b", UnreadableVideoError("b.mp4", "empty"))
     assert quarantine.read().keys() == {"b"}
     path.write_text(path.read_text() + '{"id": "a", "rea')  # cut short, without its line's end
     with pytest.raises(TooManyUnreadableError, match="2 of 10"):
         quarantine.add("c", UnreadableVideoError("c.mp4", "empty"))
-    assert Quarantine(path, "abcdefghij", 1.0).read().keys() == {"b", "c"}
+    assert UnreadableLog(path, "abcdefghij", 1.0).read().keys() == {"b", "c"}
 
 
 @pytest.mark.parametrize("torn", ["", '{"id": "a", "rea', "{", '{"i\n'])
 def test_the_report_of_an_earlier_training_is_forgotten(torn: str, tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
-    Quarantine(path, "ab", 1.0).add("a", UnreadableVideoError("a.mp4", "empty"))
+    UnreadableLog(path, "ab", 1.0).add("a", UnreadableVideoError("a.mp4", "empty"))
     path.write_text(path.read_text() + torn)
     for _ in range(2):
         forget_unreadable(path)
@@ -181,7 +181,7 @@ def test_a_users_file_is_not_taken_for_a_report(text: str, tmp_path: Path) -> No
 
 def test_a_report_begun_anew_is_read_from_its_start(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
-    here, there = (Quarantine(path, "abcd", 0.5) for _ in range(2))
+    here, there = (UnreadableLog(path, "abcd", 0.5) for _ in range(2))
     here.add("a", UnreadableVideoError("a.mp4", "a long story of what went wrong"))
     path.unlink()
     there.add("b", UnreadableVideoError("b.mp4", ""))
@@ -191,17 +191,17 @@ def test_a_report_begun_anew_is_read_from_its_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [5.0, -0.1, float("nan")])
 def test_a_fraction_is_a_share(share: float) -> None:
     with pytest.raises(ArgumentError, match="from 0 to 1"):
-        Quarantine(Path("q.jsonl"), "ab", share)
+        UnreadableLog(Path("q.jsonl"), "ab", share)
 
 
 def test_a_report_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
-    Quarantine(tmp_path / "new" / "q.jsonl", "ab", 0.5).require_writable()
+    UnreadableLog(tmp_path / "new" / "q.jsonl", "ab", 0.5).require_writable()
     with pytest.raises(ArgumentError, match="cannot be written"):
-        Quarantine(tmp_path, "ab", 0.5).require_writable()
+        UnreadableLog(tmp_path, "ab", 0.5).require_writable()
 
 
 def test_the_stage_is_written_down(tmp_path: Path) -> None:
-    quarantine = Quarantine(tmp_path / "q.jsonl", "ab", 1.0)
+    quarantine = UnreadableLog(tmp_path / "q.jsonl", "ab", 1.0)
     quarantine.add("a", UnreadableVideoError("a.mp4", "its time budget is used up", "time"))
     quarantine.add("b", TranscriptError("b.json holds no caption"))
     records = [json.loads(line) for line in quarantine.path.read_text().splitlines()]
@@ -210,7 +210,7 @@ def test_the_stage_is_written_down(tmp_path: Path) -> None:
 
 
 def test_machines_that_share_no_disk_learn_of_each_other(tmp_path: Path) -> None:
-    here, there = (Quarantine(tmp_path / name, "abcd", 0.5) for name in ("here", "there"))
+    here, there = (UnreadableLog(tmp_path / name, "abcd", 0.5) for name in ("here", "there"))
     for quarantine, name in ((here, "a"), (there, "b")):
         quarantine.add(name, UnreadableVideoError(name, "empty"))
     here.add_all(there.read().values())
@@ -221,7 +221,7 @@ def test_machines_that_share_no_disk_learn_of_each_other(tmp_path: Path) -> None
 
 
 def test_a_video_known_to_be_unreadable_is_not_tried_again(tmp_path: Path) -> None:
-    quarantine = Quarantine(tmp_path / "q.jsonl", IDS, 0.5)
+    quarantine = UnreadableLog(tmp_path / "q.jsonl", IDS, 0.5)
     reader = Reader("v4")
     chosen = [first_readable(IDS, SampleKey(0, 4), 0, quarantine, reader) for _ in range(2)]
     assert chosen[0] == chosen[1]
@@ -231,7 +231,7 @@ def test_a_video_known_to_be_unreadable_is_not_tried_again(tmp_path: Path) -> No
 def test_a_damaged_clip_passes_a_video_over_and_leaves_it_in(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    quarantine = Quarantine(tmp_path / "q.jsonl", IDS, 0.0)
+    quarantine = UnreadableLog(tmp_path / "q.jsonl", IDS, 0.0)
 
     def read(index: int) -> str:
         if IDS[index] == "v4":

@@ -8,15 +8,15 @@ import pytest
 
 from tests.damage import WAYS, copy_corpus, damage_videos, unreadable_ids
 from tests.layouts import LAYOUTS, write_layout
-from tests.media.writing import write_video
+from tests.media.video.writing import write_video
 from vtlearn.datasets.checking import (
     Layout,
     check_corpus,
     howto100m_layout,
     kitchen_layout,
 )
-from vtlearn.datasets.kitchen import read_truth
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
+from vtlearn.kitchen import read_truth
 
 SECONDS = 3.0
 BUDGET = 4.0  # seconds; what hangs costs so many of a test's

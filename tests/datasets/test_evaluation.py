@@ -7,13 +7,13 @@ import torch
 from torch.utils.data import DataLoader
 
 from tests.damage import cut_off
-from tests.media.writing import write_video
+from tests.media.video.writing import write_video
 from vtlearn.batch import Batch, Sample, Unreadable, collate
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips
-from vtlearn.media.video import VideoReader
-from vtlearn.media.watchdog import WatchedReader
+from vtlearn.media.video.reader import VideoReader
+from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 
 
 def read(items: EvaluationItems, index: int) -> Sample:
@@ -142,7 +142,7 @@ def test_a_lost_window_is_no_black_one(kitchen_root: Path, tmp_path: Path) -> No
 
 
 def test_a_loader_sends_on_what_a_watched_reader_reads(video: Path) -> None:
-    items = items_of(item(video, 20), reader=WatchedReader(60.0))
+    items = items_of(item(video, 20), reader=SubprocessVideoReader(60.0))
     loader = DataLoader(items, batch_size=1, collate_fn=collate, num_workers=1, timeout=120)
     batches: list[Batch] = list(loader)
     wanted = items_of(item(video, 20))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.layouts import LAYOUTS, write_layout
-from tests.media.features import make_spec
+from tests.media.features.stores import make_spec
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import SampleKey
 from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
@@ -20,8 +20,8 @@ from vtlearn.errors import (
     TooManyUnreadableError,
     TranscriptError,
 )
-from vtlearn.media.feature_shards import FeatureStore, StoredVideo
-from vtlearn.media.feature_sources import fingerprint
+from vtlearn.media.features.fingerprints import fingerprint
+from vtlearn.media.features.store import FeatureStore, StoredVideo
 from vtlearn.media.ids import former_id
 
 TINY = ClipSampling(num_clips=4, num_frames=4, fps=4.0, size=32)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.media.tars import member, write_tar
-from tests.media.writing import write_video
+from tests.media.video.writing import write_video
+from tests.media.webdataset.tars import member, write_tar
 from vtlearn.datasets.checking import CorpusReport
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError, ShardError
-from vtlearn.media.shard_index import INDEX
-from vtlearn.media.shard_writer import Content, ShardWriter
+from vtlearn.media.webdataset.index import INDEX
+from vtlearn.media.webdataset.writer import Content, ShardWriter
 
 TOLD = {"captions": {"start": [0.0], "end": [1.0], "text": ["chop the carrot"]}}
 

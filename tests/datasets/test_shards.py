@@ -11,19 +11,19 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from tests.media.tars import member, write_tar
-from tests.media.writing import write_video
+from tests.media.video.writing import write_video
+from tests.media.webdataset.tars import member, write_tar
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import SampleKey, generator
-from vtlearn.datasets.narrations import ClipSampling, NarrationReader
+from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
 from vtlearn.datasets.shards import ShardStream, deal_shards, even_share, told
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError, ShardError, TooManyUnreadableError, TranscriptError
 from vtlearn.media.captions.caption import Caption
-from vtlearn.media.shard_index import INDEX, open_shards
-from vtlearn.media.shard_writer import ShardWriter
-from vtlearn.media.shards import ShardSample
-from vtlearn.media.video import VideoReader
+from vtlearn.media.video.reader import VideoReader
+from vtlearn.media.webdataset.index import INDEX, open_shards
+from vtlearn.media.webdataset.reader import ShardSample
+from vtlearn.media.webdataset.writer import ShardWriter
 
 TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16, flip=0.0)
 SIZES = [(7, 7, 7, 7, 7, 7, 3), (100, 1, 50, 2, 30, 30, 8, 9), (5, 0, 5, 5), (4,) * 12]

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from tests.media.writing import write_video
+from tests.media.video.writing import write_video
 from vtlearn.batch import Sample, Unreadable, collate
 from vtlearn.datasets.windows import WindowChunks
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.clips import Clips
-from vtlearn.media.video import VideoReader
-from vtlearn.media.watchdog import WatchedReader
+from vtlearn.media.video.reader import VideoReader
+from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 
 FPS = 10
 
@@ -67,7 +67,7 @@ def test_all_windows_in_order_and_each_once(videos: list[Path]) -> None:
 def test_a_loader_sends_on_what_a_watched_reader_reads(videos: list[Path]) -> None:
     chunks = chunks_of(videos, [5.0, 1.0])
     wanted = [read(chunks, index).clips for index in range(len(chunks))]
-    chunks.reader = WatchedReader(60.0)
+    chunks.reader = SubprocessVideoReader(60.0)
     loader = DataLoader(chunks, batch_size=1, collate_fn=collate, num_workers=1, timeout=120)
     for batch, clips in zip(loader, wanted, strict=True):
         assert torch.equal(batch.clips, clips)

@@ -1,5 +1,5 @@
 from vtlearn.media.clips import ClipReader, VideoBytes
-from vtlearn.media.video import VideoReader
+from vtlearn.media.video.reader import VideoReader
 
 
 def test_a_decoder_is_a_reader() -> None:

@@ -1,4 +1,4 @@
-"""Dynamic time warping on plain tensors: how sequences match when they may be stretched in time.
+"""Dynamic time options on plain tensors: how sequences match when they may be stretched in time.
 
 ``costs`` compares vectors: a cost for each clip and caption. What is done with a stack of such
 costs, of any shape, each with lengths of its own, tells this story:
@@ -11,7 +11,7 @@ each step of a recipe.
 
 ``kernels`` chooses what solves soft-DTW on a device: ``soft_dtw_torch``, which is the
 specification, ``soft_dtw_cpu`` or ``soft_dtw_triton``. They share ``pairs`` (costs and their
-lengths, addressed alike), ``bands`` and ``warping`` (what S2DTW changes in a cost).
+lengths, addressed alike), ``bands`` and ``options`` (what S2DTW changes in a cost).
 
 Everything is a function of (..., clips, captions): no modules, no parameters, no training.
 """

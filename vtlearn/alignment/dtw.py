@@ -1,13 +1,13 @@
-"""Hard dynamic time warping: the best path itself, cell by cell."""
+"""Hard dynamic time options: the best path itself, cell by cell."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vtlearn.alignment.kernels import Lengths, warp_gradient
+from vtlearn.alignment.kernels import Lengths, solve_soft_dtw_gradient
+from vtlearn.alignment.options import SoftDTWOptions
 from vtlearn.alignment.pairs import check_cost, pair_last
-from vtlearn.alignment.warping import Warping
 
 __all__ = ["HardPath", "dtw"]
 
@@ -57,7 +57,7 @@ def dtw(
     """
     check_cost(cost)
     *leading, clips, captions = cost.shape
-    value, visited = warp_gradient(cost, Warping(0.0), n, m, bandwidth)
+    value, visited = solve_soft_dtw_gradient(cost, SoftDTWOptions(0.0), n, m, bandwidth)
     on_path = pair_last(visited) == 1
     length = on_path.sum((0, 1))
     # a monotone path is in order where its cells are sorted by clip, then by caption

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from vtlearn.alignment.cpu import team  # noqa: F401  # which has to be there before a fork is
+from vtlearn.alignment.cpu import thread_pool  # noqa: F401  # which has to be there before a fork is
+from vtlearn.alignment.options import SoftDTWOptions, Solver
 from vtlearn.alignment.pairs import as_pairs, check_cost, check_gamma, fold_back, pair_last
 from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
-from vtlearn.alignment.warping import Solver, Warping
 from vtlearn.errors import ArgumentError
 
-__all__ = ["kernel_for", "warp", "warp_gradient"]
+__all__ = ["kernel_for", "solve_soft_dtw", "solve_soft_dtw_gradient"]
 
 Lengths = Tensor | int | None
 
@@ -36,9 +36,9 @@ class _Kernel(NamedTuple):
 _TORCH = _Kernel("torch", solve_in_torch)
 
 
-def warp(
+def solve_soft_dtw(
     cost: Tensor,
-    warping: Warping,
+    options: SoftDTWOptions,
     n: Lengths = None,
     m: Lengths = None,
     bandwidth: Lengths = None,
@@ -47,7 +47,7 @@ def warp(
 
     Args:
         cost: (..., clips, captions), float16, bfloat16, float32 or float64, any strides.
-        warping: What to solve them for.
+        options: What to solve them for.
         n: Valid clips of each pair, integers that broadcast to the leading shape; None: all.
         m: Valid captions of each pair, likewise.
         bandwidth: Width of each pair's band, likewise; None: no bands.
@@ -61,17 +61,17 @@ def warp(
             for.
 
     Example:
-        >>> warp(torch.ones(2, 2), Warping(0.0))
+        >>> solve_soft_dtw(torch.ones(2, 2), SoftDTWOptions(0.0))
         tensor(2.)
     """
     # the gradient is cheapest now: the weights of the soft minima never leave the kernel
     wanted = torch.is_grad_enabled() and cost.requires_grad
-    return _warp_wide(cost, warping, (n, m, bandwidth), want_gradient=wanted)[0].to(cost.dtype)
+    return _solve_wide(cost, options, (n, m, bandwidth), want_gradient=wanted)[0].to(cost.dtype)
 
 
-def warp_gradient(
+def solve_soft_dtw_gradient(
     cost: Tensor,
-    warping: Warping,
+    options: SoftDTWOptions,
     n: Lengths = None,
     m: Lengths = None,
     bandwidth: Lengths = None,
@@ -79,8 +79,8 @@ def warp_gradient(
     """Solve a stack of costs, and return the gradient itself.
 
     Args:
-        cost: As :func:`warp` takes it.
-        warping: Likewise.
+        cost: As :func:`solve_soft_dtw` takes it.
+        options: Likewise.
         n: Likewise.
         m: Likewise.
         bandwidth: Likewise.
@@ -90,15 +90,15 @@ def warp_gradient(
         detached.
 
     Raises:
-        ArgumentError: As :func:`warp` does.
+        ArgumentError: As :func:`solve_soft_dtw` does.
 
     Example:
-        >>> warp_gradient(torch.ones(2, 2), Warping(0.0))[1]
+        >>> solve_soft_dtw_gradient(torch.ones(2, 2), SoftDTWOptions(0.0))[1]
         tensor([[1., 0.],
                 [0., 1.]])
     """
     lengths = (n, m, bandwidth)
-    value, gradient = _warp_wide(cost.detach(), warping, lengths, want_gradient=True)
+    value, gradient = _solve_wide(cost.detach(), options, lengths, want_gradient=True)
     return value.to(cost.dtype), gradient.to(cost.dtype)
 
 
@@ -118,10 +118,10 @@ def kernel_for(tensor: Tensor) -> str:
     return _kernel(tensor.device.type).name
 
 
-def _warp_wide(
-    cost: Tensor, warping: Warping, lengths: Sequence[Lengths], *, want_gradient: bool
+def _solve_wide(
+    cost: Tensor, options: SoftDTWOptions, lengths: Sequence[Lengths], *, want_gradient: bool
 ) -> tuple[Tensor, Tensor]:
-    check_gamma(warping.gamma)
+    check_gamma(options.gamma)
     check_cost(cost)
     if forward_ad.unpack_dual(cost).tangent is not None:
         message = (
@@ -131,19 +131,19 @@ def _warp_wide(
         raise ArgumentError(message)
     wide = cost.to(torch.promote_types(cost.dtype, torch.float32))
     tensors = (None if given is None else torch.as_tensor(given) for given in lengths)
-    value, gradient = _warp(wide, *tensors, *warping, want_gradient)
+    value, gradient = _warp(wide, *tensors, *options, want_gradient)
     return value, gradient
 
 
 torch.library.define(
-    "vtlearn::warp",
+    "vtlearn::solve_soft_dtw",
     "(Tensor cost, Tensor? n, Tensor? m, Tensor? bandwidth, float gamma, float? dummy, "
     "bool smoothing, bool want_gradient) -> (Tensor, Tensor)",
 )
-_warp = torch.ops.vtlearn.warp.default
+_warp = torch.ops.vtlearn.solve_soft_dtw.default
 
 
-@torch.library.impl("vtlearn::warp", "CompositeExplicitAutograd")
+@torch.library.impl("vtlearn::solve_soft_dtw", "CompositeExplicitAutograd")
 def _(
     cost: Tensor,
     n: Tensor | None,
@@ -154,21 +154,21 @@ def _(
     smoothing: bool,
     want_gradient: bool,
 ) -> tuple[Tensor, Tensor]:
-    warping = Warping(gamma, dummy, smoothing)
-    _check(cost, warping, bandwidth)
+    options = SoftDTWOptions(gamma, dummy, smoothing)
+    _check(cost, options, bandwidth)
     pairs = as_pairs(cost, n, m, bandwidth)
     solve = _kernel(cost.device.type).solve
     if not want_gradient:
-        return solve(pairs, warping, None).reshape(cost.shape[:-2]), cost.new_empty(0)
+        return solve(pairs, options, None).reshape(cost.shape[:-2]), cost.new_empty(0)
     gradient = torch.empty_like(cost)
     table = pair_last(gradient)
-    value = solve(pairs, warping, table).reshape(cost.shape[:-2])
+    value = solve(pairs, options, table).reshape(cost.shape[:-2])
     if table.data_ptr() != gradient.data_ptr():  # its leading shape could not be flattened in place
         gradient.copy_(fold_back(table, cost))
     return value, gradient
 
 
-@torch.library.register_fake("vtlearn::warp")  # type: ignore[untyped-decorator]
+@torch.library.register_fake("vtlearn::solve_soft_dtw")  # type: ignore[untyped-decorator]
 def _(
     cost: Tensor,
     n: Tensor | None,
@@ -184,14 +184,14 @@ def _(
     return cost.new_empty(cost.shape[:-2]), gradient
 
 
-def _check(cost: Tensor, warping: Warping, bandwidth: Tensor | None) -> None:
+def _check(cost: Tensor, options: SoftDTWOptions, bandwidth: Tensor | None) -> None:
     if cost.dtype not in (torch.float32, torch.float64):
         message = f"the operator takes float32 or float64, not {cost.dtype}: call soft_dtw or s2dtw"
         raise ArgumentError(message)
-    if warping.dummy is not None and not math.isfinite(warping.dummy):
-        message = f"dummy is {warping.dummy}, and has to be a finite cost, or None for no dummies"
+    if options.dummy is not None and not math.isfinite(options.dummy):
+        message = f"dummy is {options.dummy}, and has to be a finite cost, or None for no dummies"
         raise ArgumentError(message)
-    if warping.weak and bandwidth is not None:
+    if options.weak and bandwidth is not None:
         message = "S2DTW has no bands: what lies between two dummies has no diagonal to keep to"
         raise ArgumentError(message)
 
@@ -226,16 +226,16 @@ def _backward(ctx: Any, arriving: Tensor, _: Any) -> tuple[Any, ...]:
     return gradient.mul_(scale), *(None,) * 7
 
 
-torch.library.register_autograd("vtlearn::warp", _backward, setup_context=_keep_gradient)
+torch.library.register_autograd("vtlearn::solve_soft_dtw", _backward, setup_context=_keep_gradient)
 
 
 @functools.cache
 def _kernel(device: str) -> _Kernel:
     # the choice: a further kernel is a further line
     if device == "cpu":
-        return _load("numba", "vtlearn.alignment.soft_dtw_cpu", "pip install 'vtlearn[fast]'")
+        return _load("numba", "vtlearn.alignment.cpu.soft_dtw", "pip install 'vtlearn[fast]'")
     if device == "cuda" and torch.version.hip is None:
-        return _load("triton", "vtlearn.alignment.soft_dtw_triton", "torch's CUDA builds bring it")
+        return _load("triton", "vtlearn.alignment.gpu.soft_dtw", "torch's CUDA builds bring it")
     return _TORCH
 
 

@@ -1,4 +1,4 @@
-"""OTAM: warping that may begin after the first clip and end before the last, at no cost.
+"""OTAM: options that may begin after the first clip and end before the last, at no cost.
 
 Only the first caption may last for several clips; from there every step goes on to the next
 caption. So the cells of a caption depend on those of the caption before alone, and all clips of all

@@ -6,9 +6,9 @@ cost let the path pass a clip or a caption that has no counterpart.
 
 from torch import Tensor
 
-from vtlearn.alignment.kernels import Lengths, warp
+from vtlearn.alignment.kernels import Lengths, solve_soft_dtw
+from vtlearn.alignment.options import SoftDTWOptions, add_dummies_and_smoothing
 from vtlearn.alignment.pairs import as_pairs, check_gamma
-from vtlearn.alignment.warping import Warping, weaken
 
 __all__ = ["s2dtw", "s2dtw_cost"]
 
@@ -50,7 +50,7 @@ def s2dtw(
         >>> s2dtw(torch.eye(3)), s2dtw(torch.eye(3).flip(0))
         (tensor(-4.2519), tensor(-0.8667))
     """
-    return warp(-similarity, Warping(gamma, dummy, smoothing), n, m)
+    return solve_soft_dtw(-similarity, SoftDTWOptions(gamma, dummy, smoothing), n, m)
 
 
 def s2dtw_cost(
@@ -96,6 +96,8 @@ def s2dtw_cost(
                 [ 0.5000,  0.5000,  0.5000,  0.5000,  0.5000]])
     """
     check_gamma(gamma)
-    cost = weaken(as_pairs(-similarity, n, m), Warping(gamma, dummy, smoothing)).cost
+    cost = add_dummies_and_smoothing(
+        as_pairs(-similarity, n, m), SoftDTWOptions(gamma, dummy, smoothing)
+    ).cost
     shape = (*similarity.shape[:-2], *cost.shape[:2])
     return cost.movedim((0, 1), (-2, -1)).reshape(shape).to(similarity.dtype)

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from vtlearn.alignment.costs import squared_euclidean
-from vtlearn.alignment.kernels import Lengths, warp, warp_gradient
-from vtlearn.alignment.warping import Warping
+from vtlearn.alignment.kernels import Lengths, solve_soft_dtw, solve_soft_dtw_gradient
+from vtlearn.alignment.options import SoftDTWOptions
 
 __all__ = ["divergence", "soft_alignment", "soft_dtw"]
 
@@ -56,7 +56,7 @@ def soft_dtw(
         >>> soft_dtw(cost.expand(2, 3, 3), gamma=0.0, n=torch.tensor([3, 2]), m=3)
         tensor([3., 4.])
     """
-    return warp(cost, Warping(gamma), n, m, bandwidth)
+    return solve_soft_dtw(cost, SoftDTWOptions(gamma), n, m, bandwidth)
 
 
 def soft_alignment(
@@ -92,7 +92,7 @@ def soft_alignment(
                 [1., 0.],
                 [0., 1.]])
     """
-    return warp_gradient(cost, Warping(gamma), n, m, bandwidth)[1]
+    return solve_soft_dtw_gradient(cost, SoftDTWOptions(gamma), n, m, bandwidth)[1]
 
 
 def divergence(

@@ -9,18 +9,23 @@ import math
 import torch
 from torch import Tensor
 
+from vtlearn.alignment.options import (
+    SoftDTWOptions,
+    add_dummies_and_smoothing,
+    cost_gradient,
+    softmin,
+)
 from vtlearn.alignment.pairs import Pairs, inside
-from vtlearn.alignment.warping import Warping, pull_back, softmin, weaken
 
 __all__ = ["solve"]
 
 
-def solve(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
+def solve(pairs: Pairs, options: SoftDTWOptions, gradient: Tensor | None) -> Tensor:
     """Solve pairs, one anti-diagonal after the other.
 
     Args:
         pairs: Costs and their lengths.
-        warping: What to solve them for.
+        options: What to solve them for.
         gradient: (clips, captions, pairs), is overwritten by the gradient of each value with
             respect to its cost; None: it is not wanted.
 
@@ -29,17 +34,17 @@ def solve(pairs: Pairs, warping: Warping, gradient: Tensor | None) -> Tensor:
 
     Example:
         >>> one, gradient = torch.tensor([2]), torch.empty(2, 2, 1)
-        >>> solve(Pairs(torch.ones(2, 2, 1), one, one), Warping(0.0), gradient)
+        >>> solve(Pairs(torch.ones(2, 2, 1), one, one), SoftDTWOptions(0.0), gradient)
         tensor([2.])
         >>> gradient[:, :, 0]
         tensor([[1., 0.],
                 [0., 1.]])
     """
-    weak = weaken(pairs, warping) if warping.weak else pairs
-    value, weights = _forward(weak, warping.gamma)
+    weak = add_dummies_and_smoothing(pairs, options) if options.weak else pairs
+    value, weights = _forward(weak, options.gamma)
     if gradient is not None:
         expected = torch.where(inside(weak), _backward(weak, weights, value), 0)
-        gradient.copy_(pull_back(expected, pairs, warping))
+        gradient.copy_(cost_gradient(expected, pairs, options))
     return value
 
 

@@ -15,19 +15,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vtlearn.batch import Batch
+from vtlearn.checks import require_positive
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.datasets.base import Quarantine, UnreadableRecord, clip_reader
+from vtlearn.datasets.base import UnreadableLog, UnreadableRecord, clip_reader
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import gather_objects, process
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.hyperparameters import to_config
 from vtlearn.learner import VideoTextLearner
-from vtlearn.media.checks import require_positive
-from vtlearn.media.feature_shards import FeatureStore, StoredVideo, read_shard_record
-from vtlearn.media.feature_spec import FeatureSpec
-from vtlearn.media.probing import probe_all
+from vtlearn.media.features.spec import FeatureSpec
+from vtlearn.media.features.store import FeatureStore, StoredVideo, read_shard_record
+from vtlearn.media.video.probing import probe_all
 from vtlearn.parameters import weights_sha256
-from vtlearn.progress import track
+from vtlearn.storage.progress import track
 
 __all__ = ["FeatureWriter"]
 
@@ -172,7 +172,7 @@ class FeatureWriter(Callback):
         whole = _whole_shards(store, videos, show=show)
         rank, world = process()
         shards = sorted(set(range(store.num_shards)) - set(whole))[rank::world]
-        quarantine = Quarantine(
+        quarantine = UnreadableLog(
             folder / _QUARANTINE, frozenset(videos.ids), videos.max_unreadable_fraction
         )
         positions = [index for shard in shards for index in store.shard_range(shard)]
@@ -200,7 +200,7 @@ class FeatureWriter(Callback):
         store = FeatureStore(
             folder, spec, videos.ids, videos_per_shard=self.videos_per_shard, layout=layout
         )
-        gather_objects(None)  # nobody is writing the side-car any more
+        gather_objects(None)  # nobody is writing the metadata file any more
         if process().rank == 0:
             store.remove_leftovers()
             (folder / _QUARANTINE).unlink(missing_ok=True)  # what is in whole shards follows
@@ -235,7 +235,7 @@ class _Shards:
         store: FeatureStore,
         shards: Sequence[int],
         chunks: WindowChunks,
-        quarantine: Quarantine,
+        quarantine: UnreadableLog,
         paths: Sequence[str],
     ) -> None:
         self.store = store
@@ -328,7 +328,7 @@ def _probed(
 
 
 def _note(
-    quarantine: Quarantine,
+    quarantine: UnreadableLog,
     store: FeatureStore,
     videos: VideoList,
     unreadable: dict[str, UnreadableVideoError],

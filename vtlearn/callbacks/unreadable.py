@@ -3,7 +3,7 @@
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.datasets.base import Quarantine
+from vtlearn.datasets.base import UnreadableLog
 from vtlearn.distributed import gather_objects
 
 __all__ = ["UnreadableReport"]
@@ -49,6 +49,6 @@ class UnreadableReport(Callback):
             trainer.print(f"{count} of {total} videos could not be read: {quarantine.path}")
 
 
-def _quarantine(trainer: Trainer) -> Quarantine | None:
+def _quarantine(trainer: Trainer) -> UnreadableLog | None:
     data = getattr(trainer, "datamodule", None)
     return data.quarantine if isinstance(data, VideoTextData) else None

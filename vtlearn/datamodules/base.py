@@ -11,21 +11,21 @@ from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
 
 from vtlearn.batch import Batch, Sample, Unreadable, collate
+from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.samplers import (
     DistributedBatchSampler,
     ShuffledBatchSampler,
     per_rank_batch_size,
 )
-from vtlearn.datasets.base import Corpus, Quarantine
-from vtlearn.datasets.narrations import ClipSampling
+from vtlearn.datasets.base import Corpus, UnreadableLog
+from vtlearn.datasets.sampling.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
-from vtlearn.media.checks import require_positive
-from vtlearn.media.feature_spec import read_sidecar
+from vtlearn.media.features.spec import read_metadata
 
 __all__ = ["AlignmentExample", "ClipShape", "LazyDataLoader", "VideoTextData"]
 
@@ -118,7 +118,7 @@ class VideoTextData(LightningDataModule, ABC):
         self.seed = seed
         self.max_unreadable = max_unreadable
         self.evaluation_chunk = evaluation_chunk
-        self.quarantine: Quarantine | None = None
+        self.quarantine: UnreadableLog | None = None
         self.window_chunks: Callable[[], WindowChunks] | None = None
 
     @property
@@ -136,7 +136,7 @@ class VideoTextData(LightningDataModule, ABC):
         names = ("num_frames", "fps", "size", "crop", "pad")
         settings = {name: getattr(self.sampling, name) for name in names}
         if self.features is not None:
-            spec, _ = read_sidecar(self.features)
+            spec, _ = read_metadata(self.features)
             settings["features"] = asdict(spec)
         return settings
 

@@ -10,7 +10,7 @@ from vtlearn.datasets.base import forget_unreadable
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.media.captions import open_captions
-from vtlearn.media.strings import Strings
+from vtlearn.storage.strings import Strings
 
 __all__ = ["HowTo100M"]
 

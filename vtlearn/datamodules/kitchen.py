@@ -11,8 +11,7 @@ from vtlearn.datasets import howto100m
 from vtlearn.datasets.base import clip_reader, find_videos, forget_unreadable
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling
-from vtlearn.datasets.kitchen import KitchenCorpus
-from vtlearn.datasets.kitchen.evaluation import (
+from vtlearn.datasets.kitchen import (
     NarratedVideo,
     alignment_items,
     narrated_videos,
@@ -25,6 +24,7 @@ from vtlearn.errors import UnreadableVideoError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.localization import NarrationAlignment
 from vtlearn.evaluation.retrieval import Retrieval
+from vtlearn.kitchen import KitchenCorpus
 from vtlearn.media.captions import open_captions
 
 __all__ = ["Kitchen"]

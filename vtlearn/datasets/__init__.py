@@ -8,11 +8,11 @@ protocol scores, and ``windows`` all of a video for features. ``checking`` compa
 what it should hold.
 """
 
-from vtlearn.datasets.base import Quarantine, SampleKey
+from vtlearn.datasets.base import SampleKey, UnreadableLog
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
-from vtlearn.datasets.kitchen import KitchenCorpus
 from vtlearn.datasets.shards import ShardStream
+from vtlearn.kitchen import KitchenCorpus
 
 __all__ = [
     "ClipSampling",
@@ -20,7 +20,7 @@ __all__ = [
     "EvaluationItems",
     "HowTo100M",
     "KitchenCorpus",
-    "Quarantine",
     "SampleKey",
     "ShardStream",
+    "UnreadableLog",
 ]

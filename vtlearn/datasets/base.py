@@ -21,15 +21,15 @@ from vtlearn.errors import (
     UnreadableVideoError,
 )
 from vtlearn.media.clips import ClipReader
-from vtlearn.media.features import FeatureReader
+from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.ids import VideoNames, distinct_ids, video_stem
-from vtlearn.media.video import VideoReader
-from vtlearn.media.watchdog import WatchedReader
+from vtlearn.media.video.reader import VideoReader
+from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 
 __all__ = [
     "Corpus",
-    "Quarantine",
     "SampleKey",
+    "UnreadableLog",
     "UnreadableRecord",
     "clip_reader",
     "find_videos",
@@ -65,7 +65,7 @@ class Corpus(Dataset[Sample], ABC):
         quarantine: That account.
     """
 
-    quarantine: "Quarantine"
+    quarantine: "UnreadableLog"
 
     @abstractmethod
     def __len__(self) -> int:
@@ -225,7 +225,7 @@ def clip_reader(features: Path | None = None, time_budget: float | None = None) 
     """
     if features is not None:
         return FeatureReader(features)
-    return VideoReader() if time_budget is None else WatchedReader(time_budget)
+    return VideoReader() if time_budget is None else SubprocessVideoReader(time_budget)
 
 
 class UnreadableRecord(NamedTuple):
@@ -254,7 +254,7 @@ class UnreadableRecord(NamedTuple):
         return cls(video_id, "", "captions", name, reason)
 
 
-class Quarantine:
+class UnreadableLog:
     """A file that names the videos that could not be read, and why; kept by all processes together.
 
     One line of JSON a video. Writing is an append, so that workers and processes need not know of
@@ -325,7 +325,7 @@ class Quarantine:
                 len(self._known), len(self.ids), self.max_fraction, str(self.path)
             )
 
-    def note_damaged(self, video_id: str, error: LostClipsError) -> None:
+    def log_damaged(self, video_id: str, error: LostClipsError) -> None:
         """Say, once a video, that a readable one was passed over; it stays in the corpus.
 
         Args:
@@ -415,7 +415,7 @@ def first_readable(
     ids: Sequence[str],
     key: SampleKey,
     seed: int,
-    quarantine: Quarantine,
+    quarantine: UnreadableLog,
     read: Callable[[int], SampleT],
 ) -> SampleT:
     """Read the sample that was drawn, or, where its video cannot be read, another in its place.
@@ -445,7 +445,7 @@ def first_readable(
         except (UnreadableVideoError, TranscriptError) as error:
             quarantine.add(video_id, error)
         except LostClipsError as error:
-            quarantine.note_damaged(video_id, error)
+            quarantine.log_damaged(video_id, error)
     total = len(ids)
     raise TooManyUnreadableError(total, total, quarantine.max_fraction, str(quarantine.path))
 

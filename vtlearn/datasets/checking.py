@@ -6,19 +6,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from vtlearn.checks import require_positive
 from vtlearn.datasets.base import find_videos, require_paths, video_names
-from vtlearn.datasets.kitchen import read_truth
-from vtlearn.datasets.kitchen.manifest import Rendered, read_manifest
-from vtlearn.datasets.kitchen.plan import SPLITS
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, UnreadableVideoError
+from vtlearn.kitchen import read_truth
+from vtlearn.kitchen.manifest import Rendered, read_manifest
+from vtlearn.kitchen.plan import SPLITS
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import match_captions
-from vtlearn.media.checks import require_positive
 from vtlearn.media.ids import VideoNames
-from vtlearn.media.probing import hash_all, probe_all, scan_all
-from vtlearn.parallel import available_cores
-from vtlearn.progress import track
+from vtlearn.media.video.probing import hash_all, probe_all, scan_all
+from vtlearn.storage.parallel import available_cores
+from vtlearn.storage.progress import track
 
 __all__ = [
     "SCAN_BUDGET",

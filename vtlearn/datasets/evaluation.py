@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 from vtlearn.batch import Sample, Unreadable
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import ClipReader
-from vtlearn.media.video import VideoReader
+from vtlearn.media.video.reader import VideoReader
 
 __all__ = ["EvaluationItem", "EvaluationItems"]
 

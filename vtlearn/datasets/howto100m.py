@@ -7,8 +7,8 @@ from pathlib import Path
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import (
     Corpus,
-    Quarantine,
     SampleKey,
+    UnreadableLog,
     clip_reader,
     find_videos,
     first_readable,
@@ -17,15 +17,15 @@ from vtlearn.datasets.base import (
     video_names,
 )
 from vtlearn.datasets.lists import read_video_list
-from vtlearn.datasets.narrations import ClipSampling, NarrationReader
+from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, FeatureError, TranscriptError
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import CaptionMatch, match_captions
-from vtlearn.media.feature_sources import fingerprint
-from vtlearn.media.features import FeatureReader
+from vtlearn.media.features.fingerprints import fingerprint
+from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.ids import VideoNames, outgrown_ids
-from vtlearn.media.strings import Strings
+from vtlearn.storage.strings import Strings
 
 __all__ = ["ClipSampling", "HowTo100M"]
 
@@ -107,7 +107,7 @@ class HowTo100M(Corpus):
         self.ids: Sequence[str] = Strings.shared(told)
         self._keys: Sequence[str] = Strings.shared(match.keys[video_id] for video_id in told)
         self._sources: Sequence[str] = Strings.shared(told.values())
-        self.quarantine = Quarantine(quarantine, self.ids, max_unreadable_fraction)
+        self.quarantine = UnreadableLog(quarantine, self.ids, max_unreadable_fraction)
         reader = clip_reader(features, time_budget)
         self._reader = NarrationReader(sampling or ClipSampling(), reader)
 

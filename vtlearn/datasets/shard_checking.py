@@ -7,16 +7,16 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from vtlearn.checks import require_positive
 from vtlearn.datasets.checking import SCAN_BUDGET, CorpusReport, LostSeconds, UnreadableVideo
 from vtlearn.datasets.shards import told
 from vtlearn.errors import ShardError, TranscriptError, UnreadableVideoError
-from vtlearn.media.checks import require_positive
 from vtlearn.media.clips import VideoBytes
-from vtlearn.media.probing import probe, scan
-from vtlearn.media.shard_index import INDEX, ShardEntry, id_prefixes, read_entries
-from vtlearn.media.shards import ShardSample, read_pairs, require_distinct
-from vtlearn.parallel import available_cores, in_parallel
-from vtlearn.progress import track
+from vtlearn.media.video.probing import probe, scan
+from vtlearn.media.webdataset.index import INDEX, ShardEntry, id_prefixes, read_entries
+from vtlearn.media.webdataset.reader import ShardSample, read_pairs, require_distinct
+from vtlearn.storage.parallel import available_cores, in_parallel
+from vtlearn.storage.progress import track
 
 __all__ = ["check_shards"]
 

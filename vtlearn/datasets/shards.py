@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vtlearn.batch import Sample
-from vtlearn.datasets.base import Quarantine, SampleKey, clip_reader, generator
-from vtlearn.datasets.narrations import ClipSampling, NarrationReader
+from vtlearn.datasets.base import SampleKey, UnreadableLog, clip_reader, generator
+from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
 from vtlearn.distributed import Process
 from vtlearn.errors import (
     ArgumentError,
@@ -23,11 +23,11 @@ from vtlearn.errors import (
     TranscriptError,
     UnreadableVideoError,
 )
-from vtlearn.media.captions.caption import Caption, tidy
+from vtlearn.media.captions.caption import Caption, validate_captions
 from vtlearn.media.clips import VideoBytes
-from vtlearn.media.probing import probe
-from vtlearn.media.shard_index import Shard, ShardIndex
-from vtlearn.media.shards import PICTURES, TEXTS, ShardSample, read_pairs
+from vtlearn.media.video.probing import probe
+from vtlearn.media.webdataset.index import Shard, ShardIndex
+from vtlearn.media.webdataset.reader import PICTURES, TEXTS, ShardSample, read_pairs
 
 __all__ = ["ShardStream", "deal_shards", "even_share", "told"]
 
@@ -128,7 +128,7 @@ def told(path: Path, sample: ShardSample) -> str | list[Caption]:
     record = _json(where, sample.files.get("json", b"{}"))
     if isinstance(record.get("captions"), dict):
         try:
-            captions = tidy(record["captions"]).captions()
+            captions = validate_captions(record["captions"]).captions()
         except (TranscriptError, RecursionError) as error:  # lists in lists, which it describes
             message = f"{where}: {error}"
             raise TranscriptError(message) from error
@@ -167,7 +167,7 @@ class ShardStream(IterableDataset[Sample]):
     runs out begins its shards again.
 
     Args:
-        index: The shards, from :func:`~vtlearn.media.shard_index.open_shards`.
+        index: The shards, from :func:`~vtlearn.media.webdataset.index.open_shards`.
         sampling: How clips are drawn.
         shuffle_buffer: Samples among which each reader draws the next one. They lie in memory as
             they are in the shards, encoded: a worker holds as many videos.
@@ -212,7 +212,7 @@ class ShardStream(IterableDataset[Sample]):
         self.process = process or Process(0, 1)
         self.workers = workers
         self.samples_per_reader = self._share(samples_per_reader)
-        self.quarantine = Quarantine(quarantine, index.keys, max_unreadable_fraction)
+        self.quarantine = UnreadableLog(quarantine, index.keys, max_unreadable_fraction)
         self._time_budget = time_budget
         reader = clip_reader(time_budget=time_budget)
         self._reader = NarrationReader(sampling or ClipSampling(), reader)
@@ -314,7 +314,7 @@ class ShardStream(IterableDataset[Sample]):
         except (UnreadableVideoError, TranscriptError) as error:
             self.quarantine.add(each.id, error)
         except LostClipsError as error:
-            self.quarantine.note_damaged(each.id, error)
+            self.quarantine.log_damaged(each.id, error)
         return None
 
     def _captions(self, each: _Numbered, source: VideoBytes) -> Sequence[Caption]:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from vtlearn.batch import Sample, Unreadable
+from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, UnreadableVideoError
-from vtlearn.media.checks import require_positive
 from vtlearn.media.clips import ClipReader
-from vtlearn.media.feature_spec import num_vectors
-from vtlearn.media.strings import Strings
+from vtlearn.media.features.spec import num_vectors
+from vtlearn.storage.strings import Strings
 
 __all__ = ["VideoList", "WindowChunks", "require_pixels"]
 
@@ -58,7 +58,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
     """Cut videos into windows, and give consecutive windows of one video together.
 
     Window k of a video starts at ``k * stride`` seconds; there is one for each k that starts before
-    the video ends (see :func:`~vtlearn.media.feature_spec.num_vectors`). Which windows are a chunk
+    the video ends (see :func:`~vtlearn.media.features.spec.num_vectors`). Which windows are a chunk
     is a function of the video alone. A window that lost frames is left out of its chunk, a video
     that cannot be read is a record that says why, and a dataset of no videos is one None, so that
     every process has something to do.
@@ -79,7 +79,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         ArgumentError: If ``stride`` or ``windows_per_chunk`` is not positive.
 
     Example:
-        >>> from vtlearn.media.video import VideoReader
+        >>> from vtlearn.media.video.reader import VideoReader
         >>> chunks = WindowChunks(
         ...     ["a", "b"], ["a.mp4", "b.mp4"], np.array([30.2, 5.0]), reader=VideoReader(),
         ...     stride=1.0, num_frames=8, fps=4.0, size=64, windows_per_chunk=16,

@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 import vtlearn
-from vtlearn.atomic import replace_text
 from vtlearn.errors import CheckpointError
 from vtlearn.evaluation.protocol import Coverage, Result
+from vtlearn.storage.atomic import replace_text
 
 __all__ = [
     "CodeVersion",

@@ -13,13 +13,13 @@ import vtlearn
 numba = pytest.importorskip("numba")
 from vtlearn.alignment.cpu.calls import (  # noqa: E402  # needs numba
     array_of,
+    chunk_done,
+    chunk_range,
     entry,
-    next_share,
+    next_chunk,
     packed,
-    share_done,
-    share_of,
 )
-from vtlearn.alignment.cpu.team import work_off  # noqa: E402
+from vtlearn.alignment.cpu.thread_pool import run_in_threads  # noqa: E402
 
 PYCACHE = shutil.ignore_patterns("__pycache__")
 
@@ -29,13 +29,13 @@ def count_up(pointer: Any) -> None:
     call = numba.carray(pointer, 1)[0]
     numbers = array_of(call.value, call.parts, np.float64)
     while True:
-        share = next_share(pointer)
-        if share >= call.shares:
+        chunk = next_chunk(pointer)
+        if chunk >= call.chunks:
             return
-        first, end = share_of(call.parts, share, call.shares)
+        first, end = chunk_range(call.parts, chunk, call.chunks)
         for k in range(first, end):
             numbers[k] += call.gamma * call.shape[1] + call.strides[2]
-        share_done(pointer)
+        chunk_done(pointer)
 
 
 def test_fields_that_are_not_named_are_zero() -> None:
@@ -64,7 +64,7 @@ def test_each_part_is_done_once(parts: int, threads: int) -> None:
             "value": numbers.ctypes.data,
         }
     )
-    work_off(count_up(), call, threads)
+    run_in_threads(count_up(), call, threads)
     assert (numbers == 9).all()
 
 

@@ -7,9 +7,9 @@ import torch
 
 numba = pytest.importorskip("numba")
 from vtlearn.alignment.cpu.exact import softmin, solve_exactly  # noqa: E402
+from vtlearn.alignment.options import SoftDTWOptions  # noqa: E402
 from vtlearn.alignment.pairs import as_pairs  # noqa: E402
 from vtlearn.alignment.soft_dtw_torch import solve  # noqa: E402
-from vtlearn.alignment.warping import Warping  # noqa: E402
 
 
 @numba.njit
@@ -32,7 +32,7 @@ def test_pairs_are_solved_as_the_reference_does(gamma: float, width: int | None)
     n, m = torch.tensor([7, 3, 5, 6, 4, 7]), torch.tensor([5, 2, 4, 5, 3, 1])
     pairs = as_pairs(cost, n, m, width)
     expected = torch.empty_like(pairs.cost)
-    values = solve(pairs, Warping(gamma), expected)
+    values = solve(pairs, SoftDTWOptions(gamma), expected)
     value, gradient = np.zeros(6), np.zeros((6, 7, 5))
     nothing = np.empty(0, np.int64)
     columns = pairs.columns or (torch.empty(0), torch.empty(0))

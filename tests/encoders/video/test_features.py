@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tests.media.features import fill_store
+from tests.media.features.stores import fill_store
 from vtlearn.encoders.video.features import CachedFeatures
 from vtlearn.errors import ArgumentError
-from vtlearn.media.features import FeatureReader
+from vtlearn.media.features.reader import FeatureReader
 
 SMALL: dict[str, Any] = {"dim": 6, "input_dim": 4, "num_frames": 5, "width": 8, "heads": 2}
 

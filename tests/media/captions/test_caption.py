@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, make_captions, repeated_words, tidy, unroll
+from vtlearn.media.captions.caption import (
+    Caption,
+    dedupe_rolling,
+    make_captions,
+    repeated_words,
+    validate_captions,
+)
 
 TIMES = st.floats(0, 1000)
 
@@ -17,7 +23,7 @@ def test_captions_are_sorted_by_their_start_and_nothing_else(
 ) -> None:
     said = [(min(a, b), max(a, b), text) for a, b, text in said]
     starts, ends, texts = map(list, zip(*said, strict=True)) if said else ([], [], [])
-    track = tidy({"start": starts, "end": ends, "text": texts})
+    track = validate_captions({"start": starts, "end": ends, "text": texts})
     assert track.captions() == sorted(said, key=lambda caption: caption[0])
     assert track.spans.shape == (len(said), 2)
     assert all(type(caption) is Caption for caption in track.captions())
@@ -26,25 +32,37 @@ def test_captions_are_sorted_by_their_start_and_nothing_else(
 def test_arrays_of_objects_are_lists() -> None:
     columns = {"start": np.array([2, 1]), "end": np.array([3.5, 2], object)}
     texts = np.array(["b", "a"], object)
-    assert tidy({**columns, "text": texts}).captions() == [(1.0, 2.0, "a"), (2.0, 3.5, "b")]
+    assert validate_captions({**columns, "text": texts}).captions() == [
+        (1.0, 2.0, "a"),
+        (2.0, 3.5, "b"),
+    ]
 
 
 def test_windows_of_several_captions() -> None:
     columns: dict[str, Any] = {"start": [8, 0, 4], "end": [16, 8, 12]}
     columns["text"] = [[("stir", 0.25)], ["chop", ("cut", np.float32(0.5))], []]
-    assert tidy(columns).captions() == [(0, 8, "chop"), (0, 8, "cut"), (8, 16, "stir")]
+    assert validate_captions(columns).captions() == [(0, 8, "chop"), (0, 8, "cut"), (8, 16, "stir")]
     columns["text"] = [[["stir", 0.25]], ["chop", ["cut", 1]], ["wash", 0.5]]  # of JSON
-    assert [each.text for each in tidy(columns).captions()] == ["chop", "cut", "wash", "stir"]
+    assert [each.text for each in validate_captions(columns).captions()] == [
+        "chop",
+        "cut",
+        "wash",
+        "stir",
+    ]
     columns["text"] = [np.array(["stir"], object), ("chop", 0.5), "wash"]
-    assert tidy(columns).captions() == [(0, 8, "chop"), (4, 12, "wash"), (8, 16, "stir")]
+    assert validate_captions(columns).captions() == [
+        (0, 8, "chop"),
+        (4, 12, "wash"),
+        (8, 16, "stir"),
+    ]
 
 
 def test_what_is_no_string_is_left_out_and_counted_where_that_is_asked_for() -> None:
     texts = ["a", None, float("nan"), ["b", None], "c"]
     columns = {"start": [4, None, 3, 1, 0], "end": [4, 0, 2, 1, 0], "text": texts}
     with pytest.raises(TranscriptError, match="caption 1 has None for a text"):
-        tidy(columns)
-    track = tidy(columns, leave_out=True)
+        validate_captions(columns)
+    track = validate_captions(columns, leave_out=True)
     assert track.captions() == [(0, 0, "c"), (1, 1, "b"), (4, 4, "a")]
     assert track.left_out == 3
 
@@ -65,13 +83,13 @@ def test_what_is_no_string_is_left_out_and_counted_where_that_is_asked_for() -> 
 )
 def test_what_is_no_caption_is_named(columns: Any, message: str) -> None:
     with pytest.raises(TranscriptError, match=message):
-        tidy(columns)
+        validate_captions(columns)
 
 
 def test_the_number_of_a_caption_is_that_in_the_file() -> None:
     columns = {"start": [0, 5, 9], "end": [1, 6, 8], "text": [None, "b", "c"]}
     with pytest.raises(TranscriptError, match=r"caption 2 ends at 8.0 s, before it starts"):
-        tidy(columns, leave_out=True)
+        validate_captions(columns, leave_out=True)
 
 
 def test_making_captions_of_lists_of_unequal_length_is_refused() -> None:
@@ -100,7 +118,7 @@ def captions(*texts: str, every: float = 2.0, gap: float = 0.0) -> list[Caption]
     ],
 )
 def test_rolling_captions(shown: list[str], said: list[str]) -> None:
-    unrolled = unroll(captions(*shown))
+    unrolled = dedupe_rolling(captions(*shown))
     assert [caption.text for caption in unrolled] == said
     starts = [caption.start for caption in captions(*shown)]
     assert {caption.start for caption in unrolled} <= set(starts)
@@ -109,5 +127,8 @@ def test_rolling_captions(shown: list[str], said: list[str]) -> None:
 
 
 def test_what_was_shown_long_before_is_said_again() -> None:
-    assert [each.text for each in unroll(captions("stir", "stir", gap=0.05))] == ["stir"]
-    assert [each.text for each in unroll(captions("stir", "stir", gap=0.5))] == ["stir", "stir"]
+    assert [each.text for each in dedupe_rolling(captions("stir", "stir", gap=0.05))] == ["stir"]
+    assert [each.text for each in dedupe_rolling(captions("stir", "stir", gap=0.5))] == [
+        "stir",
+        "stir",
+    ]

@@ -127,7 +127,7 @@ USE = """
 import sys
 from pathlib import Path
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import tidy
+from vtlearn.media.captions.caption import validate_captions
 from vtlearn.media.captions.pickles import load_plain
 for path in sorted(Path(sys.argv[1]).iterdir()):
     print(path.stem, flush=True)
@@ -136,7 +136,7 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
     except TranscriptError as error:
         continue
     print("LOADED", flush=True)
-    tidy(loaded)
+    validate_captions(loaded)
 """
 
 

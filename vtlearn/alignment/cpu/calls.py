@@ -1,6 +1,6 @@
 """One call of a kernel as plain memory, which any thread can work on.
 
-A thread takes the next share that nobody has taken yet, until there is none: all are busy to the
+A thread takes the next chunk that nobody has taken yet, until there is none: all are busy to the
 end, however unequal the pairs are and whatever else runs on their cores.
 """
 
@@ -20,13 +20,13 @@ from vtlearn.alignment.cpu.lanes import inlined
 __all__ = [
     "CALL",
     "array_of",
+    "chunk_done",
+    "chunk_range",
     "columns_of",
     "entry",
     "lengths_of",
-    "next_share",
+    "next_chunk",
     "packed",
-    "share_done",
-    "share_of",
     "tables_of",
     "three",
 ]
@@ -43,9 +43,9 @@ def _fingerprint() -> str:
 
 CALL = np.dtype(
     [
-        ("taken", _NUMBER),  # how many shares threads have begun; first, for next_share
-        ("done", _NUMBER),  # how many they have finished; second, for share_done
-        ("shares", _NUMBER),
+        ("taken", _NUMBER),  # how many chunks threads have begun; first, for next_chunk
+        ("done", _NUMBER),  # how many they have finished; second, for chunk_done
+        ("chunks", _NUMBER),
         ("parts", _NUMBER),  # what is shared: tiles or pairs
         ("block", _NUMBER),
         ("shape", _NUMBER, 3),  # clips, captions, pairs
@@ -61,7 +61,7 @@ CALL = np.dtype(
         ("end", _ADDRESS),
         ("band_size", _NUMBER),
         ("value", _ADDRESS),
-        ("left_over", _ADDRESS),
+        ("fallback", _ADDRESS),
         ("has_dummies", _NUMBER),
         ("smoothing", _NUMBER),
         ("gamma", np.float64),
@@ -123,14 +123,14 @@ def entry(function: Callable[[Any], None]) -> Callable[[], int]:
 
 
 @intrinsic
-def next_share(_: Any, pointer: Any) -> Any:
-    """Take the next share of a call."""
+def next_chunk(_: Any, pointer: Any) -> Any:
+    """Take the next chunk of a call."""
     return _count(pointer, 0)
 
 
 @intrinsic
-def share_done(_: Any, pointer: Any) -> Any:
-    """Say that a share is finished: an error in compiled code says nothing else."""
+def chunk_done(_: Any, pointer: Any) -> Any:
+    """Say that a chunk is finished: an error in compiled code says nothing else."""
     return _count(pointer, 1)
 
 
@@ -189,6 +189,6 @@ def three(numbers: Any) -> Any:
 
 
 @inlined
-def share_of(parts: int, share: int, shares: int) -> Any:
-    """Find the first part of a share, and the one after its last."""
-    return parts * share // shares, parts * (share + 1) // shares
+def chunk_range(parts: int, chunk: int, chunks: int) -> Any:
+    """Find the first part of a chunk, and the one after its last."""
+    return parts * chunk // chunks, parts * (chunk + 1) // chunks

@@ -7,12 +7,12 @@ import numba
 import numpy as np
 
 from vtlearn.alignment.cpu.calls import (
+    chunk_done,
+    chunk_range,
     columns_of,
     entry,
     lengths_of,
-    next_share,
-    share_done,
-    share_of,
+    next_chunk,
     tables_of,
     three,
 )
@@ -136,12 +136,12 @@ def softmin(diagonal: float, vertical: float, horizontal: float, gamma: float) -
 
 @entry
 def run_exactly(pointer: Any) -> None:
-    """Solve shares of pairs until there is none left."""
+    """Solve chunks of pairs until there is none left."""
     call = numba.carray(pointer, 1)[0]
     cost, gradient, value = tables_of(call, np.float64)
     while True:
-        share = next_share(pointer)
-        if share >= call.shares:
+        chunk = next_chunk(pointer)
+        if chunk >= call.chunks:
             return
         solve_exactly(
             cost,
@@ -149,8 +149,8 @@ def run_exactly(pointer: Any) -> None:
             lengths_of(call),
             columns_of(call),
             call.gamma,
-            share_of(call.parts, share, call.shares),
+            chunk_range(call.parts, chunk, call.chunks),
             value,
             gradient,
         )
-        share_done(pointer)
+        chunk_done(pointer)

@@ -12,14 +12,22 @@ import numpy as np
 
 from vtlearn.alignment.cpu.calls import (
     array_of,
+    chunk_done,
+    chunk_range,
     columns_of,
     entry,
     lengths_of,
-    next_share,
-    share_done,
-    share_of,
+    next_chunk,
     tables_of,
     three,
+)
+from vtlearn.alignment.cpu.exponents import (
+    LARGEST,
+    NEVER,
+    add_three,
+    in_units,
+    powers_of_row,
+    renormalize,
 )
 from vtlearn.alignment.cpu.lanes import (
     LANES,
@@ -35,14 +43,6 @@ from vtlearn.alignment.cpu.lanes import (
     transpose,
     with_lane,
 )
-from vtlearn.alignment.cpu.powers import (
-    LARGEST,
-    NEVER,
-    add_three,
-    forget,
-    in_units,
-    powers_of_row,
-)
 
 __all__ = ["run_strips"]
 
@@ -52,7 +52,7 @@ _WEIGHTS = 3 * LANES
 
 @entry
 def run_strips(pointer: Any) -> None:
-    """Solve shares of pairs until there is none left.
+    """Solve chunks of pairs until there is none left.
 
     Of a :data:`~vtlearn.alignment.cpu.calls.CALL` it takes all fields but those of dummies and of
     smoothing; ``block`` is how many strips' weights are kept at a time: the forward is repeated for
@@ -63,7 +63,7 @@ def run_strips(pointer: Any) -> None:
     """
     call = numba.carray(pointer, 1)[0]
     cost, gradient, value = tables_of(call, np.float32)
-    left_over = array_of(call.left_over, call.shape[2], np.bool_)
+    fallback = array_of(call.fallback, call.shape[2], np.bool_)
     lengths_n, lengths_m = lengths_of(call)
     firsts, ends = columns_of(call)
     clips, captions, pairs = three(call.shape)
@@ -82,10 +82,10 @@ def run_strips(pointer: Any) -> None:
     below = np.empty(captions, np.float32)
     first, end = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     while True:
-        share = next_share(pointer)
-        if share >= call.shares:
+        chunk = next_chunk(pointer)
+        if chunk >= call.chunks:
             return
-        some = share_of(call.parts, share, call.shares)
+        some = chunk_range(call.parts, chunk, call.chunks)
         for p in range(some[0], some[1]):
             n, m = lengths_n[p], lengths_m[p]
             used = m + LANES - 1
@@ -160,8 +160,8 @@ def run_strips(pointer: Any) -> None:
                     _sweep_back(weights, at, m, below, last_lane, reached, row)
                     _write_strip(row, gradient, gradient_strides, top, p, n, m)
             if not worst * np.float32(2 * (n + m)) < np.float32(LARGEST):
-                left_over[p] = True
-        share_done(pointer)
+                fallback[p] = True
+        chunk_done(pointer)
 
 
 @inlined
@@ -250,7 +250,7 @@ def _sweep(
             store(weights, at + LANES, b / total)
             store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
-        left_m, left_e = forget(total * load(m, t * LANES), low + load(e, t * LANES))
+        left_m, left_e = renormalize(total * load(m, t * LANES), low + load(e, t * LANES))
         if t >= LANES - 1:
             boundary_m[t - LANES + 1] = lane(left_m, LANES - 1)
             boundary_e[t - LANES + 1] = lane(left_e, LANES - 1)

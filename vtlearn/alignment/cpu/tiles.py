@@ -12,14 +12,22 @@ import numpy as np
 
 from vtlearn.alignment.cpu.calls import (
     array_of,
+    chunk_done,
+    chunk_range,
     columns_of,
     entry,
     lengths_of,
-    next_share,
-    share_done,
-    share_of,
+    next_chunk,
     tables_of,
     three,
+)
+from vtlearn.alignment.cpu.exponents import (
+    LARGEST,
+    NEVER,
+    add_three,
+    in_units,
+    powers_of_row,
+    renormalize,
 )
 from vtlearn.alignment.cpu.lanes import (
     BIAS,
@@ -39,14 +47,6 @@ from vtlearn.alignment.cpu.lanes import (
     store,
     transpose,
 )
-from vtlearn.alignment.cpu.powers import (
-    LARGEST,
-    NEVER,
-    add_three,
-    forget,
-    in_units,
-    powers_of_row,
-)
 
 __all__ = ["read_row", "run_tiles", "write_row"]
 
@@ -56,7 +56,7 @@ _WEIGHTS = 3 * LANES
 
 @entry
 def run_tiles(pointer: Any) -> None:
-    """Solve shares of tiles until there is none left.
+    """Solve chunks of tiles until there is none left.
 
     Of a :data:`~vtlearn.alignment.cpu.calls.CALL` it takes all fields; ``block`` is how many clips'
     weights are kept at a time: the forward is repeated for all blocks but the last.
@@ -66,7 +66,7 @@ def run_tiles(pointer: Any) -> None:
     """
     call = numba.carray(pointer, 1)[0]
     cost, gradient, value = tables_of(call, np.float32)
-    left_over = array_of(call.left_over, call.shape[2], np.bool_)
+    fallback = array_of(call.fallback, call.shape[2], np.bool_)
     lengths_n, lengths_m = lengths_of(call)
     firsts, ends = columns_of(call)
     clips, captions, pairs = three(call.shape)
@@ -97,10 +97,10 @@ def run_tiles(pointer: Any) -> None:
     fill(m, cells_at, 2 * width, np.float32(dummy[0]))
     fill(e, cells_at, 2 * width, np.int32(dummy[1]))
     while True:
-        share = next_share(pointer)
-        if share >= call.shares:
+        chunk = next_chunk(pointer)
+        if chunk >= call.chunks:
             return
-        some = share_of(call.parts, share, call.shares)
+        some = chunk_range(call.parts, chunk, call.chunks)
         for tile in range(some[0], some[1]):
             start = tile * LANES
             count = min(LANES, pairs - start)
@@ -190,8 +190,8 @@ def run_tiles(pointer: Any) -> None:
                 if not lane(as_float(worst), k) * np.float32(
                     2 * step * (rows + used) + 4
                 ) < np.float32(LARGEST):
-                    left_over[start + k] = True
-        share_done(pointer)
+                    fallback[start + k] = True
+        chunk_done(pointer)
 
 
 @jit
@@ -259,7 +259,7 @@ def _dummies(dummy: Any, above_m: Any, above_e: Any, count: int) -> None:
     path_m, path_e = splat(np.float32(1)), splat(np.int32(0))
     store(above_e, 0, splat(np.int32(NEVER)))
     for j in range(LANES, count * LANES + LANES, LANES):
-        path_m, path_e = forget(path_m * m, path_e - splat(np.int32(BIAS)) + e)
+        path_m, path_e = renormalize(path_m * m, path_e - splat(np.int32(BIAS)) + e)
         store(above_m, j, path_m)
         store(above_e, j, path_e)
 
@@ -342,7 +342,7 @@ def _smooth(
             at += _WEIGHTS
         if i == 0 and j == 0:  # three costs of zero
             total, low = splat(np.float32(3)), splat(np.int32(-BIAS))
-        smoothed_m, smoothed_e = forget(total * here_m, low + here_e)
+        smoothed_m, smoothed_e = renormalize(total * here_m, low + here_e)
         store(m, cells + (step * j + step - 1) * LANES, smoothed_m)
         store(e, cells + (step * j + step - 1) * LANES, smoothed_e)
         left_m, left_e = here_m, here_e
@@ -376,7 +376,7 @@ def _cells(
             store(weights, at + LANES, b / total)
             store(weights, at + 2 * LANES, c / total)
             at += _WEIGHTS
-        left_m, left_e = forget(total * load(m, here), low + load(e, here))
+        left_m, left_e = renormalize(total * load(m, here), low + load(e, here))
         store(above_m, j, left_m)
         store(above_e, j, left_e)
         diagonal_m, diagonal_e = vertical_m, vertical_e

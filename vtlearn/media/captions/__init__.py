@@ -9,7 +9,7 @@ memory of all processes alike. Which video a transcript is of, its name tells (`
 ``matching``, once the videos are known.
 """
 
-from vtlearn.media.captions.caption import Caption, unroll
+from vtlearn.media.captions.caption import Caption, dedupe_rolling
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.sentences import sentences
 from vtlearn.media.captions.transcripts import read_transcript, read_words
@@ -17,9 +17,9 @@ from vtlearn.media.captions.transcripts import read_transcript, read_words
 __all__ = [
     "Caption",
     "CaptionIndex",
+    "dedupe_rolling",
     "open_captions",
     "read_transcript",
     "read_words",
     "sentences",
-    "unroll",
 ]

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from vtlearn.errors import TranscriptError
 
-__all__ = ["Caption", "Track", "make_captions", "repeated_words", "tidy", "unroll"]
+__all__ = [
+    "Caption",
+    "Track",
+    "dedupe_rolling",
+    "make_captions",
+    "repeated_words",
+    "validate_captions",
+]
 
 _FIELDS = ("start", "end", "text")
 _STAYS = 0.1  # a line that is still on screen was there less than so many seconds ago
@@ -74,7 +81,7 @@ def make_captions(starts: list[float], ends: list[float], texts: list[str]) -> l
     return list(map(_MAKE, zip(starts, ends, texts, strict=True)))
 
 
-def tidy(columns: Any, *, leave_out: bool = False) -> Track:
+def validate_captions(columns: Any, *, leave_out: bool = False) -> Track:
     """Check and sort the captions of one video.
 
     Args:
@@ -90,7 +97,8 @@ def tidy(columns: Any, *, leave_out: bool = False) -> Track:
         TranscriptError: If these are no captions. It does not say of which video.
 
     Example:
-        >>> tidy({"start": [8, 0], "end": [16, 8], "text": [["stir"], ["chop", "cut"]]}).captions()
+        >>> columns = {"start": [8, 0], "end": [16, 8], "text": [["stir"], ["chop", "cut"]]}
+        >>> validate_captions(columns).captions()
         ... # doctest: +NORMALIZE_WHITESPACE
         [Caption(start=0.0, end=8.0, text='chop'), Caption(start=0.0, end=8.0, text='cut'),
          Caption(start=8.0, end=16.0, text='stir')]
@@ -111,7 +119,7 @@ def tidy(columns: Any, *, leave_out: bool = False) -> Track:
     return Track(spans, said, left_out)
 
 
-def unroll(captions: Iterable[Caption]) -> list[Caption]:
+def dedupe_rolling(captions: Iterable[Caption]) -> list[Caption]:
     r"""Undo the rolling of captions, so that each word is there once, when it is new.
 
     YouTube's automatic captions show two lines: the last one again, and a new one below it. Read
@@ -128,7 +136,7 @@ def unroll(captions: Iterable[Caption]) -> list[Caption]:
 
     Example:
         >>> rolling = [Caption(0, 2, "chop the"), Caption(2, 2.01, "chop the")]
-        >>> unroll([*rolling, Caption(2.01, 4, "chop the\ncarrot")])
+        >>> dedupe_rolling([*rolling, Caption(2.01, 4, "chop the\ncarrot")])
         [Caption(start=0, end=2, text='chop the'), Caption(start=2.01, end=4, text='carrot')]
     """
     captions = list(captions)
@@ -144,7 +152,7 @@ def unroll(captions: Iterable[Caption]) -> list[Caption]:
 
 
 def repeated_words(captions: Iterable[Caption]) -> list[int]:
-    r"""Count the words of each rolling caption that :func:`unroll` takes away, all at its start.
+    r"""Count the words of each rolling caption, at its start, that :func:`dedupe_rolling` removes.
 
     Args:
         captions: Sorted by their start.

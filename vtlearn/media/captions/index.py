@@ -23,7 +23,7 @@ from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.media.captions.caption import Caption, make_captions
 from vtlearn.media.captions.sources import FileState, file_states, read_entries
 from vtlearn.media.captions.table import VERSION, open_table, write_table
-from vtlearn.media.strings import Strings
+from vtlearn.storage.strings import Strings
 
 __all__ = ["CaptionIndex", "open_captions"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from vtlearn.media.captions.index import CaptionIndex
 from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.ids import VideoNames, closeness
-from vtlearn.media.strings import Strings
+from vtlearn.storage.strings import Strings
 
 __all__ = ["CaptionMatch", "match_captions"]
 

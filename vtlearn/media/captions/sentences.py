@@ -33,7 +33,7 @@ def sentences(
 
     Args:
         captions: Captions or words of one video, which do not repeat each other (rolling ones:
-            :func:`~vtlearn.media.captions.unroll`).
+            :func:`~vtlearn.media.captions.dedupe_rolling`).
         pause: Seconds of silence that end a sentence that has no mark.
         max_words: The most words a sentence has; from 1.
 

@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, Track, tidy
+from vtlearn.media.captions.caption import Caption, Track, validate_captions
 from vtlearn.media.captions.json_stream import stream_object
 from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.captions.pickles import load_plain
 from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.media.ids import distinct_ids
-from vtlearn.progress import track
+from vtlearn.storage.progress import track
 
 __all__ = ["Entry", "FileState", "file_states", "read_entries"]
 
@@ -158,7 +158,7 @@ def _below(folder: Path, prefix: str) -> Iterator[FileState]:
 
 def _entry(video_id: str, columns: Any) -> Entry:
     try:
-        return Entry(video_id, tidy(columns, leave_out=True))
+        return Entry(video_id, validate_captions(columns, leave_out=True))
     except TranscriptError as error:
         return _damaged(video_id, str(error))
     except RecursionError:  # what cannot even be shown

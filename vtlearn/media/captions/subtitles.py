@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, repeated_words, unroll
+from vtlearn.media.captions.caption import Caption, dedupe_rolling, repeated_words
 
 __all__ = ["parse_srt", "parse_webvtt", "parse_webvtt_words"]
 
@@ -75,8 +75,8 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> list[Caption]:
         text: The whole file. Notes, styles, regions, settings and names of cues are passed over.
             A line with an arrow begins a cue, with a blank line before it or without.
         rolling: Whether what a caption repeats of the last one is taken away, see
-            :func:`~vtlearn.media.captions.unroll`. None: where a cue of several lines has an
-            empty one, as in YouTube's automatic captions.
+            :func:`~vtlearn.media.captions.dedupe_rolling`. None: where a cue of several lines has
+            an empty one, as in YouTube's automatic captions.
 
     Returns:
         The captions in the file's order, on one line each, without tags; cues without text are no
@@ -91,7 +91,7 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> list[Caption]:
     """
     captions = _plain(_webvtt_cues(text))
     if _rolls(captions) if rolling is None else rolling:
-        return unroll(captions)
+        return dedupe_rolling(captions)
     return _on_one_line(captions)
 
 

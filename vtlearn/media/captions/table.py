@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import Track
 from vtlearn.media.captions.sources import Entry
-from vtlearn.media.mapped import map_array
-from vtlearn.media.strings import Strings
+from vtlearn.storage.mapped import map_array
+from vtlearn.storage.strings import Strings
 
 __all__ = ["VERSION", "CaptionTable", "Summary", "open_table", "write_table"]
 

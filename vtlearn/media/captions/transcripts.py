@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, Track, tidy, unroll
+from vtlearn.media.captions.caption import Caption, Track, dedupe_rolling, validate_captions
 from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
 from vtlearn.media.captions.timed_text import parse_timed_text
@@ -35,7 +35,7 @@ def read_transcript(path: str | Path, *, rolling: bool | None = None) -> list[Ca
             and spaces after commas, are ignored); or ``.srt``, ``.vtt``, ``.ttml``, ``.dfxp``,
             ``.srv1``, ``.srv2``, ``.srv3``.
         rolling: Whether captions repeat what the one before still showed, which is then taken
-            away (see :func:`~vtlearn.media.captions.unroll`). None: in WebVTT that shows
+            away (see :func:`~vtlearn.media.captions.dedupe_rolling`). None: in WebVTT that shows
             the two lines of YouTube's automatic captions; elsewhere no.
 
     Returns:
@@ -101,9 +101,11 @@ def read_track(path: Path, *, rolling: bool | None = None, leave_out: bool = Fal
         TranscriptError: If the file cannot be read, or a caption is none. It does not say of
             which file.
     """
-    track = tidy(_columns(path, rolling), leave_out=leave_out)
+    track = validate_captions(_columns(path, rolling), leave_out=leave_out)
     if rolling and path.suffix.lower() != ".vtt":
-        return tidy(_as_columns(unroll(track.captions())))._replace(left_out=track.left_out)
+        return validate_captions(_as_columns(dedupe_rolling(track.captions())))._replace(
+            left_out=track.left_out
+        )
     return track
 
 

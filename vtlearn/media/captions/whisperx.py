@@ -5,7 +5,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, tidy
+from vtlearn.media.captions.caption import Caption, validate_captions
 
 __all__ = ["whisperx_columns", "whisperx_words"]
 
@@ -52,7 +52,7 @@ def whisperx_words(content: Mapping[str, Any]) -> list[Caption]:
         [Caption(start=1.0, end=1.5, text='add'), Caption(start=1.5, end=3.0, text='200')]
     """
     segments = content.get("segments")
-    whole = tidy(_columns(segments, "segments", "text"))  # says which segment is none
+    whole = validate_captions(_columns(segments, "segments", "text"))  # says which segment is none
     if not any(segment.get("words") for segment in segments or []):
         return whole.captions()
     pieces = [piece for segment in segments or [] for piece in _pieces(segment)]
@@ -70,7 +70,7 @@ def _pieces(segment: Mapping[str, Any]) -> list[Caption]:
         message = f"the segment at {start} s has words that are no text: {texts}"
         raise TranscriptError(message)
     timed = [word for word in words if _is_timed(word)]
-    captions = iter(tidy(_columns(timed, "words", "word")).captions())
+    captions = iter(validate_captions(_columns(timed, "words", "word")).captions())
     pieces: list[Caption] = []
     for is_timed, run in groupby(words, key=_is_timed):
         said = [word["word"].strip() for word in run]

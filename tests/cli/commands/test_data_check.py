@@ -1,0 +1,284 @@
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.damage import READABLE, UNREADABLE, Way, copy_corpus, damage_videos
+from tests.layouts import LAYOUTS, write_layout
+from tests.media.webdataset.tars import member, write_tar
+from vtlearn.cli.commands import data_check, tree
+from vtlearn.kitchen import read_truth
+from vtlearn.kitchen.manifest import read_manifest, write_manifest
+
+FAST = tuple(way for way in UNREADABLE if way.stage != "time")
+
+
+def check(root: Path, *options: str) -> int:
+    return tree.run("data check", [str(root), "--data", "Kitchen", "--time-budget", "0", *options])
+
+
+@pytest.fixture(scope="module")
+def damaged(kitchen_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Kitchen with each kind of damage but the one that hangs, and the ids nobody can read."""
+    root = copy_corpus(kitchen_root, tmp_path_factory.mktemp("check") / "kitchen")
+    ways: dict[str, Way] = damage_videos(root, sorted(read_truth(root)), (*FAST, *READABLE))
+    return root, sorted(video_id for video_id, way in ways.items() if way in FAST)
+
+
+def test_a_good_corpus_is_covered(kitchen_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(kitchen_root, "--min-coverage", "100") == 0
+    captured = capsys.readouterr()
+    assert captured.out == "Kitchen: 13 of 13 videos can be used, 100.0 %\n"
+
+
+def test_the_report_has_all_ids_and_the_table_the_first(
+    damaged: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, bad = damaged
+    path = tmp_path / "reports" / "kitchen.json"
+    assert check(root, "--report", str(path), "--decode") == 0
+    report = json.loads(path.read_text(encoding="utf-8"))
+    ids = sorted(read_truth(root))
+    assert sorted(entry["id"] for entry in report["unreadable"]) == bad
+    assert sorted(report["usable"]) == sorted(set(ids) - set(bad))
+    assert len(report["lost"]) == 2
+    output = capsys.readouterr().out
+    share = 100 * (len(ids) - len(bad)) / len(ids)
+    assert output.startswith(f"Kitchen: {len(ids) - len(bad)} of {len(ids)} videos can be used")
+    assert f", {int(share * 10) / 10} %\n" in output
+    line = next(line for line in output.splitlines() if line.startswith("  unreadable"))
+    assert line.split() == ["unreadable", str(len(bad)), "(the", "first", "3)"]
+    assert sum(video_id in output for video_id in bad) == 3
+
+
+def test_frames_that_are_not_the_recorded_ones_are_named(
+    kitchen_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_corpus(kitchen_root, tmp_path / "kitchen")
+    manifest = read_manifest(root)
+    assert manifest is not None
+    assert manifest.rendered is not None
+    write_manifest(root, manifest._replace(rendered=manifest.rendered._replace(av="17.0.0")))
+    videos = root / "videos"
+    changed = videos / "kitchen_val_0001.mp4"
+    shutil.copy(videos / "kitchen_val_0000.mp4", changed)
+    report = tmp_path / "report.json"
+    assert check(root, "--report", str(report), "--tolerance", "1000") == 0
+    assert capsys.readouterr().out == (
+        "Kitchen: 13 of 13 videos can be used, 100.0 %\n"
+        "  frames changed                1\n"
+        f"      {changed}  rendered by av 17.0.0, read by av {version('av')}\n"
+        "      delete the folder of the corpus to render it again\n"
+    )
+    (entry,) = json.loads(report.read_text(encoding="utf-8"))["changed_frames"]
+    assert entry["id"] == changed.stem
+
+
+def test_a_corpus_without_a_record_is_told_so(
+    kitchen_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_corpus(kitchen_root, tmp_path / "kitchen")
+    manifest = read_manifest(root)
+    assert manifest is not None
+    write_manifest(root, manifest.identity)
+    assert check(root) == 0
+    assert "  frames not recorded          13\n      delete the folder" in capsys.readouterr().out
+
+
+def test_coverage_decides_the_exit_code(
+    damaged: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, bad = damaged
+    share = 100 * (13 - len(bad)) / 13
+    assert check(root, "--min-coverage", f"{share - 0.01}") == 0
+    capsys.readouterr()
+    assert check(root, "--min-coverage", f"{share + 0.01}") == 1
+    assert "coverage is below --min-coverage" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--min-coverage", "101"], "--min-coverage is 101, and is in per cent"),
+        (["--captions", "y"], "--captions: Kitchen says itself"),
+        (["--data", "HowTo100M", "--list", "absent.csv"], "absent.csv cannot be read as a csv"),
+        (["--report", "."], "--report . is a folder"),
+        (["--report", "/dev/null/x.json"], "--report /dev/null/x.json cannot be written"),
+        (["--report", "/proc/x.json"], "--report /proc/x.json cannot be written"),
+        (["--workers", "0"], "workers"),
+        (["--time-budget", "-1"], "time_budget"),
+    ],
+)
+def test_mistakes_are_sentences(
+    options: list[str], sentence: str, kitchen_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(kitchen_root, *options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("vtlearn: error: ")
+    assert sentence in error
+
+
+def test_names_with_dots_and_twins_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    videos = [*LAYOUTS["volumes"], *LAYOUTS["lessons"]]
+    root = write_layout(tmp_path, videos, [videos[1], videos[3]])
+    options = ("--data", "HowTo100M")
+    assert check(root, *options) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("HowTo100M: 2 of 4 videos can be used, 50.0 %\n")
+    assert f"videos without captions       2\n      {videos[0]}\n      {videos[2]}\n" in printed
+    rows = ["video_path", "/x/lesson2/part1.mp4", f'"{videos[1]}.webm"', "lesson2/part3.mp4"]
+    (root / "list.csv").write_text("\n".join(rows))
+    report = tmp_path / "report.json"
+    assert check(root, *options, "--list", str(root / "list.csv"), "--report", str(report)) == 0
+    found = json.loads(report.read_text())
+    assert (found["usable"], found["missing"]) == ([videos[3], videos[1]], ["part3"])
+    write_layout(root, (), ["part1"])
+    assert check(root, *options) == 0
+    assert "captions/part1.json may be of lesson1/part1 or of less" in capsys.readouterr().out
+
+
+def test_no_corpus_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(tmp_path) == 2
+    assert "steps.json" in capsys.readouterr().err
+
+
+def test_a_list_and_durations_say_what_there_should_be(
+    damaged: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, bad = damaged
+    splits = [path.read_text(encoding="utf-8").split()[1:] for path in root.glob("splits/*.csv")]
+    listed = tmp_path / "list.csv"
+    listed.write_text("\n".join(["video_path", *chain(*splits), "absent.mp4"]), encoding="utf-8")
+    durations = tmp_path / "durations.csv"
+    good = next(video_id for video_id in read_truth(root) if video_id not in bad)
+    durations.write_text(f"{good},1000\n", encoding="utf-8")
+    report = tmp_path / "report.json"
+    tables = ["--list", str(listed), "--durations", str(durations), "--data", "HowTo100M"]
+    assert check(root, *tables, "--report", str(report)) == 0
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert sorted(entry["id"] for entry in found["unreadable"]) == bad
+    assert found["missing"] == ["absent"]
+    assert good in {entry["id"] for entry in found["duration_mismatch"]}
+    assert f"      {good}  lasts " in capsys.readouterr().out
+
+
+@pytest.mark.slow  # it starts processes, each of which imports torch
+def test_it_runs_as_a_command_with_several_processes(
+    damaged: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    bad = damaged[1]
+    root = copy_corpus(damaged[0], tmp_path / "kitchen")
+    hanging = next(video_id for video_id in bad if "train" in video_id)
+    pipe = next(way for way in UNREADABLE if way.stage == "time")
+    pipe.apply(root / "videos" / f"{hanging}.mp4")
+    command = [sys.executable, "-m", "vtlearn", "data", "check", str(root), "--data", "Kitchen"]
+    options = ["--workers", "2", "--time-budget", "4", "--min-coverage", "100"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert f"Kitchen: {13 - len(bad)} of 13" in done.stdout
+    assert f"{hanging}  time: " in done.stdout
+    assert "Opening videos" in done.stderr
+    assert "coverage is below --min-coverage 100" in done.stderr
+
+
+def test_names_that_a_terminal_would_obey_are_escaped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / os.fsdecode(b"\x1b[31m\xff.mp4")).write_bytes(b"")
+    (tmp_path / "caption.json").write_text('{"a": {"start": [0], "end": [1], "text": ["x"]}}')
+    report = tmp_path / "report.json"
+    options = ["--time-budget", "0", "--report", str(report), "--decode"]
+    assert tree.run("data check", [str(tmp_path), *options]) == 0
+    assert "      \\x1b[31m\\udcff  open: " in capsys.readouterr().out
+    (entry,) = json.loads(report.read_text(encoding="utf-8"))["unreadable"]
+    assert entry["id"] == "\x1b[31m\udcff"
+
+
+@pytest.mark.parametrize(
+    ("report", "why"),
+    [
+        ("/proc/x.json", "cannot be written: "),
+        ("x" * 240, "cannot be written: File name too long"),  # as it is while it is written
+        ("x" * 300, "cannot be written: File name too long"),
+        ("pipe", "is no file that could be replaced; give another name"),  # or a device
+    ],
+)
+def test_a_report_that_cannot_be_written_is_found_out_before_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    report: str,
+    why: str,
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    def work(*_: object, **__: object) -> None:
+        pytest.fail("the corpus was read")
+
+    monkeypatch.setattr(data_check, "_check", work)
+    assert check(tmp_path, "--report", str(tmp_path / report)) == 2
+    assert f"--report {tmp_path / report} {why}" in capsys.readouterr().err
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_report_that_cannot_be_written_any_more_is_a_sentence_after_the_table(
+    monkeypatch: pytest.MonkeyPatch,
+    kitchen_root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = tmp_path / "report.json"
+    monkeypatch.setattr(data_check, "_make_room", lambda _: report.mkdir())
+    assert check(kitchen_root, "--report", str(report)) == 2
+    captured = capsys.readouterr()
+    assert f"--report {report} cannot be written" in captured.err
+    assert "100.0 %" in captured.out
+
+
+def test_looking_whether_a_report_can_be_written_leaves_nothing(
+    kitchen_root: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    report.write_text("an earlier one")
+    assert check(kitchen_root, "--report", str(report), "--workers", "0") == 2
+    assert report.read_text() == "an earlier one"
+    assert list(tmp_path.iterdir()) == [report]
+
+
+def test_damaged_shards_without_an_index_suffice_for_no_coverage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def coded(per_cent: str) -> int:
+        options = ["--data", "Shards", "--workers", "1", "--time-budget", "0"]
+        return tree.run("data check", [str(tmp_path), *options, "--min-coverage", per_cent])
+
+    picture = io.BytesIO()
+    Image.new("L", (8, 8)).save(picture, "png")
+    for name in ("00000", "00001"):
+        data = picture.getvalue()
+        members = (member(f"{name}.png", data), member(f"{name}.txt", b"two apples"))
+        write_tar(tmp_path / f"{name}.tar", *members)
+    assert coded("100") == 0
+    assert "2 of 2 videos can be used, 100.0 %" in capsys.readouterr().out
+    second = tmp_path / "00001.tar"
+    second.write_bytes(second.read_bytes()[:600])
+    assert (coded("0"), coded("0.1"), coded("100")) == (0, 1, 1)
+    captured = capsys.readouterr()
+    words = "1 videos can be used, of 1 or more: the total is unknown, since 1 damaged shards have"
+    assert captured.out.count(f"Shards: {words} no index\n") == 3
+    assert "%" not in captured.out
+    assert "coverage is below --min-coverage 100" in captured.err
+    for path in tmp_path.glob("*.tar"):
+        path.write_bytes(b"garbage" * 1000)
+    assert (coded("0"), coded("0.1")) == (0, 1)
+    assert "0 videos can be used, of 0 or more" in capsys.readouterr().out

@@ -1,0 +1,317 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from tests.models import TINY_ENCODERS
+from vtlearn.__main__ import main
+from vtlearn.checkpoints import load
+from vtlearn.cli.lightning import VTLearnCLI
+from vtlearn.media.features.reader import FeatureReader
+
+TINY_MODEL = {
+    **TINY_ENCODERS,
+    "head": {"class_path": "S2DTW", "init_args": {"gamma": 0.2}},
+    "scheduler": {"class_path": "WarmupCosine"},
+}
+
+
+@pytest.fixture
+def workplace(
+    tmp_path: Path, kitchen_root: Path, small: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with two configurations to type commands in."""
+    monkeypatch.chdir(tmp_path)
+    data = {
+        "class_path": "Kitchen",
+        "init_args": {
+            "root": str(kitchen_root),
+            "batch_size": 4,
+            "evaluation_batch_size": 2,
+            "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0, "size": 16},
+            **small,
+        },
+    }
+    trainer = {
+        "accelerator": "cpu",
+        "max_epochs": 1,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "logger": {
+            "class_path": "TensorBoardLogger",
+            "init_args": {"save_dir": "runs", "name": "t"},
+        },
+    }
+    method = {"model": TINY_MODEL, "data": data, "trainer": trainer}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(method))
+    (tmp_path / "data.yaml").write_text(yaml.safe_dump(data))
+    (tmp_path / "quiet.yaml").write_text(yaml.safe_dump({"trainer": trainer}))
+    return tmp_path
+
+
+def results(folder: Path) -> list[dict[str, object]]:
+    (path,) = sorted(folder.rglob("results.json"))[-1:]
+    records: list[dict[str, object]] = json.loads(path.read_text())
+    return records
+
+
+def test_fit_then_test_the_best_without_a_model_configuration(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    checkpoint = next(workplace.rglob("best.ckpt"))
+    content = torch.load(checkpoint, weights_only=True)
+    assert content["hyper_parameters"]["head"]["init_args"]["gamma"] == 0.2
+    argv = ["test", "--ckpt_path", str(checkpoint), "--config", "quiet.yaml", "--data", "data.yaml"]
+    assert main(argv) == 0
+    output = capsys.readouterr().out
+    assert "kitchen-retrieval" in output
+    assert "alignment picture: " in output
+    first = results(workplace)
+    assert main(["test", "--config", "tiny.yaml", "--ckpt_path", "best"]) == 0
+    again = results(workplace)
+    assert [record["metrics"] for record in again] == [record["metrics"] for record in first]
+
+
+def test_training_goes_on_from_the_last(workplace: Path) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    argv = ["fit", "--config", "tiny.yaml", "--ckpt_path", "last", "--trainer.max_epochs", "3"]
+    assert main(argv) == 0
+    last = max(workplace.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
+    content = torch.load(last, weights_only=True)
+    assert content["global_step"] == 6
+    (schedule,) = content["lr_schedulers"]
+    assert schedule["_last_lr"] == [0.0]  # planned anew for three epochs, of which this is the end
+
+
+@pytest.mark.usefixtures("workplace")
+def test_features_are_predicted_and_found_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["predict", "--config", "tiny.yaml", "--features.folder", "store"]
+    argv += ["--features.mean", "[0.5, 0.5, 0.5]", "--features.std", "[0.25, 0.25, 0.25]"]
+    for _ in range(2):  # the second time there is nothing left to do
+        assert main(argv) == 0
+        assert "vectors of 13 videos in store" in " ".join(capsys.readouterr().out.split())
+    reader = FeatureReader("store")
+    assert len(reader.ids) == 13
+    assert reader.spec.std == (0.25, 0.25, 0.25)
+
+
+def test_a_model_with_an_encoder_of_ones_own(
+    workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(workplace)
+    (workplace / "strange.py").write_text(
+        "from vtlearn.encoders.video import TinyVideo\nclass Mine(TinyVideo):\n    pass\n"
+    )
+    own = {"model": {"video_encoder": {"class_path": "strange.Mine"}}}
+    (workplace / "own.yaml").write_text(yaml.safe_dump(own))
+    assert main(["fit", "--config", "tiny.yaml", "--config", "own.yaml"]) == 0
+    checkpoint = next(workplace.rglob("best.ckpt"))
+    spec = torch.load(checkpoint, weights_only=True)["hyper_parameters"]["video_encoder"]
+    assert spec["class_path"] == "strange.Mine"
+    argv = ["test", "--ckpt_path", str(checkpoint), "--config", "quiet.yaml", "--data", "data.yaml"]
+    for extra, code in (
+        ([], 2),
+        (["--trust_checkpoint"], 0),
+        (["--config", "own.yaml"], 0),
+        (["--model.video_encoder", "strange.Mine"], 0),
+    ):
+        sys.modules.pop("strange", None)
+        assert main([*argv, *extra]) == code
+        error = capsys.readouterr().err
+        assert ("names the class 'strange.Mine'" in error) is (code == 2)
+    assert type(load(checkpoint).video_encoder).__name__ == "Mine"  # imported by now
+
+
+USERS = {
+    "config.yaml": "trainer: {max_epochs: 7}",
+    "results.json": '{"accuracy": 1}',
+    "alignment/test.png": "mine",
+    "alignment/epoch-000.png": "mine",
+    "checkpoints/best.ckpt": "mine",
+    "checkpoints/last.ckpt": "mine",
+}
+
+
+@pytest.mark.parametrize(
+    ("logger", "save_dir"),
+    [("false", ""), ("CSVLogger", "."), ("TensorBoardLogger", "."), ("CSVLogger", "../{name}")],
+)
+def test_no_file_in_the_working_directory_is_overwritten(
+    logger: str, save_dir: str, workplace: Path
+) -> None:
+    for name, text in USERS.items():
+        (workplace / name).parent.mkdir(exist_ok=True)
+        (workplace / name).write_text(text)
+    options = ["--config", "tiny.yaml", "--trainer.logger", logger]
+    if save_dir:
+        where = {"save_dir": save_dir.format(name=workplace.name), "name": "", "version": ""}
+        for name, value in where.items():
+            options += [f"--trainer.logger.init_args.{name}", value]
+    assert main(["fit", *options]) == 0
+    best = next((workplace / "runs").rglob("best.ckpt"))
+    assert main(["test", *options, "--ckpt_path", str(best)]) == 0
+    assert {name: (workplace / name).read_text() for name in USERS} == USERS
+    assert not list((workplace / "runs").rglob("config.yaml"))
+    written = {path.name for path in (workplace / "runs").rglob("*") if path.is_file()}
+    assert written >= {"best.ckpt", "last.ckpt", "epoch-000.png", "test.png", "results.json"}
+
+
+def test_the_configuration_is_kept_in_the_loggers_folder(workplace: Path) -> None:
+    options = ["fit", "--config", "tiny.yaml", "--trainer.logger.init_args.version", "0"]
+    for gamma in ("0.3", "0.4"):  # the second run replaces what the first one wrote
+        assert main([*options, "--model.head.init_args.gamma", gamma]) == 0
+    (path,) = workplace.glob("runs/**/config.yaml")
+    assert path == workplace / "runs" / "t" / "version_0" / "config.yaml"
+    content = yaml.safe_load(path.read_text())
+    assert content["model"]["head"]["init_args"]["gamma"] == 0.4
+
+
+class Parsed(VTLearnCLI):
+    """Stops when the configuration is known."""
+
+    def instantiate_classes(self) -> None:
+        raise StopIteration
+
+    @classmethod
+    def of(cls, *argv: str) -> dict[str, object]:
+        cli = cls.__new__(cls)
+        with pytest.raises(StopIteration):
+            cli.__init__(list(argv))  # type: ignore[misc]
+        config: dict[str, object] = cli.config[argv[0]].as_dict()
+        return config
+
+
+def saved(folder: Path) -> Path:
+    path = folder / "x.ckpt"
+    torch.save({"hyper_parameters": TINY_MODEL, "state_dict": {}}, path)
+    return path
+
+
+def test_command_line_over_file_over_checkpoint(workplace: Path) -> None:
+    (workplace / "over.yaml").write_text("model: {head: {init_args: {gamma: 0.3}}}")
+    ckpt = ["test", "--ckpt_path", str(saved(workplace)), "--data", "data.yaml"]
+    over = ["--config", "over.yaml"]
+    typed = ["--model.head.init_args.gamma", "0.4"]
+    for extra, wanted in (([], 0.2), (over, 0.3), (over + typed, 0.4)):
+        model = Parsed.of(*ckpt, *extra)["model"]
+        assert model["head"]["init_args"]["gamma"] == wanted  # type: ignore[index]
+    other = Parsed.of(*ckpt, "--model.head", "InfoNCE")["model"]
+    assert other["head"]["class_path"] == "vtlearn.heads.InfoNCE"  # type: ignore[index]
+
+
+@pytest.mark.usefixtures("workplace")
+def test_new_data_keep_nothing_of_the_old() -> None:
+    config = Parsed.of(
+        "fit",
+        "--config",
+        "tiny.yaml",
+        "--data",
+        "HowTo100M",
+        "--data.init_args.videos",
+        "v",
+        "--data.init_args.captions",
+        "c",
+    )
+    arguments = config["data"]["init_args"]  # type: ignore[index]
+    assert arguments["batch_size"] == 16
+    assert "root" not in arguments
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_second_config_lays_itself_over_the_first() -> None:
+    config = Parsed.of("fit", "--config", "vttwins.yaml", "--config", "trainer/ddp.yaml")
+    assert config["trainer"]["strategy"] == "ddp"  # type: ignore[index]
+    assert config["trainer"]["max_epochs"] > 1  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--config", "a.yaml", "fit"], "vtlearn fit --config a.yaml"),
+        (["train"], "there is no command 'train'"),
+        (["predict", "--config", "tiny.yaml"], "give --features.folder DIR"),
+        (["fit", "--config", "a.yaml"], "there is no file a.yaml"),
+        (["test", "--config", "tiny.yaml", "--ckpt_path", "x.ckpt"], "there is no such file"),
+        (
+            ["fit", "--config", "tiny.yaml", "--trainer.use_distributed_sampler", "true"],
+            "count them twice",
+        ),
+        (["fit", "--config", "tiny.yaml", "--data.init_args.shift", "9"], "shift"),
+        (
+            ["fit", "--config", "tiny.yaml", "--data.init_args.batch_size", "100"],
+            "more than the 8 samples",
+        ),
+        (
+            [
+                "fit",
+                "--config",
+                "tiny.yaml",
+                "--data",
+                "configs/data/howto100m.yaml",
+                "--data.init_args.sampling.num_frames",
+                "2",
+                "--data.init_args.sampling.size",
+                "16",
+            ],
+            "HowTo100M was not found. Expected:",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("workplace")
+def test_a_mistake_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], argv: list[str], sentence: str
+) -> None:
+    assert main(argv) == 2
+    error = capsys.readouterr().err
+    assert "vtlearn: error: " in error
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_help_does_not_need_torch() -> None:
+    code = "import sys; from vtlearn.__main__ import main; main(['--help']); "
+    code += "sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_checkpoint_of_another_model(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    argv = [
+        "test",
+        "--config",
+        "tiny.yaml",
+        "--ckpt_path",
+        "last",
+        "--model.video_encoder.init_args.width",
+        "6",
+    ]
+    assert main(argv) == 2
+    assert "the checkpoint is one of another model" in capsys.readouterr().err
+
+
+@pytest.mark.ddp
+@pytest.mark.slow
+def test_one_and_two_processes_train_and_score_alike(workplace: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+
+    def vtlearn(world: int, *argv: str) -> None:
+        launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={world}", "--standalone"]
+        command = [sys.executable, *(launcher if world > 1 else []), "-m", "vtlearn", *argv]
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+
+    vtlearn(2, "fit", "--config", "tiny.yaml")
+    figures = []
+    for world in (1, 2, 3):
+        vtlearn(world, "test", "--config", "tiny.yaml", "--ckpt_path", "best")
+        newest = max(workplace.rglob("results.json"), key=lambda path: path.stat().st_mtime)
+        records = json.loads(newest.read_text())
+        assert {record.pop("world_size") for record in records} == {world}
+        figures.append(json.dumps(records))
+    assert figures[0] == figures[1] == figures[2]

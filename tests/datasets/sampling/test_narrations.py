@@ -1,0 +1,107 @@
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from tests.damage import cut_off
+from tests.media.video.writing import write_video
+from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
+from vtlearn.errors import ArgumentError, LostClipsError
+from vtlearn.media.captions.transcripts import Caption
+from vtlearn.media.clips import Clips
+from vtlearn.media.video.reader import VideoReader
+
+SAMPLING = ClipSampling(num_clips=3, num_frames=4, fps=5.0, size=16, flip=0.0)
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    """Ten seconds whose grey level grows by 20 a second."""
+    return write_video(tmp_path / "x.mp4", [20 * (n // 5) for n in range(50)], rate=5, gop=5)
+
+
+def test_each_clip_is_from_its_captions_time(video: Path) -> None:
+    captions = [Caption(second, second + 0.8, str(second)) for second in (1.0, 4.0, 8.0)]
+    narration = NarrationReader(SAMPLING, VideoReader()).read("x", video, captions, rng())
+    assert narration.texts == ["1.0", "4.0", "8.0"]
+    assert narration.text_spans.tolist() == [[1.0, 1.8], [4.0, 4.8], [8.0, 8.8]]
+    assert narration.clip_spans.tolist() == [[1.0, 1.8], [4.0, 4.8], [8.0, 8.8]]
+    assert narration.frame_length.tolist() == [4, 4, 4]
+    levels = narration.clips.float().mean((1, 2, 3, 4))
+    assert levels.tolist() == pytest.approx([20, 80, 160], abs=5)
+
+
+def test_a_moment_lies_in_the_middle_of_its_clip(video: Path) -> None:
+    reader = NarrationReader(SAMPLING, Features())  # type: ignore[arg-type]
+    narration = reader.read("x", video, [Caption(5.0, 5.0, "now")], rng())
+    assert narration.clips[0, 0, 0].item() == pytest.approx(5.0 - SAMPLING.clip_seconds / 2)
+
+
+def test_clip_spans_are_where_the_clips_were_drawn(video: Path) -> None:
+    captions = [Caption(0.0, 4.0, "a long one"), Caption(4.0, 9.0, "another")]
+    reader = NarrationReader(replace(SAMPLING, candidates=2), Features())  # type: ignore[arg-type]
+    for seed in range(5):
+        narration = reader.read("x", video, captions, rng(seed))
+        assert narration.clip_spans[:, 0].tolist() == pytest.approx(
+            narration.clips[:, 0, 0].tolist(), rel=1e-6
+        )
+        assert narration.clip_spans.diff().tolist() == [[pytest.approx(0.8)]] * 2
+        assert narration.texts == ["a long one", "another", "another", "a long one"]
+        assert narration.text_spans.tolist() == [[0.0, 4.0], [4.0, 9.0]]
+
+
+class Features:
+    """A reader that is no decoder: vector k of a clip tells its time."""
+
+    def clips(self, source: object, starts: list[float], *, num_frames: int, fps: float, size: int,
+              crop: str = "center", pad: str = "edge") -> Clips:  # fmt: skip
+        del source, crop, pad
+        times: NDArray[np.float64] = np.asarray(starts)[:, None] + np.arange(num_frames) / fps
+        frames = torch.from_numpy(times).float()[..., None].expand(-1, -1, size).contiguous()
+        return Clips(frames, torch.ones(times.shape, dtype=torch.bool))
+
+
+def test_stored_features_stand_where_pixels_would(video: Path) -> None:
+    captions = [Caption(second, second + 0.8, str(second)) for second in (1.0, 4.0)]
+    reader = NarrationReader(SAMPLING, Features())  # type: ignore[arg-type]
+    narration = reader.read("x", video, captions, rng())
+    assert narration.clips.shape == (2, 4, 16)
+    assert narration.clips[:, 0, 0].tolist() == [1.0, 4.0]
+    for wrong in (replace(SAMPLING, flip=0.5), replace(SAMPLING, crop="random")):
+        with pytest.raises(ArgumentError, match="neither mirrored nor cropped"):
+            NarrationReader(wrong, Features())  # type: ignore[arg-type]
+
+
+def test_clips_in_a_lost_stretch_are_left_out(kitchen_root: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(next((kitchen_root / "videos").glob("*.mp4")), tmp_path))
+    end = VideoReader().probe(path).duration
+    cut_off(path)
+    early, late = Caption(0.0, 1.0, "early"), Caption(end - 2, end - 1, "late")
+    reader = NarrationReader(replace(SAMPLING, num_clips=2), VideoReader())
+    narration = reader.read("x", path, [early, late], rng())
+    assert narration.texts == ["early"]
+    assert len(narration.clips) == len(narration.clip_spans) == 1
+    assert narration.text_spans.tolist() == [[0.0, 1.0]]
+    with pytest.raises(LostClipsError, match="x has no frame in the clips drawn"):
+        reader.read("x", path, [late], rng())
+
+
+def test_a_clip_that_lost_some_frames_is_left_out_too(video: Path) -> None:
+    class Holed(VideoReader):
+        def clips(self, *args: object, **kwargs: object) -> Clips:
+            clips = super().clips(*args, **kwargs)  # type: ignore[arg-type]
+            clips.valid[0, -1] = False
+            return clips
+
+    captions = [Caption(second, second + 0.8, str(second)) for second in (1.0, 4.0)]
+    narration = NarrationReader(SAMPLING, Holed()).read("x", video, captions, rng())
+    assert narration.texts == ["4.0"]
+    assert narration.clip_spans.tolist() == [[4.0, 4.8]]

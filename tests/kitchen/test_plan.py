@@ -1,0 +1,38 @@
+import pickle
+
+import pytest
+
+from vtlearn.errors import ArgumentError
+from vtlearn.kitchen import Narrator, plan_video
+
+
+def test_a_plan_is_a_function_of_where_it_stands() -> None:
+    plans = [
+        plan_video(seed, split, i) for seed in (0, 1) for split in ("train", "val") for i in (0, 1)
+    ]
+    again = [
+        plan_video(seed, split, i) for seed in (0, 1) for split in ("train", "val") for i in (0, 1)
+    ]
+    assert plans == again
+    assert len({str(plan.steps) for plan in plans}) == len(plans)
+    assert pickle.loads(pickle.dumps(plans)) == plans  # noqa: S301 (our own bytes)
+
+
+def test_another_narrator_leaves_the_pictures_as_they_are() -> None:
+    one, two = plan_video(0, "train", 0), plan_video(0, "train", 0, narrator=Narrator(shift=0.0))
+    assert one.lines != two.lines
+    assert one._replace(lines=[]) == two._replace(lines=[])
+
+
+def test_truth_and_transcript_tell_the_same() -> None:
+    plan = plan_video(0, "test", 7)
+    assert plan.id == "kitchen_test_0007"
+    assert len(plan.truth.narrated) == len(plan.transcript["text"]) == len(plan.transcript["end"])
+    assert plan.truth.steps == plan.steps
+
+
+def test_an_unknown_split_is_named() -> None:
+    with pytest.raises(
+        ArgumentError, match="no split 'validation'; choose one of train, val, test"
+    ):
+        plan_video(0, "validation", 0)

@@ -1,0 +1,251 @@
+"""What is done to the command line before it is parsed.
+
+Configuration files are found, a checkpoint's own model is put where anything else overrides it, and
+a new data section replaces the old one whole.
+"""
+
+import difflib
+import logging
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vtlearn.checkpoints import hyperparameters
+from vtlearn.errors import ArgumentError, CheckpointError
+
+__all__ = [
+    "find_configs",
+    "named_checkpoint",
+    "put_checkpoint_first",
+    "replace_data",
+    "separated",
+    "shipped_configs",
+]
+
+_LOG = logging.getLogger(__name__)
+_CONFIG = ("--config", "-c")
+_DATA = "--data"
+_CHECKPOINT = "--ckpt_path"
+_LOGGER = "--trainer.logger.init_args."
+_TRUST = "--trust_checkpoint"
+_MODEL = "--model."
+
+
+def separated(argv: Sequence[str]) -> list[str]:
+    """Write ``--option=value`` as two words.
+
+    Example:
+        >>> separated(["fit", "--config=a.yaml", "--data.init_args.seed", "1"])
+        ['fit', '--config', 'a.yaml', '--data.init_args.seed', '1']
+    """
+    words: list[str] = []
+    for word in argv:
+        words += word.split("=", 1) if word.startswith("-") else [word]
+    return words
+
+
+def shipped_configs() -> Path:
+    """Return the folder of the configurations that come with vtlearn."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"
+
+
+def find_configs(argv: Sequence[str]) -> list[str]:
+    """Look configuration files that are not there up among the shipped ones.
+
+    Args:
+        argv: The command line, separated.
+
+    Returns:
+        The command line with the paths of the files that were found.
+
+    Raises:
+        ArgumentError: If a file is neither there nor shipped.
+    """
+    before = ["", *argv]
+    return [
+        _found(word) if option in (*_CONFIG, _DATA) and _is_file_name(word) else word
+        for option, word in zip(before, argv, strict=False)
+    ]
+
+
+def replace_data(argv: Sequence[str]) -> list[str]:
+    """Forget the data section of earlier files wherever a new one is given.
+
+    Without it, arguments of the same name would survive a change of class: Kitchen's ``root`` would
+    silently become that of another corpus.
+
+    Args:
+        argv: The command line, separated.
+
+    Returns:
+        The command line with ``--data null`` before each ``--data``.
+
+    Example:
+        >>> replace_data(["test", "--config", "a.yaml", "--data", "HowTo100M"])
+        ['test', '--config', 'a.yaml', '--data', 'null', '--data', 'HowTo100M']
+    """
+    return [part for word in argv for part in ([_DATA, "null", word] if word == _DATA else [word])]
+
+
+def named_checkpoint(argv: Sequence[str]) -> Path | None:
+    """Return the checkpoint that the command line or one of its files names.
+
+    Args:
+        argv: The command line, separated, its configurations found.
+
+    Returns:
+        Its path, or None if none is named. ``best`` and ``last`` name the newest such file below
+        the folder of the runs of that configuration.
+
+    Raises:
+        CheckpointError: If there is no such file.
+    """
+    configs = list(_configs(argv))
+    named = [config["ckpt_path"] for config in configs if config.get("ckpt_path")]
+    named += [value for option, value in _options(argv) if option == _CHECKPOINT]
+    if not named:
+        return None
+    if named[-1] in ("best", "last"):
+        return _newest(f"{named[-1]}.ckpt", _runs(argv, configs))
+    path = Path(named[-1])
+    if not path.is_file():
+        message = f"--ckpt_path {path}: there is no such file"
+        raise CheckpointError(message)
+    return path
+
+
+def put_checkpoint_first(argv: Sequence[str], checkpoint: Path) -> list[str]:
+    """Make a checkpoint's model the first configuration, which everything after it overrides.
+
+    Args:
+        argv: The command line, separated, its configurations found, beginning with the command.
+        checkpoint: A checkpoint of ours.
+
+    Returns:
+        The command line with the model's section, as YAML, before all other options, and the path
+        of the checkpoint behind them. Of commands that do not train, the section has no optimiser.
+
+    Raises:
+        CheckpointError: If the file is not a vtlearn checkpoint, or names a class that neither
+            vtlearn nor the user knows.
+    """
+    configs = list(_configs(argv))
+    model = hyperparameters(
+        checkpoint,
+        trust=_trusts(argv, configs),
+        named=[*_class_paths(configs), *_typed_class_paths(argv)],
+        training=argv[0] == "fit",
+    )
+    section = yaml.safe_dump({"model": model}, default_flow_style=True, width=math.inf)
+    return [argv[0], "--config", section, *argv[1:], _CHECKPOINT, str(checkpoint)]
+
+
+def _trusts(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> bool:
+    """Tell whether a checkpoint may have anything imported: the last word counts."""
+    for option, value in _options([*argv, "--"]):
+        if option == _TRUST and not value.startswith("-"):
+            message = f"{_TRUST} takes no value, got {value!r}: it is on where it is given"
+            raise ArgumentError(message)
+    said = [config[_TRUST[2:]] for config in configs if _TRUST[2:] in config]
+    return _TRUST in argv or (bool(said) and said[-1] is True)
+
+
+def _typed_class_paths(argv: Sequence[str]) -> Iterator[str]:
+    """Yield the class paths of the model's parts on the command line."""
+    for option, value in _options(argv):
+        part = option.removeprefix(_MODEL).removesuffix(".class_path")
+        if option.startswith(_MODEL) and "{" in value:
+            with suppress(yaml.YAMLError):  # which the parser says better
+                yield from _class_paths([{"model": {part: yaml.safe_load(value)}}])
+        elif option.startswith(_MODEL) and (option.endswith(".class_path") or "." not in part):
+            yield value
+
+
+def _class_paths(configs: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield the class paths in the model sections of configurations."""
+    for config in configs:
+        model = config.get("model")
+        if isinstance(model, dict):
+            yield from (part for part in model.values() if isinstance(part, str))
+            yield from _nested_class_paths(model)
+
+
+def _nested_class_paths(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("class_path"), str):
+            yield value["class_path"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for entry in value:
+            yield from _nested_class_paths(entry)
+
+
+def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return pairwise(argv)
+
+
+def _is_file_name(word: str) -> bool:
+    return word.endswith((".yaml", ".yml", ".json"))
+
+
+def _found(name: str) -> str:
+    path = Path(name)
+    if path.exists():
+        return name
+    shipped = shipped_configs()
+    parts = path.parts[1:] if path.parts[0] == "configs" else path.parts
+    candidate = shipped.joinpath(*parts)
+    if not path.is_absolute() and candidate.exists():
+        _LOG.info("%s is not here: taking the one that comes with vtlearn", name)
+        return str(candidate)
+    known = [str(Path("configs", p.relative_to(shipped))) for p in sorted(shipped.rglob("*.yaml"))]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    message = f"there is no file {name}, here or among those that come with vtlearn" + (
+        f"; did you mean {near[0]}?" if near else f": {', '.join(known)}"
+    )
+    raise ArgumentError(message)
+
+
+def _configs(argv: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for option, value in _options(argv):
+        if option in _CONFIG and _is_file_name(value):
+            content = _read_yaml(Path(value))
+            yield content if isinstance(content, dict) else {}
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        message = f"{path} is not valid YAML: {' '.join(str(error).split())}"
+        raise ArgumentError(message) from error
+
+
+def _runs(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> Path:
+    """Return the folder in which a configuration keeps its runs."""
+    where = {"save_dir": "runs", "name": "."}
+    for config in configs:
+        logger = (config.get("trainer") or {}).get("logger") or {}
+        where |= logger.get("init_args", {}) if isinstance(logger, dict) else {}
+    where |= {
+        option.removeprefix(_LOGGER): value
+        for option, value in _options(argv)
+        if option.startswith(_LOGGER)
+    }
+    return Path(where["save_dir"], where["name"])
+
+
+def _newest(name: str, runs: Path) -> Path:
+    found = sorted(runs.rglob(name), key=lambda path: path.stat().st_mtime)
+    if not found:
+        message = f"there is no {name} below {runs}: train first, or give the path of a checkpoint"
+        raise CheckpointError(message)
+    _LOG.info("taking the checkpoint %s", found[-1])
+    return found[-1]

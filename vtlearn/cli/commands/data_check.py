@@ -1,0 +1,223 @@
+"""Compare a corpus with what it should hold: what is missing, unreadable, or does not fit.
+
+Prints the counts, the first ids of each kind, and the share of the expected videos that can be
+used. Kitchen's frames are compared with those that were recorded when it was rendered. The exit
+code is 0, or 1 where that share is below --min-coverage.
+"""
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from vtlearn.datasets.base import find_videos, video_names
+from vtlearn.datasets.checking import (
+    ChangedFrames,
+    CorpusReport,
+    DurationMismatch,
+    Layout,
+    check_corpus,
+    howto100m_layout,
+    kitchen_layout,
+)
+from vtlearn.datasets.lists import read_durations, read_video_list
+from vtlearn.datasets.shard_checking import check_shards
+from vtlearn.errors import ArgumentError
+from vtlearn.storage.atomic import replace_text
+
+__all__ = ["add_arguments", "run"]
+
+_HOWTO100M_ONLY = ("videos", "captions", "list", "durations")
+_SHOWN = 3  # ids of each kind that are printed
+_AGAIN = "delete the folder of the corpus to render it again"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options.
+
+    Args:
+        parser: The command's.
+    """
+    add = parser.add_argument
+    add("root", type=Path, metavar="ROOT", help="the folder of the corpus")
+    layouts = ("HowTo100M", "Kitchen", "Shards")
+    add("--data", choices=layouts, default=layouts[0], help="its layout (%(default)s)")
+    where = "where HowTo100M keeps them apart from ROOT: "
+    add("--videos", type=Path, metavar="DIR", help=f"{where}the folder of the videos")
+    add("--captions", type=Path, metavar="PATH", help=f"{where}captions, a folder or one file")
+    add("--list", type=Path, metavar="CSV", help="what there should be: column video_path")
+    add("--durations", type=Path, metavar="CSV", help="how long videos should last: id, seconds")
+    add("--tolerance", type=float, default=5.0, metavar="S", help="seconds they may be off (5)")
+    add("--decode", action="store_true", help="decode every video to its end")
+    add("--workers", type=int, metavar="N", help="processes (one a core)")
+    add(
+        "--time-budget",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds that opening a video may take; decoding it, ten times as long; 0: any (60)",
+    )
+    add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
+    add("--min-coverage", type=float, default=0.0, metavar="PERCENT", help="exit with 1 below it")
+    add("--report", type=Path, metavar="FILE", help="write all ids to this JSON file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, print and write.
+
+    Args:
+        arguments: The command's options.
+
+    Returns:
+        0, or 1 where fewer videos are usable than asked for.
+
+    Raises:
+        VTLearnError: If the corpus is not there, or an option makes no sense.
+    """
+    if not 0 <= arguments.min_coverage <= 100:
+        message = f"--min-coverage is {arguments.min_coverage:g}, and is in per cent, 0 to 100"
+        raise ArgumentError(message)
+    if arguments.report is not None:
+        _make_room(arguments.report)  # before the hours that a large corpus takes
+    report = _check(arguments)
+    sys.stdout.write(_table(report))
+    if arguments.report is not None:
+        with _writing(arguments.report):
+            replace_text(arguments.report, json.dumps(report.as_json(), indent=1) + "\n")
+    if (report.coverage or 0) >= arguments.min_coverage:  # an unknown share suffices for nothing
+        return 0
+    sys.stderr.write(f"vtlearn: coverage is below --min-coverage {arguments.min_coverage:g}\n")
+    return 1
+
+
+def _make_room(path: Path) -> None:
+    with _writing(path):
+        if path.is_dir():
+            message = f"--report {path} is a folder; give the file's name, {path / 'report.json'}"
+            raise ArgumentError(message)
+        if path.exists() and not path.is_file():
+            message = f"--report {path} is no file that could be replaced; give another name"
+            raise ArgumentError(message)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            replace_text(Path(folder, path.name), "")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f"--report {path} cannot be written: {error.strerror or error}"
+        raise ArgumentError(message) from error
+
+
+def _check(arguments: argparse.Namespace) -> CorpusReport:
+    given = [name for name in _HOWTO100M_ONLY if getattr(arguments, name) is not None]
+    if given and arguments.data != "HowTo100M":
+        message = f"--{given[0]}: {arguments.data} says itself what it holds, and where"
+        raise ArgumentError(message)
+    time_budget = arguments.time_budget or None
+    if arguments.data == "Shards":
+        return check_shards(
+            arguments.root,
+            workers=arguments.workers,
+            time_budget=time_budget,
+            decode=arguments.decode,
+        )
+    return check_corpus(
+        kitchen_layout(arguments.root) if arguments.data == "Kitchen" else _howto100m(arguments),
+        workers=arguments.workers,
+        time_budget=time_budget,
+        tolerance=arguments.tolerance,
+        decode=arguments.decode,
+        cache=arguments.cache,
+    )
+
+
+def _howto100m(arguments: argparse.Namespace) -> Layout:
+    layout = howto100m_layout(
+        arguments.root,
+        videos=arguments.videos,
+        captions=arguments.captions,
+        durations=arguments.durations and read_durations(arguments.durations),
+    )
+    if arguments.list is None:
+        return layout
+    names = video_names(layout.videos, find_videos(layout.videos))
+    return layout._replace(listed=read_video_list(arguments.list, names))
+
+
+class _Kind(NamedTuple):
+    what: str
+    number: int
+    entries: Iterable[str] = ()
+    advice: str = ""
+
+
+def _table(report: CorpusReport) -> str:
+    """Lay out how many there are of each kind, with the first few."""
+    lines = [f"{report.corpus}: {_share(report)}"]
+    for what, number, entries, advice in _kinds(report):
+        if number:
+            first = list(islice(entries, _SHOWN))
+            more = f" (the first {_SHOWN})" if number > len(first) > 0 else ""
+            lines += [
+                f"  {what:23} {number:7}{more}",
+                *(f"      {_printable(entry)}" for entry in first),
+                *([f"      {advice}"] if advice else []),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _share(report: CorpusReport) -> str:
+    """Say how many can be used, of how many, as far as that is known."""
+    if report.uncounted:
+        total = f"of {report.expected} or more: the total is unknown"
+        why = f"{report.uncounted} damaged shards have no index"
+        return f"{len(report.usable)} videos can be used, {total}, since {why}"
+    per_cent = math.floor(10 * (report.coverage or 0)) / 10  # 100.0 % are all of them
+    return f"{len(report.usable)} of {report.expected} videos can be used, {per_cent} %"
+
+
+def _printable(entry: str) -> str:
+    """Escape what a terminal would obey, or cannot show: ids are names of files."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in entry)
+
+
+def _kinds(report: CorpusReport) -> Iterator[_Kind]:
+    shards = report.damaged_shards
+    yield _Kind("damaged shards", len(shards), (f"{i}  {why}" for i, why in shards.items()))
+    yield _Kind("missing", len(report.missing), report.missing)
+    bad, off, lost = report.unreadable, report.duration_mismatch, report.lost
+    yield _Kind("unreadable", len(bad), (f"{v.id}  {v.stage}: {v.reason}" for v in bad))
+    yield _Kind("duration mismatch", len(off), map(_lengths, off))
+    yield _Kind("stretches lost", len(lost), (f"{v.id}  {v.seconds:g} s" for v in lost))
+    untold, unseen = report.videos_without_captions, report.captions_without_video
+    yield _Kind("captions without video", len(unseen), unseen)
+    yield _Kind("videos without captions", len(untold), untold)
+    damaged = report.damaged_captions
+    yield _Kind("damaged captions", len(damaged), (f"{i}  {why}" for i, why in damaged.items()))
+    yield _Kind("not listed", report.unlisted)
+    changed = report.changed_frames
+    yield _Kind("frames changed", len(changed), map(_frames, changed), _AGAIN)
+    yield _Kind("frames not recorded", report.unrecorded, advice=_AGAIN)
+
+
+def _frames(changed: ChangedFrames) -> str:
+    return f"{changed.path}  rendered by av {changed.rendered_by}, read by av {changed.read_by}"
+
+
+def _lengths(length: DurationMismatch) -> str:
+    words = [f"{length.id}  lasts {length.seconds:.1f} s"]
+    if length.declared is not None:
+        words.append(f"should last {length.declared:.1f} s")
+    if length.captions_end is not None:
+        words.append(f"captions end at {length.captions_end:.1f} s")
+    return ", ".join(words)

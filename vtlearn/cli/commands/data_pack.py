@@ -1,0 +1,230 @@
+"""Write a corpus of videos and captions into WebDataset tar shards, for --data shards.yaml.
+
+A shard holds the videos' bytes as they are, each with its captions, in an order that mixes the
+corpus and is the same every time. Dots of an id are escaped in the names of its members, since
+WebDataset's keys end at the first one; the id itself is in the sample's .json. Packing that was cut
+off goes on where it was, and gives the same bytes. What is left out is named in OUT/left_out.csv.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from vtlearn.datasets.base import find_videos, video_names
+from vtlearn.datasets.lists import read_video_list
+from vtlearn.errors import ArgumentError, TranscriptError, UnreadableVideoError
+from vtlearn.media.captions.index import CaptionIndex, open_captions
+from vtlearn.media.captions.matching import CaptionMatch, match_captions
+from vtlearn.media.video.reader import VideoReader
+from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
+from vtlearn.media.webdataset.reader import sample_key
+from vtlearn.media.webdataset.writer import Content, ShardWriter
+from vtlearn.storage.atomic import replace_text
+from vtlearn.storage.progress import track
+
+__all__ = ["add_arguments", "run"]
+
+_LEFT_OUT = "left_out.csv"
+_UNITS = ("", "k", "m", "g", "t")  # powers of a thousand
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options.
+
+    Args:
+        parser: The command's.
+    """
+    add = parser.add_argument
+    add("videos", type=Path, metavar="VIDEOS", help="the folder of the videos, nested or not")
+    add("captions", type=Path, metavar="CAPTIONS", help="the captions, a folder or one file")
+    add("out", type=Path, metavar="OUT", help="the folder for the shards")
+    add(
+        "--samples-per-shard",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="at most; training needs a shard for each worker of each process (%(default)s)",
+    )
+    add(
+        "--max-bytes",
+        type=_bytes,
+        default="1GB",
+        metavar="SIZE",
+        help="of a shard at most, such as 500MB (%(default)s)",
+    )
+    add("--list", type=Path, metavar="CSV", help="what to pack: column video_path (everything)")
+    add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
+    add(
+        "--time-budget",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds that opening a video may take; 0: any (60)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Pack, and say what became of it.
+
+    Args:
+        arguments: The command's options.
+
+    Returns:
+        0.
+
+    Raises:
+        VTLearnError: If the corpus is not there, an option makes no sense, or nothing can be
+            packed.
+    """
+    _require_sense(arguments)
+    left_out: list[_LeftOut] = []
+    with ShardWriter(  # before the captions, which may take minutes to open
+        arguments.out, max_samples=arguments.samples_per_shard, max_bytes=arguments.max_bytes
+    ) as writer:
+        corpus = _open(arguments)
+        ids = _mixed(corpus.ids)
+        packed = frozenset(writer.done)
+        for video_id in track(ids, "Packing", len(ids)):
+            if sample_key(video_id) not in packed:
+                _pack(corpus, video_id, writer, left_out)
+        report = arguments.out / _LEFT_OUT
+        _write(report, left_out)
+        if not writer.done:
+            message = f"nothing to pack: none of {len(ids)} ids has both a video and captions that "
+            message += f"can be read; {report} says why"
+            raise ArgumentError(message)
+    sys.stdout.write(_closing_line(arguments.out, writer, left_out))
+    return 0
+
+
+class _Corpus(NamedTuple):
+    folder: Path
+    ids: Collection[str]
+    paths: Mapping[str, Path]
+    captions: CaptionIndex
+    keys: Mapping[str, str]  # of the captions, by the videos' ids
+    reader: VideoReader | SubprocessVideoReader
+
+
+class _LeftOut(NamedTuple):
+    id: str
+    reason: str
+    detail: str = ""
+
+
+def _require_sense(arguments: argparse.Namespace) -> None:
+    if not arguments.videos.is_dir():
+        message = f"{arguments.videos} is no folder; VIDEOS is where the videos are"
+        raise ArgumentError(message)
+    if not arguments.captions.exists():
+        message = f"{arguments.captions} is not there; CAPTIONS is a folder of captions, or a file"
+        raise ArgumentError(message)
+    if not arguments.time_budget >= 0:
+        message = f"--time-budget is {arguments.time_budget}; it must be 0 or more"
+        raise ArgumentError(message)
+
+
+def _open(arguments: argparse.Namespace) -> _Corpus:
+    paths = find_videos(arguments.videos)
+    names = video_names(arguments.videos, paths)
+    listed = None if arguments.list is None else read_video_list(arguments.list, names)
+    captions = open_captions(arguments.captions, cache=arguments.cache)
+    match = match_captions(captions, names)
+    ids = {*paths, *match.unclaimed} if listed is None else listed
+    _require_clear(arguments.captions, match, ids)
+    reader = (
+        SubprocessVideoReader(arguments.time_budget) if arguments.time_budget else VideoReader()
+    )
+    return _Corpus(arguments.videos, ids, paths, captions, match.keys, reader)
+
+
+def _require_clear(captions: Path, match: CaptionMatch, ids: Collection[str]) -> None:
+    """Refuse captions of which nothing tells whose they are, before anything is packed."""
+    unclear = sorted(video_id for video_id in ids if video_id in match.collisions)
+    if unclear:
+        more = f" (and {len(unclear) - 1} videos more)" if len(unclear) > 1 else ""
+        problem = match.collisions[unclear[0]]
+        message = f"{captions} cannot be matched with videos: {problem}{more}"
+        raise TranscriptError(message)
+
+
+def _mixed(ids: Iterable[str]) -> list[str]:
+    """Sort by a hash: neighbours train together, and those of a sorted corpus are alike."""
+    hashes = {one: hashlib.sha256(one.encode("utf-8", "surrogatepass")).digest() for one in ids}
+    return sorted(hashes, key=hashes.__getitem__)
+
+
+def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, left_out: list[_LeftOut]) -> None:
+    """Add a video to the shards, or say why it is left out."""
+    path = corpus.paths.get(video_id)
+    if path is None:
+        left_out.append(_LeftOut(video_id, "without a video"))
+    elif video_id not in corpus.keys:
+        left_out.append(_LeftOut(video_id, "without captions"))
+    else:
+        try:
+            files = _files(corpus, video_id, path)
+            writer.add(sample_key(video_id), files, video_id=video_id)
+        except TranscriptError as error:
+            left_out.append(_LeftOut(video_id, "with captions that cannot be read", str(error)))
+        except UnreadableVideoError as error:
+            left_out.append(_LeftOut(video_id, "that cannot be opened", str(error)))
+        except ArgumentError as error:
+            left_out.append(_LeftOut(video_id, "that shards cannot hold", str(error)))
+
+
+def _files(corpus: _Corpus, video_id: str, path: Path) -> dict[str, Content]:
+    captions = corpus.captions[corpus.keys[video_id]]
+    record = {
+        "id": video_id,
+        "captions": {
+            "start": [caption.start for caption in captions],
+            "end": [caption.end for caption in captions],
+            "text": [caption.text for caption in captions],
+        },
+        **corpus.reader.probe(path)._asdict(),  # opening it shows the worst before it is packed
+        "path": path.relative_to(corpus.folder).as_posix(),
+    }
+    text = json.dumps(record, sort_keys=True)
+    return {"json": text.encode(), path.suffix[1:].lower(): path}
+
+
+def _closing_line(out: Path, writer: ShardWriter, left_out: list[_LeftOut]) -> str:
+    samples = sum(entry.samples for entry in writer.entries)
+    size = sum(entry.bytes for entry in writer.entries)
+    counts = Counter(each.reason for each in left_out)
+    reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items()))
+    missing = f"; left out: {reasons} ({out / _LEFT_OUT})" if left_out else ""
+    return f"{len(writer.entries)} shards, {samples} samples, {size:,} bytes in {out}{missing}\n"
+
+
+def _write(report: Path, left_out: list[_LeftOut]) -> None:
+    file = io.StringIO()
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(_LeftOut._fields)
+    rows.writerows(left_out)
+    # ids are names of files, which need not be UTF-8
+    text = file.getvalue().encode(errors="backslashreplace").decode()
+    try:
+        replace_text(report, text)
+    except OSError as error:
+        message = f"{report} cannot be written: {error.strerror or error}"
+        raise ArgumentError(message) from error
+
+
+def _bytes(text: str) -> int:
+    """Read a size such as 500MB or 1.5 GiB."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?", text.lower())
+    if match is None:
+        message = f"{text!r} is no size; write 500MB, or 1GB"
+        raise argparse.ArgumentTypeError(message)
+    number, unit, binary = match.groups()
+    return int(float(number) * (1024 if binary else 1000) ** _UNITS.index(unit))

@@ -1,0 +1,209 @@
+"""fit, validate, test and predict from YAML and the command line."""
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import LearningRateMonitor, RichProgressBar
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+# imported for their classes: a configuration names them without a path
+import vtlearn.datamodules
+import vtlearn.encoders.text
+import vtlearn.encoders.video
+import vtlearn.heads
+import vtlearn.schedule  # noqa: F401
+from vtlearn.callbacks import (
+    AlignmentPictures,
+    BestCheckpoint,
+    ConfigWriter,
+    DataWait,
+    FeatureWriter,
+    StepCheckpoint,
+    UnreadableReport,
+)
+from vtlearn.cli.argv import (
+    find_configs,
+    named_checkpoint,
+    put_checkpoint_first,
+    replace_data,
+    separated,
+)
+from vtlearn.cli.parser import Parser
+from vtlearn.datamodules.base import VideoTextData
+from vtlearn.errors import ArgumentError, VTLearnError, format_error
+from vtlearn.learner import VideoTextLearner
+from vtlearn.run_folder import fresh_folder, is_working_directory
+
+__all__ = ["VTLearnCLI", "run"]
+
+_LOG = logging.getLogger(__name__)
+
+_RUNS = {"save_dir": "runs", "name": "vtlearn"}
+_TRAINER_DEFAULTS = {
+    "use_distributed_sampler": False,
+    "log_every_n_steps": 10,
+    "logger": {"class_path": "pytorch_lightning.loggers.TensorBoardLogger", "init_args": _RUNS},
+}
+
+
+class VTLearnCLI(LightningCLI):
+    """LightningCLI with our model, our data, and a checkpoint that carries its model.
+
+    The command line wins over files, later files over earlier ones, files over the checkpoint.
+    """
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        super().__init__(
+            VideoTextLearner,
+            VideoTextData,
+            subclass_mode_data=True,
+            trainer_defaults=_TRAINER_DEFAULTS,
+            seed_everything_default=0,
+            parser_class=Parser,
+            save_config_callback=ConfigWriter,
+            save_config_kwargs={"overwrite": True},
+            args=list(argv),
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,  # the learner describes itself
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Return the commands, with the arguments that are not the user's to give."""
+        commands = LightningCLI.subcommands()
+        return {name: commands[name] for name in ("fit", "validate", "test", "predict")}
+
+    def setup_parser(self, *args: Any, **kwargs: Any) -> None:
+        """Let our table stand in place of Lightning's, and open checkpoints safely.
+
+        Args:
+            args: As LightningCLI has them.
+            kwargs: As LightningCLI has them.
+        """
+        super().setup_parser(*args, **kwargs)
+        for name, parser in self._subcommand_parsers.items():
+            options = self._subcommand_method_arguments[name]
+            wanted = {"verbose": False, "weights_only": True, "return_predictions": False}
+            parser.set_defaults({key: value for key, value in wanted.items() if key in options})
+        self._subcommand_parsers["predict"].add_lightning_class_args(FeatureWriter, "features")
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Give the callbacks that are always there sections of their own.
+
+        Args:
+            parser: One command's.
+        """
+        parser.add_argument(
+            "--trust_checkpoint",
+            action="store_true",
+            help="import any class that the checkpoint names, which may run code of its author",
+        )
+        parser.add_lightning_class_args(BestCheckpoint, "best_checkpoint")
+        parser.add_lightning_class_args(StepCheckpoint, "step_checkpoint")
+        parser.add_lightning_class_args(AlignmentPictures, "alignment_pictures")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the command line, a checkpoint's model first of all.
+
+        Args:
+            parser: The parser of all commands.
+            args: The command line.
+        """
+        argv = find_configs(separated(args))
+        checkpoint = named_checkpoint(argv)
+        if checkpoint is not None:
+            argv = put_checkpoint_first(argv, checkpoint)
+        self.config = parser.parse_args(replace_data(argv))
+
+    def _parse_ckpt_path(self) -> None:
+        """Do nothing: Lightning would lay the checkpoint over the command line here."""
+
+    def before_instantiate_classes(self) -> None:
+        """Refuse what would make figures wrong, and use the processes that torchrun started."""
+        trainer = self._get(self.config, "trainer")
+        if trainer.use_distributed_sampler:
+            message = (
+                "trainer.use_distributed_sampler=true would repeat items to make the processes' "
+                "shares even, and count them twice; leave it out: vtlearn deals batches out itself"
+            )
+            raise ArgumentError(message)
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        if local > 1 and trainer.devices == "auto":
+            trainer.devices = local
+            trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // local
+
+    def after_fit(self) -> None:
+        """Say where the best model is."""
+        for callback in self.trainer.checkpoint_callbacks:
+            if isinstance(callback, BestCheckpoint) and callback.best_model_path:
+                path, score = callback.best_model_path, callback.best_model_score
+                _LOG.info(
+                    "best model: %s (%s %.1f)", os.path.relpath(path), callback.monitor, score
+                )
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Make the trainer, with the callbacks that its options leave room for.
+
+        Args:
+            kwargs: Options that win over the configured ones.
+        """
+        trainer = self._get(self.config_init, "trainer")
+        keys = self._parser(self.subcommand).callback_keys
+        if trainer.enable_checkpointing is False:
+            keys[:] = [key for key in keys if not key.endswith("_checkpoint")]
+        callbacks: list[Callback] = [*(trainer.callbacks or []), UnreadableReport(), DataWait()]
+        if trainer.enable_progress_bar is not False:
+            callbacks.append(RichProgressBar())
+        if trainer.logger is not False:
+            callbacks.append(LearningRateMonitor("step"))
+        if is_working_directory(Path(trainer.default_root_dir or ".")):
+            # for what has no logger's folder: in the working directory it would replace a user's
+            trainer.default_root_dir = fresh_folder(Path(_RUNS["save_dir"], _RUNS["name"]))
+        return super().instantiate_trainer(callbacks=callbacks, **kwargs)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one of Lightning's commands.
+
+    Args:
+        argv: Command and options.
+
+    Returns:
+        The exit code: 0, or 2 for a user's mistake, which is shown as a sentence.
+    """
+    _log_plainly()
+    try:
+        VTLearnCLI(argv)
+    except (VTLearnError, OSError) as error:
+        sys.stderr.write(format_error(error))
+        return 2
+    return 0
+
+
+def _log_plainly() -> None:
+    """Show what vtlearn has to say, and leave out what Lightning tells everybody."""
+    logger = logging.getLogger("vtlearn")
+    logger.handlers = [logging.StreamHandler()]
+    logger.propagate = False
+    first = os.environ.get("RANK", "0") == "0"  # set by torchrun before there are process groups
+    logger.setLevel(logging.INFO if first else logging.WARNING)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # a test keeps its results apart from the training's, as it should
+    warnings.filterwarnings("ignore", message="The dirpath has changed from")
+    # figures are computed alike on every process, so there is nothing to reduce
+    warnings.filterwarnings("ignore", message=r"It is recommended to use `self\.log\(.*sync_dist")
+    # a stream's length is the same on every process and known beforehand
+    warnings.filterwarnings("ignore", message="Your `IterableDataset` has `__len__` defined")
+    # frozen parts rest, as they should
+    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
+    # a corpus to train on alone has no loader to validate by
+    warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
+    # of Lightning 2.6 with torch 2.13, about its own code
+    warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*deprecated")

@@ -1,0 +1,6 @@
+"""What is drawn of a video: captions and spans of seconds, by pure functions of a generator.
+
+``spans`` chooses captions and lays windows; ``narrations`` draws a training sample by them.
+"""
+
+__all__: list[str] = []

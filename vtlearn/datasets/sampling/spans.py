@@ -1,0 +1,197 @@
+"""Choose captions and clips: pure functions of seconds and a random generator.
+
+All times are float seconds and never rounded to whole ones.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vtlearn.checks import require_positive
+from vtlearn.errors import ArgumentError
+
+__all__ = [
+    "clip_start",
+    "every",
+    "nearest_captions",
+    "pad_span",
+    "sample_consecutive",
+    "uniform_windows",
+]
+
+
+def sample_consecutive(count: int, num_clips: int, rng: np.random.Generator) -> range:
+    """Draw a run of captions that follow each other, uniformly over where it starts.
+
+    Args:
+        count: How many captions the video has.
+        num_clips: How many to choose; all of them where there are fewer.
+        rng: Where randomness comes from.
+
+    Returns:
+        Indices of the captions.
+
+    Raises:
+        ArgumentError: If there is no caption, or none is asked for.
+
+    Example:
+        >>> sample_consecutive(3, 8, np.random.default_rng(0))
+        range(0, 3)
+    """
+    require_positive(count=count)
+    require_positive(num_clips=num_clips)
+    start = int(rng.integers(max(0, count - num_clips) + 1))
+    return range(start, min(start + num_clips, count))
+
+
+def clip_start(
+    start: float, end: float, clip_seconds: float, rng: np.random.Generator | None = None
+) -> float:
+    """Place a clip inside a caption's time, uniformly among the places where it fits.
+
+    Args:
+        start: When the caption starts, in seconds.
+        end: When it ends.
+        clip_seconds: How long the clip is. A longer one than the caption starts with it.
+        rng: Where randomness comes from; None takes the middle.
+
+    Returns:
+        When the clip starts, in seconds.
+
+    Example:
+        >>> clip_start(10.0, 16.0, 4.0)
+        11.0
+    """
+    last = max(start, end - clip_seconds)
+    return (start + last) / 2 if rng is None else float(rng.uniform(start, last))
+
+
+def pad_span(start: float, end: float, least: float) -> tuple[float, float]:
+    """Make a caption's time at least so long, by the same on both sides.
+
+    Args:
+        start: When the caption starts, in seconds.
+        end: When it ends.
+        least: How long it is to be at least. What would begin before 0 ends later instead.
+
+    Returns:
+        Start and end in seconds.
+
+    Example:
+        >>> pad_span(4.0, 5.0, 5.0), pad_span(1.0, 2.0, 5.0), pad_span(1.0, 9.0, 5.0)
+        ((2.0, 7.0), (0.0, 5.0), (1.0, 9.0))
+    """
+    missing = least - (end - start)
+    if missing <= 0:
+        return start, end
+    begin = max(0.0, start - missing / 2)
+    return begin, begin + least
+
+
+def nearest_captions(spans: Sequence[tuple[float, float]], index: int, k: int) -> list[int]:
+    """Choose the captions around a caption that may describe its clip as well.
+
+    From the caption on, the neighbour before or after is added that makes the whole span shorter,
+    the later one if both do. Where the captions end on one side, the other side goes on.
+
+    Args:
+        spans: Start and end of each caption of the video in seconds, in order of time.
+        index: The caption in question.
+        k: How many captions to return, itself among them.
+
+    Returns:
+        Indices of k captions: itself first, then as they were added. A video with fewer than k
+        captions repeats the caption itself.
+
+    Raises:
+        ArgumentError: If there is no such caption, or k is not positive.
+
+    Example:
+        >>> nearest_captions([(0, 1), (8, 9), (10, 11), (15, 16)], 2, 3)
+        [2, 1, 3]
+
+    Source: Antoine Miech et al., End-to-End Learning of Visual Representations from Uncurated
+    Instructional Videos, 2020, section 3.1. The authors' program stops adding at the first and at
+    the last caption, and may return captions that are farther away; this does not.
+    """
+    require_positive(k=k)
+    if not 0 <= index < len(spans):
+        message = f"there is no caption {index} among {len(spans)}"
+        raise ArgumentError(message)
+    first = last = index
+    chosen = [index]
+    while len(chosen) < min(k, len(spans)):
+        if _extends_back(spans, first, last):
+            first -= 1
+            chosen.append(first)
+        else:
+            last += 1
+            chosen.append(last)
+    return chosen + [index] * (k - len(chosen))
+
+
+def uniform_windows(
+    start: float,
+    end: float,
+    clip_seconds: float,
+    count: int,
+    margin: float = 0.4,  # it is no test
+) -> list[float]:
+    """Spread test windows evenly over a segment, as the published evaluations do.
+
+    Args:
+        start: When the segment starts, in seconds.
+        end: When it ends.
+        clip_seconds: How long a window is.
+        count: How many windows there are.
+        margin: Seconds at the end of the segment that are left out besides.
+
+    Returns:
+        When each window starts, in seconds; all at the segment's start where it is too short.
+
+    Raises:
+        ArgumentError: If no window is asked for.
+
+    Example:
+        >>> uniform_windows(0.0, 10.0, 3.0, 3, margin=1.0)
+        [0.0, 3.0, 6.0]
+    """
+    require_positive(count=count)
+    last = max(start, end - clip_seconds - margin)
+    return [float(time) for time in np.linspace(start, last, count)]
+
+
+uniform_windows.__test__ = False  # type: ignore[attr-defined]  # or pytest takes it for a test
+
+
+def every(seconds: float, duration: float, clip_seconds: float) -> list[float]:
+    """Cover a whole video with windows at a fixed distance.
+
+    Args:
+        seconds: From the start of one window to the start of the next.
+        duration: How long the video is, in seconds.
+        clip_seconds: How long a window is. Windows that would leave the video are left out, but
+            for the first.
+
+    Returns:
+        When each window starts, in seconds.
+
+    Raises:
+        ArgumentError: If the distance is not positive.
+
+    Example:
+        >>> every(1.0, 5.5, 3.0), every(1.0, 2.0, 3.0)
+        ([0.0, 1.0, 2.0], [0.0])
+    """
+    require_positive(seconds=seconds)
+    room = max(0.0, duration - clip_seconds)
+    count = int(room / seconds + 1e-9) + 1  # 0.3 / 0.1 is less than 3
+    return [number * seconds for number in range(count)]
+
+
+def _extends_back(spans: Sequence[tuple[float, float]], first: int, last: int) -> bool:
+    if first == 0:
+        return False
+    if last == len(spans) - 1:
+        return True
+    return spans[last][1] - spans[first - 1][0] < spans[last + 1][1] - spans[first][0]

@@ -1,0 +1,314 @@
+"""Read clips and properties of a video file: seconds go in, uint8 frames come out.
+
+Nothing else in vtlearn decodes video. Times are presentation times as the file gives them, in
+seconds: the first frame of a usual file is at 0, that of a file with a late start is later.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vtlearn.checks import require_positive
+from vtlearn.errors import ArgumentError, UnreadableVideoError
+from vtlearn.media.clips import Clips, Source, VideoBytes
+from vtlearn.media.video.file import VideoFile, error_text
+from vtlearn.media.video.framing import Box, crop_boxes
+from vtlearn.media.video.timeline import frame_times, time_ranges
+from vtlearn.media.video.transform import FramePacker, FrameTransform, frame_orientation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["VideoInfo", "VideoReader", "ffmpeg_versions", "require_clips"]
+
+_Pixels = NDArray[np.uint8]
+
+
+class VideoInfo(NamedTuple):
+    """What a video is like.
+
+    Attributes:
+        duration: When its last frame ends, in seconds.
+        width: Pixels across, as displayed.
+        height: Pixels down, as displayed.
+        fps: Frames a second, on average.
+        rotation: Degrees counter-clockwise that the file asks to be turned by when displayed:
+            0, 90, 180 or 270. Frames of :meth:`VideoReader.clips` come turned already.
+    """
+
+    duration: float
+    width: int
+    height: int
+    fps: float
+    rotation: int
+
+
+class VideoReader:
+    """Read clips out of video files, any number of them in one pass over the file.
+
+    A reader keeps its last file open, for the next call that wants the same one. It can be pickled
+    and used after a fork, which leave that behind, and by several threads at a time.
+
+    Args:
+        num_threads: Threads that FFmpeg decodes with. 1 is right inside a loader's workers, where
+            more of them have been seen to hang after a fork.
+
+    Raises:
+        ArgumentError: If ``num_threads`` is below 1.
+
+    Example:
+        >>> VideoReader().clips("absent.mp4", [0.0], num_frames=2, fps=1, size=8)
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.UnreadableVideoError: absent.mp4 cannot be read: No such file or directory
+    """
+
+    def __init__(self, num_threads: int = 1) -> None:
+        self._kept: list[VideoFile] = []  # one, or none while it is in use
+        require_positive(num_threads=num_threads)
+        self.num_threads = num_threads
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what is open."""
+        return {"num_threads": self.num_threads}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Start with nothing open."""
+        self.__init__(**state)  # type: ignore[misc]
+
+    def __del__(self) -> None:
+        """Close what is open."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that was kept open for the next call, if there is one.
+
+        Example:
+            >>> VideoReader().close()
+        """
+        while (file := self._take()) is not None:
+            file.close()
+
+    def clips(
+        self,
+        source: Source,
+        starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor",
+        *,
+        num_frames: int,
+        fps: float,
+        size: int,
+        crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
+        pad: Literal["edge", "black"] = "edge",
+    ) -> Clips:
+        """Return what the video shows at ``starts[i] + k / fps``.
+
+        The frame shown at a time is the one with the largest presentation time that is not later
+        (to the microsecond); before the first frame it is the first one. Each frame is cropped,
+        then scaled (bicubic) and converted to RGB in one step. Pixels are taken to be square.
+
+        Args:
+            source: The file, or the bytes of one. A still picture (JPEG, PNG, WebP) is a video of
+                one frame. No other file is opened, whatever it names.
+            starts: When each clip starts, in seconds, in any order; clips may overlap.
+            num_frames: Frames of each clip.
+            fps: Frames a second that the clips have, whatever the file has.
+            size: Height and width of the returned frames, in pixels.
+            crop: ``"center"`` is the largest square in the middle; otherwise one box a clip,
+                (clips, 4): top, left, height and width in pixels of the displayed video.
+            pad: What is shown past the end, that is from the end of the last frame on: the last
+                frame ("edge"), or zeros ("black").
+
+        Returns:
+            The clips. Frames lost to a decoding error are invalid, up to the next keyframe; so is
+            everything past the end of a file that was cut off, if the file says how long it was
+            (MP4, Matroska, AVI and FLV do, MPEG streams do not). A hole in a Matroska file or an
+            MPEG stream, over which FFmpeg goes without a word, cannot be told from a frame that
+            stays on: it shows the frame before it.
+
+        Raises:
+            ArgumentError: If a number makes no sense, or a box leaves the picture.
+            UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
+        """
+        import torch
+
+        require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad)
+        times = frame_times(starts, num_frames, fps)
+        boxes = crop_boxes(crop, len(times))
+        frames = np.zeros((*times.shape, 3, size, size), np.uint8)
+        valid = self.read_into(frames, source, times, boxes, pad)
+        return Clips(torch.from_numpy(frames), torch.from_numpy(valid))
+
+    def read_into(
+        self,
+        frames: _Pixels,
+        source: Source,
+        times: NDArray[np.float64],
+        boxes: Sequence[Box | None],
+        pad: Literal["edge", "black"],
+    ) -> NDArray[np.bool_]:
+        """Do the work of :meth:`clips` where there is no torch, in memory that is there.
+
+        Args:
+            frames: (clips, frames, 3, size, size), zeros; what is shown is written here.
+            source: The file, or the bytes of one.
+            times: (clips, frames), in seconds.
+            boxes: One a clip; None for the largest square in the middle.
+            pad: What is shown past the end.
+
+        Returns:
+            Which frames are valid, (clips, frames).
+
+        Raises:
+            ArgumentError: If a box leaves the picture.
+            UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
+        """
+        order = np.argsort(times, axis=None, kind="stable")
+        wanted = times.ravel()[order].tolist()
+        transform = FrameTransform(frames, boxes)
+        valid = np.zeros(times.size, bool)
+        with self._opened(source, wanted) as file:
+            for shown in time_ranges(file, wanted, hold_last=pad == "edge"):
+                slots = order[shown.first : shown.last]
+                valid[slots] = shown.valid
+                if shown.frame is not None:
+                    transform.fill(slots, shown.frame)
+        return valid.reshape(times.shape)
+
+    def probe(self, source: Source) -> VideoInfo:
+        """Look up what a video is like, and see that its first frame can be decoded.
+
+        Args:
+            source: The file, or the bytes of one.
+
+        Returns:
+            Its properties.
+
+        Raises:
+            UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
+        """
+        with self._opened(source, []) as file:
+            frame = next((timed.frame for timed in file.decode_from(0.0)), None)
+            if frame is None:
+                raise file.empty()
+            height, width = frame_orientation(frame).upright_size(frame.height, frame.width)
+            turned = round(frame.rotation / 90) * 90 % 360
+            return VideoInfo(file.end(), width, height, file.fps, rotation=turned)
+
+    def hash_frames(self, source: Source) -> str:
+        """Hash all frames as they are decoded, before anything is scaled or converted.
+
+        Args:
+            source: The file, or the bytes of one.
+
+        Returns:
+            SHA-256 of the raw pixels of one frame after another, in hexadecimal: what
+            ``ffmpeg -i FILE -f hash -`` prints of a file with a constant frame rate.
+
+        Raises:
+            UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
+        """
+        digest = hashlib.sha256()
+        packer = FramePacker()
+        with self._opened(source, []) as file:
+            timed = None
+            for timed in file.decode_from(0.0):
+                digest.update(packer.pack(timed.frame))
+            if timed is None:
+                raise file.empty()
+        return digest.hexdigest()
+
+    @contextmanager
+    def _opened(self, source: Source, wanted: Sequence[float]) -> Iterator[VideoFile]:
+        """Open a file, or or reuse the one kept; raise what FFmpeg says as our own error."""
+        import av
+
+        file = self._file(source)
+        try:
+            file.begin(wanted)
+            yield file
+        except (av.FFmpegError, OSError) as error:
+            file.close()
+            raise UnreadableVideoError(file.path, error_text(error), "decode") from error
+        except BaseException:
+            file.close()
+            raise
+        self._keep(file)
+
+    def _file(self, source: Source) -> VideoFile:
+        identity = _identify(source)
+        while (file := self._take()) is not None:
+            if file.identity == identity:
+                return file
+            file.close()
+        return VideoFile(source, identity, self.num_threads)
+
+    def _take(self) -> VideoFile | None:
+        try:
+            return self._kept.pop()  # in one step, so that no two threads get the same one
+        except IndexError:
+            return None
+
+    def _keep(self, file: VideoFile) -> None:
+        if file.is_as_new():
+            self.close()
+            self._kept.append(file)
+        else:
+            file.close()
+
+
+def require_clips(*, num_frames: int, fps: float, size: int, pad: str) -> None:
+    """Refuse what no clip can be made of, before a decoder meets it.
+
+    Args:
+        num_frames: Frames of each clip.
+        fps: Frames a second.
+        size: Height and width of frames, in pixels.
+        pad: What is shown past the end.
+
+    Raises:
+        ArgumentError: If a number is not positive, a count is not whole, or ``pad`` is neither
+            "edge" nor "black".
+
+    Example:
+        >>> require_clips(num_frames=2.5, fps=10, size=224, pad="edge")
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.ArgumentError: num_frames must be a whole number, but is 2.5
+    """
+    require_positive(num_frames=num_frames, fps=fps, size=size)
+    for name, count in (("num_frames", num_frames), ("size", size)):
+        if not hasattr(count, "__index__"):  # as the whole numbers of numpy and torch have
+            message = f"{name} must be a whole number, but is {count}"
+            raise ArgumentError(message)
+    if pad not in ("edge", "black"):
+        message = f'pad must be "edge" or "black", but is {pad!r}'
+        raise ArgumentError(message)
+
+
+def ffmpeg_versions() -> dict[str, str]:
+    """Return the versions of FFmpeg's libraries that videos are read with.
+
+    Example:
+        >>> sorted(ffmpeg_versions())[:2]
+        ['libavcodec', 'libavdevice']
+    """
+    import av
+
+    return {name: ".".join(map(str, each)) for name, each in av.library_versions.items()}
+
+
+def _identify(source: Source) -> tuple[object, ...]:
+    """Say what makes a source the same file as before, to this process."""
+    if isinstance(source, VideoBytes):
+        return source.name, id(source.data), os.getpid()  # nobody else has the id while we hold it
+    try:
+        found = Path(source).stat()
+    except (OSError, ValueError):  # opening it will fail too, and say why
+        return (object(),)
+    return str(source), found.st_ino, found.st_size, found.st_mtime_ns, os.getpid()
