@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from vtlearn.errors import ArgumentError, UnreadableVideoError
+from vtlearn.errors import ArgumentError, TranscriptError, UnreadableVideoError
 
 __all__ = [
     "Batch",
@@ -33,7 +33,8 @@ class Unreadable(NamedTuple):
 
     Attributes:
         id: The sample's id.
-        path: The video's file; several samples may have the same.
+        path: The video's file; several samples may have the same. Empty where its captions are what
+            cannot be read.
         stage: How far reading came: ``open``, ``decode``, ``time`` or ``captions``.
         reason: Why, in the decoder's words.
     """
@@ -44,10 +45,16 @@ class Unreadable(NamedTuple):
     reason: str
 
     @classmethod
-    def of(cls, sample_id: str, error: UnreadableVideoError) -> Self:
-        """Describe what happened to a sample's video."""
+    def of(cls, sample_id: str, error: UnreadableVideoError | TranscriptError) -> Self:
+        """Describe what happened to a sample's video, or to its captions."""
+        if isinstance(error, TranscriptError):
+            return cls(sample_id, "", "captions", str(error))
         path, reason, stage = error.args
         return cls(sample_id, str(path), str(stage), str(reason))
+
+    def describe(self) -> str:
+        """Say what cannot be read, and why."""
+        return f"{self.path} cannot be read: {self.reason}" if self.path else self.reason
 
     def error(self) -> UnreadableVideoError:
         """Return the error that says the same."""

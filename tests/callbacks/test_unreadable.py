@@ -7,10 +7,11 @@ import pytest
 from tests.damage import lose_index
 from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from tests.processes import Pool
+from vtlearn.batch import Unreadable
 from vtlearn.callbacks import UnreadableReport
 from vtlearn.datamodules import Kitchen
-from vtlearn.datasets.base import UnreadableLog
-from vtlearn.errors import TooManyUnreadableError, UnreadableVideoError
+from vtlearn.datasets.unreadable import UnreadableLog
+from vtlearn.errors import TooManyUnreadableError
 
 
 def test_a_training_says_what_it_left_out(
@@ -37,7 +38,7 @@ def merge(folder: str, fraction: float) -> list[str]:
     data = Kitchen(Path(folder))
     data.quarantine = UnreadableLog(Path(folder) / f"{rank}.jsonl", "abcd", fraction)
     name = "ab"[rank]
-    data.quarantine.add(name, UnreadableVideoError(f"{name}.mp4", "empty"))
+    data.quarantine.add(Unreadable(name, f"{name}.mp4", "open", "empty"))
     trainer, learner = quiet_trainer(Path(folder)), tiny_learner()
     trainer.datamodule = data  # type: ignore[attr-defined]
     learner.log = lambda *_args, **_options: None  # type: ignore[method-assign]

@@ -255,7 +255,7 @@ def test_the_next_sample_takes_an_unreadable_ones_place(
     assert sorted(records) == ["video03", "video07"]
     assert records["video03"].stage == "captions"
     assert "00001.tar, sample video03 has no caption" in records["video03"].reason
-    assert "00003.tar/video07.mp4 cannot be read" in records["video07"].reason
+    assert records["video07"].path.endswith("00003.tar/video07.mp4")
     with pytest.raises(TooManyUnreadableError, match=r"max_unreadable_fraction=0\.01"):
         ids(stream(spoiled))
 

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from tests.media.video.writing import write_video
 from vtlearn.batch import Sample, Unreadable, collate
 from vtlearn.datasets.windows import WindowChunks
-from vtlearn.errors import ArgumentError, UnreadableVideoError
+from vtlearn.errors import ArgumentError
 from vtlearn.media.clips import Clips
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
@@ -82,7 +82,7 @@ def test_a_chunk_is_the_same_whatever_else_there_is(videos: list[Path]) -> None:
 def test_what_cannot_be_read_says_why_once(videos: list[Path], tmp_path: Path) -> None:
     broken = tmp_path / "c.mp4"
     broken.write_text("no video")
-    known = {"a": UnreadableVideoError("a.mp4", "too long ago")}
+    known = {"a": Unreadable("a", "a.mp4", "open", "too long ago")}
     chunks = chunks_of([*videos, broken], [0.0, 1.0, 4.0], unreadable=known)
     items = [chunks[index] for index in range(len(chunks))]
     assert items[0] == Unreadable("a", "a.mp4", "open", "too long ago")

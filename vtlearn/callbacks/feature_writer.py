@@ -14,10 +14,11 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vtlearn.batch import Batch
+from vtlearn.batch import Batch, Unreadable
 from vtlearn.checks import require_positive
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.datasets.base import UnreadableLog, UnreadableRecord, clip_reader
+from vtlearn.datasets.base import clip_reader
+from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import gather_objects, process
 from vtlearn.errors import ArgumentError, UnreadableVideoError
@@ -251,7 +252,7 @@ class _Shards:
         """Take the next chunk of this process's videos."""
         video_id, windows = self.chunks.windows(index)
         for lost in batch.unreadable:
-            self._unreadable.setdefault(video_id, lost.error())
+            self._unreadable.setdefault(video_id, lost)
         vectors = vectors.detach().float()
         if self.store.spec.l2_norm:
             vectors = functional.normalize(vectors, dim=-1)
@@ -266,9 +267,9 @@ class _Shards:
         self._parts = []
         if video_id not in self._unreadable and bool(vectors.isnan().any(1).all()):
             reason = "none of its windows has all of its frames"
-            self._unreadable[video_id] = UnreadableVideoError(video_id, reason, "decode")
+            self._unreadable[video_id] = Unreadable(video_id, video_id, "decode", reason)
         if video_id in self._unreadable:
-            self.quarantine.add(video_id, self._unreadable[video_id])
+            self.quarantine.add(self._unreadable[video_id])
         else:
             self._videos[video_id] = StoredVideo(vectors, duration)
         done = len(self._videos) + len(self._unreadable)
@@ -282,7 +283,7 @@ class _Shards:
         # now, and not when it is written: a video that is replaced in between will be found out
         self._sources = {} if self._shard < 0 else self.store.sources(self._shard, self.paths)
         self._videos: dict[str, StoredVideo] = {}
-        self._unreadable: dict[str, UnreadableVideoError] = {}
+        self._unreadable: dict[str, Unreadable] = {}
 
 
 def _placed(vectors: Tensor, starts: Tensor, planned: Sequence[float]) -> Tensor:
@@ -308,10 +309,10 @@ def _whole_shards(store: FeatureStore, videos: VideoList, *, show: bool) -> list
 
 def _probed(
     videos: VideoList, positions: Sequence[int], workers: int, *, show: bool
-) -> tuple[NDArray[np.float64], dict[str, UnreadableVideoError]]:
+) -> tuple[NDArray[np.float64], dict[str, Unreadable]]:
     """Look up how long videos are, and why some of them cannot be read."""
     durations = np.zeros(len(positions))
-    unreadable: dict[str, UnreadableVideoError] = {}
+    unreadable: dict[str, Unreadable] = {}
     place = {videos.ids[index]: number for number, index in enumerate(positions)}
     jobs = ((videos.ids[index], Path(videos.paths[index])) for index in positions)
     found: Iterable[tuple[str, Any]] = probe_all(
@@ -321,7 +322,7 @@ def _probed(
         found = track(found, "Looking at videos", len(positions))
     for video_id, info in found:
         if isinstance(info, UnreadableVideoError):
-            unreadable[video_id] = info
+            unreadable[video_id] = Unreadable.of(video_id, info)
         else:
             durations[place[video_id]] = info.duration
     return durations, unreadable
@@ -331,18 +332,18 @@ def _note(
     quarantine: UnreadableLog,
     store: FeatureStore,
     videos: VideoList,
-    unreadable: dict[str, UnreadableVideoError],
+    unreadable: dict[str, Unreadable],
     whole: Sequence[int],
 ) -> None:
     """Count what cannot be read, in whole shards as well, on all processes alike."""
-    records = [UnreadableRecord.of(video_id, error) for video_id, error in unreadable.items()]
+    records = list(unreadable.values())
     first = process().rank == 0
     if first:
         paths = dict(zip(videos.ids, videos.paths, strict=True))
         known = {shard: read_shard_record(store.folder, shard).unreadable for shard in whole}
         for video_id, why in (item for lost in known.values() for item in lost.items()):
-            error = UnreadableVideoError(paths[video_id], why["reason"], why["stage"])
-            records.append(UnreadableRecord.of(video_id, error))
+            path = paths[video_id]
+            records.append(Unreadable(video_id, path, why["stage"], why["reason"]))
         if any(known.values()):
             again = _records([shard for shard, lost in known.items() if lost])
             _LOG.warning(

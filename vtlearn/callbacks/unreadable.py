@@ -3,7 +3,7 @@
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.datasets.base import UnreadableLog
+from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.distributed import gather_objects
 
 __all__ = ["UnreadableReport"]

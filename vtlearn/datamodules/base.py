@@ -18,9 +18,10 @@ from vtlearn.datamodules.samplers import (
     ShuffledBatchSampler,
     per_rank_batch_size,
 )
-from vtlearn.datasets.base import Corpus, UnreadableLog
+from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.sampling.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream
+from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets import howto100m
-from vtlearn.datasets.base import forget_unreadable
 from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.datasets.unreadable import forget_unreadable
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.media.captions import open_captions
 from vtlearn.storage.strings import Strings

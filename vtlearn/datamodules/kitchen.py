@@ -8,7 +8,7 @@ from typing import Any
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import AlignmentExample, VideoTextData
 from vtlearn.datasets import howto100m
-from vtlearn.datasets.base import clip_reader, find_videos, forget_unreadable
+from vtlearn.datasets.base import clip_reader, find_videos
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.kitchen import (
@@ -19,6 +19,7 @@ from vtlearn.datasets.kitchen import (
     text_id,
     whole_video,
 )
+from vtlearn.datasets.unreadable import forget_unreadable
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.evaluation.evaluator import EvaluationTask

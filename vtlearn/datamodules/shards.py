@@ -7,9 +7,9 @@ from pathlib import Path
 
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.samplers import per_rank_batch_size
-from vtlearn.datasets.base import forget_unreadable
 from vtlearn.datasets.sampling.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream, even_share
+from vtlearn.datasets.unreadable import forget_unreadable
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
 from vtlearn.media.webdataset.index import ShardIndex, open_shards

@@ -8,10 +8,11 @@ protocol scores, and ``windows`` all of a video for features. ``checking`` compa
 what it should hold.
 """
 
-from vtlearn.datasets.base import SampleKey, UnreadableLog
+from vtlearn.datasets.base import SampleKey
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
 from vtlearn.datasets.shards import ShardStream
+from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.kitchen import KitchenCorpus
 
 __all__ = [

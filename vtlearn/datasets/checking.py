@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
 from vtlearn.datasets.base import find_videos, require_paths, video_names
 from vtlearn.datasets.lists import read_video_list
@@ -27,7 +28,6 @@ __all__ = [
     "DurationMismatch",
     "Layout",
     "LostSeconds",
-    "UnreadableVideo",
     "check_corpus",
     "howto100m_layout",
     "kitchen_layout",
@@ -56,36 +56,6 @@ class Layout(NamedTuple):
     listed: Sequence[str] | None = None
     durations: Mapping[str, float] | None = None
     rendered: Rendered | None = None
-
-
-class UnreadableVideo(NamedTuple):
-    """A video that is there and cannot be read.
-
-    Attributes:
-        id: Its id.
-        path: Its file.
-        stage: How far reading came: ``open``, ``decode`` or ``time``.
-        reason: What the decoder said.
-    """
-
-    id: str
-    path: str
-    stage: str
-    reason: str
-
-    @classmethod
-    def of(cls, video_id: str, path: str, error: UnreadableVideoError) -> "UnreadableVideo":
-        """Keep what an error says.
-
-        Args:
-            video_id: The video's id.
-            path: Its file.
-            error: Why it cannot be read.
-
-        Returns:
-            The entry of a report.
-        """
-        return cls(video_id, path, error.stage, str(error.args[1]))
 
 
 class DurationMismatch(NamedTuple):
@@ -168,7 +138,7 @@ class CorpusReport(NamedTuple):
     expected: int
     usable: list[str]
     missing: list[str]
-    unreadable: list[UnreadableVideo]
+    unreadable: list[Unreadable]
     damaged_captions: dict[str, str]
     lost: list[LostSeconds]
     duration_mismatch: Sequence[DurationMismatch] = ()
@@ -339,7 +309,7 @@ class _Health(NamedTuple):
     """What became of opening videos: how long each lasts, or why it cannot be read."""
 
     seconds: dict[str, float]
-    unreadable: dict[str, UnreadableVideo]
+    unreadable: dict[str, Unreadable]
     lost: dict[str, float]
 
 
@@ -379,7 +349,7 @@ def _probe(present: Mapping[str, Path], workers: int, time_budget: float | None)
     probed = probe_all(present.items(), workers=workers, time_budget=time_budget)
     for video_id, info in track(probed, "Opening videos", total=len(present)):
         if isinstance(info, UnreadableVideoError):
-            health.unreadable[video_id] = UnreadableVideo.of(video_id, str(present[video_id]), info)
+            health.unreadable[video_id] = Unreadable.of(video_id, info)
         else:
             health.seconds[video_id] = info.duration
     return health
@@ -394,7 +364,7 @@ def _scan(
     scanned = scan_all(films, workers=workers, time_budget=budget)
     for video_id, lost in track(scanned, "Decoding videos", total=len(films)):
         if isinstance(lost, UnreadableVideoError):
-            health.unreadable[video_id] = UnreadableVideo.of(video_id, str(present[video_id]), lost)
+            health.unreadable[video_id] = Unreadable.of(video_id, lost)
             del health.seconds[video_id]
         else:
             health.lost[video_id] = lost
@@ -419,7 +389,7 @@ def _changed(
     for video_id, found in track(hashed, "Comparing frames", total=len(films)):
         path = str(present[video_id])
         if isinstance(found, UnreadableVideoError):
-            health.unreadable[video_id] = UnreadableVideo.of(video_id, path, found)
+            health.unreadable[video_id] = Unreadable.of(video_id, found)
             del health.seconds[video_id]
         elif found != recorded[video_id]:
             changed.append(ChangedFrames(video_id, path, rendered_by, version("av")))

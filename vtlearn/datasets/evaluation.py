@@ -1,6 +1,7 @@
 """Items that a protocol scores, read from their videos: clips, or whole videos, as windows."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from vtlearn.batch import Sample, Unreadable
+from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import ClipReader
 from vtlearn.media.video.reader import VideoReader
@@ -82,7 +84,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         self.part_counts = [max(1, -(-len(item.starts) // _MOST_WINDOWS)) for item in items]
         self._ends = np.cumsum(self.part_counts, dtype=np.int64)
         self._reader = reader or VideoReader()
-        self._unreadable: dict[int, UnreadableVideoError] = {}
+        self._unreadable: dict[str, Unreadable] = {}
 
     def __len__(self) -> int:
         """Return how many parts there are of all items together."""
@@ -106,19 +108,16 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         number = int(self._ends.searchsorted(index, side="right"))
         item, count = self.items[number], self.part_counts[number]
         part = index - int(self._ends[number]) + count
-        error = self._unreadable.get(number)
-        if error is None:
-            try:
-                return self._read(item, (part, count))
-            except UnreadableVideoError as reason:
-                error = self._unreadable[number] = reason
-        if self.max_unreadable:
-            return Unreadable.of(item.id, error)
+        read = partial(self._read, item, (part, count))
+        result = read_or_record(item.id, read, self._unreadable)
+        if isinstance(result, Sample) or self.max_unreadable:
+            return result
         message = (
-            f"{error}. A figure without it could not be compared with any other: fix the file, or "
-            "set data.init_args.max_unreadable, the number of videos that may be missing"
+            f"{result.describe()}. A figure without it could not be compared with any other: fix "
+            "the file, or set data.init_args.max_unreadable, the number of videos that may be "
+            "missing"
         )
-        raise EvaluationError(message) from error
+        raise EvaluationError(message)
 
     def sample(self, item: EvaluationItem) -> Sample:
         """Read a whole item at once, however long it is.

@@ -2,22 +2,23 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from vtlearn.batch import Sample
+from vtlearn.batch import Sample, Unreadable
 from vtlearn.datasets.base import (
     Corpus,
     SampleKey,
-    UnreadableLog,
     clip_reader,
     find_videos,
-    first_readable,
     generator,
+    replacements,
     require_paths,
     video_names,
 )
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
+from vtlearn.datasets.unreadable import UnreadableLog, read_or_replace
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, FeatureError, TranscriptError
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.captions.index import CaptionIndex, open_captions
@@ -133,12 +134,14 @@ class HowTo100M(Corpus):
         if not 0 <= key.sample < len(self):
             raise IndexError(key.sample)
 
-        def read(index: int) -> Sample:
-            captions = self.transcript(self.ids[index])
-            rng = generator(self.seed, key)
-            return self._reader.read(self.ids[index], self._sources[index], captions, rng)
+        order = replacements(len(self), key, self.seed)
+        candidates = ((self.ids[index], partial(self._draw, index, key)) for index in order)
+        return next(read_or_replace(candidates, self.quarantine))
 
-        return first_readable(self.ids, key, self.seed, self.quarantine, read)
+    def _draw(self, index: int, key: SampleKey) -> Sample:
+        captions = self.transcript(self.ids[index])
+        rng = generator(self.seed, key)
+        return self._reader.read(self.ids[index], self._sources[index], captions, rng)
 
     def source(self, index: int) -> str:
         """Return where a video is read from: its path, or its id where features are read.
@@ -170,7 +173,7 @@ class HowTo100M(Corpus):
             try:
                 yield from (caption.text for caption in self.transcript(video_id))
             except TranscriptError as error:
-                self.quarantine.add(video_id, error)
+                self.quarantine.add(Unreadable.of(video_id, error))
 
 
 def _sources(videos: Path | None, reader: FeatureReader | None) -> tuple[VideoNames, _Sources]:

@@ -7,8 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
-from vtlearn.datasets.checking import SCAN_BUDGET, CorpusReport, LostSeconds, UnreadableVideo
+from vtlearn.datasets.checking import SCAN_BUDGET, CorpusReport, LostSeconds
 from vtlearn.datasets.shards import told
 from vtlearn.errors import ShardError, TranscriptError, UnreadableVideoError
 from vtlearn.media.clips import VideoBytes
@@ -65,7 +66,7 @@ class _Checked(NamedTuple):
     problem: str | None
     keys: list[str]
     ids: list[str]
-    unreadable: list[UnreadableVideo]
+    unreadable: list[Unreadable]
     damaged: dict[str, str]
     lost: list[LostSeconds]
 
@@ -123,7 +124,7 @@ def _examine(
         elif lost:
             checked.lost.append(LostSeconds(video_id, lost))
     if isinstance(found, UnreadableVideoError):
-        checked.unreadable.append(UnreadableVideo.of(video_id, name, found))
+        checked.unreadable.append(Unreadable.of(video_id, found))
     try:
         told(path, sample)
     except TranscriptError as error:

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import count
+from functools import partial
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,15 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from vtlearn.batch import Sample
-from vtlearn.datasets.base import SampleKey, UnreadableLog, clip_reader, generator
+from vtlearn.batch import Sample, Unreadable
+from vtlearn.datasets.base import SampleKey, clip_reader, generator
 from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
+from vtlearn.datasets.unreadable import UnreadableLog, read_or_replace
 from vtlearn.distributed import Process
 from vtlearn.errors import (
     ArgumentError,
-    LostClipsError,
     ShardError,
-    TooManyUnreadableError,
     TranscriptError,
     UnreadableVideoError,
 )
@@ -247,7 +247,7 @@ class ShardStream(IterableDataset[Sample]):
                 try:
                     said = told(shard.path, sample)
                 except TranscriptError as error:
-                    self.quarantine.add(shard.prefix + sample.id, error)
+                    self.quarantine.add(Unreadable.of(shard.prefix + sample.id, error))
                     continue
                 yield from [said] if isinstance(said, str) else [caption.text for caption in said]
 
@@ -260,21 +260,17 @@ class ShardStream(IterableDataset[Sample]):
         return most if samples is None else samples
 
     def _epoch_of(self, epoch: int, worker: int) -> Iterator[Sample]:
-        given = 0
-        for turn in count():
-            before = given
-            for each in self._shuffled(epoch, worker, turn):
-                number = turn * len(self.index.keys) + each.number  # nothing is drawn twice alike
-                narration = self._narration(each, SampleKey(epoch, number))
-                if narration is not None:
-                    yield narration
-                    given += 1
-                if given == self.samples_per_reader:
-                    return
-            if given == before:  # or this would never end
-                unreadable, total = len(self.quarantine.read()), len(self.index.keys)
-                limit, report = self.quarantine.max_fraction, str(self.quarantine.path)
-                raise TooManyUnreadableError(unreadable, total, limit, report)
+        turns = (self._turn(epoch, worker, turn) for turn in count())
+        return islice(chain.from_iterable(turns), self.samples_per_reader)
+
+    def _turn(self, epoch: int, worker: int, turn: int) -> Iterator[Sample]:
+        """Read all shards of a reader once; it begins them again where an epoch needs more."""
+        first = turn * len(self.index.keys)  # nothing is drawn twice alike
+        candidates = (
+            (each.id, partial(self._read, each, SampleKey(epoch, first + each.number)))
+            for each in self._shuffled(epoch, worker, turn)
+        )
+        return read_or_replace(candidates, self.quarantine)
 
     def _shuffled(self, epoch: int, worker: int, turn: int) -> Iterator[_Numbered]:
         own = deal_shards(
@@ -301,21 +297,12 @@ class ShardStream(IterableDataset[Sample]):
                 message = f"{shard.path} holds {place} samples, but its index says {shard.samples}"
                 raise ShardError(message)
 
-    def _narration(self, each: _Numbered, key: SampleKey) -> Sample | None:
-        """Decode a sample, or note why that cannot be done."""
-        if each.id in self.quarantine:  # it may have cost a time budget to find that out
-            return None
+    def _read(self, each: _Numbered, key: SampleKey) -> Sample:
         sample = each.sample
-        try:
-            name = f"{each.shard.path}/{sample.key}.{sample.media}"
-            source = VideoBytes(name, _media(sample))
-            captions = self._captions(each, source)
-            return self._reader.read(each.id, source, captions, generator(self.seed, key))
-        except (UnreadableVideoError, TranscriptError) as error:
-            self.quarantine.add(each.id, error)
-        except LostClipsError as error:
-            self.quarantine.log_damaged(each.id, error)
-        return None
+        name = f"{each.shard.path}/{sample.key}.{sample.media}"
+        source = VideoBytes(name, _media(sample))
+        captions = self._captions(each, source)
+        return self._reader.read(each.id, source, captions, generator(self.seed, key))
 
     def _captions(self, each: _Numbered, source: VideoBytes) -> Sequence[Caption]:
         said = told(each.shard.path, each.sample)

@@ -1,6 +1,7 @@
 """Whole videos as chunks of windows, to make features of videos of any length in little memory."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import compress
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,8 @@ from torch.utils.data import Dataset
 
 from vtlearn.batch import Sample, Unreadable
 from vtlearn.checks import require_positive
-from vtlearn.errors import ArgumentError, UnreadableVideoError
+from vtlearn.datasets.unreadable import read_or_record
+from vtlearn.errors import ArgumentError
 from vtlearn.media.clips import ClipReader
 from vtlearn.media.features.spec import num_vectors
 from vtlearn.storage.strings import Strings
@@ -94,7 +96,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         paths: Sequence[str],
         durations: NDArray[np.float64],
         *,
-        unreadable: Mapping[str, UnreadableVideoError] | None = None,
+        unreadable: Mapping[str, Unreadable] | None = None,
         reader: ClipReader,
         stride: float,
         num_frames: int,
@@ -166,13 +168,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         if not len(self.ids):
             return None
         video_id, _ = self.windows(index)
-        error = self.unreadable.get(video_id)
-        if error is None:
-            try:
-                return self._read(index)
-            except UnreadableVideoError as reason:  # its other chunks need not be tried
-                error = self.unreadable[video_id] = reason
-        return Unreadable.of(video_id, error)
+        return read_or_record(video_id, partial(self._read, index), self.unreadable)
 
     def _read(self, index: int) -> Sample:
         video_id, windows = self.windows(index)

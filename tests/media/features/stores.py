@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from vtlearn.errors import UnreadableVideoError
+from vtlearn.batch import Unreadable
 from vtlearn.media.features.spec import FeatureSpec, num_vectors
 from vtlearn.media.features.store import FeatureStore, StoredVideo
 
@@ -54,7 +54,7 @@ def fill_store(
         for video_id in store.shard_ids(shard):
             seconds = durations[video_id]
             if seconds is None:
-                lost[video_id] = UnreadableVideoError(video_id, "it is text", "open")
+                lost[video_id] = Unreadable(video_id, video_id, "open", "it is text")
             else:
                 videos[video_id] = StoredVideo(vectors[video_id], seconds)
         store.write(shard, videos, lost)

@@ -12,7 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from tests.media.features.stores import fill_store, make_spec
-from vtlearn.errors import ArgumentError, FeatureError, UnreadableVideoError
+from vtlearn.batch import Unreadable
+from vtlearn.errors import ArgumentError, FeatureError
 from vtlearn.media.features.store import (
     FeatureStore,
     StoredVideo,
@@ -112,7 +113,7 @@ def test_a_shard_holds_all_its_videos_and_no_others(tmp_path: Path) -> None:
     for videos in ({"b": one}, {"b": one, "a": one, "e": one}):
         with pytest.raises(FeatureError, match=r"is to hold \['b', 'a'\]"):
             store.write(0, videos, {})
-    store.write(0, {"b": one}, {"a": UnreadableVideoError("a.mp4", "gone")})
+    store.write(0, {"b": one}, {"a": Unreadable("a", "a.mp4", "open", "gone")})
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def fill(folder: Path, sources: Path, late: str = "") -> tuple[FeatureStore, lis
         known = store.sources(shard, paths)
         ids = [one for one in store.shard_ids(shard) if one != "e"]
         videos = {one: StoredVideo(torch.ones(1, 4), 1.0) for one in ids}
-        lost = {"e": UnreadableVideoError("e.mp4", "gone", late or "open")} if shard else {}
+        lost = {"e": Unreadable("e", "e.mp4", late or "open", "gone")} if shard else {}
         store.write(shard, videos, lost, known)
     return store, paths
 

@@ -15,12 +15,15 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from vtlearn.batch import Unreadable
 from vtlearn.datasets.base import find_videos, video_names
 from vtlearn.datasets.lists import read_video_list
-from vtlearn.errors import ArgumentError, TranscriptError, UnreadableVideoError
+from vtlearn.datasets.unreadable import read_or_record
+from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import CaptionMatch, match_captions
 from vtlearn.media.video.reader import VideoReader
@@ -34,6 +37,9 @@ __all__ = ["add_arguments", "run"]
 
 _LEFT_OUT = "left_out.csv"
 _UNITS = ("", "k", "m", "g", "t")  # powers of a thousand
+
+
+_UNOPENED = "that cannot be opened"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -170,13 +176,13 @@ def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, left_out: list[_L
     elif video_id not in corpus.keys:
         left_out.append(_LeftOut(video_id, "without captions"))
     else:
+        files = read_or_record(video_id, partial(_files, corpus, video_id, path))
+        if isinstance(files, Unreadable):
+            what = "with captions that cannot be read" if files.stage == "captions" else _UNOPENED
+            left_out.append(_LeftOut(video_id, what, files.describe()))
+            return
         try:
-            files = _files(corpus, video_id, path)
             writer.add(sample_key(video_id), files, video_id=video_id)
-        except TranscriptError as error:
-            left_out.append(_LeftOut(video_id, "with captions that cannot be read", str(error)))
-        except UnreadableVideoError as error:
-            left_out.append(_LeftOut(video_id, "that cannot be opened", str(error)))
         except ArgumentError as error:
             left_out.append(_LeftOut(video_id, "that shards cannot hold", str(error)))
 

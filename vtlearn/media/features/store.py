@@ -22,8 +22,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
-from vtlearn.errors import FeatureError, UnreadableVideoError
+from vtlearn.errors import FeatureError
 from vtlearn.media.features.fingerprints import fingerprints
 from vtlearn.media.features.spec import FeatureSpec, num_vectors, read_metadata, write_metadata
 from vtlearn.media.ids import former_id, outgrown_ids
@@ -236,7 +237,7 @@ class FeatureStore:
         self,
         shard: int,
         videos: Mapping[str, StoredVideo],
-        unreadable: Mapping[str, UnreadableVideoError],
+        unreadable: Mapping[str, Unreadable],
         sources: Mapping[str, str] | None = None,
     ) -> None:
         """Write a shard, or write it again: the same videos give the same bytes.
@@ -264,7 +265,13 @@ class FeatureStore:
                 video_id: _record(tensors[video_id], videos[video_id].duration)
                 for video_id in given
             },
-            "unreadable": {video_id: _reason(unreadable[video_id]) for video_id in lost},
+            "unreadable": {
+                video_id: {
+                    "stage": unreadable[video_id].stage,
+                    "reason": unreadable[video_id].reason,
+                }
+                for video_id in lost
+            },
             "sources": dict(sources or {}),
         }
         replace_text(path, json.dumps(record, indent=1) + "\n")
@@ -453,8 +460,3 @@ def _hash(ids: Iterable[str]) -> str:
 def _record(vectors: Tensor, duration: float) -> dict[str, float]:
     lost = int(vectors.isnan().any(1).sum())
     return {"duration": duration, "vectors": len(vectors), **({"lost": lost} if lost else {})}
-
-
-def _reason(error: UnreadableVideoError) -> dict[str, str]:
-    _, reason, _ = error.args
-    return {"stage": error.stage, "reason": str(reason)}
