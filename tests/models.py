@@ -8,7 +8,7 @@ from pytorch_lightning import Trainer
 from torch.optim import AdamW
 
 from vtlearn.datamodules import Kitchen
-from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.datasets import ClipSampling, Pixels
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.heads import S2DTW, Head
@@ -26,7 +26,11 @@ TINY_ENCODERS = {
     },
 }
 
-SAMPLING = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
+#: How tiny models read videos: arguments of a datamodule.
+LOADING: dict[str, Any] = {
+    "sampling": ClipSampling(num_clips=3, num_frames=2, fps=4.0),
+    "pixels": Pixels(size=16),
+}
 
 
 def tiny_learner(head: Head | None = None, dim: int = 8) -> VideoTextLearner:
@@ -40,7 +44,7 @@ def tiny_learner(head: Head | None = None, dim: int = 8) -> VideoTextLearner:
 
 def tiny_kitchen(root: Path, small: dict[str, Any], **options: Any) -> Kitchen:
     options = {"batch_size": 4, "evaluation_batch_size": 2} | options
-    return Kitchen(root, sampling=SAMPLING, **options, **small)
+    return Kitchen(root, **LOADING, **options, **small)
 
 
 def quiet_trainer(folder: Path, **options: Any) -> Trainer:

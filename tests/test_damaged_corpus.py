@@ -38,7 +38,8 @@ def config(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "batch_size": 20,
             "num_workers": 2,
             "time_budget": 3.0,
-            "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0, "size": 16},
+            "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0},
+            "pixels": {"size": 16},
             **VIDEOS,
         },
     }

@@ -21,7 +21,7 @@ ALLOWED = {
     "heads": {"alignment", "encoders"},
     "datasets": {"kitchen", "media"},
     "evaluation": set(),
-    "datamodules": {"data_source", "datasets", "evaluation", "kitchen", "media"},
+    "datamodules": {"data_source", "datasets", "encoders", "evaluation", "kitchen", "media"},
     "callbacks": {"datamodules", "datasets", "heads", "learner", "media", "plotting"},
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from tests import captioning
 from tests.captioning import LetterCaptioner
-from tests.models import SAMPLING, quiet_trainer, tiny_kitchen, tiny_learner
+from tests.models import LOADING, quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.batch import Batch, Encoded, EncodedBatch, Rows, Sample, collate
 from vtlearn.callbacks import BestCheckpoint
 from vtlearn.checkpoints import load
@@ -146,7 +146,7 @@ def test_each_epoch_shows_other_clips(
 
 
 def test_data_without_a_protocol_cannot_be_tested(kitchen_root: Path, tmp_path: Path) -> None:
-    data = HowTo100M(kitchen_root / "captions", videos=kitchen_root / "videos", sampling=SAMPLING)
+    data = HowTo100M(kitchen_root / "captions", videos=kitchen_root / "videos", **LOADING)
     with pytest.raises(ArgumentError, match="HowTo100M has no protocol to test a model by"):
         quiet_trainer(tmp_path).test(tiny_learner(), datamodule=data)
 

@@ -26,8 +26,9 @@ def require_accepted(encoder: VideoEncoder, num_frames: int, size: int) -> None:
         return
     message = (
         f"the data give clips of {num_frames} frames of {size} px, {type(encoder).__name__} was "
-        f"made for {encoder.num_frames} frames of {encoder.size} px: set num_frames and size alike "
-        "in data.init_args.sampling and model.video_encoder.init_args"
+        f"made for {encoder.num_frames} frames of {encoder.size} px: leave out "
+        "data.init_args.sampling.num_frames and data.init_args.pixels.size, or set them alike in "
+        "model.video_encoder.init_args"
     )
     raise ArgumentError(message)
 

@@ -24,14 +24,14 @@ def test_the_best_by_validation_and_the_last_are_kept(
 
 
 def test_without_validation_there_is_no_best(kitchen_root: Path, tmp_path: Path) -> None:
-    from tests.models import SAMPLING
+    from tests.models import LOADING
 
     data = HowTo100M(
         kitchen_root / "captions",
         videos=kitchen_root / "videos",
-        sampling=SAMPLING,
+        **LOADING,
         batch_size=4,
-        quarantine=tmp_path / "q.jsonl",
+        unreadable_log=tmp_path / "q.jsonl",
     )
     callbacks = [BestCheckpoint(), StepCheckpoint(every_n_train_steps=1)]
     trainer = quiet_trainer(tmp_path, max_steps=2, callbacks=callbacks, enable_checkpointing=True)

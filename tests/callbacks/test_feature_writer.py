@@ -19,7 +19,7 @@ from torch.nn import functional
 import vtlearn.callbacks.feature_writer
 from tests.damage import cut_off, lose_index
 from tests.layouts import LAYOUTS, write_layout
-from tests.models import SAMPLING, quiet_trainer, tiny_kitchen, tiny_learner
+from tests.models import LOADING, quiet_trainer, tiny_kitchen, tiny_learner
 from tests.processes import Pool
 from vtlearn.callbacks import FeatureWriter
 from vtlearn.datamodules import HowTo100M, Kitchen
@@ -137,7 +137,7 @@ def test_loader_processes_change_nothing(
 
 
 def _predict_in_process(folder: Path, root: Path, small: dict[str, int]) -> None:
-    predict(folder, Kitchen(root, sampling=SAMPLING, **small))  # type: ignore[arg-type]
+    predict(folder, Kitchen(root, **LOADING, **small))  # type: ignore[arg-type]
 
 
 @pytest.mark.ddp
@@ -321,7 +321,7 @@ def test_an_old_store_of_names_up_to_a_dot_is_not_gone_on_with(
     ids: Sequence[str], tmp_path: Path
 ) -> None:
     root = write_layout(tmp_path, ids, ids)
-    data = HowTo100M(root / "captions", videos=root / "videos", sampling=SAMPLING)
+    data = HowTo100M(root / "captions", videos=root / "videos", **LOADING)
     predict(root / "store", data)
     reader = FeatureReader(root / "store")
     assert list(reader.ids) == list(ids)
@@ -438,7 +438,8 @@ def test_a_killed_command_is_gone_on_with_byte_for_byte(
             "class_path": "Kitchen",
             "init_args": {
                 "root": str(kitchen_root),
-                "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0, "size": 16},
+                "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0},
+                "pixels": {"size": 16},
                 **small,
             },
         },

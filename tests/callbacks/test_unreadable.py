@@ -36,14 +36,14 @@ def merge(folder: str, fraction: float) -> list[str]:
 
     rank = process().rank
     data = Kitchen(Path(folder))
-    data.quarantine = UnreadableLog(Path(folder) / f"{rank}.jsonl", "abcd", fraction)
+    data.unreadable = UnreadableLog(Path(folder) / f"{rank}.jsonl", "abcd", fraction)
     name = "ab"[rank]
-    data.quarantine.add(Unreadable(name, f"{name}.mp4", "open", "empty"))
+    data.unreadable.add(Unreadable(name, f"{name}.mp4", "open", "empty"))
     trainer, learner = quiet_trainer(Path(folder)), tiny_learner()
     trainer.datamodule = data  # type: ignore[attr-defined]
     learner.log = lambda *_args, **_options: None  # type: ignore[method-assign]
     UnreadableReport().on_train_epoch_end(trainer, learner)
-    return sorted(data.quarantine.read())
+    return sorted(data.unreadable.read())
 
 
 def test_processes_without_a_common_disk_have_one_report(

@@ -33,7 +33,8 @@ def workplace(
             "root": str(kitchen_root),
             "batch_size": 4,
             "evaluation_batch_size": 2,
-            "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0, "size": 16},
+            "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0},
+            "pixels": {"size": 16},
             **small,
         },
     }
@@ -256,7 +257,7 @@ def test_a_second_config_lays_itself_over_the_first() -> None:
                 "configs/data/howto100m.yaml",
                 "--data.init_args.sampling.num_frames",
                 "2",
-                "--data.init_args.sampling.size",
+                "--data.init_args.pixels.size",
                 "16",
             ],
             "HowTo100M was not found. Expected:",

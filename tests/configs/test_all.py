@@ -54,7 +54,7 @@ def small_data(name: str, kitchen_root: Path, small: dict[str, int]) -> list[str
         "Shards": {"shards": pack_kitchen(kitchen_root, kitchen_root.with_name("shards"))},
     }
     options = {"batch_size": 4, "num_workers": 0, **places[name]}
-    options |= {"sampling.num_frames": 2, "sampling.size": 16, "sampling.crop_pixels": 32}
+    options |= {"pixels.crop_pixels": 32}
     return [
         word for key, value in options.items() for word in (f"--data.init_args.{key}", str(value))
     ]

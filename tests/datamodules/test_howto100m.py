@@ -1,12 +1,16 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vtlearn.datamodules import HowTo100M
-from vtlearn.datasets.howto100m import ClipSampling
+from vtlearn.datasets.reading import ClipSampling, Pixels
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 
-TINY = ClipSampling(num_clips=1, candidates=3, num_frames=2, fps=4.0, size=16)
+TINY: dict[str, Any] = {
+    "sampling": ClipSampling(num_clips=1, candidates=3, num_frames=2, fps=4.0),
+    "pixels": Pixels(size=16),
+}
 
 
 def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
@@ -14,9 +18,9 @@ def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
         kitchen_root / "captions",
         videos=kitchen_root / "videos",
         video_list=kitchen_root / "splits" / "train.csv",
-        sampling=TINY,
+        **TINY,
         batch_size=8,
-        quarantine=tmp_path / "unreadable.jsonl",
+        unreadable_log=tmp_path / "unreadable.jsonl",
     )
     (batch,) = list(data.train_dataloader())
     assert batch.clips.shape == (8, 2, 3, 16, 16)
@@ -32,7 +36,7 @@ def test_features_are_made_of_the_listed_videos(kitchen_root: Path) -> None:
         kitchen_root / "captions",
         videos=kitchen_root / "videos",
         video_list=kitchen_root / "splits" / "val.csv",
-        sampling=TINY,
+        **TINY,
         time_budget=20.0,
     )
     videos = data.videos()
@@ -45,7 +49,9 @@ def test_features_are_made_of_the_listed_videos(kitchen_root: Path) -> None:
 def test_training_removes_no_file_of_a_users(kitchen_root: Path, tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("years of work")
-    data = HowTo100M(kitchen_root / "captions", videos=kitchen_root / "videos", quarantine=notes)
+    data = HowTo100M(
+        kitchen_root / "captions", videos=kitchen_root / "videos", unreadable_log=notes
+    )
     with pytest.raises(ArgumentError, match=r"notes\.txt is there, and is not a report"):
         data.prepare_data()
     assert notes.read_text() == "years of work"

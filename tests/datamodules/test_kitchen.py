@@ -4,16 +4,19 @@ from typing import Any
 import pytest
 
 from vtlearn.datamodules import Kitchen
-from vtlearn.datasets.howto100m import ClipSampling
 from vtlearn.datasets.kitchen import narrated_videos
+from vtlearn.datasets.reading import ClipSampling, Pixels
 from vtlearn.errors import ArgumentError
 
-TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16)
+TINY: dict[str, Any] = {
+    "sampling": ClipSampling(num_clips=3, num_frames=2, fps=4.0),
+    "pixels": Pixels(size=16),
+}
 
 
 @pytest.fixture
 def data(kitchen_root: Path, small: dict[str, Any]) -> Kitchen:
-    return Kitchen(kitchen_root, sampling=TINY, **small)
+    return Kitchen(kitchen_root, **TINY, **small)
 
 
 def test_what_is_there_is_not_rendered_again(data: Kitchen, kitchen_root: Path) -> None:
@@ -27,7 +30,7 @@ def test_another_narrator_is_never_silently_the_same(
     kitchen_root: Path, small: dict[str, Any]
 ) -> None:
     with pytest.raises(ArgumentError, match="shift"):
-        Kitchen(kitchen_root, sampling=TINY, shift=5.0, **small).prepare_data()
+        Kitchen(kitchen_root, **TINY, shift=5.0, **small).prepare_data()
 
 
 def test_training_reads_the_training_split_alone(data: Kitchen) -> None:
@@ -42,7 +45,7 @@ def test_features_are_made_of_all_splits(data: Kitchen, kitchen_root: Path) -> N
 
 
 def test_but_not_of_features(kitchen_root: Path, small: dict[str, Any]) -> None:
-    data = Kitchen(kitchen_root, sampling=TINY, features=Path("store"), **small)
+    data = Kitchen(kitchen_root, **TINY, features=Path("store"), **small)
     with pytest.raises(ArgumentError, match=r"leave data\.init_args\.features out"):
         data.videos()
 

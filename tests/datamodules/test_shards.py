@@ -13,7 +13,7 @@ from pytorch_lightning import Callback
 import vtlearn.datamodules.base
 import vtlearn.datamodules.shards
 from tests.media.webdataset.tars import pack_kitchen
-from tests.models import SAMPLING, TINY_ENCODERS, quiet_trainer, tiny_learner
+from tests.models import LOADING, TINY_ENCODERS, quiet_trainer, tiny_learner
 from vtlearn.batch import Batch
 from vtlearn.datamodules import Shards
 from vtlearn.distributed import Process
@@ -28,7 +28,7 @@ def folder(kitchen_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def shards(folder: Path, tmp_path: Path, **options: Any) -> Shards:
-    return Shards(folder, sampling=SAMPLING, quarantine=tmp_path / "unreadable.jsonl", **options)
+    return Shards(folder, **LOADING, unreadable_log=tmp_path / "unreadable.jsonl", **options)
 
 
 def ids(data: Shards) -> list[list[str]]:
@@ -52,7 +52,7 @@ def test_training_batches(folder: Path, tmp_path: Path) -> None:
         assert batch.clips.shape == (12, 2, 3, 16, 16)
         assert len(batch.texts) == 12
     assert data.clip_shape == (2, 16)
-    assert data.quarantine is not None
+    assert data.unreadable is not None
     assert data.val_dataloader() == []
 
 

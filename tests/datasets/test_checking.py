@@ -1,6 +1,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,10 @@ import pytest
 from tests.damage import WAYS, copy_corpus, damage_videos, unreadable_ids
 from tests.layouts import LAYOUTS, write_layout
 from tests.media.video.writing import write_video
-from vtlearn.datasets.checking import (
-    Layout,
-    check_corpus,
-    howto100m_layout,
-    kitchen_layout,
-)
+from vtlearn.datasets.base import Expectations
+from vtlearn.datasets.checking import check_corpus
+from vtlearn.datasets.howto100m import HowTo100M
+from vtlearn.datasets.kitchen import Kitchen
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.kitchen import read_truth
 
@@ -54,7 +53,7 @@ def test_damaged_kitchen(kitchen_root: Path, tmp_path: Path) -> None:
     lost, *left = ids
     (root / "videos" / f"{lost}.mp4").unlink()
     damaged = damage_videos(root, left, WAYS[: len(left) - 1])
-    report = check_corpus(kitchen_layout(root), workers=1, time_budget=BUDGET)
+    report = check_corpus(Kitchen.expectations(root), workers=1, time_budget=BUDGET)
     bad = unreadable_ids(damaged)
     assert {(video.id, video.stage) for video in report.unreadable} == {
         (video_id, damaged[video_id].stage) for video_id in bad
@@ -85,7 +84,7 @@ def test_what_is_there_against_what_should_be(
         (tmp_path / "videos" / "food" / f"{video_id}.webm").write_bytes(b"")
     broken -= {"-0_x"}
     wanted = listed | {"-1_x"} if with_list else filmed | told
-    layout = howto100m_layout(tmp_path, listed=sorted(wanted) if with_list else None)
+    layout = replace(HowTo100M.expectations(tmp_path), listed=sorted(wanted) if with_list else None)
     report = check_corpus(layout, workers=1, time_budget=None)
     assert report.expected == len(wanted)
     assert set(report.missing) == wanted - filmed
@@ -101,11 +100,11 @@ def test_what_is_there_against_what_should_be(
 @pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
 def test_names_with_dots_and_twins_are_counted_apart(ids: Sequence[str], tmp_path: Path) -> None:
     root = write_layout(tmp_path, ids, ids[1:])
-    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    report = check_corpus(HowTo100M.expectations(root), workers=1, time_budget=None)
     assert (report.expected, report.usable, report.coverage) == (2, [ids[1]], 50.0)
     assert report.videos_without_captions == [ids[0]]
     (root / "videos" / f"{ids[1]}.mp4").unlink()
-    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    report = check_corpus(HowTo100M.expectations(root), workers=1, time_budget=None)
     if "/" in ids[0]:  # a single video of a name is called by that alone
         assert report.videos_without_captions == []
         assert report.usable == ["part1"]
@@ -113,13 +112,13 @@ def test_names_with_dots_and_twins_are_counted_apart(ids: Sequence[str], tmp_pat
         assert (report.expected, report.usable, report.missing) == (2, [], [ids[1]])
         assert report.captions_without_video == [ids[1]]
     write_layout(root, ids, ids)
-    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    report = check_corpus(HowTo100M.expectations(root), workers=1, time_budget=None)
     assert (report.usable, report.missing) == (list(ids), [])
 
 
 def test_captions_of_which_nothing_tells_whose_they_are(tmp_path: Path) -> None:
     root = write_layout(tmp_path, [*LAYOUTS["lessons"], "food/a"], ["part1", "x/a", "y/a"])
-    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    report = check_corpus(HowTo100M.expectations(root), workers=1, time_budget=None)
     assert (report.usable, report.coverage, report.expected) == ([], 0.0, 3)
     assert report.videos_without_captions == report.captions_without_video == []
     lesson1, lesson2, a = (report.damaged_captions[one] for one in (*LAYOUTS["lessons"], "a"))
@@ -133,7 +132,7 @@ def test_durations_are_held_against_what_is_said(film: Path, tmp_path: Path) -> 
     write_captions(root / "captions", "outlasted", [1.0, SECONDS + 7.0, 2.0])
     write_captions(root / "captions", "good", [SECONDS + 4.9])
     said = {"good": SECONDS + 4.9, "short": SECONDS + 5.1, "long": 0.0, "other": 9.0}
-    layout = howto100m_layout(root, durations=said)
+    layout = replace(HowTo100M.expectations(root), durations=said)
     report = check_corpus(layout, workers=1, time_budget=None)
     assert [video.id for video in report.duration_mismatch] == ["outlasted", "short"]
     strict = check_corpus(layout, workers=1, time_budget=None, tolerance=0.5)
@@ -146,13 +145,13 @@ def test_durations_are_held_against_what_is_said(film: Path, tmp_path: Path) -> 
     assert len(strict.usable) == 5
 
 
-def damaged_corpus(film: Path, root: Path) -> Layout:
+def damaged_corpus(film: Path, root: Path) -> Expectations:
     """A corpus whose list is in no order, with three videos that cannot be read and two missing."""
     make(root, film, *(f"v{number}" for number in range(20)))
     for video_id in ("v11", "v19", "v3"):
         (root / "videos" / f"{video_id}.mp4").write_bytes(b"no video")
     listed = [f"v{number}" for number in (19, 3, 11, 0, 40, 7, 30)]
-    return howto100m_layout(root, listed=listed)
+    return replace(HowTo100M.expectations(root), listed=listed)
 
 
 def test_a_report_keeps_the_order_of_the_list(film: Path, tmp_path: Path) -> None:
@@ -171,7 +170,7 @@ def test_processes_change_nothing(film: Path, tmp_path: Path) -> None:
 def test_a_report_is_plain_json(film: Path, tmp_path: Path) -> None:
     root = make(tmp_path, film, "a", "b")
     (root / "videos" / "b.mp4").write_bytes(b"")
-    report = check_corpus(howto100m_layout(root), workers=1, time_budget=None)
+    report = check_corpus(HowTo100M.expectations(root), workers=1, time_budget=None)
     plain = report.as_json()
     assert json.loads(json.dumps(plain)) == plain
     assert (plain["usable"], plain["coverage"]) == (["a"], 50.0)
@@ -183,26 +182,28 @@ def test_where_a_corpus_is_looked_for(film: Path, tmp_path: Path) -> None:
     put(film, tmp_path / "food" / "a.mp4")
     captions = {"a": {"start": [0.0], "end": [2.0], "text": ["chop"]}}
     with pytest.raises(CorpusNotFoundError, match=r"captions, or raw_caption\.json or"):
-        howto100m_layout(tmp_path)
+        HowTo100M.expectations(tmp_path)
     (tmp_path / "caption.json").write_text(json.dumps(captions), encoding="utf-8")
-    layout = howto100m_layout(tmp_path)
+    layout = HowTo100M.expectations(tmp_path)
     assert (layout.videos, layout.captions) == (tmp_path, tmp_path / "caption.json")
     assert check_corpus(layout, workers=1, time_budget=None).usable == ["a"]
     (tmp_path / "raw_caption.json").write_text("{}", encoding="utf-8")
     (tmp_path / "videos").mkdir()
-    layout = howto100m_layout(tmp_path)
+    layout = HowTo100M.expectations(tmp_path)
     assert (layout.videos, layout.captions) == (
         tmp_path / "videos",
         tmp_path / "raw_caption.json",
     )
     with pytest.raises(CorpusNotFoundError, match=r"ids in the list  \(there are none"):
-        check_corpus(howto100m_layout(tmp_path, captions=tmp_path / "caption.json", listed=[]))
+        check_corpus(
+            replace(HowTo100M.expectations(tmp_path, captions=tmp_path / "caption.json"), listed=[])
+        )
     with pytest.raises(CorpusNotFoundError, match=r"steps\.json"):
-        kitchen_layout(tmp_path)
+        Kitchen.expectations(tmp_path)
 
 
 def test_numbers_that_make_no_sense_are_refused(film: Path, tmp_path: Path) -> None:
-    layout = howto100m_layout(make(tmp_path, film, "a"))
+    layout = HowTo100M.expectations(make(tmp_path, film, "a"))
     for wrong in ({"workers": 0}, {"tolerance": -1.0}, {"time_budget": 0.0}):
         with pytest.raises(ArgumentError, match=next(iter(wrong))):
             check_corpus(layout, **wrong)

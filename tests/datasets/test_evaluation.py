@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ from torch.utils.data import DataLoader
 from tests.damage import cut_off
 from tests.media.video.writing import write_video
 from vtlearn.batch import Batch, Sample, Unreadable, collate
+from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
+from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips
 from vtlearn.media.video.reader import VideoReader
-from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
+
+READING = Reading(sampling=ClipSampling(num_frames=4, fps=4.0), pixels=Pixels(size=16))
+SHORT = Reading(sampling=ClipSampling(num_frames=2, fps=2.0), pixels=Pixels(size=16))
 
 
 def read(items: EvaluationItems, index: int) -> Sample:
@@ -25,7 +30,7 @@ def read(items: EvaluationItems, index: int) -> Sample:
 def test_windows_are_read_at_their_times(kitchen_root: Path) -> None:
     path = next(iter(sorted((kitchen_root / "videos").glob("*.mp4"))))
     item = EvaluationItem("x", path, [0.0, 3.0], ["a text"], ["x#0"])
-    sample = read(EvaluationItems([item], num_frames=4, fps=4.0, size=16), 0)
+    sample = read(EvaluationItems([item], READING), 0)
     assert sample.clips.shape == (2, 4, 3, 16, 16)
     assert sample.clip_spans.tolist() == [[0.0, 1.0], [3.0, 4.0]]
     assert (sample.id, sample.texts, sample.text_ids) == ("x", ["a text"], ["x#0"])
@@ -34,9 +39,7 @@ def test_windows_are_read_at_their_times(kitchen_root: Path) -> None:
     assert sample.part == (0, 1)
     assert not torch.equal(sample.clips[0], sample.clips[1])
     known = item._replace(text_spans=[(1.0, 2.5)])
-    assert read(
-        EvaluationItems([known], num_frames=4, fps=4.0, size=16), 0
-    ).text_spans.tolist() == [[1.0, 2.5]]
+    assert read(EvaluationItems([known], READING), 0).text_spans.tolist() == [[1.0, 2.5]]
 
 
 @pytest.fixture
@@ -52,8 +55,10 @@ def item(path: Path, windows: int, name: str = "x") -> EvaluationItem:
     )
 
 
-def items_of(*items: EvaluationItem, **options: Any) -> EvaluationItems:
-    return EvaluationItems(items, num_frames=2, fps=2.0, size=16, **options)
+def items_of(
+    *items: EvaluationItem, reading: Reading = SHORT, max_unreadable: int = 0
+) -> EvaluationItems:
+    return EvaluationItems(items, reading, max_unreadable)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +124,8 @@ class Counting(VideoReader):
 
 def test_each_part_of_an_unreadable_video_is_reported_and_one_is_tried(video: Path) -> None:
     reader = Counting()
-    items = items_of(item(video, 40), item(video, 1, "y"), reader=reader, max_unreadable=1)
+    items = items_of(item(video, 40), item(video, 1, "y"), max_unreadable=1)
+    items._loader = ClipLoader(SHORT, reader)
     parts = [items[index] for index in range(4)]
     assert isinstance(parts[0], Sample)
     assert parts[1] == Unreadable("x", str(video), "time", "its time budget is used up")
@@ -133,7 +139,7 @@ def test_a_lost_window_is_no_black_one(kitchen_root: Path, tmp_path: Path) -> No
     cut_off(Path(path))
     starts = [0.0, VideoReader().probe(path).duration - 1]
     items = [EvaluationItem(str(n), Path(path), starts[: n + 1], [], []) for n in range(2)]
-    data = EvaluationItems(items, num_frames=4, fps=4.0, size=16, max_unreadable=1)
+    data = EvaluationItems(items, READING, max_unreadable=1)
     readable, cut = data[0], data[1]
     assert isinstance(readable, Sample)
     assert isinstance(cut, Unreadable)
@@ -142,7 +148,7 @@ def test_a_lost_window_is_no_black_one(kitchen_root: Path, tmp_path: Path) -> No
 
 
 def test_a_loader_sends_on_what_a_watched_reader_reads(video: Path) -> None:
-    items = items_of(item(video, 20), reader=SubprocessVideoReader(60.0))
+    items = items_of(item(video, 20), reading=replace(SHORT, time_budget=60.0))
     loader = DataLoader(items, batch_size=1, collate_fn=collate, num_workers=1, timeout=120)
     batches: list[Batch] = list(loader)
     wanted = items_of(item(video, 20))

@@ -12,7 +12,8 @@ from tests.layouts import LAYOUTS, write_layout
 from tests.media.features.stores import make_spec
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import SampleKey
-from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
+from vtlearn.datasets.howto100m import HowTo100M
+from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.errors import (
     ArgumentError,
     CorpusNotFoundError,
@@ -24,7 +25,9 @@ from vtlearn.media.features.fingerprints import fingerprint
 from vtlearn.media.features.store import FeatureStore, StoredVideo
 from vtlearn.media.ids import former_id
 
-TINY = ClipSampling(num_clips=4, num_frames=4, fps=4.0, size=32)
+TINY = ClipSampling(num_clips=4, num_frames=4, fps=4.0)
+PIXELS = Pixels(size=32)
+PLAIN = Pixels(size=32, flip=0.0)
 
 
 @pytest.fixture
@@ -34,10 +37,26 @@ def root(tmp_path: Path, kitchen_root: Path) -> Path:
     return tmp_path / "corpus"
 
 
-def corpus(root: Path, sampling: ClipSampling = TINY, **options: object) -> HowTo100M:
-    options = {"quarantine": root / "unreadable.jsonl", "videos": root / "videos"} | options
-    captions: Any = options.pop("captions", root / "captions")
-    return HowTo100M(captions, sampling=sampling, **options)  # type: ignore[arg-type]
+def corpus(
+    root: Path,
+    sampling: ClipSampling = TINY,
+    pixels: Pixels = PIXELS,
+    *,
+    features: Path | None = None,
+    max_unreadable_fraction: float = 0.01,
+    seed: int = 0,
+    **options: Any,
+) -> HowTo100M:
+    reading = Reading(
+        sampling=sampling,
+        pixels=pixels,
+        features=features,
+        max_unreadable_fraction=max_unreadable_fraction,
+        unreadable_log=root / "unreadable.jsonl",
+        seed=seed,
+    )
+    options = {"captions": root / "captions", "videos": root / "videos", **options}
+    return HowTo100M(**options, reading=reading)
 
 
 def same(one: Sample, other: Sample) -> bool:
@@ -86,21 +105,18 @@ def test_fewer_captions_give_fewer_clips_or_are_repeated(root: Path) -> None:
 
 
 def test_random_boxes_and_flips_are_drawn_for_each_clip(kitchen_root: Path) -> None:
-    plain = replace(TINY, flip=0.0)
-    flipped = corpus(kitchen_root, replace(TINY, flip=1.0))[0]
-    assert torch.equal(corpus(kitchen_root, plain)[0].clips, flipped.clips.flip(-1))
-    boxed = corpus(kitchen_root, replace(plain, crop="random", crop_pixels=20, size=20))[0]
-    assert boxed.clips.shape[-2:] == (20, 20)
-    assert not same(
-        boxed, corpus(kitchen_root, replace(plain, crop="random", crop_pixels=20, size=20))[1]
-    )
+    flipped = corpus(kitchen_root, pixels=replace(PIXELS, flip=1.0))[0]
+    assert torch.equal(corpus(kitchen_root, pixels=PLAIN)[0].clips, flipped.clips.flip(-1))
+    boxes = corpus(kitchen_root, pixels=Pixels(size=20, flip=0.0, crop="random", crop_pixels=20))
+    assert boxes[0].clips.shape[-2:] == (20, 20)
+    assert not same(boxes[0], boxes[1])
 
 
 def test_one_big_caption_file(root: Path) -> None:
     folder = root / "captions"
     everything = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
     (root / "raw_caption.json").write_text(json.dumps(everything))
-    whole = HowTo100M(root / "raw_caption.json", videos=root / "videos", sampling=TINY)
+    whole = corpus(root, captions=root / "raw_caption.json")
     assert same(whole[0], corpus(root)[0])
     assert list(whole.texts()) == list(corpus(root).texts())
 
@@ -140,8 +156,7 @@ def test_a_list_chooses_the_videos(root: Path) -> None:
 
 
 def layout(root: Path, **options: Any) -> HowTo100M:
-    sampling = replace(TINY, num_clips=1, flip=0.0)
-    return corpus(root, sampling, **options)
+    return corpus(root, replace(TINY, num_clips=1), PLAIN, **options)
 
 
 def pictures_and_words(data: HowTo100M) -> dict[str, tuple[int, str]]:
@@ -218,9 +233,8 @@ def stored(root: Path, *ids: str, **options: Any) -> HowTo100M:
     videos = {one: StoredVideo(each, 2.0) for one, each in vectors.items()}
     paths = [str(options.get("videos") or root / "videos") + f"/{one}.mp4" for one in ids]
     store.write(0, videos, {}, store.sources(0, paths))
-    sampling = replace(TINY, num_clips=1, flip=0.0, size=4)
     options = {"features": root / "store", "videos": None, **options}
-    return corpus(root, sampling, **options)
+    return corpus(root, ClipSampling(num_clips=1, num_frames=4), Pixels(), **options)
 
 
 @pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
@@ -254,7 +268,7 @@ def test_an_old_id_that_is_one_of_today_is_known_by_its_file(tmp_path: Path) -> 
     record["sources"]["abc"] = fingerprint(root / "videos" / "abc.f137.mp4")  # the first by name
     store.write_text(json.dumps(record))
     with pytest.raises(FeatureError, match=r"'abc', an id of .* both 'abc' and 'abc\.f137' had"):
-        corpus(root, replace(TINY, flip=0.0, size=4), features=root / "store")
+        corpus(root, features=root / "store")
 
 
 def test_a_corpus_that_is_not_there_says_what_belongs_where(tmp_path: Path) -> None:
@@ -267,8 +281,3 @@ def test_a_corpus_that_is_not_there_says_what_belongs_where(tmp_path: Path) -> N
     (tmp_path / "captions" / "a.json").write_text('{"start": [1], "end": [2], "text": ["b"]}')
     with pytest.raises(CorpusNotFoundError, match="there are none"):
         corpus(tmp_path)
-
-
-def test_sampling_that_makes_no_sense() -> None:
-    with pytest.raises(ArgumentError, match=r"\{'fps': 0\}"):
-        ClipSampling(fps=0)

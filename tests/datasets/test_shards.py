@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import chain, combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,17 +16,19 @@ from tests.media.video.writing import write_video
 from tests.media.webdataset.tars import member, write_tar
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import SampleKey, generator
-from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
+from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
+from vtlearn.datasets.sampling.narrations import NarrationReader
 from vtlearn.datasets.shards import ShardStream, deal_shards, even_share, told
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError, ShardError, TooManyUnreadableError, TranscriptError
 from vtlearn.media.captions.caption import Caption
-from vtlearn.media.video.reader import VideoReader
 from vtlearn.media.webdataset.index import INDEX, open_shards
 from vtlearn.media.webdataset.reader import ShardSample
 from vtlearn.media.webdataset.writer import ShardWriter
 
-TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0, size=16, flip=0.0)
+TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0)
+PIXELS = Pixels(size=16, flip=0.0)
 SIZES = [(7, 7, 7, 7, 7, 7, 3), (100, 1, 50, 2, 30, 30, 8, 9), (5, 0, 5, 5), (4,) * 12]
 
 
@@ -117,9 +120,22 @@ def folder(tmp_path: Path, videos: dict[str, bytes]) -> Path:
     return tmp_path / "shards"
 
 
-def stream(folder: Path, **options: object) -> ShardStream:
-    options = {"quarantine": folder / "unreadable.jsonl", "sampling": TINY} | options
-    return ShardStream(open_shards(folder, progress=False), **options)  # type: ignore[arg-type]
+def stream(
+    folder: Path,
+    sampling: ClipSampling = TINY,
+    *,
+    max_unreadable_fraction: float = 0.01,
+    time_budget: float | None = None,
+    **options: Any,
+) -> ShardStream:
+    reading = Reading(
+        sampling=sampling,
+        pixels=PIXELS,
+        max_unreadable_fraction=max_unreadable_fraction,
+        unreadable_log=folder / "unreadable.jsonl",
+        time_budget=time_budget,
+    )
+    return ShardStream(open_shards(folder, progress=False), reading=reading, **options)
 
 
 def ids(narrations: ShardStream | list[Sample]) -> list[str]:
@@ -147,7 +163,7 @@ def test_a_narration_is_what_a_file_would_give(
         path = tmp_path / "one.mp4"
         path.write_bytes(videos[narration.id])
         columns = captions(narration.id)
-        wanted = NarrationReader(TINY, VideoReader()).read(
+        wanted = NarrationReader(ClipLoader(Reading(sampling=TINY, pixels=PIXELS))).read(
             narration.id,
             path,
             [Caption(*entry) for entry in zip(*columns.values(), strict=True)],
@@ -168,7 +184,7 @@ def test_a_time_budget_changes_nothing_for_videos_that_keep_to_it(folder: Path) 
 
 
 def test_what_is_drawn_of_a_sample_depends_on_no_reader(folder: Path) -> None:
-    sampling = replace(TINY, num_clips=1, flip=0.5)
+    sampling = replace(TINY, num_clips=1)
 
     def texts(rank: int, world: int) -> dict[str, list[str]]:
         data = stream(folder, sampling=sampling, process=Process(rank, world))
@@ -251,7 +267,7 @@ def test_the_next_sample_takes_an_unreadable_ones_place(
         seen = ids(data)
         assert len(seen) == 12  # the number of steps holds
         assert set(seen) == set(videos) - {"video03", "video07"}
-    records = data.quarantine.read()
+    records = data.unreadable.read()
     assert sorted(records) == ["video03", "video07"]
     assert records["video03"].stage == "captions"
     assert "00001.tar, sample video03 has no caption" in records["video03"].reason
@@ -279,7 +295,7 @@ def test_captions_are_streamed_without_the_videos(folder: Path, videos: dict[str
     data = stream(spoiled, max_unreadable_fraction=0.1)
     told = list(data.texts())
     assert told == [text for key in videos if key != "video03" for text in captions(key)["text"]]
-    assert list(data.quarantine.read()) == ["video03"]
+    assert list(data.unreadable.read()) == ["video03"]
 
 
 def test_a_shard_that_is_not_its_indexs_is_an_error(folder: Path) -> None:
@@ -350,9 +366,13 @@ def sets(folder: Path, broken: str) -> list[Path]:
 @pytest.mark.parametrize("broken", ["jpg", "txt"])
 def test_a_broken_sample_takes_none_of_another_set_with_it(tmp_path: Path, broken: str) -> None:
     index = open_shards(sets(tmp_path, broken), progress=False)
-    data = ShardStream(
-        index, sampling=TINY, max_unreadable_fraction=0.2, quarantine=tmp_path / "unreadable.jsonl"
+    reading = Reading(
+        sampling=TINY,
+        pixels=PIXELS,
+        max_unreadable_fraction=0.2,
+        unreadable_log=tmp_path / "unreadable.jsonl",
     )
+    data = ShardStream(index, reading=reading)
     bad = "a/00000.tar/000000001"
     for epoch in range(2):
         data.set_epoch(epoch)
@@ -363,15 +383,15 @@ def test_a_broken_sample_takes_none_of_another_set_with_it(tmp_path: Path, broke
             for number in range(4)
             if (name, number) != ("a", 1)
         }
-        assert list(data.quarantine.read()) == [bad]
+        assert list(data.unreadable.read()) == [bad]
 
 
 def test_a_text_that_cannot_be_read_is_noted_by_its_id(tmp_path: Path) -> None:
     index = open_shards(sets(tmp_path, "txt"), progress=False)
-    options = {"max_unreadable_fraction": 0.2, "quarantine": tmp_path / "unreadable.jsonl"}
-    data = ShardStream(index, **options)  # type: ignore[arg-type]
+    log = tmp_path / "unreadable.jsonl"
+    data = ShardStream(index, reading=Reading(max_unreadable_fraction=0.2, unreadable_log=log))
     assert len(list(data.texts())) == 7
-    assert list(data.quarantine.read()) == ["a/00000.tar/000000001"]
+    assert list(data.unreadable.read()) == ["a/00000.tar/000000001"]
 
 
 def test_records_of_nothing_but_brackets_are_transcript_errors() -> None:
@@ -403,7 +423,7 @@ def test_texts_that_are_none(tmp_path: Path, name: str, data: bytes, words: str)
     pictures = stream(tmp_path, max_unreadable_fraction=1.0)
     with pytest.raises(TooManyUnreadableError):
         ids(pictures)
-    reason = pictures.quarantine.read()["a"].reason
+    reason = pictures.unreadable.read()["a"].reason
     assert reason.startswith(f"{tmp_path / '00000.tar'}, sample a")
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(reason)

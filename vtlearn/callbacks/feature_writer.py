@@ -17,7 +17,7 @@ from torch.nn import functional
 from vtlearn.batch import Batch, Unreadable
 from vtlearn.checks import require_positive
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.datasets.base import clip_reader
+from vtlearn.datasets.clips import clip_reader
 from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import gather_objects, process

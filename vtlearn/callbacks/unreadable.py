@@ -27,12 +27,12 @@ class UnreadableReport(Callback):
             trainer: Knows the data.
             pl_module: Logs the count.
         """
-        quarantine = _quarantine(trainer)
-        if quarantine is None:
+        log = _unreadable(trainer)
+        if log is None:
             return
-        for records in gather_objects(quarantine.read()):
-            quarantine.add_all(records.values())
-        count = float(len(quarantine.read()))
+        for records in gather_objects(log.read()):
+            log.add_all(records.values())
+        count = float(len(log.read()))
         pl_module.log("train/unreadable", count, sync_dist=False, rank_zero_only=False)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -43,12 +43,12 @@ class UnreadableReport(Callback):
             pl_module: Not used.
         """
         del pl_module
-        quarantine = _quarantine(trainer)
-        if quarantine is not None and trainer.is_global_zero and quarantine.read():
-            count, total = len(quarantine.read()), len(quarantine.ids)
-            trainer.print(f"{count} of {total} videos could not be read: {quarantine.path}")
+        log = _unreadable(trainer)
+        if log is not None and trainer.is_global_zero and log.read():
+            count, total = len(log.read()), len(log.ids)
+            trainer.print(f"{count} of {total} videos could not be read: {log.path}")
 
 
-def _quarantine(trainer: Trainer) -> UnreadableLog | None:
+def _unreadable(trainer: Trainer) -> UnreadableLog | None:
     data = getattr(trainer, "datamodule", None)
-    return data.quarantine if isinstance(data, VideoTextData) else None
+    return data.unreadable if isinstance(data, VideoTextData) else None

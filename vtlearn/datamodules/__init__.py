@@ -5,14 +5,13 @@ corpus' own module, of the same name as its dataset, says only which files and w
 """
 
 from vtlearn.data_source import Stage
-from vtlearn.datamodules.base import AlignmentExample, ClipShape, VideoTextData
+from vtlearn.datamodules.base import AlignmentExample, VideoTextData
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.shards import Shards
 
 __all__ = [
     "AlignmentExample",
-    "ClipShape",
     "HowTo100M",
     "Kitchen",
     "Shards",

@@ -3,12 +3,11 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
+from typing_extensions import override
 
 from vtlearn.batch import Batch, Sample, Unreadable, collate
 from vtlearn.checks import require_positive
@@ -19,30 +18,19 @@ from vtlearn.datamodules.samplers import (
     per_rank_batch_size,
 )
 from vtlearn.datasets.base import Corpus
-from vtlearn.datasets.sampling.narrations import ClipSampling
+from vtlearn.datasets.reading import ClipShape, Reading
 from vtlearn.datasets.shards import ShardStream
-from vtlearn.datasets.unreadable import UnreadableLog
-from vtlearn.datasets.windows import VideoList, WindowChunks
+from vtlearn.datasets.unreadable import UnreadableLog, forget_unreadable
+from vtlearn.datasets.windows import VideoList, WindowChunks, require_pixels
 from vtlearn.distributed import process
+from vtlearn.encoders.base import VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
-from vtlearn.media.features.spec import read_metadata
+from vtlearn.storage.strings import Strings
 
-__all__ = ["AlignmentExample", "ClipShape", "LazyDataLoader", "VideoTextData"]
+__all__ = ["AlignmentExample", "LazyDataLoader", "VideoTextData"]
 
 _LOG = logging.getLogger(__name__)
-
-
-class ClipShape(NamedTuple):
-    """The clips a datamodule gives; a video encoder has to be made for them.
-
-    Attributes:
-        num_frames: Frames of a clip.
-        size: Height and width in pixels.
-    """
-
-    num_frames: int
-    size: int
 
 
 class AlignmentExample(NamedTuple):
@@ -74,76 +62,88 @@ class VideoTextData(LightningDataModule, ABC):
     """Loaders of a corpus, and the protocols that say how it is scored.
 
     Args:
-        batch_size: Narrations of a training batch over all processes together.
-        num_workers: Loader processes of each training or evaluating process; 0 to read in itself.
-        seed: What is drawn is a function of it, the epoch, and the position in the corpus.
-        max_unreadable: How many videos of a split may be missing when it is scored.
+        batch_size: Samples of a training batch over all processes together.
+        evaluation_batch_size: Items that are encoded together when scoring; one of more than 16
+            windows is encoded by itself, 16 at a time.
         evaluation_chunk: Windows that are on the device at once when scoring.
+        num_workers: Loader processes of each training or evaluating process; 0 to read in itself.
+        max_unreadable: How many videos of a split may be missing when it is scored; what is scored
+            without them is marked as not comparable.
+        loading: How videos are read: any argument of
+            :class:`~vtlearn.datasets.reading.Reading`.
 
     Attributes:
-        sampling: How clips are drawn.
-        features: Folder of stored features that are read in place of pixels, if so.
-        quarantine: What could not be read in training, once the training loader is made.
+        reading: How videos are read.
+        unreadable: What could not be read in training, once the training loader is made.
         window_chunks: Chooses what ``predict`` encodes; set by what keeps the vectors.
 
     Raises:
-        ArgumentError: If ``batch_size`` or ``evaluation_chunk`` is not positive, or another number
-            negative.
+        ArgumentError: If a number is outside its range.
     """
-
-    sampling: ClipSampling
-    features: Path | None = None
 
     def __init__(
         self,
         *,
         batch_size: int = 16,
-        num_workers: int = 0,
-        seed: int = 0,
-        max_unreadable: int = 0,
+        evaluation_batch_size: int = 8,
         evaluation_chunk: int = 256,
+        num_workers: int = 0,
+        max_unreadable: int = 0,
+        **loading: Any,
     ) -> None:
         super().__init__()
-        require_positive(evaluation_chunk=evaluation_chunk)
-        if batch_size < 1 or num_workers < 0 or max_unreadable < 0:
+        require_positive(
+            batch_size=batch_size,
+            evaluation_batch_size=evaluation_batch_size,
+            evaluation_chunk=evaluation_chunk,
+        )
+        if num_workers < 0 or max_unreadable < 0:
             message = (
-                f"batch_size={batch_size} has to be 1 or more, num_workers={num_workers} and "
-                f"max_unreadable={max_unreadable} 0 or more"
+                f"num_workers={num_workers} and max_unreadable={max_unreadable} have to be 0 or "
+                "more"
             )
             raise ArgumentError(message)
-        if seed < 0:
-            message = f"seed={seed} has to be 0 or more"
-            raise ArgumentError(message)
         self.batch_size = batch_size
-        self.num_workers = num_workers
-        self.seed = seed
-        self.max_unreadable = max_unreadable
+        self.evaluation_batch_size = evaluation_batch_size
         self.evaluation_chunk = evaluation_chunk
-        self.quarantine: UnreadableLog | None = None
+        self.num_workers = num_workers
+        self.max_unreadable = max_unreadable
+        self.reading = Reading(**loading)
+        self.unreadable: UnreadableLog | None = None
         self.window_chunks: Callable[[], WindowChunks] | None = None
 
     @property
+    def seed(self) -> int:
+        """What is drawn comes from it, the epoch, and the position in the corpus."""
+        return self.reading.seed
+
+    @property
     def clip_shape(self) -> ClipShape:
-        """The clips this datamodule gives."""
-        return ClipShape(self.sampling.num_frames, self.sampling.size)
+        """The clips this datamodule gives.
+
+        Raises:
+            ArgumentError: If they are left to the video encoder, and there is none yet.
+        """
+        return self.reading.clip_shape
+
+    @override
+    def setup(self, stage: str) -> None:
+        encoder = getattr(self.trainer and self.trainer.lightning_module, "video_encoder", None)
+        if isinstance(encoder, VideoEncoder):
+            self.reading = self.reading.completed(encoder.num_frames, encoder.size)
 
     def clip_settings(self) -> dict[str, Any]:
-        """Describe how clips are read, in plain values, for a checkpoint to keep.
+        """Describe how clips are read, in plain values, for a checkpoint to keep."""
+        return self.reading.clip_settings()
 
-        Returns:
-            ``num_frames``, ``fps``, ``size``, ``crop`` and ``pad``; where stored features are read,
-            what these are, as ``features``.
-        """
-        names = ("num_frames", "fps", "size", "crop", "pad")
-        settings = {name: getattr(self.sampling, name) for name in names}
-        if self.features is not None:
-            spec, _ = read_metadata(self.features)
-            settings["features"] = asdict(spec)
-        return settings
+    def prepare_data(self) -> None:
+        """Forget what an earlier training could not read."""
+        if self.is_training():
+            forget_unreadable(self.reading.unreadable_log)
 
-    @abstractmethod
     def captions(self) -> Iterator[str]:
         """Yield the training captions, in the same order in every process."""
+        return self.train_dataset().texts()
 
     @abstractmethod
     def train_dataset(self) -> Corpus | ShardStream:
@@ -166,13 +166,24 @@ class VideoTextData(LightningDataModule, ABC):
         return None
 
     def videos(self) -> VideoList:
-        """List the videos that features can be made of.
+        """List the videos that features can be made of: those of the training corpus.
 
         Raises:
-            ArgumentError: If the corpus has no videos of its own.
+            ArgumentError: If the corpus is set to read features itself, or is a stream.
         """
-        message = f"{type(self).__name__} has no videos to predict features of"
-        raise ArgumentError(message)
+        require_pixels(self.reading.features)
+        corpus = self.train_dataset()
+        if isinstance(corpus, ShardStream):
+            message = f"{type(self).__name__} has no videos to predict features of"
+            raise ArgumentError(message)
+        sources = (corpus.source(index) for index in range(len(corpus)))
+        return self._listed(corpus.ids, Strings.of(sources))
+
+    def _listed(self, ids: Sequence[str], paths: Sequence[str]) -> VideoList:
+        reading = self.reading
+        return VideoList(
+            ids, paths, reading.fps, reading.max_unreadable_fraction, reading.time_budget
+        )
 
     def is_training(self) -> bool:
         """Tell whether this is a training, which alone writes down what cannot be read."""
@@ -181,8 +192,8 @@ class VideoTextData(LightningDataModule, ABC):
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of this process's share; it has the same length on every process."""
         dataset = self.train_dataset()
-        self.quarantine = dataset.quarantine
-        self.quarantine.require_writable()
+        self.unreadable = dataset.unreadable
+        self.unreadable.require_writable()
         if isinstance(dataset, ShardStream):
             return self._stream_loader(dataset)
         batches = ShuffledBatchSampler(
@@ -197,7 +208,7 @@ class VideoTextData(LightningDataModule, ABC):
         )
 
     def _stream_loader(self, dataset: ShardStream) -> DataLoader[Sample]:
-        taken, total = len(dataset) * dataset.process.world, len(dataset.quarantine.ids)
+        taken, total = len(dataset) * dataset.process.world, len(dataset.unreadable.ids)
         _LOG.info("an epoch takes %d of %d samples, others each time", taken, total)
         loader = LazyDataLoader(
             dataset,

@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.samplers import per_rank_batch_size
-from vtlearn.datasets.sampling.narrations import ClipSampling
 from vtlearn.datasets.shards import ShardStream, even_share
-from vtlearn.datasets.unreadable import forget_unreadable
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
 from vtlearn.media.webdataset.index import ShardIndex, open_shards
@@ -30,53 +29,31 @@ class Shards(VideoTextData):
     Args:
         shards: A folder of tar files, a pattern such as ``data/{00000..00012}.tar``, several of
             these joined by ``::``, or a list of them.
-        sampling: How the clips of a narration are drawn.
         shuffle_buffer: Samples among which each worker draws the next one; they lie in its memory,
             encoded. 1 keeps the order within the shards.
-        max_unreadable_fraction: Stop when more of the samples than this cannot be read.
-        quarantine: The file that names unreadable samples.
-        time_budget: Seconds that the clips of one video may take; decoding that takes longer is
-            killed and the video counts as unreadable. Leave it out to let it take its time.
         cache: Where the counts of shards without an index are kept; ``.vtlearn`` beside the shards
             by default.
-        batch_size: Narrations of a batch over all processes together.
-        num_workers: Loader processes of each training process; 0 to read in itself.
-        seed: What is drawn is a function of it, the epoch, and the position in the shards.
+        loading: What every corpus takes, but for ``features``.
 
     Example:
-        >>> data = Shards(Path("shards"), sampling=ClipSampling(num_frames=16))
-        >>> data.clip_shape
-        ClipShape(num_frames=16, size=224)
+        >>> from vtlearn.datasets import ClipSampling, Pixels
+        >>> sampling, pixels = ClipSampling(num_frames=16), Pixels(size=112)
+        >>> Shards(Path("shards"), sampling=sampling, pixels=pixels).clip_shape
+        ClipShape(num_frames=16, size=112)
     """
 
     def __init__(
         self,
         shards: Path | list[Path],
         *,
-        sampling: ClipSampling | None = None,
         shuffle_buffer: int = 32,
-        max_unreadable_fraction: float = 0.01,
-        quarantine: Path = Path("runs/unreadable.jsonl"),
-        time_budget: float | None = None,
         cache: Path | None = None,
-        batch_size: int = 16,
-        num_workers: int = 0,
-        seed: int = 0,
+        **loading: Any,
     ) -> None:
-        super().__init__(batch_size=batch_size, num_workers=num_workers, seed=seed)
+        super().__init__(**loading)
         self.shards = [Path(one) for one in shards] if isinstance(shards, list) else Path(shards)
-        self.sampling = sampling or ClipSampling()
+        self.shuffle_buffer = shuffle_buffer
         self.cache = cache
-        self._quarantine_file = Path(quarantine)
-        self._stream = partial(
-            ShardStream,
-            sampling=self.sampling,
-            shuffle_buffer=shuffle_buffer,
-            seed=seed,
-            max_unreadable_fraction=max_unreadable_fraction,
-            quarantine=self._quarantine_file,
-            time_budget=time_budget,
-        )
 
     @cached_property
     def index(self) -> ShardIndex:
@@ -90,12 +67,11 @@ class Shards(VideoTextData):
     def prepare_data(self) -> None:
         """Count the samples of shards without an index; a training forgets what was unread."""
         open_shards(self.shards, cache=self.cache)
-        if self.is_training():
-            forget_unreadable(self._quarantine_file)
+        super().prepare_data()
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, shard by shard, without reading the videos."""
-        return self._stream(self.index).texts()
+        return ShardStream(self.index, reading=self.reading).texts()
 
     def train_dataset(self) -> ShardStream:
         """Return this process's stream.
@@ -116,8 +92,10 @@ class Shards(VideoTextData):
                 f"more than {least}; lower batch_size or num_workers, or pack smaller shards"
             )
             raise ArgumentError(message)
-        return self._stream(
+        return ShardStream(
             self.index,
+            reading=self.reading,
+            shuffle_buffer=self.shuffle_buffer,
             process=process(),
             workers=workers,
             samples_per_reader=least // own * own,

@@ -1,27 +1,34 @@
 """Datasets list corpora and read samples; they know nothing of batches or Lightning.
 
-``base`` finds videos, seeds what is drawn, and keeps account of what cannot be read. A corpus is a
-file: ``howto100m`` reads narrated videos, ``kitchen`` renders some of its own in the same layout.
-``shards`` streams the same, and pictures with captions, out of tar shards. ``narrations`` draws
-what is trained on from any video and its captions; ``evaluation`` reads the clips and videos that a
-protocol scores, and ``windows`` all of a video for features. ``checking`` compares a corpus with
-what it should hold.
+A corpus is a listing: videos, texts and seconds. ``base`` draws samples from it, ``reading`` says
+how (one set of settings for all), ``clips`` reads the clips, ``sampling`` chooses captions and lays
+windows, and ``unreadable`` keeps account of what cannot be read. ``howto100m`` lists narrated
+videos, ``kitchen`` those that we render in the same layout; ``shards`` streams the same, and
+pictures with captions, out of tar shards. ``evaluation`` reads the clips and videos that a protocol
+scores, and ``windows`` all of a video for features. ``files`` and ``lists`` find what there is, and
+``checking`` compares it with what there should be.
 """
 
-from vtlearn.datasets.base import SampleKey
+from vtlearn.datasets.base import Corpus, SampleKey, VideoCorpus
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
-from vtlearn.datasets.howto100m import ClipSampling, HowTo100M
+from vtlearn.datasets.howto100m import HowTo100M
+from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.kitchen import KitchenCorpus
 
 __all__ = [
     "ClipSampling",
+    "ClipShape",
+    "Corpus",
     "EvaluationItem",
     "EvaluationItems",
     "HowTo100M",
     "KitchenCorpus",
+    "Pixels",
+    "Reading",
     "SampleKey",
     "ShardStream",
     "UnreadableLog",
+    "VideoCorpus",
 ]

@@ -1,39 +1,33 @@
-"""What all corpora share: finding their videos, and drawing samples."""
+"""What all corpora share: ids, samples drawn by a key, and an account of what cannot be read."""
 
-import logging
-import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from torch.utils.data import Dataset
 
-from vtlearn.batch import Sample
-from vtlearn.datasets.unreadable import UnreadableLog
-from vtlearn.errors import (
-    ArgumentError,
-    CorpusNotFoundError,
-)
-from vtlearn.media.clips import ClipReader
-from vtlearn.media.features.reader import FeatureReader
-from vtlearn.media.ids import VideoNames, distinct_ids, video_stem
-from vtlearn.media.video.reader import VideoReader
-from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
+from vtlearn.batch import Sample, Unreadable
+from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.reading import Reading
+from vtlearn.datasets.sampling.narrations import NarrationReader
+from vtlearn.datasets.unreadable import UnreadableLog, read_or_record, read_or_replace
+from vtlearn.errors import ArgumentError
+from vtlearn.kitchen.manifest import Rendered
+from vtlearn.media.captions.caption import Caption
 
 __all__ = [
+    "Captions",
     "Corpus",
+    "Expectations",
     "SampleKey",
-    "clip_reader",
-    "find_videos",
+    "VideoCorpus",
     "generator",
     "replacements",
-    "require_paths",
-    "video_names",
 ]
-
-_LOG = logging.getLogger(__name__)
 
 
 class SampleKey(NamedTuple):
@@ -48,26 +42,198 @@ class SampleKey(NamedTuple):
     sample: int
 
 
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """What a corpus should hold, for ``vtlearn data check`` to compare with what it does hold.
+
+    Attributes:
+        corpus: Its name.
+        videos: The folder of its videos.
+        captions: Its captions, a folder or one file of all; or the ids of the videos that have
+            texts, where these are no transcripts.
+        listed: The ids it should have; None for all that have a video or captions.
+        durations: Seconds that videos are said to last, by id.
+        rendered: What Kitchen's frames were when it was rendered; None for any other corpus.
+    """
+
+    corpus: str
+    videos: Path
+    captions: Path | Collection[str]
+    listed: Sequence[str] | None = None
+    durations: Mapping[str, float] | None = None
+    rendered: Rendered | None = None
+
+
 class Corpus(Dataset[Sample], ABC):
     """What is trained on: samples by ``SampleKey``, and an account of what could not be read.
 
+    A subclass lists what there is, and draws a sample of one of them.
+
+    Args:
+        ids: What an epoch has a sample of each; a million of them are no burden on workers as
+            :class:`~vtlearn.storage.strings.Strings`.
+        reading: How they are read.
+
     Attributes:
-        quarantine: That account.
+        ids: As given.
+        reading: As given.
+        unreadable: The account of what could not be read.
     """
 
-    quarantine: UnreadableLog
+    def __init__(self, ids: Sequence[str], reading: Reading) -> None:
+        self.ids = ids
+        self.reading = reading
+        self.unreadable = UnreadableLog(
+            reading.unreadable_log, ids, reading.max_unreadable_fraction
+        )
 
-    @abstractmethod
     def __len__(self) -> int:
         """Return how many samples an epoch has."""
+        return len(self.ids)
 
-    @abstractmethod
     def __getitem__(self, key: SampleKey | int) -> Sample:
         """Draw a sample.
 
         Args:
             key: Which sample of which epoch; an integer is a sample of epoch 0.
+
+        Returns:
+            The sample; or, where it cannot be read, another one in its place.
+
+        Raises:
+            TooManyUnreadableError: If more videos are unreadable than may be.
         """
+        if isinstance(key, int):
+            key = SampleKey(0, key)
+        if not 0 <= key.sample < len(self):
+            raise IndexError(key.sample)
+
+        def draw(index: int) -> Sample:
+            return self.draw(index, generator(self.reading.seed, key))
+
+        order = replacements(len(self), key, self.reading.seed)
+        candidates = ((self.ids[index], partial(draw, index)) for index in order)
+        return next(read_or_replace(candidates, self.unreadable))
+
+    @abstractmethod
+    def draw(self, index: int, rng: np.random.Generator) -> Sample:
+        """Draw a sample of one of the ids.
+
+        Args:
+            index: Its place in ``ids``.
+            rng: Where randomness comes from.
+
+        Raises:
+            UnreadableVideoError: If it cannot be read.
+            TranscriptError: If its captions cannot be.
+            LostClipsError: If it can be read, but nothing of what was drawn.
+        """
+
+    @abstractmethod
+    def texts(self) -> Iterator[str]:
+        """Yield every training text, in the order of ``ids``, but for damaged ones."""
+
+    @abstractmethod
+    def source(self, index: int) -> str:
+        """Return where a sample's video is read from: its file, or its id in a feature store.
+
+        Args:
+            index: Its place in ``ids``.
+        """
+
+    @classmethod
+    def expectations(cls, root: Path) -> Expectations:
+        """Say what there should be below a folder.
+
+        Args:
+            root: The corpus's folder.
+
+        Raises:
+            CorpusNotFoundError: If what says so is not there.
+            ArgumentError: If this corpus cannot say.
+        """
+        message = f"{cls.__name__} in {root} does not say what it should hold"
+        raise ArgumentError(message)
+
+
+class Captions(Protocol):
+    """What is said in each video of a corpus, by its position."""
+
+    def __getitem__(self, index: int) -> list[Caption]:
+        """Return the captions of a video, sorted by their start."""
+
+
+class VideoCorpus(Corpus):
+    """Narrated videos: a sample is a run of a video's captions with one clip each.
+
+    Args:
+        ids: The videos.
+        sources: Where each is read from: its file, or its id in a feature store.
+        captions: What is said in each.
+        reading: How they are read.
+
+    Example:
+        >>> said = [[Caption(0.0, 2.0, "chop"), Caption(2.0, 5.0, "stir")]]
+        >>> corpus = VideoCorpus(["v"], ["v.mp4"], said, Reading())
+        >>> len(corpus), list(corpus.texts())
+        (1, ['chop', 'stir'])
+    """
+
+    def __init__(
+        self, ids: Sequence[str], sources: Sequence[str], captions: Captions, reading: Reading
+    ) -> None:
+        super().__init__(ids, reading)
+        self._sources = sources
+        self._captions = captions
+        self._narrations = NarrationReader(ClipLoader(reading))
+
+    def draw(self, index: int, rng: np.random.Generator) -> Sample:
+        """Draw a narration: ``num_clips`` clips, with ``candidates`` captions each.
+
+        Args:
+            index: The video's place in ``ids``.
+            rng: Where randomness comes from.
+
+        Raises:
+            UnreadableVideoError: If the video cannot be read.
+            TranscriptError: If its captions are damaged, or there are none.
+            LostClipsError: If none of the clips that were drawn has a frame.
+        """
+        captions = self._captions[index]
+        return self._narrations.read(self.ids[index], self._sources[index], captions, rng)
+
+    def source(self, index: int) -> str:
+        """Return where a video is read from: its file, or its id in a feature store.
+
+        Args:
+            index: Its place in ``ids``.
+        """
+        return self._sources[index]
+
+    def transcript(self, video_id: str) -> list[Caption]:
+        """Return a video's captions, sorted by their start.
+
+        Args:
+            video_id: One of ``ids``.
+
+        Raises:
+            KeyError: If there is no such video.
+            TranscriptError: If they are damaged, or there are none.
+        """
+        try:
+            index = self.ids.index(video_id)
+        except ValueError as error:
+            raise KeyError(video_id) from error
+        return self._captions[index]
+
+    def texts(self) -> Iterator[str]:
+        """Yield every caption, video by video in the order of ``ids``, but for damaged ones."""
+        for index, video_id in enumerate(self.ids):
+            found = read_or_record(video_id, partial(self._captions.__getitem__, index))
+            if isinstance(found, Unreadable):
+                self.unreadable.add(found)
+            else:
+                yield from (caption.text for caption in found)
 
 
 def generator(seed: int, key: SampleKey) -> np.random.Generator:
@@ -79,143 +245,6 @@ def generator(seed: int, key: SampleKey) -> np.random.Generator:
         True
     """
     return np.random.default_rng((seed, key.epoch, key.sample))
-
-
-def require_paths(corpus: str, expected: Mapping[Path, str], source: str) -> None:
-    """Refuse to go on without a corpus's files.
-
-    Args:
-        corpus: Its name.
-        expected: Files or folders, each with what it should hold.
-        source: Where its authors publish it.
-
-    Raises:
-        CorpusNotFoundError: If any of them is not there; it lists all of them.
-    """
-    if all(path.exists() for path in expected):
-        return
-    lines = [
-        f"{path}: {holds}{'' if path.exists() else '  (not there)'}"
-        for path, holds in expected.items()
-    ]
-    raise CorpusNotFoundError(corpus, lines, source)
-
-
-def find_videos(folder: Path) -> dict[str, Path]:
-    """List the videos below a folder, however deep, by id.
-
-    Args:
-        folder: Where to look; links to folders are followed. An id is a file's name less its video
-            suffix; where a name occurs in several folders, it is the path below ``folder``, less
-            the suffix. Names that begin with a dot are skipped.
-
-    Returns:
-        Paths by id, sorted by id; of several files that differ in their suffix only, the first in
-        alphabetical order, which is logged.
-
-    Raises:
-        ArgumentError: If a folder in it cannot be listed.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as root:
-        ...     for name in ("lesson1/part1.mp4", "lesson2/part1.mp4", "lesson2/1. Intro.mp4"):
-        ...         Path(root, name).parent.mkdir(exist_ok=True)
-        ...         Path(root, name).touch()
-        ...     list(find_videos(Path(root)))
-        ['1. Intro', 'lesson1/part1', 'lesson2/part1']
-    """
-    files: dict[str, str] = {}
-    doubled = 0
-    top = len(os.fspath(folder))
-    for where, names in _walk(folder):
-        below = where[top:].strip("/")
-        for name in names:
-            stem = video_stem(name)
-            if stem == name or name.startswith("."):
-                continue
-            place = f"{below}/{stem}" if below else stem
-            path = f"{where}/{name}"
-            doubled += place in files
-            files[place] = min(path, files.get(place, path))
-    if doubled:
-        _LOG.warning(
-            "%s: %d files have the id of another; the first by name is taken", folder, doubled
-        )
-    places = _less_links(files)
-    found = sorted(zip(distinct_ids(places), places, strict=True))
-    return {video_id: Path(files[place]) for video_id, place in found}
-
-
-def video_names(folder: Path, found: Mapping[str, Path]) -> VideoNames:
-    """Say what the videos of a folder may be called.
-
-    Args:
-        folder: The folder.
-        found: What :func:`find_videos` found in it.
-
-    Returns:
-        Their names.
-    """
-    return VideoNames(
-        {
-            video_id: video_stem(path.relative_to(folder).as_posix())
-            for video_id, path in found.items()
-        }
-    )
-
-
-def _less_links(files: Mapping[str, str]) -> list[str]:
-    """List the places of videos; of several that are links to one file, the first."""
-    twins: dict[str, list[str]] = {}
-    for place in files:
-        twins.setdefault(place.rpartition("/")[2], []).append(place)
-    again: set[str] = set()
-    for group in twins.values():
-        seen: set[tuple[int, int]] = set()
-        for place in sorted(group) if len(group) > 1 else ():
-            try:
-                status = os.stat(files[place])  # noqa: PTH116 - files are strings here
-            except OSError:  # a broken link, which is found out when it is opened
-                continue
-            if (status.st_dev, status.st_ino) in seen:
-                again.add(place)
-            seen.add((status.st_dev, status.st_ino))
-    return [place for place in files if place not in again]
-
-
-def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield each folder below one, and the names of its files, once however it is linked to."""
-
-    def refuse(error: OSError) -> None:
-        message = f"{error.filename} cannot be listed: {error.strerror}"
-        raise ArgumentError(message) from error
-
-    seen: set[tuple[int, int]] = set()
-    for where, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        status = os.stat(where)  # noqa: PTH116 - a string, for a million files
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders.sort()
-        yield where, names
-
-
-def clip_reader(features: Path | None = None, time_budget: float | None = None) -> ClipReader:
-    """Choose what clips are read by.
-
-    Args:
-        features: A feature store to look vectors up in; None to decode pixels.
-        time_budget: Seconds that the clips of one video may take to decode; where given, decoding
-            runs in a process that can be killed.
-
-    Returns:
-        The reader.
-    """
-    if features is not None:
-        return FeatureReader(features)
-    return VideoReader() if time_budget is None else SubprocessVideoReader(time_budget)
 
 
 def replacements(count: int, key: SampleKey, seed: int) -> Iterator[int]:
@@ -234,7 +263,7 @@ def replacements(count: int, key: SampleKey, seed: int) -> Iterator[int]:
 
     Example:
         >>> list(replacements(4, SampleKey(epoch=0, sample=2), seed=0))
-        [2, 3, 1, 0]
+        [2, 1, 3, 0]
     """
     yield key.sample
     # another stream than the sample's own, so that replacing draws nothing from it

@@ -1,6 +1,6 @@
 """What a corpus should hold, against what it does hold, and what of that can be used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -8,12 +8,9 @@ from typing import Any, NamedTuple
 
 from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
-from vtlearn.datasets.base import find_videos, require_paths, video_names
-from vtlearn.datasets.lists import read_video_list
+from vtlearn.datasets.base import Expectations
+from vtlearn.datasets.files import find_videos, video_names
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, UnreadableVideoError
-from vtlearn.kitchen import read_truth
-from vtlearn.kitchen.manifest import Rendered, read_manifest
-from vtlearn.kitchen.plan import SPLITS
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import match_captions
 from vtlearn.media.ids import VideoNames
@@ -26,36 +23,12 @@ __all__ = [
     "ChangedFrames",
     "CorpusReport",
     "DurationMismatch",
-    "Layout",
     "LostSeconds",
     "check_corpus",
-    "howto100m_layout",
-    "kitchen_layout",
 ]
 
-_CAPTIONS = ("captions", "raw_caption.json", "caption.json")  # where they are by default
 _WORTH_A_PROCESS = 200  # videos; a process takes seconds to start, and a video milliseconds
 SCAN_BUDGET = 10  # how much longer a whole video may take than its first frame
-
-
-class Layout(NamedTuple):
-    """Where a corpus lies, and what it says it holds.
-
-    Attributes:
-        name: What it is called.
-        videos: The folder of its videos.
-        captions: Its captions: a folder, or one file.
-        listed: The ids it should have; None for all that have a video or captions.
-        durations: Seconds that videos are said to last, by id.
-        rendered: What Kitchen's frames were when it was rendered; None for any other corpus.
-    """
-
-    name: str
-    videos: Path
-    captions: Path
-    listed: Sequence[str] | None = None
-    durations: Mapping[str, float] | None = None
-    rendered: Rendered | None = None
 
 
 class DurationMismatch(NamedTuple):
@@ -170,70 +143,8 @@ class CorpusReport(NamedTuple):
         return {**plain, "damaged_shards": dict(self.damaged_shards), "coverage": self.coverage}
 
 
-def howto100m_layout(
-    root: Path,
-    *,
-    videos: Path | None = None,
-    captions: Path | None = None,
-    listed: Sequence[str] | None = None,
-    durations: Mapping[str, float] | None = None,
-) -> Layout:
-    """Describe HowTo100M, or a folder laid out like it.
-
-    Args:
-        root: Its folder.
-        videos: Folder of the videos; ``root/videos`` or else ``root`` by default.
-        captions: Folder or file of the captions; by default the first there is of
-            ``root/captions``, ``root/raw_caption.json`` and ``root/caption.json``.
-        listed: The ids it should have; None for all that have a video or captions.
-        durations: Seconds that videos are said to last, by id.
-
-    Returns:
-        The layout.
-
-    Raises:
-        CorpusNotFoundError: If the folder, or captions, are not there.
-    """
-    if videos is None:
-        videos = root / "videos" if (root / "videos").is_dir() else root
-    if captions is None:
-        places = [root / name for name in _CAPTIONS]
-        captions = next((place for place in places if place.exists()), places[0])
-    expected = {
-        videos: "videos, <id>.mp4 or <id>.webm, nested as you like",
-        captions: f"captions, or {' or '.join(_CAPTIONS[1:])} of all; or say where they are",
-    }
-    require_paths("HowTo100M", expected, "https://www.di.ens.fr/willow/research/howto100m/")
-    return Layout("HowTo100M", videos, captions, listed, durations)
-
-
-def kitchen_layout(root: Path) -> Layout:
-    """Describe Kitchen: its splits say which videos there are, its ground truth how long they last.
-
-    Its manifest records what the frames were when they were rendered.
-
-    Args:
-        root: Its folder.
-
-    Returns:
-        The layout.
-
-    Raises:
-        CorpusNotFoundError: If it is not there.
-        ArgumentError: If its manifest is not one that Kitchen wrote.
-    """
-    durations = {video_id: truth.duration for video_id, truth in read_truth(root).items()}
-    splits = {root / "splits" / f"{split}.csv": "the videos of a split" for split in SPLITS}
-    expected = {root / "videos": "videos", root / "captions": "captions", **splits}
-    require_paths("Kitchen", expected, "nowhere: `vtlearn data kitchen` renders it")
-    listed = [video_id for split in splits for video_id in read_video_list(split)]
-    manifest = read_manifest(root)
-    rendered = (manifest and manifest.rendered) or Rendered("", {})
-    return Layout("Kitchen", root / "videos", root / "captions", listed, durations, rendered)
-
-
 def check_corpus(
-    layout: Layout,
+    expected: Expectations,
     *,
     workers: int | None = None,
     time_budget: float | None = 60.0,
@@ -244,7 +155,7 @@ def check_corpus(
     """Look at everything that a corpus should hold; show how far that has come.
 
     Args:
-        layout: Where it is.
+        expected: What it should hold, and where.
         workers: Processes that open videos; by default one a core, and this one alone where there
             is little to do.
         time_budget: Seconds that opening a video, and decoding its first frame, may take before it
@@ -263,36 +174,35 @@ def check_corpus(
         TranscriptError: If the captions are none at all.
     """
     _require_sense(tolerance, workers=workers, time_budget=time_budget)
-    captions = open_captions(layout.captions, cache=cache)
-    found = find_videos(layout.videos)
-    told, ids = _told(layout, captions, found)
+    found = find_videos(expected.videos)
+    told, ids = _told(expected, found, cache)
     present = {video_id: found[video_id] for video_id in ids if video_id in found}
     workers = workers or min(available_cores(), max(1, len(present) // _WORTH_A_PROCESS))
     health = _probe(present, workers, time_budget)
     if decode:
         health = _scan(health, present, workers, time_budget)
-    changed = _changed(layout, health, present, workers, time_budget)
+    changed = _changed(expected, health, present, workers, time_budget)
     return CorpusReport(
-        corpus=layout.name,
+        corpus=expected.corpus,
         expected=len(ids),
         usable=[i for i in ids if i in health.seconds and told.usable(i)],
         missing=[i for i in ids if i not in found],
         unreadable=[health.unreadable[i] for i in ids if i in health.unreadable],
-        duration_mismatch=_mismatches(layout, health, told, tolerance),
+        duration_mismatch=_mismatches(expected, health, told, tolerance),
         lost=[LostSeconds(i, health.lost[i]) for i in ids if health.lost.get(i)],
         captions_without_video=[i for i in ids if i not in found and told.usable(i)],
         videos_without_captions=[i for i in present if i not in told.keys and i not in told.bad],
         damaged_captions={i: told.bad[i] for i in ids if i in told.bad},
         unlisted=len(found) - len(present),
         changed_frames=changed,
-        unrecorded=_unrecorded(layout, health),
+        unrecorded=_unrecorded(expected, health),
     )
 
 
 class _Told(NamedTuple):
     """The captions of each video: their id in the index, and why they cannot be used."""
 
-    captions: CaptionIndex
+    captions: CaptionIndex | None
     keys: dict[str, str]
     bad: dict[str, str]
 
@@ -302,7 +212,9 @@ class _Told(NamedTuple):
 
     def last_end(self, video_id: str) -> float | None:
         """Return when the last caption of a video ends."""
-        return self.captions.last_end(self.keys[video_id]) if self.usable(video_id) else None
+        if self.captions is None or not self.usable(video_id):
+            return None
+        return self.captions.last_end(self.keys[video_id])
 
 
 class _Health(NamedTuple):
@@ -321,26 +233,37 @@ def _require_sense(tolerance: float, **given: float | None) -> None:
 
 
 def _told(
-    layout: Layout, captions: CaptionIndex, found: Mapping[str, Path]
+    expected: Expectations, found: Mapping[str, Path], cache: Path | None
 ) -> tuple[_Told, dict[str, None]]:
     """Return whose captions are whose, and the ids that should be there, in order."""
-    paths = dict(video_names(layout.videos, found).paths)
-    for video_id in layout.listed or ():  # those that are missing have captions too
-        paths.setdefault(video_id, video_id)
-    match = match_captions(captions, VideoNames(paths))
-    keys = dict(match.keys)
-    if layout.listed is None:
-        keys.update({key: key for key in match.unclaimed})
-        ids = dict.fromkeys([*keys, *found])
+    if isinstance(expected.captions, Path):
+        told, unclaimed = _transcripts(expected, expected.captions, found, cache)
     else:
-        ids = dict.fromkeys(layout.listed)
+        told, unclaimed = _Told(None, {one: one for one in expected.captions}, {}), []
+    if expected.listed is None:
+        told.keys.update({key: key for key in unclaimed})
+        ids = dict.fromkeys([*told.keys, *found])
+    else:
+        ids = dict.fromkeys(expected.listed)
     if not ids:
-        what = f"{layout.videos}: videos, or {layout.captions}: captions"
-        line = f"{what if layout.listed is None else 'ids in the list'}  (there are none)"
-        raise CorpusNotFoundError(layout.name, [line], "the place you have it from")
-    damaged = captions.damaged
-    bad = {video_id: damaged[key] for video_id, key in keys.items() if key in damaged}
-    return _Told(captions, keys, bad | match.collisions), ids
+        what = f"{expected.videos}: videos, or {expected.captions}: captions"
+        line = f"{what if expected.listed is None else 'ids in the list'}  (there are none)"
+        raise CorpusNotFoundError(expected.corpus, [line], "the place you have it from")
+    damaged = {} if told.captions is None else told.captions.damaged
+    bad = {video_id: damaged[key] for video_id, key in told.keys.items() if key in damaged}
+    return told._replace(bad=bad | told.bad), ids
+
+
+def _transcripts(
+    expected: Expectations, captions: Path, found: Mapping[str, Path], cache: Path | None
+) -> tuple[_Told, Iterable[str]]:
+    """Match transcripts with videos; return also the names of those that no video claims."""
+    index = open_captions(captions, cache=cache)
+    paths = dict(video_names(expected.videos, found).paths)
+    for video_id in expected.listed or ():  # those that are missing have captions too
+        paths.setdefault(video_id, video_id)
+    match = match_captions(index, VideoNames(paths))
+    return _Told(index, dict(match.keys), dict(match.collisions)), match.unclaimed
 
 
 def _probe(present: Mapping[str, Path], workers: int, time_budget: float | None) -> _Health:
@@ -372,16 +295,16 @@ def _scan(
 
 
 def _changed(
-    layout: Layout,
+    expected: Expectations,
     health: _Health,
     present: Mapping[str, Path],
     workers: int,
     time_budget: float | None,
 ) -> list[ChangedFrames]:
     """Compare the frames of Kitchen's videos with what was recorded when they were rendered."""
-    if layout.rendered is None:
+    if expected.rendered is None:
         return []
-    recorded, rendered_by = layout.rendered.frames, layout.rendered.av
+    recorded, rendered_by = expected.rendered.frames, expected.rendered.av
     budget = None if time_budget is None else SCAN_BUDGET * time_budget
     films = [(video_id, present[video_id]) for video_id in health.seconds if video_id in recorded]
     hashed = hash_all(films, workers=workers, time_budget=budget)
@@ -396,21 +319,21 @@ def _changed(
     return sorted(changed)
 
 
-def _unrecorded(layout: Layout, health: _Health) -> int:
+def _unrecorded(expected: Expectations, health: _Health) -> int:
     """Count the readable videos of Kitchen whose frames were not recorded."""
-    if layout.rendered is None:
+    if expected.rendered is None:
         return 0
-    return len(health.seconds.keys() - layout.rendered.frames.keys())
+    return len(health.seconds.keys() - expected.rendered.frames.keys())
 
 
 def _mismatches(
-    layout: Layout, health: _Health, told: _Told, tolerance: float
+    expected: Expectations, health: _Health, told: _Told, tolerance: float
 ) -> list[DurationMismatch]:
     lengths = [
         DurationMismatch(
             video_id,
             seconds,
-            None if layout.durations is None else layout.durations.get(video_id),
+            None if expected.durations is None else expected.durations.get(video_id),
             told.last_end(video_id),
         )
         for video_id, seconds in health.seconds.items()

@@ -9,10 +9,10 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from vtlearn.batch import Sample, Unreadable
+from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
-from vtlearn.media.clips import ClipReader
-from vtlearn.media.video.reader import VideoReader
 
 __all__ = ["EvaluationItem", "EvaluationItems"]
 
@@ -48,10 +48,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
 
     Args:
         items: What to read.
-        num_frames: Frames of a window.
-        fps: Frames per second it is sampled at.
-        size: Height and width in pixels, of the centre square.
-        reader: Decodes pixels, or looks up stored features in their place; pixels by default.
+        reading: How: the frames of a window, their rate and size.
         max_unreadable: 0 to raise at once where a video cannot be read. Otherwise it gives a record
             for each of its parts; the evaluator counts the videos.
 
@@ -61,29 +58,19 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     Example:
         >>> long = EvaluationItem("v", Path("v.mp4"), [float(s) for s in range(40)], [], [])
         >>> short = EvaluationItem("w", Path("w.mp4"), [0.0], [], [])
-        >>> items = EvaluationItems([long, short], num_frames=8, fps=4.0, size=64)
+        >>> items = EvaluationItems([long, short], Reading())
         >>> items.part_counts, len(items)
         ([3, 1], 4)
     """
 
     def __init__(
-        self,
-        items: Sequence[EvaluationItem],
-        *,
-        num_frames: int,
-        fps: float,
-        size: int,
-        reader: ClipReader | None = None,
-        max_unreadable: int = 0,
+        self, items: Sequence[EvaluationItem], reading: Reading, max_unreadable: int = 0
     ) -> None:
         self.items = items
-        self.num_frames = num_frames
-        self.fps = fps
-        self.size = size
         self.max_unreadable = max_unreadable
         self.part_counts = [max(1, -(-len(item.starts) // _MOST_WINDOWS)) for item in items]
         self._ends = np.cumsum(self.part_counts, dtype=np.int64)
-        self._reader = reader or VideoReader()
+        self._loader = ClipLoader(reading)
         self._unreadable: dict[str, Unreadable] = {}
 
     def __len__(self) -> int:
@@ -138,9 +125,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         starts = item.starts
         if count > 1:
             starts = starts[number * _MOST_WINDOWS :][:_MOST_WINDOWS]
-        clips = self._reader.clips(
-            item.path, starts, num_frames=self.num_frames, fps=self.fps, size=self.size
-        )
+        clips = self._loader.read(item.path, starts)
         lost = [start for start, valid in zip(starts, clips.valid, strict=True) if not valid.all()]
         if lost:
             windows = (
@@ -154,7 +139,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             item.id,
             clips.frames,
             starts,
-            self.fps,
+            self._loader.reading.fps,
             texts=item.texts,
             text_spans=item.text_spans,
             text_ids=item.text_ids,

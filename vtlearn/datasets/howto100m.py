@@ -1,24 +1,14 @@
 """HowTo100M, and every folder laid out like it: narrated videos with captions of speech."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from vtlearn.batch import Sample, Unreadable
-from vtlearn.datasets.base import (
-    Corpus,
-    SampleKey,
-    clip_reader,
-    find_videos,
-    generator,
-    replacements,
-    require_paths,
-    video_names,
-)
-from vtlearn.datasets.lists import read_video_list
-from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
-from vtlearn.datasets.unreadable import UnreadableLog, read_or_replace
+from vtlearn.datasets.base import Expectations, VideoCorpus
+from vtlearn.datasets.files import find_videos, require_paths, video_names
+from vtlearn.datasets.lists import read_durations, read_video_list
+from vtlearn.datasets.reading import Reading
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, FeatureError, TranscriptError
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.captions.index import CaptionIndex, open_captions
@@ -28,11 +18,12 @@ from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.ids import VideoNames, outgrown_ids
 from vtlearn.storage.strings import Strings
 
-__all__ = ["ClipSampling", "HowTo100M"]
+__all__ = ["HowTo100M"]
 
 _LOG = logging.getLogger(__name__)
 _NAME = "HowTo100M"
 _SOURCE = "https://www.di.ens.fr/willow/research/howto100m/"
+_CAPTIONS = ("captions", "raw_caption.json", "caption.json")  # where they are by default
 _AGAIN = (
     "create the store again, in an empty folder, with `vtlearn predict` or `vtlearn data import`"
 )
@@ -40,7 +31,7 @@ _AGAIN = (
 _Sources = dict[str, str]
 
 
-class HowTo100M(Corpus):
+class HowTo100M(VideoCorpus):
     """Runs of consecutive captions with one clip each.
 
     Layout: any folder of videos, however nested, whose names less their suffixes are the ids (of
@@ -53,15 +44,9 @@ class HowTo100M(Corpus):
     Args:
         captions: Folder of per-video captions, or one file of all.
         videos: Folder of the videos; not needed where features are read.
-        features: Folder of stored features to read in place of the videos' pixels.
         video_list: csv with a column ``video_path``; None for every video with captions.
-        sampling: How clips are drawn.
-        seed: What is drawn is a function of (seed, epoch, sample).
-        max_unreadable_fraction: Stop when more of the videos than this cannot be read.
-        quarantine: Where unreadable videos are written down.
-        time_budget: Seconds that the clips of one video may take; decoding that takes longer is
-            killed. None lets it take its time.
         cache: Where the table of captions is kept; ``.vtlearn`` beside the captions by default.
+        reading: How the videos are read.
 
     Attributes:
         ids: The videos that have captions.
@@ -79,101 +64,86 @@ class HowTo100M(Corpus):
         captions: Path,
         *,
         videos: Path | None = None,
-        features: Path | None = None,
         video_list: Path | None = None,
-        sampling: ClipSampling | None = None,
-        seed: int = 0,
-        max_unreadable_fraction: float = 0.01,
-        quarantine: Path = Path("unreadable.jsonl"),
-        time_budget: float | None = None,
         cache: Path | None = None,
+        reading: Reading | None = None,
     ) -> None:
-        self.seed = seed
-        _require(videos, captions, features, video_list)
-        self._captions = open_captions(captions, cache=cache)
-        store = None if features is None else FeatureReader(features)
+        reading = reading or Reading()
+        _require(videos, captions, reading.features, video_list)
+        index = open_captions(captions, cache=cache)
+        store = None if reading.features is None else FeatureReader(reading.features)
         names, sources = _sources(videos, store)
         found = _listed(sources, names, video_list)
-        match = match_captions(self._captions, names)
-        _require_clear(match, found, captions, features)
+        match = match_captions(index, names)
+        _require_clear(match, found, captions, reading.features)
         if store is not None:
-            _require_todays(store, videos, self._captions, match)
+            _require_todays(store, videos, index, match)
         told = {video_id: path for video_id, path in found.items() if video_id in match.keys}
         if not told:
-            where = features or videos
+            where = reading.features or videos
             lines = [f"{where}: videos of which {captions} has captions  (there are none)"]
             raise CorpusNotFoundError(_NAME, lines, _SOURCE)
         if len(told) < len(found):
             _LOG.warning("%d of %d videos have no captions", len(found) - len(told), len(found))
-        self.ids: Sequence[str] = Strings.shared(told)
-        self._keys: Sequence[str] = Strings.shared(match.keys[video_id] for video_id in told)
-        self._sources: Sequence[str] = Strings.shared(told.values())
-        self.quarantine = UnreadableLog(quarantine, self.ids, max_unreadable_fraction)
-        reader = clip_reader(features, time_budget)
-        self._reader = NarrationReader(sampling or ClipSampling(), reader)
+        keys = Strings.shared(match.keys[video_id] for video_id in told)
+        super().__init__(
+            Strings.shared(told), Strings.shared(told.values()), _Keyed(index, keys), reading
+        )
 
-    def __len__(self) -> int:
-        """Return how many videos there are; a sample is one of them."""
-        return len(self.ids)
-
-    def __getitem__(self, key: SampleKey | int) -> Sample:
-        """Draw a narration.
+    @classmethod
+    def expectations(
+        cls,
+        root: Path,
+        *,
+        videos: Path | None = None,
+        captions: Path | None = None,
+        listed: Path | None = None,
+        durations: Path | None = None,
+    ) -> Expectations:
+        """Say what there should be below a folder laid out like HowTo100M.
 
         Args:
-            key: Which sample of which epoch; an integer is a sample of epoch 0.
-
-        Returns:
-            ``num_clips`` clips, or as many as can be read, with ``candidates`` captions each. A
-            video that cannot be read is replaced by another.
+            root: The folder.
+            videos: Folder of the videos; ``root/videos`` or else ``root`` by default.
+            captions: Folder or file of the captions; by default the first there is of
+                ``root/captions``, ``root/raw_caption.json`` and ``root/caption.json``.
+            listed: csv with a column ``video_path`` of what it should have; None for all that have
+                a video or captions.
+            durations: csv of ids and the seconds that videos are said to last.
 
         Raises:
-            TooManyUnreadableError: If more videos are unreadable than may be.
+            CorpusNotFoundError: If the folder, or captions, are not there.
+            ArgumentError: If a table cannot be read.
         """
-        if isinstance(key, int):
-            key = SampleKey(0, key)
-        if not 0 <= key.sample < len(self):
-            raise IndexError(key.sample)
+        if videos is None:
+            videos = root / "videos" if (root / "videos").is_dir() else root
+        if captions is None:
+            places = [root / name for name in _CAPTIONS]
+            captions = next((place for place in places if place.exists()), places[0])
+        expected = {
+            videos: "videos, <id>.mp4 or <id>.webm, nested as you like",
+            captions: f"captions, or {' or '.join(_CAPTIONS[1:])} of all; or say where they are",
+        }
+        require_paths(_NAME, expected, _SOURCE)
+        names = None if listed is None else video_names(videos, find_videos(videos))
+        return Expectations(
+            _NAME,
+            videos,
+            captions,
+            None if listed is None else read_video_list(listed, names),
+            None if durations is None else read_durations(durations),
+        )
 
-        order = replacements(len(self), key, self.seed)
-        candidates = ((self.ids[index], partial(self._draw, index, key)) for index in order)
-        return next(read_or_replace(candidates, self.quarantine))
 
-    def _draw(self, index: int, key: SampleKey) -> Sample:
-        captions = self.transcript(self.ids[index])
-        rng = generator(self.seed, key)
-        return self._reader.read(self.ids[index], self._sources[index], captions, rng)
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """The captions of each video, which the index may know by another name."""
 
-    def source(self, index: int) -> str:
-        """Return where a video is read from: its path, or its id where features are read.
+    captions: CaptionIndex
+    keys: Sequence[str]
 
-        Args:
-            index: Its place in ``ids``.
-        """
-        return self._sources[index]
-
-    def transcript(self, video_id: str) -> list[Caption]:
-        """Return a video's captions, sorted by their start.
-
-        Args:
-            video_id: One of ``ids``.
-
-        Raises:
-            KeyError: If there is no such video.
-            TranscriptError: If they are damaged, or there are none.
-        """
-        try:
-            index = self.ids.index(video_id)
-        except ValueError as error:
-            raise KeyError(video_id) from error
-        return self._captions[self._keys[index]]
-
-    def texts(self) -> Iterator[str]:
-        """Yield every caption, video by video in the order of ``ids``, but for damaged ones."""
-        for video_id in self.ids:
-            try:
-                yield from (caption.text for caption in self.transcript(video_id))
-            except TranscriptError as error:
-                self.quarantine.add(Unreadable.of(video_id, error))
+    def __getitem__(self, index: int) -> list[Caption]:
+        return self.captions[self.keys[index]]
 
 
 def _sources(videos: Path | None, reader: FeatureReader | None) -> tuple[VideoNames, _Sources]:

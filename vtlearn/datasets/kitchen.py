@@ -1,17 +1,75 @@
-"""What Kitchen asks of a model: which clip a plain caption means, and when one happens."""
+"""Kitchen as a corpus, and what it asks of a model: which clip a caption means, and when."""
 
 from pathlib import Path
 from typing import NamedTuple
 
+from vtlearn.datasets.base import Expectations
 from vtlearn.datasets.evaluation import EvaluationItem
-from vtlearn.datasets.sampling.spans import every
+from vtlearn.datasets.files import require_paths
+from vtlearn.datasets.howto100m import HowTo100M
+from vtlearn.datasets.lists import read_video_list
+from vtlearn.datasets.reading import Reading
+from vtlearn.datasets.sampling.spans import sliding_windows
+from vtlearn.kitchen.manifest import Rendered, read_manifest
+from vtlearn.kitchen.plan import SPLITS
 from vtlearn.kitchen.truth import VideoTruth, read_truth
 from vtlearn.media.captions.transcripts import Caption, read_transcript
 
-__all__ = ["NarratedVideo", "alignment_items", "narrated_videos", "retrieval_items"]
+__all__ = [
+    "Kitchen",
+    "NarratedVideo",
+    "alignment_items",
+    "narrated_videos",
+    "retrieval_items",
+    "text_id",
+    "whole_video",
+]
 
-#: Seconds between the starts of two windows of a whole video.
-STRIDE = 1.0
+
+class Kitchen(HowTo100M):
+    """The narrated videos of a split: a folder laid out like HowTo100M's.
+
+    Args:
+        root: The folder that was rendered.
+        split: ``train``, ``val`` or ``test``.
+        reading: How the videos are read.
+
+    Raises:
+        CorpusNotFoundError: If it is not there.
+    """
+
+    def __init__(self, root: Path, split: str = "train", reading: Reading | None = None) -> None:
+        super().__init__(
+            root / "captions",
+            videos=root / "videos",
+            video_list=root / "splits" / f"{split}.csv",
+            reading=reading,
+        )
+
+    @classmethod
+    def expectations(cls, root: Path) -> Expectations:  # type: ignore[override]
+        """Say what a rendered folder should hold.
+
+        Its splits say which videos there are, its ground truth how long they last, and its manifest
+        what the frames were when they were rendered.
+
+        Args:
+            root: The folder.
+
+        Raises:
+            CorpusNotFoundError: If it is not there.
+            ArgumentError: If its manifest is not one that Kitchen wrote.
+        """
+        durations = {video_id: truth.duration for video_id, truth in read_truth(root).items()}
+        splits = {root / "splits" / f"{split}.csv": "the videos of a split" for split in SPLITS}
+        expected = {root / "videos": "videos", root / "captions": "captions", **splits}
+        require_paths("Kitchen", expected, "nowhere: `vtlearn data kitchen` renders it")
+        listed = [video_id for split in splits for video_id in read_video_list(split)]
+        manifest = read_manifest(root)
+        rendered = (manifest and manifest.rendered) or Rendered("", {})
+        return Expectations(
+            "Kitchen", root / "videos", root / "captions", listed, durations, rendered
+        )
 
 
 class NarratedVideo(NamedTuple):
@@ -110,7 +168,7 @@ def whole_video(video: NarratedVideo, numbers: list[int], clip_seconds: float) -
     return EvaluationItem(
         video.id,
         video.path,
-        every(STRIDE, video.truth.duration, clip_seconds),
+        sliding_windows(video.truth.duration, clip_seconds),
         [video.captions[number].text for number in numbers],
         [text_id(video.id, number) for number in numbers],
         [(video.captions[number].start, video.captions[number].end) for number in numbers],

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vtlearn.batch import Sample, Unreadable
-from vtlearn.datasets.base import SampleKey, clip_reader, generator
-from vtlearn.datasets.sampling.narrations import ClipSampling, NarrationReader
+from vtlearn.datasets.base import SampleKey, generator
+from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.reading import Reading
+from vtlearn.datasets.sampling.narrations import NarrationReader
 from vtlearn.datasets.unreadable import UnreadableLog, read_or_replace
 from vtlearn.distributed import Process
 from vtlearn.errors import (
@@ -168,21 +170,16 @@ class ShardStream(IterableDataset[Sample]):
 
     Args:
         index: The shards, from :func:`~vtlearn.media.webdataset.index.open_shards`.
-        sampling: How clips are drawn.
+        reading: How samples are read; from pixels alone. What is drawn is a function of (seed,
+            epoch, sample), and the order of (seed, epoch) and the numbers of processes and workers.
         shuffle_buffer: Samples among which each reader draws the next one. They lie in memory as
             they are in the shards, encoded: a worker holds as many videos.
         process: This process.
         workers: Workers of each process's loader; 1 where it reads itself.
         samples_per_reader: How many samples each reader gives; None for as many as all can.
-        seed: What is drawn is a function of (seed, epoch, sample), and the order of (seed, epoch)
-            and the numbers of processes and workers.
-        max_unreadable_fraction: Stop when more of the samples than this cannot be read.
-        quarantine: Where unreadable samples are written down.
-        time_budget: Seconds that the clips of one video may take to decode; None lets it take its
-            time.
 
     Attributes:
-        quarantine: The account of what could not be read.
+        unreadable: The account of what could not be read.
 
     Raises:
         ArgumentError: If there are too few shards or samples for so many readers, or the buffer
@@ -193,29 +190,32 @@ class ShardStream(IterableDataset[Sample]):
         self,
         index: ShardIndex,
         *,
-        sampling: ClipSampling | None = None,
+        reading: Reading | None = None,
         shuffle_buffer: int = 32,
         process: Process | None = None,
         workers: int = 1,
         samples_per_reader: int | None = None,
-        seed: int = 0,
-        max_unreadable_fraction: float = 0.01,
-        quarantine: Path = Path("unreadable.jsonl"),
-        time_budget: float | None = None,
     ) -> None:
+        reading = reading or Reading()
+        if reading.features is not None:
+            message = (
+                f"features={reading.features}: shards hold pixels; leave it out, or train on a "
+                "corpus of files"
+            )
+            raise ArgumentError(message)
         if shuffle_buffer < 1:
             message = f"shuffle_buffer={shuffle_buffer} has to be 1, for no shuffling, or more"
             raise ArgumentError(message)
         self.index = index
-        self.seed = seed
+        self.reading = reading
         self.shuffle_buffer = shuffle_buffer
         self.process = process or Process(0, 1)
         self.workers = workers
         self.samples_per_reader = self._share(samples_per_reader)
-        self.quarantine = UnreadableLog(quarantine, index.keys, max_unreadable_fraction)
-        self._time_budget = time_budget
-        reader = clip_reader(time_budget=time_budget)
-        self._reader = NarrationReader(sampling or ClipSampling(), reader)
+        self.unreadable = UnreadableLog(
+            reading.unreadable_log, index.keys, reading.max_unreadable_fraction
+        )
+        self._narrations = NarrationReader(ClipLoader(reading))
         # in memory that workers share: those that outlive an epoch learn of the next one by it
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 
@@ -247,7 +247,7 @@ class ShardStream(IterableDataset[Sample]):
                 try:
                     said = told(shard.path, sample)
                 except TranscriptError as error:
-                    self.quarantine.add(Unreadable.of(shard.prefix + sample.id, error))
+                    self.unreadable.add(Unreadable.of(shard.prefix + sample.id, error))
                     continue
                 yield from [said] if isinstance(said, str) else [caption.text for caption in said]
 
@@ -270,12 +270,12 @@ class ShardStream(IterableDataset[Sample]):
             (each.id, partial(self._read, each, SampleKey(epoch, first + each.number)))
             for each in self._shuffled(epoch, worker, turn)
         )
-        return read_or_replace(candidates, self.quarantine)
+        return read_or_replace(candidates, self.unreadable)
 
     def _shuffled(self, epoch: int, worker: int, turn: int) -> Iterator[_Numbered]:
         own = deal_shards(
             [shard.samples for shard in self.index.shards],
-            seed=self.seed,
+            seed=self.reading.seed,
             epoch=epoch,
             rank=self.process.rank,
             world=self.process.world,
@@ -283,7 +283,7 @@ class ShardStream(IterableDataset[Sample]):
             workers=self.workers,
         )
         reader = self.process.rank * self.workers + worker
-        rng = np.random.default_rng((self.seed, epoch, reader, _BUFFER, turn))
+        rng = np.random.default_rng((self.reading.seed, epoch, reader, _BUFFER, turn))
         return _through_buffer(self._samples(own), self.shuffle_buffer, rng)
 
     def _samples(self, shards: Sequence[int]) -> Iterator[_Numbered]:
@@ -302,7 +302,7 @@ class ShardStream(IterableDataset[Sample]):
         name = f"{each.shard.path}/{sample.key}.{sample.media}"
         source = VideoBytes(name, _media(sample))
         captions = self._captions(each, source)
-        return self._reader.read(each.id, source, captions, generator(self.seed, key))
+        return self._narrations.read(each.id, source, captions, generator(self.reading.seed, key))
 
     def _captions(self, each: _Numbered, source: VideoBytes) -> Sequence[Caption]:
         said = told(each.shard.path, each.sample)
@@ -310,7 +310,7 @@ class ShardStream(IterableDataset[Sample]):
             return said
         if each.sample.media in PICTURES:
             return [Caption(0.0, 0.0, said)]
-        found = probe(source, self._time_budget)
+        found = probe(source, self.reading.time_budget)
         if isinstance(found, UnreadableVideoError):
             raise found
         return [Caption(0.0, found.duration, said)]

@@ -13,7 +13,7 @@ from tests.layouts import LAYOUTS, write_layout
 from tests.media.video.writing import write_video
 from vtlearn.cli.commands import tree
 from vtlearn.cli.commands.data_pack import _bytes, _mixed
-from vtlearn.datasets.sampling.narrations import ClipSampling
+from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.media.webdataset import writer as shard_writer
@@ -185,8 +185,12 @@ def test_ids_with_dots_and_twins_are_read_back(
         (root / "out" / "index.jsonl").unlink()
     index = open_shards(root / "out", progress=False)
     assert sorted(index.keys) == sorted([*ids, "50%"])
-    sampling = ClipSampling(num_clips=1, num_frames=4, fps=4.0, size=32)
-    stream = ShardStream(index, sampling=sampling, quarantine=root / "unreadable.jsonl")
+    reading = Reading(
+        sampling=ClipSampling(num_clips=1, num_frames=4, fps=4.0),
+        pixels=Pixels(size=32),
+        unreadable_log=root / "unreadable.jsonl",
+    )
+    stream = ShardStream(index, reading=reading)
     narrations = list(stream)
     assert sorted(each.id for each in narrations) == sorted([*ids, "50%"])
     assert all(each.texts == [each.id] for each in narrations)

@@ -119,12 +119,21 @@ def test_test_windows_are_those_of_the_published_evaluations() -> None:
 def test_windows_over_a_whole_video_fit_and_leave_no_room(
     tenths: int, duration: int, clip: int
 ) -> None:
-    starts = sampling.every(tenths / 10, duration / 10, clip / 10)
+    starts = sampling.sliding_windows(duration / 10, clip / 10, stride=tenths / 10)
     room = max(0, duration - clip)
     assert len(starts) == room // tenths + 1  # exact, in tenths of a second
     assert starts == pytest.approx([i * tenths / 10 for i in range(len(starts))])
 
 
+@given(st.integers(1, 50), st.integers(1, 500))
+def test_partial_windows_start_before_the_video_ends(tenths: int, duration: int) -> None:
+    starts = sampling.sliding_windows(duration / 10, 99.0, stride=tenths / 10, partial=True)
+    assert len(starts) == -(-duration // tenths)  # exact, in tenths of a second
+    assert starts == pytest.approx([i * tenths / 10 for i in range(len(starts))])
+
+
 def test_windows_need_a_distance() -> None:
-    with pytest.raises(ArgumentError, match="seconds must be positive"):
-        sampling.every(0.0, 10.0, 1.0)
+    with pytest.raises(ArgumentError, match="stride must be positive"):
+        sampling.sliding_windows(10.0, 1.0, stride=0.0)
+    with pytest.raises(ArgumentError, match="cannot last nan s"):
+        sampling.sliding_windows(float("nan"), 1.0, partial=True)

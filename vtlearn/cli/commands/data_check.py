@@ -10,30 +10,29 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from vtlearn.datasets.base import find_videos, video_names
+from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.checking import (
     ChangedFrames,
     CorpusReport,
     DurationMismatch,
-    Layout,
     check_corpus,
-    howto100m_layout,
-    kitchen_layout,
 )
-from vtlearn.datasets.lists import read_durations, read_video_list
+from vtlearn.datasets.howto100m import HowTo100M
+from vtlearn.datasets.kitchen import Kitchen
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError
 from vtlearn.storage.atomic import replace_text
 
 __all__ = ["add_arguments", "run"]
 
-_HOWTO100M_ONLY = ("videos", "captions", "list", "durations")
+_CORPORA: Mapping[str, type[Corpus]] = {kind.__name__: kind for kind in (HowTo100M, Kitchen)}
+_HOWTO100M_ONLY = ("videos", "captions", "listed", "durations")
 _SHOWN = 3  # ids of each kind that are printed
 _AGAIN = "delete the folder of the corpus to render it again"
 
@@ -46,12 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     add = parser.add_argument
     add("root", type=Path, metavar="ROOT", help="the folder of the corpus")
-    layouts = ("HowTo100M", "Kitchen", "Shards")
+    layouts = (*_CORPORA, "Shards")
     add("--data", choices=layouts, default=layouts[0], help="its layout (%(default)s)")
     where = "where HowTo100M keeps them apart from ROOT: "
     add("--videos", type=Path, metavar="DIR", help=f"{where}the folder of the videos")
     add("--captions", type=Path, metavar="PATH", help=f"{where}captions, a folder or one file")
-    add("--list", type=Path, metavar="CSV", help="what there should be: column video_path")
+    add(
+        "--list",
+        dest="listed",
+        type=Path,
+        metavar="CSV",
+        help="what there should be: column video_path",
+    )
     add("--durations", type=Path, metavar="CSV", help="how long videos should last: id, seconds")
     add("--tolerance", type=float, default=5.0, metavar="S", help="seconds they may be off (5)")
     add("--decode", action="store_true", help="decode every video to its end")
@@ -119,9 +124,11 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _check(arguments: argparse.Namespace) -> CorpusReport:
-    given = [name for name in _HOWTO100M_ONLY if getattr(arguments, name) is not None]
-    if given and arguments.data != "HowTo100M":
-        message = f"--{given[0]}: {arguments.data} says itself what it holds, and where"
+    given = {name: getattr(arguments, name) for name in _HOWTO100M_ONLY}
+    where = {name: path for name, path in given.items() if path is not None}
+    if where and arguments.data != "HowTo100M":
+        option = next(iter(where)).removesuffix("ed")
+        message = f"--{option}: {arguments.data} says itself what it holds, and where"
         raise ArgumentError(message)
     time_budget = arguments.time_budget or None
     if arguments.data == "Shards":
@@ -131,27 +138,18 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
             time_budget=time_budget,
             decode=arguments.decode,
         )
+    if where:
+        expected = HowTo100M.expectations(arguments.root, **where)
+    else:
+        expected = _CORPORA[arguments.data].expectations(arguments.root)
     return check_corpus(
-        kitchen_layout(arguments.root) if arguments.data == "Kitchen" else _howto100m(arguments),
+        expected,
         workers=arguments.workers,
         time_budget=time_budget,
         tolerance=arguments.tolerance,
         decode=arguments.decode,
         cache=arguments.cache,
     )
-
-
-def _howto100m(arguments: argparse.Namespace) -> Layout:
-    layout = howto100m_layout(
-        arguments.root,
-        videos=arguments.videos,
-        captions=arguments.captions,
-        durations=arguments.durations and read_durations(arguments.durations),
-    )
-    if arguments.list is None:
-        return layout
-    names = video_names(layout.videos, find_videos(layout.videos))
-    return layout._replace(listed=read_video_list(arguments.list, names))
 
 
 class _Kind(NamedTuple):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.batch import Unreadable
-from vtlearn.datasets.base import find_videos, video_names
+from vtlearn.datasets.files import find_videos, video_names
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import ArgumentError, TranscriptError

@@ -9,13 +9,14 @@ import numpy as np
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError
+from vtlearn.media.features.spec import num_vectors
 
 __all__ = [
     "clip_start",
-    "every",
     "nearest_captions",
     "pad_span",
     "sample_consecutive",
+    "sliding_windows",
     "uniform_windows",
 ]
 
@@ -161,32 +162,36 @@ def uniform_windows(
     return [float(time) for time in np.linspace(start, last, count)]
 
 
-uniform_windows.__test__ = False  # type: ignore[attr-defined]  # or pytest takes it for a test
-
-
-def every(seconds: float, duration: float, clip_seconds: float) -> list[float]:
+def sliding_windows(
+    duration: float, clip_seconds: float, *, stride: float = 1.0, partial: bool = False
+) -> list[float]:
     """Cover a whole video with windows at a fixed distance.
 
     Args:
-        seconds: From the start of one window to the start of the next.
         duration: How long the video is, in seconds.
-        clip_seconds: How long a window is. Windows that would leave the video are left out, but
-            for the first.
+        clip_seconds: How long a window is.
+        stride: From the start of one window to the start of the next, in seconds.
+        partial: Take each window that starts before the video ends, as stored features do; else
+            each that fits, and at least the first.
 
     Returns:
         When each window starts, in seconds.
 
     Raises:
-        ArgumentError: If the distance is not positive.
+        ArgumentError: If the stride is not positive, or the duration is not a finite number from 0.
 
     Example:
-        >>> every(1.0, 5.5, 3.0), every(1.0, 2.0, 3.0)
+        >>> sliding_windows(5.5, 3.0), sliding_windows(2.0, 3.0)
         ([0.0, 1.0, 2.0], [0.0])
+        >>> sliding_windows(5.5, 3.0, partial=True)
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     """
-    require_positive(seconds=seconds)
-    room = max(0.0, duration - clip_seconds)
-    count = int(room / seconds + 1e-9) + 1  # 0.3 / 0.1 is less than 3
-    return [number * seconds for number in range(count)]
+    require_positive(stride=stride)
+    if partial:
+        count = num_vectors(duration, 1 / stride)
+    else:
+        count = int(max(0.0, duration - clip_seconds) / stride + 1e-9) + 1  # 0.3 / 0.1 is under 3
+    return [number * stride for number in range(count)]
 
 
 def _extends_back(spans: Sequence[tuple[float, float]], first: int, last: int) -> bool:

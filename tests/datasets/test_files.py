@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import pytest
+
+from vtlearn.datasets.files import find_videos, require_paths, video_names
+from vtlearn.errors import ArgumentError, CorpusNotFoundError
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_videos_are_found_however_deep_and_named_less_their_suffix(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "b/x/-_id.f137.MP4", "a/other.webm", "notes.txt", "1. Intro.mp4", "1. Outro.mp4"
+    )
+    found = find_videos(tmp_path)
+    assert list(found) == ["-_id.f137", "1. Intro", "1. Outro", "other"]
+    assert found["other"] == tmp_path / "a/other.webm"
+
+
+def test_videos_of_one_name_are_told_apart_by_their_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "b/part1.mp4", "a/x/part1.webm", "part1.mkv", "a/part2.mp4", "b/part2.txt")
+    paths = {"a/x/part1": "a/x/part1.webm", "b/part1": "b/part1.mp4", "part1": "part1.mkv"}
+    expected = {**paths, "part2": "a/part2.mp4"}
+    assert find_videos(tmp_path) == {key: tmp_path / path for key, path in expected.items()}
+    monkeypatch.chdir(tmp_path)
+    found = find_videos(Path())
+    assert found == {key: Path(path) for key, path in expected.items()}
+    assert video_names(Path(), found).paths == {**{key: key for key in paths}, "part2": "a/part2"}
+
+
+def test_a_link_to_a_video_is_no_other_video(tmp_path: Path) -> None:
+    touch(tmp_path, "b/v.mp4", "c/gone.mp4")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "v.mp4").symlink_to(tmp_path / "b" / "v.mp4")
+    (tmp_path / "a" / "gone.mp4").symlink_to(tmp_path / "absent.mp4")
+    found = find_videos(tmp_path)
+    assert list(found) == ["a/gone", "c/gone", "v"]
+    assert found["v"] == tmp_path / "a/v.mp4"
+
+
+def test_odd_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a").mkdir()
+    touch(tmp_path, "a/v.mp4", "a/v.avi", "a/._w.mp4", "a/x.mp4")
+    (tmp_path / "a" / "again").symlink_to(tmp_path)  # a circle
+    (tmp_path / "a" / "too").symlink_to(tmp_path)
+    assert find_videos(tmp_path) == {
+        "v": tmp_path / "a/v.avi",
+        "x": tmp_path / "a/x.mp4",
+    }
+    assert "1 files have the id of another" in caplog.text
+    with pytest.raises(ArgumentError, match=r"nowhere cannot be listed: No such file"):
+        find_videos(tmp_path / "nowhere")
+
+
+def test_what_is_missing_is_listed_with_where_to_get_it(tmp_path: Path) -> None:
+    expected = {tmp_path: "videos", tmp_path / "caption.json": "captions"}
+    with pytest.raises(
+        CorpusNotFoundError, match=r"caption.json: captions  \(not there\)\n.*example.org"
+    ):
+        require_paths("Corpus", expected, "https://example.org")

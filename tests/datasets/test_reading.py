@@ -1,0 +1,67 @@
+import pickle
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.media.features.stores import fill_store
+from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
+from vtlearn.errors import ArgumentError
+
+
+def test_what_is_left_out_comes_from_the_encoder_and_what_is_given_stays() -> None:
+    assert Reading().completed(8, 64).clip_shape == ClipShape(8, 64)
+    given = Reading(sampling=ClipSampling(num_frames=4), pixels=Pixels(size=32))
+    assert given.completed(8, 64) == given
+    assert given.clip_shape == ClipShape(4, 32)
+    assert replace(given, sampling=ClipSampling()).completed(8, 64).clip_shape == ClipShape(8, 32)
+
+
+@pytest.mark.parametrize(
+    ("reading", "name"),
+    [
+        (Reading(pixels=Pixels(size=8)), "sampling.num_frames"),
+        (Reading(sampling=ClipSampling(num_frames=8)), "pixels.size"),
+    ],
+)
+def test_clips_without_an_encoder_need_their_shape(reading: Reading, name: str) -> None:
+    with pytest.raises(ArgumentError, match=f"{name} is left to the video encoder"):
+        _ = reading.clip_shape
+
+
+def test_a_store_tells_its_own_rate_and_width(tmp_path: Path) -> None:
+    fill_store(tmp_path, {"a": 3.0}, fps=2.0, stride=0.5)
+    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=4), pixels=Pixels(size=9))
+    assert reading.clip_shape == ClipShape(4, 4)
+    assert (reading.fps, reading.clip_seconds) == (2.0, 2.0)
+    settings = reading.clip_settings()
+    assert settings["features"]["dim"] == settings["size"] == 4
+    assert pickle.loads(pickle.dumps(reading)) == reading  # noqa: S301
+
+
+def test_pixels_are_read_ten_times_a_second_unless_told_otherwise() -> None:
+    assert Reading().fps == 10.0
+    assert Reading(sampling=ClipSampling(fps=4.0)).fps == 4.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "message"),
+    [
+        (ClipSampling, {"fps": 0}, "fps=0: it must be positive"),
+        (ClipSampling, {"num_clips": 0}, "num_clips=0"),
+        (ClipSampling, {"candidates": -1}, "candidates=-1"),
+        (ClipSampling, {"num_frames": 0}, "num_frames=0"),
+        (ClipSampling, {"min_seconds": float("nan")}, "min_seconds=nan must be 0 or more"),
+        (Pixels, {"size": 0}, r"pixels\.size=0 must be 1 or more"),
+        (Pixels, {"crop_pixels": 0}, r"pixels\.crop_pixels=0"),
+        (Pixels, {"flip": 1.5}, r"pixels\.flip=1\.5 is a probability"),
+        (Pixels, {"crop": "left"}, "got 'left'"),
+        (Pixels, {"pad": "white"}, "got 'white'"),
+        (Reading, {"max_unreadable_fraction": 5.0}, "has to be from 0 to 1"),
+        (Reading, {"seed": -1}, "seed=-1 has to be 0 or more"),
+    ],
+)
+def test_settings_outside_their_range(kind: Any, wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        kind(**wrong)

@@ -1,0 +1,141 @@
+"""Read clips as a corpus is set to: pixels, drawn and mirrored at random, or stored vectors."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vtlearn.datasets.reading import Reading
+from vtlearn.media.clips import ClipReader, Clips, Source
+from vtlearn.media.features.reader import FeatureReader
+from vtlearn.media.video.reader import VideoInfo, VideoReader
+from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
+
+__all__ = ["ClipLoader", "clip_reader"]
+
+
+@runtime_checkable
+class _PixelReader(Protocol):
+    def probe(self, source: Source) -> VideoInfo: ...
+
+
+class ClipLoader:
+    """Read clips of one length, rate and size, as a corpus's settings say.
+
+    Nothing is opened before the first clip. A loader can be sent to a worker, and opens there what
+    it needs.
+
+    Args:
+        reading: The settings.
+        reader: What to read by; by default what the settings ask for.
+
+    Example:
+        >>> from vtlearn.datasets.reading import ClipSampling, Pixels
+        >>> sampling = ClipSampling(num_frames=8, fps=4.0)
+        >>> loader = ClipLoader(Reading(sampling=sampling, pixels=Pixels(size=64)))
+        >>> loader.read("absent.mp4", [0.0])
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.UnreadableVideoError: absent.mp4 cannot be read: No such file or directory
+    """
+
+    def __init__(self, reading: Reading, reader: ClipReader | None = None) -> None:
+        self.reading = reading
+        self._given = reader
+
+    def read(self, source: Source, starts: Sequence[float]) -> Clips:
+        """Read clips for evaluation: of the centre, and past the end the last frame.
+
+        Args:
+            source: The video.
+            starts: When each clip starts, in seconds.
+
+        Returns:
+            The clips.
+
+        Raises:
+            UnreadableVideoError: If the video cannot be read.
+            ArgumentError: If the frames or the size of a clip were left to a video encoder, and
+                there is none.
+        """
+        return self._clips(source, starts, None, "edge")
+
+    def draw(self, source: Source, starts: Sequence[float], rng: np.random.Generator) -> Clips:
+        """Read clips for training: cropped and mirrored at random, if that was asked for.
+
+        Args:
+            source: The video.
+            starts: When each clip starts, in seconds.
+            rng: Where randomness comes from.
+
+        Returns:
+            The clips.
+
+        Raises:
+            UnreadableVideoError: If the video cannot be read.
+            ArgumentError: As :meth:`read` does.
+        """
+        pixels = self.reading.pixels
+        boxes = self._boxes(source, len(starts), rng)
+        clips = self._clips(source, starts, boxes, pixels.pad)
+        if isinstance(self._reader, _PixelReader):
+            mirrored = rng.random(len(starts)) < pixels.flip
+            for clip in mirrored.nonzero()[0]:
+                frames = clips.frames[clip].numpy()  # torch's threads cost more than this saves
+                frames[:] = frames[..., ::-1].copy()
+        return clips
+
+    @cached_property
+    def _reader(self) -> ClipReader:
+        return self._given or clip_reader(self.reading.features, self.reading.time_budget)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave behind what is open."""
+        return {"reading": self.reading, "_given": self._given}
+
+    def _clips(
+        self, source: Source, starts: Sequence[float], boxes: Tensor | None, pad: str
+    ) -> Clips:
+        num_frames, size = self.reading.clip_shape
+        return self._reader.clips(
+            source,
+            starts,
+            num_frames=num_frames,
+            fps=self.reading.fps,
+            size=size,
+            crop="center" if boxes is None else boxes,
+            pad="black" if pad == "black" else "edge",
+        )
+
+    def _boxes(self, source: Source, count: int, rng: np.random.Generator) -> Tensor | None:
+        """Draw a square for each clip; None for the centre."""
+        pixels, reader = self.reading.pixels, self._reader
+        if pixels.crop == "center" or not isinstance(reader, _PixelReader):
+            return None
+        info = reader.probe(source)
+        side = min(info.width, info.height, pixels.crop_pixels or info.height)
+        tops = rng.integers(0, info.height - side + 1, count)
+        lefts = rng.integers(0, info.width - side + 1, count)
+        return torch.tensor(
+            [[top, left, side, side] for top, left in zip(tops, lefts, strict=True)]
+        )
+
+
+def clip_reader(features: Path | None = None, time_budget: float | None = None) -> ClipReader:
+    """Choose what clips are read by.
+
+    Args:
+        features: A feature store to look vectors up in; None to decode pixels.
+        time_budget: Seconds that the clips of one video may take to decode; where given, decoding
+            runs in a process that can be killed.
+
+    Returns:
+        The reader.
+    """
+    if features is not None:
+        return FeatureReader(features)
+    return VideoReader() if time_budget is None else SubprocessVideoReader(time_budget)

@@ -1,0 +1,219 @@
+"""How a corpus is read: the settings that all of them take, under one name each."""
+
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self
+
+from vtlearn.errors import ArgumentError
+from vtlearn.media.features.spec import FeatureSpec, read_metadata
+
+__all__ = ["ClipSampling", "ClipShape", "Pixels", "Reading"]
+
+_FPS = 10.0  # frames per second of clips, where pixels are read and nothing else is asked for
+
+
+class ClipShape(NamedTuple):
+    """The clips that a corpus gives; a video encoder has to be made for them.
+
+    Attributes:
+        num_frames: Frames of a clip.
+        size: Height and width in pixels, or the width of stored vectors.
+    """
+
+    num_frames: int
+    size: int
+
+
+@dataclass(frozen=True)
+class ClipSampling:
+    """What is drawn from a video and its captions: which of them, and clips of which length.
+
+    Args:
+        num_clips: Consecutive captions of a narration, one clip each; 1 for single clips (MIL-NCE).
+        candidates: Captions per clip: its own first, then the nearest others in time.
+        num_frames: Frames per clip, or stored vectors where features are read; left out, as many as
+            the video encoder was made for.
+        fps: Frames per second that clips are sampled at; left out, 10, or the rate of the stored
+            features.
+        min_seconds: A shorter caption is widened to this on both sides before a start is drawn.
+        repeat_last: Where a video has fewer captions, repeat the last one for as many clips.
+
+    Raises:
+        ArgumentError: If a number is outside its range.
+
+    Example:
+        >>> ClipSampling(num_clips=0)
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.ArgumentError: clips cannot be drawn with num_clips=0: it must be positive
+    """
+
+    num_clips: int = 8
+    candidates: int = 1
+    num_frames: int | None = None
+    fps: float | None = None
+    min_seconds: float = 0.0
+    repeat_last: bool = False
+
+    def __post_init__(self) -> None:
+        """Validate the arguments."""
+        for name in ("num_clips", "candidates", "num_frames", "fps"):
+            number = getattr(self, name)
+            if number is not None and not number > 0:
+                message = f"clips cannot be drawn with {name}={number}: it must be positive"
+                raise ArgumentError(message)
+        if not self.min_seconds >= 0:
+            message = f"min_seconds={self.min_seconds} must be 0 or more"
+            raise ArgumentError(message)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What is made of the pictures of a clip. Nothing of it applies where features are read.
+
+    Args:
+        size: Height and width in pixels that frames are scaled to; left out, what the video encoder
+            was made for.
+        crop: The centre square, or a square at a random place, drawn for each training clip.
+        crop_pixels: Side of the random square in source pixels; left out, the video's shorter side.
+        flip: Probability that a training clip is mirrored.
+        pad: What a training clip shows past the end of its video: the last frame, or black.
+
+    Raises:
+        ArgumentError: If a number is outside its range, or a word is not one of those.
+
+    Example:
+        >>> Pixels(size=64, flip=0.0).crop
+        'center'
+    """
+
+    size: int | None = None
+    crop: Literal["center", "random"] = "center"
+    crop_pixels: int | None = None
+    flip: float = 0.5
+    pad: Literal["edge", "black"] = "edge"
+
+    def __post_init__(self) -> None:
+        """Validate the arguments."""
+        for name in ("size", "crop_pixels"):
+            number = getattr(self, name)
+            if number is not None and number < 1:
+                message = f"pixels.{name}={number} must be 1 or more"
+                raise ArgumentError(message)
+        if not 0 <= self.flip <= 1:
+            message = f"pixels.flip={self.flip} is a probability, from 0 to 1"
+            raise ArgumentError(message)
+        if self.crop not in ("center", "random") or self.pad not in ("edge", "black"):
+            message = (
+                f"expected pixels.crop center or random, got {self.crop!r}; and pixels.pad edge or "
+                f"black, got {self.pad!r}"
+            )
+            raise ArgumentError(message)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What every corpus takes: how its videos are read, and what happens if one cannot be.
+
+    Args:
+        sampling: What is drawn from a video and its captions.
+        pixels: What is made of the pictures.
+        features: Folder of stored features to read in place of the videos' pixels.
+        max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
+        unreadable_log: The file that names unreadable training videos.
+        time_budget: Seconds that the clips of one video may take; decoding that takes longer is
+            killed and the video counts as unreadable. Leave it out to let it take its time.
+        seed: What is drawn is a function of it, the epoch, and the position in the corpus.
+
+    Raises:
+        ArgumentError: If a number is outside its range.
+
+    Example:
+        >>> reading = Reading(sampling=ClipSampling(fps=4.0)).completed(num_frames=8, size=64)
+        >>> reading.clip_shape, reading.clip_seconds
+        (ClipShape(num_frames=8, size=64), 2.0)
+    """
+
+    sampling: ClipSampling = field(default_factory=ClipSampling)
+    pixels: Pixels = field(default_factory=Pixels)
+    features: Path | None = None
+    max_unreadable_fraction: float = 0.01
+    unreadable_log: Path = Path("runs/unreadable.jsonl")
+    time_budget: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Validate the arguments."""
+        if not 0 <= self.max_unreadable_fraction <= 1:
+            message = (
+                f"max_unreadable_fraction={self.max_unreadable_fraction} has to be from 0 to 1"
+            )
+            raise ArgumentError(message)
+        if self.seed < 0:
+            message = f"seed={self.seed} has to be 0 or more"
+            raise ArgumentError(message)
+
+    def completed(self, num_frames: int, size: int) -> Self:
+        """Fill in what was left to the video encoder.
+
+        Args:
+            num_frames: Frames per clip that it was made for.
+            size: Height and width that it was made for.
+
+        Returns:
+            The settings with ``sampling.num_frames`` and ``pixels.size``; those that were given
+            stay.
+        """
+        sampling, pixels = self.sampling, self.pixels
+        if sampling.num_frames is None:
+            sampling = replace(sampling, num_frames=num_frames)
+        if pixels.size is None:
+            pixels = replace(pixels, size=size)
+        return replace(self, sampling=sampling, pixels=pixels)
+
+    @property
+    def clip_shape(self) -> ClipShape:
+        """Frames per clip, and their size.
+
+        Raises:
+            ArgumentError: If they were left out and have not been filled in.
+            FeatureError: If the feature store cannot be read.
+        """
+        spec = self._store
+        size = self.pixels.size if spec is None else spec.dim
+        if self.sampling.num_frames is None or size is None:
+            missing = "sampling.num_frames" if self.sampling.num_frames is None else "pixels.size"
+            message = f"{missing} is left to the video encoder, and there is none: give it"
+            raise ArgumentError(message)
+        return ClipShape(self.sampling.num_frames, size)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second that clips are sampled at."""
+        if self.sampling.fps is not None:
+            return self.sampling.fps
+        spec = self._store
+        return _FPS if spec is None else spec.fps
+
+    @property
+    def clip_seconds(self) -> float:
+        """How long a clip is."""
+        return self.clip_shape.num_frames / self.fps
+
+    def clip_settings(self) -> dict[str, Any]:
+        """Describe the clips in plain values, for a checkpoint to keep.
+
+        Returns:
+            ``num_frames``, ``fps``, ``size``, ``crop`` and ``pad``; where stored features are read,
+            what these are, as ``features``.
+        """
+        settings: dict[str, Any] = {"fps": self.fps, **self.clip_shape._asdict()}
+        spec = self._store
+        if spec is None:
+            return {**settings, "crop": self.pixels.crop, "pad": self.pixels.pad}
+        return {**settings, "crop": "center", "pad": self.pixels.pad, "features": asdict(spec)}
+
+    @cached_property
+    def _store(self) -> FeatureSpec | None:
+        return None if self.features is None else read_metadata(self.features)[0]
