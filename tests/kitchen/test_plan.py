@@ -3,7 +3,8 @@ import pickle
 import pytest
 
 from vtlearn.errors import ArgumentError
-from vtlearn.kitchen import Narrator, plan_video
+from vtlearn.kitchen import Narrator, Pair, plan_video
+from vtlearn.kitchen.plan import plan_clip
 
 
 def test_a_plan_is_a_function_of_where_it_stands() -> None:
@@ -36,3 +37,15 @@ def test_an_unknown_split_is_named() -> None:
         ArgumentError, match="no split 'validation'; choose one of train, val, test"
     ):
         plan_video(0, "validation", 0)
+
+
+def test_a_clip_is_a_function_of_its_key() -> None:
+    pair = Pair("chop", "carrot")
+    one, again, other = (
+        plan_clip("video7", pair, (0, key), split="validate", size=32, fps=4) for key in (7, 7, 8)
+    )
+    assert one == again
+    assert (one.steps, one.scenery) != (other.steps, other.scenery)
+    assert (one.id, one.split, one.size, one.fps) == ("video7", "validate", 32, 4)
+    assert one.transcript["text"] == []
+    assert [step.caption for step in one.steps] == ["chop carrot"]

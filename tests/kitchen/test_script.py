@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vtlearn.kitchen.recipes import RECIPES
-from vtlearn.kitchen.script import Pair, Script, required_pairs, write_script
+from vtlearn.kitchen.script import Pair, Script, required_pairs, write_script, write_step
 
 
 def scripts(free: float, count: int = 200) -> list[Script]:
@@ -100,3 +100,17 @@ def test_pairs_are_dealt_as_far_as_they_fit(videos: int, pairs: int) -> None:
     assert len(dealt) == videos
     assert len({pair for hand in dealt for pair in hand}) == pairs
     assert max(map(len, dealt)) <= 6
+
+
+def test_a_clip_is_one_step_with_hardly_anything_around_it() -> None:
+    clips = [
+        write_step(np.random.default_rng(seed), Pair("bake", "crab"), fps=8) for seed in range(200)
+    ]
+    for clip in clips:
+        (step,) = clip.steps
+        assert (step.action, step.ingredient, clip.recipe) == ("bake", "crab", None)
+        assert 0 <= step.start <= 0.5
+        assert 0 <= clip.duration - step.end <= 0.5
+        assert 3 <= step.end - step.start <= 5
+        assert all(time * 8 == round(time * 8) for time in (step.start, step.end, clip.duration))
+    assert len({clip.steps[0].start for clip in clips}) == 5

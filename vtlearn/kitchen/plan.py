@@ -12,10 +12,10 @@ import numpy as np
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen.narrator import Line, Narrator
 from vtlearn.kitchen.recipes import INGREDIENTS
-from vtlearn.kitchen.script import Pair, write_script
+from vtlearn.kitchen.script import Pair, write_script, write_step
 from vtlearn.kitchen.truth import Step, VideoTruth
 
-__all__ = ["SPLITS", "VideoPlan", "plan_video"]
+__all__ = ["SPLITS", "VideoPlan", "plan_clip", "plan_video"]
 
 SPLITS = ("train", "val", "test")
 
@@ -24,14 +24,14 @@ class VideoPlan(NamedTuple):
     """One video, ready to be drawn.
 
     Attributes:
-        id: ``kitchen_<split>_<index>``.
-        split: ``train``, ``val`` or ``test``.
+        id: ``kitchen_<split>_<index>``; in another corpus's layout, as that names its videos.
+        split: ``train``, ``val`` or ``test``; in another corpus's layout, as that names its splits.
         size: Height and width in pixels; even, as video encoders want it.
-        fps: Frames a second.
+        fps: Frames per second.
         duration: Seconds.
         recipe: The recipe it follows, or None for a free sequence.
         steps: What is shown, in time order.
-        lines: What is said, sorted by start.
+        lines: What is said, sorted by start; nothing in a clip.
         scenery: The seed of its kitchen and camera.
     """
 
@@ -122,5 +122,40 @@ def plan_video(
         recipe=script.recipe,
         steps=script.steps,
         lines=lines,
+        scenery=(*key, 2),
+    )
+
+
+def plan_clip(
+    video_id: str, pair: Pair, key: tuple[int, ...], *, split: str, size: int = 64, fps: int = 8
+) -> VideoPlan:
+    """Plan a silent clip of one step, as the layouts of captioned corpora have them.
+
+    Args:
+        video_id: Its id.
+        pair: What is done, and to what.
+        key: All its chances come from this; no other clip of the corpus may have the same.
+        split: Its split.
+        size: Height and width in pixels.
+        fps: Frames per second.
+
+    Returns:
+        The plan.
+
+    Example:
+        >>> plan = plan_clip("video7020", Pair("chop", "carrot"), (0, 7020), split="test")
+        >>> [step.caption for step in plan.steps], plan.lines
+        (['chop carrot'], [])
+    """
+    script = write_step(np.random.default_rng((*key, 0)), pair, fps=fps)
+    return VideoPlan(
+        id=video_id,
+        split=split,
+        size=size,
+        fps=fps,
+        duration=script.duration,
+        recipe=None,
+        steps=script.steps,
+        lines=[],
         scenery=(*key, 2),
     )

@@ -13,11 +13,12 @@ import numpy as np
 from vtlearn.kitchen.recipes import ACTIONS, INGREDIENTS, RECIPES
 from vtlearn.kitchen.truth import Step
 
-__all__ = ["Pair", "Script", "required_pairs", "write_script"]
+__all__ = ["Pair", "Script", "required_pairs", "write_script", "write_step"]
 
 FEWEST_STEPS, MOST_STEPS = 6, 10
 STEP_SECONDS = (3.0, 5.0)
 BACKGROUND_SECONDS = (1.0, 4.0)
+TRIMMED_SECONDS = (0.0, 0.5)  # of the empty kitchen at either end of a clip of one step
 # How often something of a recipe is left out, or done twice, and how often nothing happens between.
 OMITTED, REPEATED, BACKGROUND = 0.1, 0.1, 0.4
 
@@ -103,6 +104,27 @@ def write_script(
     if recipe is not None:
         pairs = _vary(rng, pairs, set(required))
     return _schedule(rng, recipe, pairs, fps)
+
+
+def write_step(rng: np.random.Generator, pair: Pair, *, fps: int) -> Script:
+    """Invent a clip that shows one step, and hardly anything before and after it.
+
+    Args:
+        rng: Where chance comes from.
+        pair: What is done, and to what.
+        fps: Frames per second; times are multiples of a frame.
+
+    Returns:
+        The script.
+
+    Example:
+        >>> write_step(np.random.default_rng(0), Pair("chop", "carrot"), fps=8).steps
+        [Step(start=0.375, end=3.875, action='chop', ingredient='carrot')]
+    """
+    start = round(rng.uniform(*TRIMMED_SECONDS) * fps)
+    end = start + _frames(rng, STEP_SECONDS, fps)
+    duration = end + round(rng.uniform(*TRIMMED_SECONDS) * fps)
+    return Script(duration / fps, None, [Step(start / fps, end / fps, *pair)])
 
 
 def _free_actions(rng: np.random.Generator, needed: Counter[str]) -> list[str]:
