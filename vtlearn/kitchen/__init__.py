@@ -4,7 +4,8 @@ A *script* says what is cooked and when, following one of the *recipes* or none;
 of it, late, sometimes wrongly, and talking of other things in between. Both make a *plan*, which
 the *renderer* draws: a kitchen of the video's own and on its *stage* the *motions* of the eight
 actions, out of *sprites* from a colour font. The *studio* renders a whole *corpus* with every core,
-the *writer* encodes it, a *manifest* identifies it, and the *truth* lies beside it.
+the *writer* encodes it, a *manifest* identifies it, and the *truth* lies beside it. *Layouts* are
+those of other corpora: clips of one step, with written *sentences* in place of narration.
 """
 
 from vtlearn.kitchen.corpus import KitchenCorpus
