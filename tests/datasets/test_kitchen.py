@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.kitchen import (
     NarratedVideo,
     alignment_items,
@@ -15,13 +16,19 @@ def videos(kitchen_root: Path) -> list[NarratedVideo]:
     return narrated_videos(kitchen_root, "test")
 
 
+def starts(item: EvaluationItem) -> list[float]:
+    assert isinstance(item.starts, list)
+    return item.starts
+
+
 def test_one_clip_for_each_pair_that_occurs(videos: list[NarratedVideo]) -> None:
     items = retrieval_items(videos, clip_seconds=2.0)
     shown = {step.caption for video in videos for step in video.truth.steps}
     assert [item.id for item in items] == sorted(shown)
     for item in items:
         video = next(video for video in videos if video.path == item.path)
-        middle = item.starts[0] + 1.0
+        (start,) = starts(item)
+        middle = start + 1.0
         inside = [step for step in video.truth.steps if step.start <= middle < step.end]
         assert [step.caption for step in inside] == [item.id] == list(item.texts)
 
@@ -34,8 +41,8 @@ def test_captions_are_those_that_tell_of_a_step(videos: list[NarratedVideo]) -> 
         assert item.text_spans == [
             (video.captions[number].start, video.captions[number].end) for number in told
         ]
-        assert item.starts[:2] == [0.0, 1.0]
-        assert item.starts[-1] + 2.0 <= video.truth.duration
+        assert starts(item)[:2] == [0.0, 1.0]
+        assert starts(item)[-1] + 2.0 <= video.truth.duration
 
 
 def test_told_gives_the_steps_time(videos: list[NarratedVideo]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vtlearn.datasets.msrvtt import PARTS, read_msrvtt
+from vtlearn.datasets.msrvtt import SPLITS, read_msrvtt
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.kitchen.layouts import KitchenMSRVTT
 from vtlearn.media.video.reader import VideoReader
@@ -66,17 +66,17 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_the_training_lists_have_all_captions(root: Path) -> None:
-    clips = read_msrvtt(root, "train-9k")
+    clips = read_msrvtt(root, "1kA-9k")
     assert [clip.id for clip in clips] == TRAIN
     assert {clip.id: list(clip.texts) for clip in clips} == {one: CAPTIONS[one] for one in TRAIN}
     assert clips[2].text_ids == ("video2#0", "video2#1", "video2#2")
     assert clips[2].path == root / "videos" / "all" / "video2.mp4"
     assert {(clip.start, clip.end) for clip in clips} == {(0.0, None)}
-    assert read_msrvtt(root, "train-7k") == clips[:2]
+    assert read_msrvtt(root, "1kA-7k") == clips[:2]
 
 
 def test_the_test_list_asks_with_one_sentence(root: Path) -> None:
-    clips = read_msrvtt(root, "test-1k-A")
+    clips = read_msrvtt(root, "1kA-test")
     assert [(clip.id, clip.texts, clip.text_ids) for clip in clips] == [
         ("video9", ("a woman is cooking",), ("ret0",)),
         ("video7", ("a boy runs",), ("ret1",)),
@@ -85,25 +85,25 @@ def test_the_test_list_asks_with_one_sentence(root: Path) -> None:
 
 def test_the_test_needs_no_captions(root: Path) -> None:
     (root / "MSRVTT_data.json").unlink()
-    assert len(read_msrvtt(root, "test-1k-A")) == 2
+    assert len(read_msrvtt(root, "1kA-test")) == 2
     with pytest.raises(CorpusNotFoundError, match=r"MSRVTT_data\.json: captions"):
-        read_msrvtt(root, "train-7k")
+        read_msrvtt(root, "1kA-7k")
 
 
 def test_a_video_that_is_asked_for_twice_has_two_texts(root: Path) -> None:
     with (root / "MSRVTT_JSFUSION_test.csv").open("a") as file:
         file.write("ret2,msr9,video9,dinner is made\n")
-    clips = read_msrvtt(root, "test-1k-A")
+    clips = read_msrvtt(root, "1kA-test")
     assert [clip.text_ids for clip in clips] == [("ret0", "ret2"), ("ret1",)]
     assert clips[0].texts == ("a woman is cooking", "dinner is made")
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_every_layout_gives_the_same_clips(root: Path, part: str, tmp_path: Path) -> None:
-    expected = [clip._replace(path=Path(clip.path.name)) for clip in read_msrvtt(root, part)]
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_layout_gives_the_same_clips(root: Path, split: str, tmp_path: Path) -> None:
+    expected = [clip._replace(path=Path(clip.path.name)) for clip in read_msrvtt(root, split)]
 
     def same(other: Path) -> bool:
-        clips = read_msrvtt(other, part)
+        clips = read_msrvtt(other, split)
         assert all(clip.path.is_file() for clip in clips)
         return [clip._replace(path=Path(clip.path.with_suffix(".mp4").name)) for clip in clips] == (
             expected
@@ -139,19 +139,19 @@ def test_every_layout_gives_the_same_clips(root: Path, part: str, tmp_path: Path
 
 
 def test_files_elsewhere_can_be_given(root: Path, tmp_path: Path) -> None:
-    clips = read_msrvtt(root, "train-7k")
+    clips = read_msrvtt(root, "1kA-7k")
     paths = {"videos": "videos", "listed": "MSRVTT_train.7k.csv", "captions": "MSRVTT_data.json"}
     given = {name: root / path for name, path in paths.items()}
-    assert read_msrvtt(tmp_path / "nowhere", "train-7k", **given) == clips  # type: ignore[arg-type]
+    assert read_msrvtt(tmp_path / "nowhere", "1kA-7k", **given) == clips  # type: ignore[arg-type]
 
 
 def test_semicolons_and_byte_order_marks_are_read(root: Path) -> None:
-    clips = read_msrvtt(root, "test-1k-A")
+    clips = read_msrvtt(root, "1kA-test")
     path = root / "MSRVTT_JSFUSION_test.csv"
     path.write_text("\ufeff" + path.read_text().replace(",", ";").replace("\n", "\r\n"))
-    assert read_msrvtt(root, "test-1k-A") == clips
+    assert read_msrvtt(root, "1kA-test") == clips
     path.write_text(path.read_text().replace("a boy runs", '"a boy; he runs"'))
-    assert read_msrvtt(root, "test-1k-A")[1].texts == ("a boy; he runs",)
+    assert read_msrvtt(root, "1kA-test")[1].texts == ("a boy; he runs",)
 
 
 def test_spaces_and_blank_captions(root: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -165,7 +165,7 @@ def test_spaces_and_blank_captions(root: Path, caplog: pytest.LogCaptureFixture)
     }
     (root / "MSRVTT_data.json").write_text(json.dumps(data))
     with caplog.at_level(logging.WARNING):
-        clip, _ = read_msrvtt(root, "train-7k")
+        clip, _ = read_msrvtt(root, "1kA-7k")
     assert clip.texts == ("a man sings", "he sings")
     assert clip.text_ids == ("video0#0", "video0#2")
     assert "1 captions in" in caplog.text
@@ -174,12 +174,12 @@ def test_spaces_and_blank_captions(root: Path, caplog: pytest.LogCaptureFixture)
 def test_missing_videos_are_counted(root: Path) -> None:
     (root / "videos" / "all" / "video9.mp4").unlink()
     with pytest.raises(ArgumentError) as caught:
-        read_msrvtt(root, "test-1k-A")
+        read_msrvtt(root, "1kA-test")
     assert str(caught.value) == (
         f"1 of 2 videos listed in {root / 'MSRVTT_JSFUSION_test.csv'} are missing under {root} "
         "(first: video9); download them, or pass max_unreadable=1 to go on without them"
     )
-    clips = read_msrvtt(root, "test-1k-A", max_unreadable=1)
+    clips = read_msrvtt(root, "1kA-test", max_unreadable=1)
     assert [clip.id for clip in clips] == TEST  # what is missing still counts
     assert not clips[0].path.exists()
     assert clips[0].path.name == "video9.mp4"
@@ -188,24 +188,24 @@ def test_missing_videos_are_counted(root: Path) -> None:
 def test_no_video_at_all_is_a_corpus_that_is_not_there(root: Path) -> None:
     (root / "else").mkdir()
     with pytest.raises(CorpusNotFoundError, match=r"else: the videos .*there are none"):
-        read_msrvtt(root, "test-1k-A", videos=root / "else", max_unreadable=2)
+        read_msrvtt(root, "1kA-test", videos=root / "else", max_unreadable=2)
     for videos in (root / "else", root / "nowhere"):
-        assert len(read_msrvtt(root, "test-1k-A", videos=videos, max_unreadable=None)) == 2
+        assert len(read_msrvtt(root, "1kA-test", videos=videos, max_unreadable=None)) == 2
 
 
 def test_two_copies_of_a_video_are_refused(root: Path) -> None:
     write_videos(root / "compressed", ["video7"])
     with pytest.raises(ArgumentError) as caught:
-        read_msrvtt(root, "test-1k-A")
+        read_msrvtt(root, "1kA-test")
     for folder in ("videos/all", "compressed"):
         assert str(root / folder / "video7.mp4") in str(caught.value)
     assert "pass videos" in str(caught.value)
-    assert len(read_msrvtt(root, "test-1k-A", videos=root / "videos")) == 2
+    assert len(read_msrvtt(root, "1kA-test", videos=root / "videos")) == 2
 
 
 def test_a_corpus_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CorpusNotFoundError) as caught:
-        read_msrvtt(tmp_path / "msrvtt", "train-9k")
+        read_msrvtt(tmp_path / "msrvtt", "1kA-9k")
     sentence = str(caught.value)
     for name in ("MSRVTT_train.9k.csv", "MSRVTT_data.json", "test_videodatainfo.json"):
         assert name in sentence
@@ -216,9 +216,9 @@ def test_a_corpus_that_is_not_there(tmp_path: Path) -> None:
 def test_half_of_the_captions(root: Path) -> None:
     (root / "MSRVTT_data.json").unlink()
     write_captions(root / "train_val_videodatainfo.json", SMALLER)
-    assert len(read_msrvtt(root, "train-7k")) == 2
+    assert len(read_msrvtt(root, "1kA-7k")) == 2
     with pytest.raises(ArgumentError) as caught:
-        read_msrvtt(root, "train-9k")
+        read_msrvtt(root, "1kA-9k")
     assert (
         f"1 of 3 videos listed in {root / 'MSRVTT_train.9k.csv'} have no captions in "
         f"{root / 'train_val_videodatainfo.json'} (first: video2)"
@@ -226,12 +226,12 @@ def test_half_of_the_captions(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "near"),
-    [("test-1kA", "test-1k-A"), ("test", "test-1k-A"), ("9k", "train-9k"), ("train7k", "train-7k")],
+    ("split", "near"),
+    [("1kAtest", "1kA-test"), ("1kA9k", "1kA-9k"), ("1kA-7", "1kA-7k")],
 )
-def test_an_unknown_part_is_refused_with_the_nearest(root: Path, part: str, near: str) -> None:
-    with pytest.raises(ArgumentError, match=f"no part '{part}'; .*did you mean {near}\\?"):
-        read_msrvtt(root, part)
+def test_an_unknown_split_is_refused_with_the_nearest(root: Path, split: str, near: str) -> None:
+    with pytest.raises(ArgumentError, match=f"no split '{split}'; .*did you mean {near}\\?"):
+        read_msrvtt(root, split)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_a_damaged_list_is_named(root: Path, content: str, message: str) -> None
     path = root / "MSRVTT_JSFUSION_test.csv"
     path.write_text(content)
     with pytest.raises(ArgumentError, match=message) as caught:
-        read_msrvtt(root, "test-1k-A")
+        read_msrvtt(root, "1kA-test")
     assert str(path) in str(caught.value)
 
 
@@ -272,7 +272,7 @@ def test_damaged_captions_are_named(root: Path, content: str, message: str) -> N
     path = root / "MSRVTT_data.json"
     path.write_text(content)
     with pytest.raises(ArgumentError, match=message) as caught:
-        read_msrvtt(root, "train-7k")
+        read_msrvtt(root, "1kA-7k")
     assert str(path) in str(caught.value)
 
 
@@ -281,13 +281,13 @@ def test_it_reads_what_kitchen_writes_in_this_layout(tmp_path: Path) -> None:
     corpus = KitchenMSRVTT(tmp_path / "kitchen", train=16, ingredients=2, size=16, fps=2, workers=1)
     root = corpus.prepare()
     plans = {plan.id: plan for plan in corpus.plans()}
-    parts = {part: read_msrvtt(root, part) for part in PARTS}
-    assert {part: len(clips) for part, clips in parts.items()} == {
-        "train-9k": 16,
-        "train-7k": 12,
-        "test-1k-A": 16,
+    parts = {split: read_msrvtt(root, split) for split in SPLITS}
+    assert {split: len(clips) for split, clips in parts.items()} == {
+        "1kA-9k": 16,
+        "1kA-7k": 12,
+        "1kA-test": 16,
     }
-    train, test = parts["train-9k"], parts["test-1k-A"]
+    train, test = parts["1kA-9k"], parts["1kA-test"]
     assert {clip.id for clip in (*train, *test)} == set(plans)
     assert Counter(len(clip.texts) for clip in train) == {20: 15, 19: 1}
     assert Counter(Counter(text for clip in test for text in clip.texts).values()) == {1: 10, 2: 3}

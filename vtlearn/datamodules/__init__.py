@@ -8,9 +8,11 @@ from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import AlignmentExample, VideoTextData
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.kitchen import Kitchen
+from vtlearn.datamodules.msrvtt import MSRVTT
 from vtlearn.datamodules.shards import Shards
 
 __all__ = [
+    "MSRVTT",
     "AlignmentExample",
     "HowTo100M",
     "Kitchen",

@@ -4,7 +4,8 @@ A corpus is a listing: videos, texts and seconds. ``base`` draws samples from it
 how (one set of settings for all), ``clips`` reads the clips, ``sampling`` chooses captions and lays
 windows, and ``unreadable`` keeps account of what cannot be read. ``howto100m`` lists narrated
 videos, ``kitchen`` those that we render in the same layout; ``shards`` streams the same, and
-pictures with captions, out of tar shards. ``evaluation`` reads the clips and videos that a protocol
+pictures with captions, out of tar shards. ``captioned`` has what corpora of clips with written
+captions share, such as ``msrvtt``. ``evaluation`` reads the clips and videos that a protocol
 scores, and ``windows`` all of a video for features. ``files`` and ``lists`` find what there is, and
 ``checking`` compares it with what there should be.
 """
@@ -12,18 +13,22 @@ scores, and ``windows`` all of a video for features. ``files`` and ``lists`` fin
 from vtlearn.datasets.base import Corpus, SampleKey, VideoCorpus
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import HowTo100M
+from vtlearn.datasets.kitchen import Kitchen
+from vtlearn.datasets.msrvtt import MSRVTT
 from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.kitchen import KitchenCorpus
 
 __all__ = [
+    "MSRVTT",
     "ClipSampling",
     "ClipShape",
     "Corpus",
     "EvaluationItem",
     "EvaluationItems",
     "HowTo100M",
+    "Kitchen",
     "KitchenCorpus",
     "Pixels",
     "Reading",

@@ -1,9 +1,37 @@
-"""Clips and the captions that are written of them."""
+"""Clips and the texts that are written of them: listed, trained on, and scored."""
 
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["CaptionedClip"]
+import numpy as np
+
+from vtlearn.batch import Sample
+from vtlearn.datasets.base import Corpus
+from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.evaluation import EvaluationItem
+from vtlearn.datasets.files import locate_videos
+from vtlearn.datasets.reading import Reading
+from vtlearn.datasets.sampling.spans import UniformWindows, clip_start
+from vtlearn.errors import ArgumentError, CorpusNotFoundError, LostClipsError
+
+__all__ = [
+    "CaptionedClip",
+    "CaptionedCorpus",
+    "captioned_items",
+    "list_clips",
+    "read_captions",
+    "require_clips",
+]
+
+_LOG = logging.getLogger(__name__)
+_ID_KEYS = {"sentences": "video_id", "annotations": "image_id"}
+
+#: The texts of each clip, by their ids.
+Texts = Mapping[str, Mapping[str, str]]
 
 
 class CaptionedClip(NamedTuple):
@@ -29,3 +57,211 @@ class CaptionedClip(NamedTuple):
     end: float | None
     texts: tuple[str, ...]
     text_ids: tuple[str, ...]
+
+
+class CaptionedCorpus(Corpus):
+    """Clips with written captions: a sample is a moment of a clip and one of its captions.
+
+    Both are drawn anew in each epoch. Where ``sampling.candidates`` is more than 1, other captions
+    of the clip follow the first, each at most once; where it has fewer, the first is repeated.
+
+    Args:
+        clips: What there is; each has a caption at least.
+        reading: How they are read.
+
+    Example:
+        >>> clip = CaptionedClip("video7", Path("video7.mp4"), 0.0, None, ("a dog",), ("video7#0",))
+        >>> corpus = CaptionedCorpus([clip], Reading())
+        >>> len(corpus), list(corpus.texts())
+        (1, ['a dog'])
+    """
+
+    def __init__(self, clips: Sequence[CaptionedClip], reading: Reading) -> None:
+        super().__init__([clip.id for clip in clips], reading)
+        self.clips = clips
+        self._loader = ClipLoader(reading)
+
+    def draw(self, index: int, rng: np.random.Generator) -> Sample:
+        """Draw a moment of a clip, and one of its captions.
+
+        Args:
+            index: The clip's place in ``ids``.
+            rng: Where randomness comes from.
+
+        Raises:
+            UnreadableVideoError: If the clip's file cannot be read.
+            LostClipsError: If frames of what was drawn are lost.
+        """
+        clip = self.clips[index]
+        order = rng.permutation(len(clip.texts)).tolist()[: self.reading.sampling.candidates]
+        order += order[:1] * (self.reading.sampling.candidates - len(order))
+        end = self._loader.duration(str(clip.path)) if clip.end is None else clip.end
+        start = clip_start(clip.start, end, self.reading.clip_seconds, rng)
+        clips = self._loader.draw(str(clip.path), [start], rng)
+        if not clips.valid.all():
+            raise LostClipsError(clip.id, [start])
+        return Sample.of(
+            clip.id,
+            clips.frames,
+            [start],
+            self.reading.fps,
+            texts=[clip.texts[number] for number in order],
+            candidates=self.reading.sampling.candidates,
+        )
+
+    def texts(self) -> Iterator[str]:
+        """Yield every caption, clip by clip."""
+        return chain.from_iterable(clip.texts for clip in self.clips)
+
+    def source(self, index: int) -> str:
+        """Return the file that a clip is in.
+
+        Args:
+            index: Its place in ``ids``.
+        """
+        return str(self.clips[index].path)
+
+
+def captioned_items(clips: Sequence[CaptionedClip], windows: int) -> list[EvaluationItem]:
+    """List clips to be scored, by windows spread evenly over each.
+
+    Args:
+        clips: The clips.
+        windows: How many windows of each.
+
+    Returns:
+        An item per clip, with its texts.
+    """
+    return [
+        EvaluationItem(
+            clip.id,
+            clip.path,
+            UniformWindows(clip.start, clip.end, windows),
+            clip.texts,
+            clip.text_ids,
+        )
+        for clip in clips
+    ]
+
+
+def list_clips(videos: Path, texts: Texts) -> list[CaptionedClip]:
+    """List clips that are files of their own, wherever these are below a folder.
+
+    Args:
+        videos: The folder.
+        texts: Their texts, by the ids of the clips and of the texts.
+
+    Returns:
+        The clips in the order of the texts. A file may not be there.
+
+    Raises:
+        ArgumentError: If several files have the id of one clip.
+    """
+    paths = locate_videos(videos, list(texts))
+    return [
+        CaptionedClip(clip_id, paths[clip_id], 0.0, None, tuple(own.values()), tuple(own))
+        for clip_id, own in texts.items()
+    ]
+
+
+def require_clips(
+    corpus: str, clips: Sequence[CaptionedClip], listed: Path, source: str, max_unreadable: int
+) -> None:
+    """Refuse to go on where more files are not there than may be.
+
+    Args:
+        corpus: The corpus's name.
+        clips: What should be there.
+        listed: The file that lists them.
+        source: Where the corpus's authors publish it.
+        max_unreadable: How many may be missing.
+
+    Raises:
+        CorpusNotFoundError: If no file at all is there.
+        ArgumentError: If too many are not.
+    """
+    missing = [clip for clip in clips if not clip.path.exists()]
+    where = missing[0].path.parent if missing else Path()
+    if missing and len(missing) == len(clips):
+        lines = [f"{where}: the videos listed in {listed}, <id>.mp4  (there are none)"]
+        raise CorpusNotFoundError(corpus, lines, source)
+    if len(missing) > max_unreadable:
+        message = (
+            f"{len(missing)} of {len(clips)} videos listed in {listed} are missing under {where} "
+            f"(first: {missing[0].id}); download them, or pass max_unreadable={len(missing)} to go "
+            "on without them"
+        )
+        raise ArgumentError(message)
+
+
+def read_captions(
+    paths: Sequence[Path], wanted: Sequence[str], listed: Path
+) -> dict[str, dict[str, str]]:
+    """Read the captions of some clips out of JSON files.
+
+    Args:
+        paths: The files: ``sentences`` with ``video_id`` and ``caption``, as MSR-VTT's have them,
+            or ``annotations`` with ``image_id`` and ``caption``, as COCO's.
+        wanted: The clips, each once.
+        listed: The file that lists them, for what errors say.
+
+    Returns:
+        For each clip its captions, by ``<clip>#<k>`` with k the caption's number among the clip's.
+        Blank ones are left out, which is logged.
+
+    Raises:
+        ArgumentError: If a file cannot be read, or a clip has no caption.
+    """
+    captions: dict[str, dict[str, str]] = {clip_id: {} for clip_id in wanted}
+    counts = dict.fromkeys(wanted, 0)
+    blank = 0
+    for clip_id, caption in (pair for path in paths for pair in _captions(path)):
+        if clip_id not in captions:
+            continue
+        if caption:
+            captions[clip_id][f"{clip_id}#{counts[clip_id]}"] = caption
+        blank += not caption
+        counts[clip_id] += 1
+    where = " and ".join(map(str, paths))
+    if blank:
+        _LOG.warning("%d captions in %s are blank and left out", blank, where)
+    silent = [clip_id for clip_id, texts in captions.items() if not texts]
+    if silent:
+        message = (
+            f"{len(silent)} of {len(captions)} videos listed in {listed} have no captions in "
+            f"{where} (first: {silent[0]}); add the file that has them, or remove them from the "
+            "list"
+        )
+        raise ArgumentError(message)
+    return captions
+
+
+def _captions(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield each caption of a file, after the id of its clip."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read as JSON: {error}"
+        raise ArgumentError(message) from error
+    name = next((name for name in _ID_KEYS if _has_list(content, name)), None)
+    if name is None:
+        message = f"{path} has neither sentences nor annotations: it is not a file of captions"
+        raise ArgumentError(message)
+    for index, record in enumerate(content[name]):
+        clip_id, caption = _strings(record, (_ID_KEYS[name], "caption"))
+        if clip_id is None or caption is None:
+            message = (
+                f"{path} has no strings {_ID_KEYS[name]} and caption in {name}[{index}]; "
+                "download it again"
+            )
+            raise ArgumentError(message)
+        yield clip_id, caption.strip()
+
+
+def _has_list(content: object, name: str) -> bool:
+    return isinstance(content, dict) and isinstance(content.get(name), list)
+
+
+def _strings(record: object, keys: Sequence[str]) -> list[str | None]:
+    values = [record.get(key) for key in keys] if isinstance(record, dict) else [None] * len(keys)
+    return [value if isinstance(value, str) else None for value in values]

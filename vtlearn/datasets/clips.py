@@ -89,6 +89,22 @@ class ClipLoader:
                 frames[:] = frames[..., ::-1].copy()
         return clips
 
+    def duration(self, source: Source) -> float:
+        """Return how long a video is, in seconds.
+
+        Args:
+            source: The video.
+
+        Raises:
+            UnreadableVideoError: If it cannot be read.
+        """
+        reader = self._reader
+        if isinstance(reader, FeatureReader):
+            return reader.duration(source)
+        return (
+            (reader if isinstance(reader, _PixelReader) else VideoReader()).probe(source).duration
+        )
+
     @cached_property
     def _reader(self) -> ClipReader:
         return self._given or clip_reader(self.reading.features, self.reading.time_budget)

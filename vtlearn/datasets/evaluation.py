@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from vtlearn.batch import Sample, Unreadable
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import Reading
+from vtlearn.datasets.sampling.spans import UniformWindows
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 
@@ -25,7 +26,7 @@ class EvaluationItem(NamedTuple):
     Attributes:
         id: The item's id.
         path: Its video.
-        starts: When its windows start, in seconds.
+        starts: When its windows start, in seconds; or how they are spread over a segment.
         texts: Texts that belong to it.
         text_ids: Their ids.
         text_spans: Start and end of each text in seconds; None where they are unknown.
@@ -33,7 +34,7 @@ class EvaluationItem(NamedTuple):
 
     id: str
     path: Path
-    starts: Sequence[float]
+    starts: Sequence[float] | UniformWindows
     texts: Sequence[str]
     text_ids: Sequence[str]
     text_spans: Sequence[tuple[float, float]] | None = None
@@ -68,7 +69,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     ) -> None:
         self.items = items
         self.max_unreadable = max_unreadable
-        self.part_counts = [max(1, -(-len(item.starts) // _MOST_WINDOWS)) for item in items]
+        self.part_counts = [max(1, -(-_count(item.starts) // _MOST_WINDOWS)) for item in items]
         self._ends = np.cumsum(self.part_counts, dtype=np.int64)
         self._loader = ClipLoader(reading)
         self._unreadable: dict[str, Unreadable] = {}
@@ -120,9 +121,15 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         """
         return self._read(item, (0, 1))
 
+    def _starts(self, item: EvaluationItem) -> Sequence[float]:
+        if not isinstance(item.starts, UniformWindows):
+            return item.starts
+        duration = self._loader.duration(item.path)
+        return item.starts.starts(duration, self._loader.reading.clip_seconds)
+
     def _read(self, item: EvaluationItem, part: tuple[int, int]) -> Sample:
         number, count = part
-        starts = item.starts
+        starts = self._starts(item)
         if count > 1:
             starts = starts[number * _MOST_WINDOWS :][:_MOST_WINDOWS]
         clips = self._loader.read(item.path, starts)
@@ -145,3 +152,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             text_ids=item.text_ids,
             part=part,
         )
+
+
+def _count(starts: Sequence[float] | UniformWindows) -> int:
+    return starts.count if isinstance(starts, UniformWindows) else len(starts)

@@ -2,13 +2,13 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.media.ids import VideoNames, distinct_ids, video_stem
 
-__all__ = ["find_videos", "require_paths", "video_names"]
+__all__ = ["find_videos", "first_file", "locate_videos", "require_paths", "video_names"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -95,6 +95,52 @@ def video_names(folder: Path, found: Mapping[str, Path]) -> VideoNames:
             for video_id, path in found.items()
         }
     )
+
+
+def first_file(root: Path, names: Sequence[str], folders: Sequence[str] = ("",)) -> Path:
+    """Find a file that has one of several names, in one of several folders.
+
+    Args:
+        root: The corpus's folder.
+        names: Its names, those to be preferred first.
+        folders: Where it may be, below ``root``.
+
+    Returns:
+        The first that is there; where none is, where the first would be.
+
+    Example:
+        >>> first_file(Path("msrvtt"), ["MSRVTT_JSFUSION_test.csv", "msrvtt_test.csv"]).name
+        'MSRVTT_JSFUSION_test.csv'
+    """
+    places = [root / folder / name for name in names for folder in folders]
+    return next((path for path in places if path.is_file()), places[0])
+
+
+def locate_videos(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
+    """Find the files of some videos below a folder, however deep.
+
+    Args:
+        folder: Where they are; it need not be there.
+        ids: The videos.
+
+    Returns:
+        Their files by id; where one is not there, where it might be.
+
+    Raises:
+        ArgumentError: If several files have the id of one.
+    """
+    found = find_videos(folder) if folder.is_dir() else {}
+    names = video_names(folder, found)
+    files = {video_id: names.called(video_id) for video_id in ids}
+    twins = next((called for called in files.values() if len(called) > 1), None)
+    if twins is not None:
+        places = " and ".join(str(found[one]) for one in twins)
+        message = f"{places} have the same id; pass videos, the folder of those to be read"
+        raise ArgumentError(message)
+    return {
+        video_id: found[called[0]] if called else folder / f"{video_id}.mp4"
+        for video_id, called in files.items()
+    }
 
 
 def _less_links(files: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.ids import VideoNames, closeness, distinct_ids, video_stem
 
-__all__ = ["read_durations", "read_video_list"]
+__all__ = ["Row", "read_durations", "read_table", "read_video_list"]
 
 
 def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
@@ -43,7 +44,7 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
     if wanted is None:
         message = f"{path} has no column video_path or video_id; its columns are {names}"
         raise ArgumentError(message)
-    listed: dict[str, _Row] = {}
+    listed: dict[str, _Listed] = {}
     for line, row in rows:
         cell = row[names.index(wanted)] if names.index(wanted) < len(row) else ""
         name = _place(cell) if wanted == "video_path" else cell
@@ -53,7 +54,7 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
                 "complete or remove it"
             )
             raise ArgumentError(message)
-        listed.setdefault(name, _Row(line, cell))
+        listed.setdefault(name, _Listed(line, cell))
     ids = list(listed) if wanted == "video_id" else distinct_ids(list(listed))
     if known is None:
         return ids
@@ -63,7 +64,7 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
     return list(dict.fromkeys(_known_videos(path, listed, ids, known)))
 
 
-class _Row(NamedTuple):
+class _Listed(NamedTuple):
     line: int
     cell: str
 
@@ -74,7 +75,7 @@ def _place(cell: str) -> str:
     return "" if path.name.startswith(".") else video_stem(path.as_posix()) if path.name else ""
 
 
-def _require_clear(path: Path, listed: Mapping[str, _Row], known: VideoNames) -> None:
+def _require_clear(path: Path, listed: Mapping[str, _Listed], known: VideoNames) -> None:
     """Refuse ids that are the names of several videos."""
     for video_id, row in listed.items():
         if video_id not in known.paths and len(known.called(video_id)) > 1:
@@ -82,7 +83,7 @@ def _require_clear(path: Path, listed: Mapping[str, _Row], known: VideoNames) ->
 
 
 def _known_videos(
-    path: Path, listed: Mapping[str, _Row], ids: Sequence[str], known: VideoNames
+    path: Path, listed: Mapping[str, _Listed], ids: Sequence[str], known: VideoNames
 ) -> list[str]:
     """Turn listed paths, which have these ids in the list alone, into ids of known videos."""
     rivals: dict[str, list[str]] = {}  # paths that may mean a video, by its id
@@ -100,7 +101,7 @@ def _known_videos(
 
 
 def _fitting(
-    path: Path, listed: Mapping[str, _Row], video_id: str, names: list[str], known: VideoNames
+    path: Path, listed: Mapping[str, _Listed], video_id: str, names: list[str], known: VideoNames
 ) -> str:
     """Choose the one of several paths that is a video's; others are of folders that lack it."""
     fits = {name: closeness(name, known.paths[video_id]) for name in names}
@@ -115,11 +116,67 @@ def _fitting(
     return first
 
 
-def _may_mean(path: Path, row: _Row, videos: list[str]) -> str:
+def _may_mean(path: Path, row: _Listed, videos: list[str]) -> str:
     return (
         f"{path} has {row.cell} in line {row.line}, which may mean {' or '.join(videos)}; write "
         "the path below the videos' folder"
     )
+
+
+class Row(NamedTuple):
+    """A row of a table.
+
+    Attributes:
+        line: The line that it begins in, from 1.
+        cells: What its columns hold, by name.
+    """
+
+    line: int
+    cells: Mapping[str, str]
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
+    r"""Read a csv with a header, separated by commas or semicolons.
+
+    Args:
+        path: The file. Spaces around cells are ignored.
+        columns: What every row has to have; other columns are read as well.
+
+    Returns:
+        Its rows.
+
+    Raises:
+        ArgumentError: If the file cannot be read, a column is not there, a row has more or fewer
+            cells than the header, or lacks one of these columns.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "list.csv")
+        ...     _ = file.write_text("key;video_id\nret0;video9770\n")
+        ...     read_table(file, ["video_id"])
+        [Row(line=2, cells={'key': 'ret0', 'video_id': 'video9770'})]
+    """
+    (_, names), *rows = _rows(path) or [(1, [])]
+    absent = [column for column in columns if column not in names]
+    if absent:
+        message = f"{path} has no column {' or '.join(absent)}; its columns are {names}"
+        raise ArgumentError(message)
+    table = []
+    for line, row in rows:
+        if len(row) != len(names):
+            message = (
+                f"{path} has {len(row)} cells in line {line} and {len(names)} in its header; "
+                "complete the row, or put the cell that contains a separator in quotes"
+            )
+            raise ArgumentError(message)
+        cells = dict(zip(names, row, strict=True))
+        blank = [column for column in columns if not cells[column]]
+        if blank:
+            message = f"{path} has no {blank[0]} in line {line}; complete or remove the row"
+            raise ArgumentError(message)
+        table.append(Row(line, cells))
+    return table
 
 
 def read_durations(path: Path) -> dict[str, float]:
@@ -176,7 +233,10 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Read the rows that are not blank and the lines that they begin in, less outer spaces."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(line, [cell.strip() for cell in row]) for line, row in read_rows(file)]
+            header = file.readline()
+            delimiter = ";" if ";" in header and "," not in header else ","  # as some copies have
+            lines = chain([header], file)
+            rows = [(n, [cell.strip() for cell in row]) for n, row in read_rows(lines, delimiter)]
             return [(line, row) for line, row in rows if any(row)]
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error

@@ -153,7 +153,7 @@ class KitchenCorpus:
         plans = self.plans()
         videos = {f"videos/{plan.id}.mp4": plan for plan in plans}
         manifest = make_manifest(self.parameters, plans)
-        render_corpus(self.root, videos, _write_texts(plans), manifest, self.workers)
+        render_corpus(self.root, videos, _make_texts(plans), manifest, self.workers)
         return self.root
 
     def _check(self) -> None:
@@ -164,7 +164,7 @@ class KitchenCorpus:
             raise ArgumentError(message)
 
 
-def _write_texts(plans: Sequence[VideoPlan]) -> dict[str, str]:
+def _make_texts(plans: Sequence[VideoPlan]) -> dict[str, str]:
     """Return the content of each text file, by its path."""
     texts = {f"captions/{plan.id}.json": json.dumps(plan.transcript) for plan in plans}
     texts["steps.json"] = json.dumps({plan.id: encode_truth(plan.truth) for plan in plans})

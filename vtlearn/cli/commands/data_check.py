@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from vtlearn import datasets
 from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.checking import (
     ChangedFrames,
@@ -24,14 +25,17 @@ from vtlearn.datasets.checking import (
     check_corpus,
 )
 from vtlearn.datasets.howto100m import HowTo100M
-from vtlearn.datasets.kitchen import Kitchen
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError
 from vtlearn.storage.atomic import replace_text
 
 __all__ = ["add_arguments", "run"]
 
-_CORPORA: Mapping[str, type[Corpus]] = {kind.__name__: kind for kind in (HowTo100M, Kitchen)}
+_CORPORA: Mapping[str, type[Corpus]] = {
+    kind.__name__: kind
+    for kind in map(vars(datasets).get, datasets.__all__)
+    if isinstance(kind, type) and issubclass(kind, Corpus) and "expectations" in vars(kind)
+}
 _HOWTO100M_ONLY = ("videos", "captions", "listed", "durations")
 _SHOWN = 3  # ids of each kind that are printed
 _AGAIN = "delete the folder of the corpus to render it again"
@@ -46,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("root", type=Path, metavar="ROOT", help="the folder of the corpus")
     layouts = (*_CORPORA, "Shards")
-    add("--data", choices=layouts, default=layouts[0], help="its layout (%(default)s)")
+    add("--data", choices=layouts, default="HowTo100M", help="its layout (%(default)s)")
     where = "where HowTo100M keeps them apart from ROOT: "
     add("--videos", type=Path, metavar="DIR", help=f"{where}the folder of the videos")
     add("--captions", type=Path, metavar="PATH", help=f"{where}captions, a folder or one file")

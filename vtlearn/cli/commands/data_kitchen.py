@@ -12,13 +12,9 @@ from pathlib import Path
 
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen import KitchenCorpus
-from vtlearn.kitchen.layouts import KitchenMSRVTT
+from vtlearn.kitchen.layouts import LAYOUTS
 
 __all__ = ["add_arguments", "run"]
-
-_Corpus = type[KitchenCorpus] | type[KitchenMSRVTT]
-
-_LAYOUTS: Mapping[str, _Corpus] = {"msrvtt": KitchenMSRVTT}
 
 _HELP: Mapping[str, str] = {
     "train": "training videos",
@@ -45,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument(
         "--layout",
-        choices=sorted(_LAYOUTS),
+        choices=sorted(LAYOUTS),
         help="the files, names and captions of another corpus (HowTo100M's, with narration)",
     )
     parser.add_argument(
@@ -89,11 +85,9 @@ def run(arguments: argparse.Namespace) -> int:
     """
     options = dict(vars(arguments))
     layout = options.pop("layout")
-    if layout is None:
-        corpus: KitchenCorpus | KitchenMSRVTT = KitchenCorpus(**options)
-    else:
+    if layout is not None:
         _require_known(layout, options)
-        corpus = _LAYOUTS[layout](**options)
+    corpus = (KitchenCorpus if layout is None else LAYOUTS[layout])(**options)
     sys.stdout.write(f"{len(corpus.plans())} videos in {corpus.prepare()}\n")
     return 0
 
@@ -103,7 +97,7 @@ def _defaults(name: str) -> str:
     shown = str(inspect.signature(KitchenCorpus).parameters[name].default)
     others = [
         f"{parameter.default} with --layout {layout}"
-        for layout, kind in _LAYOUTS.items()
+        for layout, kind in LAYOUTS.items()
         if (parameter := inspect.signature(kind).parameters.get(name)) is not None
         and str(parameter.default) != shown
     ]
@@ -111,7 +105,7 @@ def _defaults(name: str) -> str:
 
 
 def _require_known(layout: str, options: Mapping[str, object]) -> None:
-    known = inspect.signature(_LAYOUTS[layout]).parameters
+    known = inspect.signature(LAYOUTS[layout]).parameters
     unknown = [_option(name) for name in options if name not in known]
     if unknown:
         message = (

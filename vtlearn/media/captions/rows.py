@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 __all__ = ["read_rows"]
 
 
-def read_rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     r"""Read a csv, and take no liberties with its quotes.
 
     Args:
         lines: Its lines, with their ends. Spaces after commas are ignored.
+        delimiter: What separates its cells.
 
     Yields:
         The line that a row begins in, from 1, and its cells; empty rows are passed over.
@@ -23,7 +24,7 @@ def read_rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         >>> list(read_rows(["vid, text\n", "\n", 'a, "so\n', 'we"\n', "b,\n"]))
         [(1, ['vid', 'text']), (3, ['a', 'so\nwe']), (5, ['b', ''])]
     """
-    rows = csv.reader(lines, skipinitialspace=True, strict=True)
+    rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     first = 1
     try:
         for row in rows:

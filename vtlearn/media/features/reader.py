@@ -73,16 +73,16 @@ class FeatureReader:
         """``stage`` and ``reason`` of the videos that have none, by id."""
         return self._index.unreadable
 
-    def duration(self, video_id: str) -> float:
+    def duration(self, source: Source) -> float:
         """Return how long a video is, in seconds.
 
         Args:
-            video_id: One of ``ids``.
+            source: The video's id, or its file.
 
         Raises:
             UnreadableVideoError: If it has no features.
         """
-        return float(self._index.table[self._find(video_id)]["duration"])
+        return float(self._index.table[self._find(self._video_id(source))]["duration"])
 
     def fingerprint(self, video_id: str) -> str | None:
         """Return what tells the file that a video's features were made of from others.

@@ -1,0 +1,74 @@
+"""MSR-VTT, the split 1k-A: train on 9,000 or 7,010 clips, find 1,000 others by a sentence."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from vtlearn.data_source import Stage
+from vtlearn.datamodules.captioned import CaptionedData
+from vtlearn.datasets import msrvtt
+from vtlearn.datasets.captioned import CaptionedClip
+from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.kitchen.layouts import KitchenMSRVTT
+
+__all__ = ["MSRVTT"]
+
+
+class MSRVTT(CaptionedData):
+    """Train on MSR-VTT and score text-to-video retrieval by the protocol ``msrvtt-1kA@1``.
+
+    There is no validation split: a training keeps its last checkpoint.
+
+    Args:
+        root: The folder of videos, lists and captions, in any of the layouts that circulate; see
+            :func:`~vtlearn.datasets.msrvtt.read_msrvtt`.
+        split: What is trained on: all clips but those of the test (``1kA-9k``), or those of the
+            published training split (``1kA-7k``). One of a clip's captions is drawn each time.
+        windows: Windows of a clip that are averaged when it is scored.
+        kitchen: Render a small corpus of cooking clips in this layout where ``root`` is not there.
+        loading: What every corpus takes.
+
+    Example:
+        >>> MSRVTT(Path("data/msrvtt"), split="1kA-7k").split
+        '1kA-7k'
+    """
+
+    def __init__(
+        self,
+        root: Path = Path("data/msrvtt"),
+        *,
+        split: Literal["1kA-9k", "1kA-7k"] = "1kA-9k",
+        windows: int = 4,
+        kitchen: bool = False,
+        **loading: Any,
+    ) -> None:
+        super().__init__(**loading)
+        self.root, self.split, self.windows, self.kitchen = Path(root), split, windows, kitchen
+
+    def prepare_data(self) -> None:
+        """Render what is missing, if that is wanted; a training forgets what was unreadable."""
+        if self.kitchen and not self.root.exists():
+            KitchenMSRVTT(self.root).prepare()
+        super().prepare_data()
+
+    def train_dataset(self) -> msrvtt.MSRVTT:
+        """Return the training clips.
+
+        Raises:
+            CorpusNotFoundError: If the files are not there.
+            ArgumentError: If there is no such split.
+        """
+        return msrvtt.MSRVTT(self._clips(self.split), self.reading)
+
+    def tasks(self, stage: Stage) -> list[EvaluationTask]:
+        """Return retrieval among the test clips, and nothing to validate by.
+
+        Args:
+            stage: Which split.
+        """
+        if stage == "validate":
+            return []
+        return [self.retrieval("msrvtt-1kA", 1, self._clips("1kA-test"), self.windows)]
+
+    def _clips(self, split: str) -> list[CaptionedClip]:
+        missing = None if self.reading.features else self.max_unreadable
+        return msrvtt.read_msrvtt(self.root, split, max_unreadable=missing)
