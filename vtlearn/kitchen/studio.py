@@ -24,8 +24,8 @@ from vtlearn.storage.progress import track
 
 __all__ = ["render_corpus", "render_video"]
 
-# Of video; starting a process costs as much as rendering some minutes, of any number of videos.
-SECONDS_WORTH_A_PROCESS = 600.0
+# Of video; starting a process costs as much as rendering some ten minutes.
+SECONDS_WORTH_A_PROCESS = 1000.0
 
 
 def render_video(plan: VideoPlan, path: Path) -> None:
