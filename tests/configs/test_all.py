@@ -42,8 +42,10 @@ def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def small_data(name: str, kitchen_root: Path, small: dict[str, int]) -> list[str]:
-    """Point a corpus at the small Kitchen, which is laid out like it."""
+def small_data(
+    name: str, kitchen_root: Path, msrvtt_root: Path, small: dict[str, int]
+) -> list[str]:
+    """Point a corpus at a small Kitchen that is laid out like it."""
     places: dict[str, dict[str, object]] = {
         "Kitchen": {"root": kitchen_root, **small},
         "HowTo100M": {
@@ -52,6 +54,7 @@ def small_data(name: str, kitchen_root: Path, small: dict[str, int]) -> list[str
             "video_list": kitchen_root / "splits" / "train.csv",
         },
         "Shards": {"shards": pack_kitchen(kitchen_root, kitchen_root.with_name("shards"))},
+        "MSRVTT": {"root": msrvtt_root},
     }
     options = {"batch_size": 4, "num_workers": 0, **places[name]}
     options |= {"pixels.crop_pixels": 32}
@@ -62,28 +65,28 @@ def small_data(name: str, kitchen_root: Path, small: dict[str, int]) -> list[str
 
 @pytest.mark.parametrize("config", METHODS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_method_fits_a_step(
-    config: Path, overlay: Path, kitchen_root: Path, small: dict[str, int]
+    config: Path, overlay: Path, kitchen_root: Path, msrvtt_root: Path, small: dict[str, int]
 ) -> None:
     corpus = yaml.safe_load(config.read_text())["data"]["class_path"]
     argv = ["fit", "--config", str(config), "--config", str(overlay)]
-    assert main([*argv, *small_data(corpus, kitchen_root, small)]) == 0
+    assert main([*argv, *small_data(corpus, kitchen_root, msrvtt_root, small)]) == 0
     assert len(list(overlay.parent.rglob("last.ckpt"))) == 1
 
 
 @pytest.mark.parametrize("config", TRAINERS, ids=lambda path: path.stem)
 def test_every_trainer_lies_over_a_method(
-    config: Path, overlay: Path, kitchen_root: Path, small: dict[str, int]
+    config: Path, overlay: Path, kitchen_root: Path, msrvtt_root: Path, small: dict[str, int]
 ) -> None:
     argv = ["fit", "--config", str(ROOT / "vttwins.yaml"), "--config", str(config)]
     argv += ["--config", str(overlay), "--trainer.strategy", "auto"]
-    assert main([*argv, *small_data("Kitchen", kitchen_root, small)]) == 0
+    assert main([*argv, *small_data("Kitchen", kitchen_root, msrvtt_root, small)]) == 0
 
 
-@pytest.mark.parametrize("config", DATA, ids=lambda path: path.stem)
+@pytest.mark.parametrize("config", DATA, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_corpus_takes_the_place_of_a_methods_own(
-    config: Path, overlay: Path, kitchen_root: Path, small: dict[str, int]
+    config: Path, overlay: Path, kitchen_root: Path, msrvtt_root: Path, small: dict[str, int]
 ) -> None:
     corpus = yaml.safe_load(config.read_text())["class_path"]
     argv = ["fit", "--config", str(ROOT / "vttwins.yaml"), "--config", str(overlay)]
-    argv += ["--data", str(config), *small_data(corpus, kitchen_root, small)]
+    argv += ["--data", str(config), *small_data(corpus, kitchen_root, msrvtt_root, small)]
     assert main(argv) == 0

@@ -1,0 +1,99 @@
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.models import LOADING, quiet_trainer, tiny_learner
+from vtlearn.batch import Batch
+from vtlearn.datamodules import MSRVTT
+from vtlearn.errors import ArgumentError, CorpusNotFoundError
+from vtlearn.evaluation.retrieval import Retrieval
+from vtlearn.evaluation.vectors import VectorTable
+
+
+def msrvtt(root: Path, tmp_path: Path, **options: Any) -> MSRVTT:
+    options = {"unreadable_log": tmp_path / "unreadable.jsonl", "batch_size": 4, **options}
+    return MSRVTT(root, **LOADING, **options)
+
+
+def protocol(data: MSRVTT) -> Retrieval:
+    (task,) = data.tasks("test")
+    (found,) = task.protocols
+    assert isinstance(found, Retrieval)
+    return found
+
+
+@pytest.mark.parametrize(("split", "clips"), [("1kA-9k", 16), ("1kA-7k", 12)])
+def test_a_split_is_trained_on_a_clip_and_a_caption_at_a_time(
+    split: Any, clips: int, msrvtt_root: Path, tmp_path: Path
+) -> None:
+    data = msrvtt(msrvtt_root, tmp_path, split=split)
+    batches: list[Batch] = list(data.train_dataloader())
+    assert len(batches) == clips // 4
+    for batch in batches:
+        assert batch.clips.shape == (4, 2, 3, 16, 16)
+        assert batch.num_clips == batch.num_texts == (1,) * 4
+    captions = set(data.captions())
+    assert {text for batch in batches for text in batch.texts} <= captions
+
+
+def test_the_protocol_asks_each_clip_by_its_own_sentence(msrvtt_root: Path, tmp_path: Path) -> None:
+    data = msrvtt(msrvtt_root, tmp_path)
+    with (msrvtt_root / "MSRVTT_JSFUSION_test.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    scored = protocol(data)
+    assert (scored.name, scored.version, len(scored.expected)) == ("msrvtt-1kA", 1, 16)
+    assert scored.relevance == {row["key"]: [row["video_id"]] for row in rows}
+    assert data.tasks("validate") == []
+    texts = Counter(row["sentence"] for row in rows)
+    assert sorted(texts.values())[-3:] == [2, 2, 2]
+
+
+def test_equal_sentences_bound_what_a_text_can_find(msrvtt_root: Path, tmp_path: Path) -> None:
+    """A model that finds every video, but cannot tell equal texts apart, finds half of those."""
+    scored = protocol(msrvtt(msrvtt_root, tmp_path))
+    with (msrvtt_root / "MSRVTT_JSFUSION_test.csv").open() as file:
+        sentence = {row["key"]: row["sentence"] for row in csv.DictReader(file)}
+    kinds = sorted(set(sentence.values()))
+    keys = list(scored.relevance)
+    vectors = torch.eye(len(kinds))[[kinds.index(sentence[key]) for key in keys]]
+    videos = VectorTable([scored.relevance[key][0] for key in keys], vectors)
+    result = scored.score(videos, VectorTable(keys, vectors))
+    assert result.metrics["t2v_R@1"] == pytest.approx(100 * (16 - 3) / 16)
+    assert result.metrics["t2v_R@5"] == 100.0
+
+
+def test_it_is_trained_and_tested(msrvtt_root: Path, tmp_path: Path) -> None:
+    data, learner = msrvtt(msrvtt_root, tmp_path, windows=2), tiny_learner()
+    quiet_trainer(tmp_path).fit(learner, datamodule=data)
+    quiet_trainer(tmp_path).test(learner, datamodule=data, verbose=False)
+    (result,) = learner.results
+    assert result.coverage.complete
+    assert result.windows == "2, spread evenly over a clip and averaged"
+
+
+def test_kitchen_renders_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[Path] = []
+
+    class Renderer:
+        def __init__(self, root: Path) -> None:
+            self.root = root
+
+        def prepare(self) -> None:
+            rendered.append(self.root)
+            self.root.mkdir()
+
+    monkeypatch.setattr("vtlearn.datamodules.msrvtt.KitchenMSRVTT", Renderer)
+    for kitchen in (False, True, True):
+        msrvtt(tmp_path / "corpus", tmp_path, kitchen=kitchen).prepare_data()
+    assert rendered == [tmp_path / "corpus"]
+
+
+def test_what_is_not_there_or_unknown(msrvtt_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(CorpusNotFoundError, match="MSR-VTT was not found"):
+        msrvtt(tmp_path / "nowhere", tmp_path).train_dataloader()
+    with pytest.raises(ArgumentError, match=r"no split '1kA-9'; .*did you mean 1kA-9k\?"):
+        msrvtt(msrvtt_root, tmp_path, split="1kA-9").train_dataloader()
