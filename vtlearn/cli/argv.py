@@ -4,7 +4,6 @@ Configuration files are found, a checkpoint's own model is put where anything el
 a new data section replaces the old one whole.
 """
 
-import difflib
 import logging
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from vtlearn.checkpoints import hyperparameters
+from vtlearn.cli.suggestions import nearest
 from vtlearn.errors import ArgumentError, CheckpointError
 
 __all__ = [
@@ -206,9 +206,8 @@ def _found(name: str) -> str:
         _LOG.info("%s is not here: taking the one that comes with vtlearn", name)
         return str(candidate)
     known = [str(Path("configs", p.relative_to(shipped))) for p in sorted(shipped.rglob("*.yaml"))]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     message = f"there is no file {name}, here or among those that come with vtlearn" + (
-        f"; did you mean {near[0]}?" if near else f": {', '.join(known)}"
+        nearest(name, known) or f": {', '.join(known)}"
     )
     raise ArgumentError(message)
 

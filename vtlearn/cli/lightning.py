@@ -34,7 +34,7 @@ from vtlearn.cli.argv import (
     replace_data,
     separated,
 )
-from vtlearn.cli.parser import Parser
+from vtlearn.cli.messages import Parser
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, VTLearnError, format_error
 from vtlearn.learner import VideoTextLearner

@@ -1,6 +1,5 @@
-"""A parser that answers a slip with one sentence and the nearest thing that exists."""
+"""A parser that answers a typo with one sentence and the nearest name that exists."""
 
-import difflib
 import importlib
 import re
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from pytorch_lightning.cli import LightningArgumentParser
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from vtlearn.cli.suggestions import nearest
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.hyperparameters import Configurable
 
@@ -32,10 +32,10 @@ _NOISE = re.compile(
 
 
 class Parser(LightningArgumentParser):
-    """LightningCLI's parser, with a clear sentence for each of the usual slips."""
+    """LightningCLI's parser, with a clear sentence for each of the usual mistakes."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # an abbreviation that happens to be unique is a slip too
+        # an abbreviation that happens to be unique is a typo too
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
@@ -88,16 +88,13 @@ def _option_of_class(found: re.Match[str], message: str) -> str:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(getattr(importlib.import_module(module), name), fail_untyped=False)
     known = {option.split(".")[0] for option in _options(parser)}
-    return f"{name} has no option {found[1]}{_nearest(found[1], known)}"
+    return f"{name} has no option {found[1]}{nearest(found[1], known)}"
 
 
 def _class_name(found: re.Match[str], message: str) -> str:
     kinds: tuple[type, ...] = (Configurable, VideoTextData, Optimizer, LRScheduler)
     known = {kind.__name__ for base in kinds for kind in _subclasses(base)} - {found[1]}
-    same = [name for name in known if name.lower() == found[1].lower()]
-    if same:
-        return f"{_key(message)}: there is no class {found[1]}; did you mean {same[0]}?"
-    return f"{_key(message)}: there is no class {found[1]}{_nearest(found[1], known)}"
+    return f"{_key(message)}: there is no class {found[1]}{nearest(found[1], known)}"
 
 
 def _value(found: re.Match[str], message: str) -> str:
@@ -128,18 +125,13 @@ def _options(parser: ArgumentParser) -> Iterable[str]:
 
 
 def _nearest_option(wanted: str, options: set[str]) -> str:
-    """Suggest an option, looking for a slip in its first word, then in the next, and so on."""
+    """Suggest an option, looking for a typo in its first word, then in the next, and so on."""
     parts = wanted.split(".")
     for depth in range(1, len(parts) + 1):
         prefix, known = ".".join(parts[:depth]), {".".join(x.split(".")[:depth]) for x in options}
         if prefix not in known:
-            return _nearest(prefix, known)
+            return nearest(prefix, known)
     return ""
-
-
-def _nearest(wanted: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _subclasses(base: type) -> Iterable[type]:

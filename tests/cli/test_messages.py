@@ -1,13 +1,13 @@
 import pytest
 
 from vtlearn.cli.lightning import VTLearnCLI
-from vtlearn.cli.parser import explain
+from vtlearn.cli.messages import explain
 
 CONFIG = ["fit", "--config", "configs/vttwins.yaml"]
 
 
 @pytest.mark.parametrize(
-    ("slip", "sentence"),
+    ("typed", "sentence"),
     [
         (
             ["--trainer.max_epoch", "4"],
@@ -31,11 +31,11 @@ CONFIG = ["fit", "--config", "configs/vttwins.yaml"]
         (["--model.head.init_args.gamma", "abc"], "model.head.gamma: 'abc' is no float"),
     ],
 )
-def test_a_slip_gets_the_nearest_valid_name(
-    slip: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+def test_a_typo_gets_the_nearest_valid_name(
+    typed: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        VTLearnCLI([*CONFIG, *slip])
+        VTLearnCLI([*CONFIG, *typed])
     assert stopped.value.code == 2
     error = capsys.readouterr().err
     assert sentence in error
