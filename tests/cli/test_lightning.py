@@ -8,10 +8,10 @@ import pytest
 import torch
 import yaml
 
+from tests.cli.parsed import parsed
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.checkpoints import load
-from vtlearn.cli.lightning import VTLearnCLI
 from vtlearn.media.features.reader import FeatureReader
 
 TINY_MODEL = {
@@ -173,21 +173,6 @@ def test_the_configuration_is_kept_in_the_loggers_folder(workplace: Path) -> Non
     assert content["model"]["head"]["init_args"]["gamma"] == 0.4
 
 
-class Parsed(VTLearnCLI):
-    """Stops when the configuration is known."""
-
-    def instantiate_classes(self) -> None:
-        raise StopIteration
-
-    @classmethod
-    def of(cls, *argv: str) -> dict[str, object]:
-        cli = cls.__new__(cls)
-        with pytest.raises(StopIteration):
-            cli.__init__(list(argv))  # type: ignore[misc]
-        config: dict[str, object] = cli.config[argv[0]].as_dict()
-        return config
-
-
 def saved(folder: Path) -> Path:
     path = folder / "x.ckpt"
     torch.save({"hyper_parameters": TINY_MODEL, "state_dict": {}}, path)
@@ -200,15 +185,15 @@ def test_command_line_over_file_over_checkpoint(workplace: Path) -> None:
     over = ["--config", "over.yaml"]
     typed = ["--model.head.init_args.gamma", "0.4"]
     for extra, wanted in (([], 0.2), (over, 0.3), (over + typed, 0.4)):
-        model = Parsed.of(*ckpt, *extra)["model"]
-        assert model["head"]["init_args"]["gamma"] == wanted  # type: ignore[index]
-    other = Parsed.of(*ckpt, "--model.head", "InfoNCE")["model"]
-    assert other["head"]["class_path"] == "vtlearn.heads.InfoNCE"  # type: ignore[index]
+        model = parsed(*ckpt, *extra)["model"]
+        assert model["head"]["init_args"]["gamma"] == wanted
+    other = parsed(*ckpt, "--model.head", "InfoNCE")["model"]
+    assert other["head"]["class_path"] == "vtlearn.heads.InfoNCE"
 
 
 @pytest.mark.usefixtures("workplace")
 def test_new_data_keep_nothing_of_the_old() -> None:
-    config = Parsed.of(
+    config = parsed(
         "fit",
         "--config",
         "tiny.yaml",
@@ -219,16 +204,16 @@ def test_new_data_keep_nothing_of_the_old() -> None:
         "--data.init_args.captions",
         "c",
     )
-    arguments = config["data"]["init_args"]  # type: ignore[index]
+    arguments = config["data"]["init_args"]
     assert arguments["batch_size"] == 16
     assert "root" not in arguments
 
 
 @pytest.mark.usefixtures("workplace")
 def test_a_second_config_lays_itself_over_the_first() -> None:
-    config = Parsed.of("fit", "--config", "vttwins.yaml", "--config", "trainer/ddp.yaml")
-    assert config["trainer"]["strategy"] == "ddp"  # type: ignore[index]
-    assert config["trainer"]["max_epochs"] > 1  # type: ignore[index]
+    config = parsed("fit", "--config", "vttwins.yaml", "--config", "trainer/ddp.yaml")
+    assert config["trainer"]["strategy"] == "ddp"
+    assert config["trainer"]["max_epochs"] > 1
 
 
 @pytest.mark.parametrize(

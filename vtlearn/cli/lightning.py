@@ -35,6 +35,7 @@ from vtlearn.cli.argv import (
     separated,
 )
 from vtlearn.cli.messages import Parser
+from vtlearn.cli.moved_classes import current_class_path
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, VTLearnError, format_error
 from vtlearn.learner import VideoTextLearner
@@ -115,7 +116,7 @@ class VTLearnCLI(LightningCLI):
             parser: The parser of all commands.
             args: The command line.
         """
-        argv = find_configs(separated(args))
+        argv = [current_class_path(word) for word in find_configs(separated(args))]
         checkpoint = named_checkpoint(argv)
         if checkpoint is not None:
             argv = put_checkpoint_first(argv, checkpoint)

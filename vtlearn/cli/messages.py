@@ -1,26 +1,53 @@
-"""A parser that answers a typo with one sentence and the nearest name that exists."""
+"""A parser that answers a mistake with one sentence and the nearest name that exists."""
 
-import importlib
+import inspect
+import pkgutil
 import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
+from pytorch_lightning import Callback
 from pytorch_lightning.cli import LightningArgumentParser
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from vtlearn.cli.moved_classes import PARSER_MODE
 from vtlearn.cli.suggestions import nearest
 from vtlearn.datamodules.base import VideoTextData
+from vtlearn.encoders.base import TextEncoder, VideoEncoder
+from vtlearn.heads import Head
 from vtlearn.hyperparameters import Configurable
 
 __all__ = ["Parser", "explain"]
 
+#: What a configuration chooses classes of, the more special first.
+_KINDS: tuple[type, ...] = (
+    *(VideoEncoder, TextEncoder, Head, Configurable, VideoTextData),
+    *(Optimizer, LRScheduler, Callback),
+)
 _OPTION_OF_CLASS = re.compile(r"Option '([^']+)' is not accepted")
+_OPTION = re.compile(
+    r"(?:unrecognized arguments: --|(?:Group '(?P<group>[\w.]+)' )?does not accept option ')"
+    r"([\w.]+)"
+)
 _CLASS = re.compile(r"class_path(?:=| )'([\w.]+)'")
-_OPTION = re.compile(r"(?:unrecognized arguments: --|does not accept option ')([\w.]+)")
 _CLASS_NAME = re.compile(r"Expected a dot import path string: (\S+)")
+_WRONG_KIND = re.compile(
+    r"(?:Import path (?:([\w.]+) )?does not correspond to|Expected '([\w.]+)' to be)"
+    r" a subclass of (?:<class ')?(\w+)"
+)
+_GIVEN = re.compile(r"Given value: ([\w.]+)")  # where a union's words leave it out
+_OUR_PATH = re.compile(r"(?:class_path(?:=| )'|Got value: )(vtlearn\.[\w.]+)")
+_NOT_THERE = re.compile(
+    r"No module named 'vtlearn[\w.]*'|module 'vtlearn[\w.]*' has no attribute '\w+'"
+)
 _VALUE = re.compile(r"Expected an? (?:<class '(\w+)'>|(.+?))\. Got value: (.*)")
+_VALUE_OR_NONE = re.compile(
+    r"Expected a <class '(\w+)'>()\n\s+- Expected a <class 'NoneType'>\n.*\n\s*Given value: (.*)"
+)
+_LITERAL = "typing.Literal["
+_NOW = re.compile(r"^\s*(vtlearn\.\S+ is now .*)$", re.MULTILINE)
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _KEY = re.compile(r"Parser key \"([^\"]+)\"")
 _REQUIRED = re.compile(r"the following arguments are required: (.*)")
@@ -36,7 +63,7 @@ class Parser(LightningArgumentParser):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # an abbreviation that happens to be unique is a typo too
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, allow_abbrev=False, **{"parser_mode": PARSER_MODE} | kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print what is wrong and the nearest valid name, and exit with code 2.
@@ -46,7 +73,7 @@ class Parser(LightningArgumentParser):
             ex: What was raised.
         """
         if not self.exit_on_error:
-            super().error(message, ex)  # somebody tries an alternative and wants the exception
+            super().error(message, ex)  # the caller tries an alternative and wants the exception
         self.exit(2, f"vtlearn: error: {explain(message, set(_options(self)))}\n")
 
 
@@ -67,39 +94,83 @@ def explain(message: str, options: Iterable[str]) -> str:
     for pattern, answer in (
         (_OPTION_OF_CLASS, _option_of_class),
         (_CLASS_NAME, _class_name),
+        (_WRONG_KIND, _wrong_kind),
+        (_NOT_THERE, _not_there),
+        (_NOW, _now),
         (_VALUE, _value),
+        (_VALUE_OR_NONE, _value),
         (_REQUIRED, _required),
+        (_NO_MODULE, _no_module),
     ):
         if found := pattern.search(message):
             return answer(found, message)
-    if found := _NO_MODULE.search(message):
-        return (
-            f"{_key(message)}: there is no module {found[1]!r}; `python -m vtlearn` in place of "
-            "`vtlearn` finds modules of the working directory"
-        )
     if found := _OPTION.search(message):
-        return f"there is no option {found[1]}{_nearest_option(found[1], set(options))}"
+        return _option(found, message, set(options))
     return "\n".join(line for line in message.splitlines() if not _NOISE.search(line))
 
 
 def _option_of_class(found: re.Match[str], message: str) -> str:
     path = _CLASS.findall(message)[-1]
-    module, _, name = path.rpartition(".")
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(getattr(importlib.import_module(module), name), fail_untyped=False)
-    known = {option.split(".")[0] for option in _options(parser)}
-    return f"{name} has no option {found[1]}{nearest(found[1], known)}"
+    known = {option.split(".")[0] for option in _options_of(_class_at(path))}
+    return f"{path.rpartition('.')[2]} has no option {found[1]}{nearest(found[1], known)}"
+
+
+def _option(found: re.Match[str], message: str, options: set[str]) -> str:
+    paths = _CLASS.findall(message)
+    if not paths:
+        return f"there is no option {found[2]}{_nearest_option(found[2], options)}"
+    name = f"{found['group']}.{found[2]}" if found["group"] else found[2]
+    known = set(_options_of(_class_at(paths[-1])))
+    return f"{paths[-1].rpartition('.')[2]} has no option {name}{_nearest_option(name, known)}"
 
 
 def _class_name(found: re.Match[str], message: str) -> str:
-    kinds: tuple[type, ...] = (Configurable, VideoTextData, Optimizer, LRScheduler)
-    known = {kind.__name__ for base in kinds for kind in _subclasses(base)} - {found[1]}
-    return f"{_key(message)}: there is no class {found[1]}{nearest(found[1], known)}"
+    return _no_class(found[1], message)
+
+
+def _not_there(found: re.Match[str], message: str) -> str:
+    paths = _OUR_PATH.findall(message)
+    if paths:
+        return _no_class(paths[-1].rpartition(".")[2], message)
+    needing = "".join(_CLASS.findall(message)[-1:])
+    return f"{_key(message)}: {needing} needs another version of vtlearn: {found[0]}"
+
+
+def _no_class(name: str, message: str) -> str:
+    classes = {kind.__name__: kind for base in _KINDS for kind in _choices(base)}
+    if name in classes:
+        kind = next(base for base in _KINDS if issubclass(classes[name], base))
+        return f"{_key(message)}: {name} derives from {kind.__name__}, which does not fit here"
+    return f"{_key(message)}: there is no class {name}{nearest(name, classes)}"
+
+
+def _wrong_kind(found: re.Match[str], message: str) -> str:
+    path = found[1] or found[2] or "".join(_GIVEN.findall(message)[-1:])
+    name = path.rpartition(".")[2]
+    kinds = (kind for base in _KINDS for kind in (base, *_subclasses(base)))
+    wanted = next((kind for kind in kinds if kind.__name__ == found[3]), None)
+    known = {kind.__name__ for kind in _choices(wanted)} if wanted else set()
+    return f"{_key(message)}: {name} is not a subclass of {found[3]}{nearest(name, known)}"
+
+
+def _now(found: re.Match[str], message: str) -> str:
+    return f"{_key(message)}: {found[1]}"
+
+
+def _no_module(found: re.Match[str], message: str) -> str:
+    return (
+        f"{_key(message)}: there is no module {found[1]!r}; `python -m vtlearn` in place of "
+        "`vtlearn` finds modules of the working directory"
+    )
 
 
 def _value(found: re.Match[str], message: str) -> str:
     kind, value = found[1] or found[2], found[3]
-    return f"{_key(message)}: {value!r} is no {kind}"
+    if kind.startswith(_LITERAL):
+        expected = f"one of {kind.removeprefix(_LITERAL).removesuffix(']')}"
+    else:
+        expected = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+    return f"{_key(message)}: expected {expected}, got {value!r}"
 
 
 def _required(found: re.Match[str], _message: str) -> str:
@@ -112,6 +183,17 @@ def _required(found: re.Match[str], _message: str) -> str:
 
 def _key(message: str) -> str:
     return ".".join(_KEY.findall(message))
+
+
+def _class_at(path: str) -> type:
+    found: type = pkgutil.resolve_name(path)
+    return found
+
+
+def _options_of(kind: type) -> Iterable[str]:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(kind, fail_untyped=False)
+    return _options(parser)
 
 
 def _options(parser: ArgumentParser) -> Iterable[str]:
@@ -128,10 +210,18 @@ def _nearest_option(wanted: str, options: set[str]) -> str:
     """Suggest an option, looking for a typo in its first word, then in the next, and so on."""
     parts = wanted.split(".")
     for depth in range(1, len(parts) + 1):
-        prefix, known = ".".join(parts[:depth]), {".".join(x.split(".")[:depth]) for x in options}
+        prefix = ".".join(parts[:depth])
+        known = {".".join(x.split(".")[:depth]) for x in options if x.count(".") >= depth - 1}
         if prefix not in known:
             return nearest(prefix, known)
     return ""
+
+
+def _choices(base: type) -> Iterable[type]:
+    """Yield the classes of a kind that a configuration may choose."""
+    for kind in (base, *_subclasses(base)):
+        if not kind.__name__.startswith("_") and not inspect.isabstract(kind):
+            yield kind
 
 
 def _subclasses(base: type) -> Iterable[type]:
