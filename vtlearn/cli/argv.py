@@ -20,6 +20,7 @@ from vtlearn.errors import ArgumentError, CheckpointError
 
 __all__ = [
     "find_configs",
+    "given_options",
     "named_checkpoint",
     "put_checkpoint_first",
     "replace_data",
@@ -145,6 +146,50 @@ def put_checkpoint_first(argv: Sequence[str], checkpoint: Path) -> list[str]:
     )
     section = yaml.safe_dump({"model": model}, default_flow_style=True, width=math.inf)
     return [argv[0], "--config", section, *argv[1:], _CHECKPOINT, str(checkpoint)]
+
+
+def given_options(argv: Sequence[str]) -> list[set[str]]:
+    """Collect the options that the command line and its files give.
+
+    Args:
+        argv: The command line, separated, its configurations found, earlier data replaced.
+
+    Returns:
+        Names in dots, without ``init_args``: ``data.sampling.num_frames`` and so on, and those of
+        the mappings that they are in; one set for each data section, of which a later one replaces
+        an earlier one. What cannot be read gives none.
+
+    Example:
+        >>> given_options(["fit", "--seed_everything", "1", "--data", "null", "--data", "Kitchen"])
+        [{'seed_everything'}, {'data'}]
+    """
+    given: list[set[str]] = [set()]
+    for option, value in _options(argv):
+        if (option, value) == (_DATA, "null"):
+            given.append(set())
+        elif option.startswith("-"):
+            section = "" if option in _CONFIG else option.lstrip("-").rstrip("+")
+            given[-1].update(_dotted(section, _read(value)))
+    return given
+
+
+def _read(value: str) -> Any:
+    """Read what an option is given: a file's content, or what is typed."""
+    with suppress(ArgumentError, yaml.YAMLError):  # which the parser says better
+        return _read_yaml(Path(value)) if _is_file_name(value) else yaml.safe_load(value)
+    return None
+
+
+def _dotted(name: str, value: Any) -> Iterator[str]:
+    parts = [part for part in name.split(".") if part not in ("", "init_args")]
+    if parts:
+        yield ".".join(parts)
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _dotted(f"{name}.{key}", entry)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _dotted(name, entry)
 
 
 def _trusts(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> bool:

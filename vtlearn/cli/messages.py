@@ -12,7 +12,9 @@ from pytorch_lightning.cli import LightningArgumentParser
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from vtlearn.cli.argv import given_options
 from vtlearn.cli.moved_classes import PARSER_MODE
+from vtlearn.cli.renamed_options import renamed_options
 from vtlearn.cli.suggestions import nearest
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
@@ -74,7 +76,9 @@ class Parser(LightningArgumentParser):
         """
         if not self.exit_on_error:
             super().error(message, ex)  # the caller tries an alternative and wants the exception
-        self.exit(2, f"vtlearn: error: {explain(message, set(_options(self)))}\n")
+        options = set(_options(self))
+        sentence = _renamed(message, given_options(self.args)) or explain(message, options)
+        self.exit(2, f"vtlearn: error: {sentence}\n")
 
 
 def explain(message: str, options: Iterable[str]) -> str:
@@ -107,6 +111,31 @@ def explain(message: str, options: Iterable[str]) -> str:
     if found := _OPTION.search(message):
         return _option(found, message, set(options))
     return "\n".join(line for line in message.splitlines() if not _NOISE.search(line))
+
+
+def _renamed(message: str, given: list[set[str]]) -> str | None:
+    """Say what the options are called now that a class refuses by their old names, all of them."""
+    refused = _refused(message)
+    if refused is None:
+        return None
+    section, _, name = refused.partition(".")
+    beside = next((names for names in reversed(given) if refused in names), {refused})
+    for path in _CLASS.findall(message):
+        kind = _class_at(path)
+        if renamed_options(kind, {name}):
+            renamed = renamed_options(kind, beside)
+            return f"{section}: {', '.join(f'{old} is now {new}' for old, new in renamed.items())}"
+    return None
+
+
+def _refused(message: str) -> str | None:
+    """Return the option that is refused, in dots from the section it is in."""
+    if found := _OPTION_OF_CLASS.search(message):
+        return ".".join([*_KEY.findall(message), found[1]])
+    if found := _OPTION.search(message):
+        groups = [found["group"]] if found["group"] else []
+        return ".".join([*_KEY.findall(message), *groups, found[2]])
+    return None
 
 
 def _option_of_class(found: re.Match[str], message: str) -> str:
