@@ -81,8 +81,23 @@ def test_best_is_the_newest_of_the_configurations_runs(elsewhere: Path) -> None:
     found = named_checkpoint(argv)
     assert found is not None
     assert found.resolve() == new
-    with pytest.raises(CheckpointError, match=r"no last.ckpt below runs/mine: train first"):
+    with pytest.raises(CheckpointError, match=r"runs/mine/version_1, kept only best.ckpt: give"):
         named_checkpoint([*argv[:-1], "last"])
+
+
+def test_where_the_runs_are_is_typed_or_not_said(elsewhere: Path) -> None:
+    for name, text in (
+        ("odd.yaml", "trainer: [1]"),
+        ("null.yaml", "trainer: {logger: {class_path: CSVLogger, init_args: {name: null}}}"),
+        ("none.yaml", "trainer: {logger: {class_path: CSVLogger, init_args: null}}"),
+    ):
+        (elsewhere / name).write_text(text)
+        with pytest.raises(CheckpointError, match=r"no best.ckpt below (runs|\.): train first"):
+            named_checkpoint(["test", "--config", name, "--ckpt_path", "best"])
+    for prefix in ("--trainer.logger.", "--trainer.logger.init_args."):
+        argv = ["test", f"{prefix}save_dir", "logs", f"{prefix}name", "x", "--ckpt_path", "best"]
+        with pytest.raises(CheckpointError, match=r"no best.ckpt below logs/x: train first"):
+            named_checkpoint(argv)
 
 
 def test_a_checkpoint_in_a_file_is_seen_and_the_command_line_wins(elsewhere: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from vtlearn.checkpoints import hyperparameters
+from vtlearn.cli.runs import newest_checkpoint
 from vtlearn.cli.suggestions import nearest
 from vtlearn.errors import ArgumentError, CheckpointError
 
@@ -32,7 +33,7 @@ _LOG = logging.getLogger(__name__)
 _CONFIG = ("--config", "-c")
 _DATA = "--data"
 _CHECKPOINT = "--ckpt_path"
-_LOGGER = "--trainer.logger.init_args."
+_LOGGER = "--trainer.logger."
 _TRUST = "--trust_checkpoint"
 _MODEL = "--model."
 
@@ -102,11 +103,11 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
         argv: The command line, separated, its configurations found.
 
     Returns:
-        Its path, or None if none is named. ``best`` and ``last`` name the newest such file below
-        the folder of the runs of that configuration.
+        Its path, or None if none is named. ``best`` and ``last`` mean those of the newest run in
+        the folder of the configuration's runs.
 
     Raises:
-        CheckpointError: If there is no such file.
+        CheckpointError: If there is no such file, or the newest run did not keep it.
     """
     configs = list(_configs(argv))
     named = [config["ckpt_path"] for config in configs if config.get("ckpt_path")]
@@ -114,8 +115,8 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
     if not named:
         return None
     if named[-1] in ("best", "last"):
-        return _newest(f"{named[-1]}.ckpt", _runs(argv, configs))
-    path = Path(named[-1])
+        return newest_checkpoint(named[-1], _runs(argv, configs))
+    path = Path(str(named[-1]))
     if not path.is_file():
         message = f"--ckpt_path {path}: there is no such file"
         raise CheckpointError(message)
@@ -261,7 +262,7 @@ def _configs(argv: Sequence[str]) -> Iterator[dict[str, Any]]:
     for option, value in _options(argv):
         if option in _CONFIG and _is_file_name(value):
             content = _read_yaml(Path(value))
-            yield content if isinstance(content, dict) else {}
+            yield _mapping(content)
 
 
 def _read_yaml(path: Path) -> Any:
@@ -274,22 +275,17 @@ def _read_yaml(path: Path) -> Any:
 
 def _runs(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> Path:
     """Return the folder in which a configuration keeps its runs."""
-    where = {"save_dir": "runs", "name": "."}
+    where: dict[str, Any] = {"save_dir": "runs", "name": "."}
     for config in configs:
-        logger = (config.get("trainer") or {}).get("logger") or {}
-        where |= logger.get("init_args", {}) if isinstance(logger, dict) else {}
+        logger = _mapping(_mapping(config.get("trainer")).get("logger"))
+        where |= _mapping(logger.get("init_args"))
     where |= {
-        option.removeprefix(_LOGGER): value
+        option.removeprefix(_LOGGER).removeprefix("init_args."): value
         for option, value in _options(argv)
         if option.startswith(_LOGGER)
     }
-    return Path(where["save_dir"], where["name"])
+    return Path(str(where["save_dir"] or "."), str(where["name"] or "."))
 
 
-def _newest(name: str, runs: Path) -> Path:
-    found = sorted(runs.rglob(name), key=lambda path: path.stat().st_mtime)
-    if not found:
-        message = f"there is no {name} below {runs}: train first, or give the path of a checkpoint"
-        raise CheckpointError(message)
-    _LOG.info("taking the checkpoint %s", found[-1])
-    return found[-1]
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
