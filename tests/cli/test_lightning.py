@@ -90,6 +90,31 @@ def test_training_goes_on_from_the_last(workplace: Path) -> None:
     assert schedule["_last_lr"] == [0.0]  # planned anew for three epochs, of which this is the end
 
 
+def test_best_is_refused_where_the_newest_run_has_no_validation_split(
+    workplace: Path, kitchen_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    assert "validation split" not in capsys.readouterr().err
+    arguments = yaml.safe_load((workplace / "data.yaml").read_text())["init_args"]
+    arguments = {key: arguments[key] for key in ("sampling", "pixels") if key in arguments}
+    arguments |= {name: str(kitchen_root / name) for name in ("captions", "videos")}
+    data = {"class_path": "HowTo100M", "init_args": {**arguments, "batch_size": 4}}
+    (workplace / "unscored.yaml").write_text(yaml.safe_dump(data))
+    assert main(["fit", "--config", "tiny.yaml", "--data", "unscored.yaml"]) == 0
+    error = " ".join(capsys.readouterr().err.split())
+    assert error.count("HowTo100M has no validation split") == 1
+    assert "only last.ckpt is kept" in error
+    assert "last model: runs/t/version_1/checkpoints/last.ckpt" in error
+    argv = ["validate", "--config", "tiny.yaml", "--ckpt_path"]
+    assert main([*argv, "best"]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "the newest run, runs/t/version_1, kept only last.ckpt" in error
+    assert "such as runs/t/version_0/checkpoints/best.ckpt of an earlier run" in error
+    assert main([*argv, "last"]) == 0  # which leaves a folder without checkpoints
+    assert main([*argv, "runs/t/version_0/checkpoints/best.ckpt"]) == 0
+    assert main([*argv, "best"]) == 2
+
+
 @pytest.mark.usefixtures("workplace")
 def test_features_are_predicted_and_found_whole(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["predict", "--config", "tiny.yaml", "--features.folder", "store"]

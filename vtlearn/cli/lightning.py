@@ -140,13 +140,16 @@ class VTLearnCLI(LightningCLI):
             trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // local
 
     def after_fit(self) -> None:
-        """Say where the best model is."""
-        for callback in self.trainer.checkpoint_callbacks:
-            if isinstance(callback, BestCheckpoint) and callback.best_model_path:
-                path, score = callback.best_model_path, callback.best_model_score
-                _LOG.info(
-                    "best model: %s (%s %.1f)", os.path.relpath(path), callback.monitor, score
-                )
+        """Say where the best model is, or the last, where none was chosen."""
+        callbacks = self.trainer.checkpoint_callbacks
+        best = [x for x in callbacks if isinstance(x, BestCheckpoint) and x.best_model_path]
+        for chosen in best:
+            path, score = chosen.best_model_path, chosen.best_model_score
+            _LOG.info("best model: %s (%s %.1f)", os.path.relpath(path), chosen.monitor, score)
+        for latest in (x for x in callbacks if isinstance(x, StepCheckpoint) and not best):
+            last = Path(latest.dirpath or ".", f"{latest.filename}.ckpt")
+            if last.exists():
+                _LOG.info("last model: %s", os.path.relpath(last))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer, with the callbacks that its options leave room for.
