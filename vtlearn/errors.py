@@ -50,15 +50,15 @@ class ArgumentError(VTLearnError, ValueError):
 
 
 class CheckpointError(VTLearnError):
-    """A checkpoint that does not fit the model, or is no checkpoint of ours."""
+    """A checkpoint that does not fit the model, or is not a vtlearn checkpoint."""
 
 
 class EvaluationError(VTLearnError):
-    """Vectors or ids that cannot be scored: NaN, twice the same id, an id nobody expects."""
+    """Vectors or ids that cannot be scored: NaN, a repeated id, an id that is not expected."""
 
 
 class FeatureError(VTLearnError):
-    """Stored features that cannot be used: nobody says what they are, or they are others."""
+    """Stored features that cannot be used: undescribed, or created with other settings."""
 
 
 class ShardError(VTLearnError):
@@ -149,7 +149,7 @@ class TooManyUnreadableError(VTLearnError):
         return (
             f"{unreadable} of {total} videos cannot be read, more than "
             f"max_unreadable_fraction={limit}; {report} names them. "
-            "Mend or remove them, or accept more by a larger max_unreadable_fraction."
+            "Fix or remove them, or accept more by a larger max_unreadable_fraction."
         )
 
 

@@ -1,8 +1,10 @@
 """The command line: ``vtlearn fit`` and the commands beside it.
 
-``lightning`` runs fit, validate, test and predict by Lightning's CLI; ``argv`` prepares what was
-typed for it, ``messages`` explains what it refuses, and ``suggestions`` knows the nearest name that
-exists. ``commands`` has all others. Nothing is imported before its command is run.
+``lightning`` runs fit, validate, test and predict by Lightning's CLI. ``argv`` prepares what was
+typed for it, with ``runs`` to find the checkpoint that is meant; ``messages`` explains what it
+refuses, by the nearest name that exists (``suggestions``) or the new name of an option
+(``renamed_options``); ``moved_classes`` lets configurations outlive a move of our classes.
+``commands`` has all others. Nothing is imported before its command is run.
 """
 
 __all__: list[str] = []

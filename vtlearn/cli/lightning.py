@@ -131,7 +131,7 @@ class VTLearnCLI(LightningCLI):
         if trainer.use_distributed_sampler:
             message = (
                 "trainer.use_distributed_sampler=true would repeat items to make the processes' "
-                "shares even, and count them twice; leave it out: vtlearn deals batches out itself"
+                "shares even, and count them twice; leave it out: vtlearn shares batches out itself"
             )
             raise ArgumentError(message)
         local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -191,7 +191,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _log_plainly() -> None:
-    """Show what vtlearn has to say, and leave out what Lightning tells everybody."""
+    """Show vtlearn's messages, and leave out what Lightning says in every run."""
     logger = logging.getLogger("vtlearn")
     logger.handlers = [logging.StreamHandler()]
     logger.propagate = False
