@@ -49,7 +49,7 @@ ALLOWED = {
 }
 FREE = {
     *("__init__", "batch", "checks", "distributed", "errors", "hyperparameters"),
-    *("padding", "parameters", "run_folder", "schedule", "storage"),
+    *("padding", "parameters", "run_folder", "schedule", "storage", "suggestions"),
 }
 WITHOUT_LIGHTNING = {"alignment", "heads", "encoders", "media", "kitchen", "datasets"}
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from vtlearn.cli.commands import tree
+from vtlearn.suggestions import nearest
 
 __all__ = ["main"]
 
@@ -97,7 +98,7 @@ def _unknown(argv: Sequence[str]) -> str:
     groups = {name.split()[0] for name in tree.COMMANDS}
     command = " ".join(argv[: 2 if argv[0] in groups else 1])
     return (
-        f"there is no command {command!r}{tree.nearest(command, [*known, *groups]) or ';'} "
+        f"there is no command {command!r}{nearest(command, [*known, *groups]) or ';'} "
         f"there are {', '.join(known)}"
     )
 

@@ -16,8 +16,8 @@ import yaml
 
 from vtlearn.checkpoints import hyperparameters
 from vtlearn.cli.runs import newest_checkpoint
-from vtlearn.cli.suggestions import nearest
 from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.suggestions import nearest
 
 __all__ = [
     "find_configs",

@@ -15,11 +15,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from vtlearn.cli.argv import given_options
 from vtlearn.cli.moved_classes import PARSER_MODE
 from vtlearn.cli.renamed_options import renamed_options
-from vtlearn.cli.suggestions import nearest
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.heads import Head
 from vtlearn.hyperparameters import Configurable
+from vtlearn.suggestions import nearest
 
 __all__ = ["Parser", "explain"]
 

@@ -1,14 +1,14 @@
 """Which commands there are, and how one of them is run."""
 
 import argparse
-import difflib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
 from vtlearn.errors import VTLearnError, format_error
+from vtlearn.suggestions import nearest
 
-__all__ = ["COMMANDS", "Command", "command_of", "nearest", "run"]
+__all__ = ["COMMANDS", "Command", "command_of", "run"]
 
 COMMANDS: Mapping[str, str] = {
     "data check": "compare a corpus with what it should hold",
@@ -70,17 +70,6 @@ def run(name: str, argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("vtlearn: interrupted\n")
         return 130  # as a shell has it
-
-
-def nearest(wanted: str, known: Iterable[str]) -> str:
-    """Suggest what may have been meant, as the end of a sentence; nothing where nothing is near.
-
-    Example:
-        >>> nearest("--wokers", ["--workers", "--decode"])
-        '; did you mean --workers?'
-    """
-    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _load(name: str) -> Command:
