@@ -48,6 +48,7 @@ def test_all_windows_in_order_and_each_once(videos: list[Path]) -> None:
     assert [item.part for item in items] == [(0, 4), (1, 4), (2, 4), (3, 4), (0, 1)]
     assert [chunks.is_last(index) for index in range(5)] == [False, False, False, True, True]
     assert [chunks.duration(index) for index in range(5)] == [5.0] * 4 + [1.0]
+    assert [chunks.path(index) for index in range(5)] == [str(videos[0])] * 4 + [str(videos[1])]
     assert [chunks.windows(index)[1] for index in range(5)] == [
         range(3),
         range(3, 6),

@@ -144,6 +144,14 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         """
         return float(self.durations[self._place(index)[0]])
 
+    def path(self, index: int) -> str:
+        """Return the file of a chunk's video.
+
+        Args:
+            index: The chunk's number.
+        """
+        return self.paths[self._place(index)[0]]
+
     def is_last(self, index: int) -> bool:
         """Tell whether a chunk is the last of its video.
 
