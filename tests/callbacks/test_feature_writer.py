@@ -1,4 +1,3 @@
-import hashlib
 import json
 import os
 import shutil
@@ -16,8 +15,8 @@ import torch
 from pytorch_lightning import Callback
 from torch.nn import functional
 
-import vtlearn.callbacks.feature_writer
 from tests.damage import cut_off, lose_index
+from tests.datasets.extraction.storing import contents, feature_walk
 from tests.layouts import LAYOUTS, write_layout
 from tests.models import LOADING, quiet_trainer, tiny_kitchen, tiny_learner
 from tests.processes import Pool
@@ -26,10 +25,9 @@ from vtlearn.datamodules import HowTo100M, Kitchen
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
 from vtlearn.learner import VideoTextLearner
-from vtlearn.media.clips import Clips
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.features.spec import num_vectors, read_metadata
-from vtlearn.media.features.store import FeatureStore, read_shard_record
+from vtlearn.media.features.store import FeatureStore
 from vtlearn.media.ids import former_id
 from vtlearn.media.video.reader import VideoReader
 
@@ -51,12 +49,6 @@ def predict(
     writer = FeatureWriter(folder, **{"videos_per_shard": 3, **NORMALISED, **options})
     trainer = quiet_trainer(folder.parent, callbacks=[writer, *callbacks])
     trainer.predict(learner or seeded_learner(), datamodule=data, return_predictions=False)
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Hash of each file that belongs to the store itself."""
-    files = [*folder.glob("*.json"), *folder.glob("*.safetensors")]
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 @pytest.fixture
@@ -136,8 +128,10 @@ def test_loader_processes_change_nothing(
     assert contents(tmp_path / "store") == contents(whole)
 
 
-def _predict_in_process(folder: Path, root: Path, small: dict[str, int]) -> None:
-    predict(folder, Kitchen(root, **LOADING, **small))  # type: ignore[arg-type]
+def _predict_in_process(
+    folder: Path, root: Path, small: dict[str, int], part: str | None = None
+) -> None:
+    predict(folder, tiny_kitchen(root, small), part=part)
 
 
 @pytest.mark.ddp
@@ -154,6 +148,9 @@ def test_two_processes_write_what_one_does(
     (store / "00003.json").unlink()
     two_processes.run(_predict_in_process, store, kitchen_root, small)  # with one idle process
     assert contents(store) == contents(whole)
+    for part in ("1/2", "2/2"):
+        two_processes.run(_predict_in_process, tmp_path / "parts", kitchen_root, small, part)
+    assert contents(tmp_path / "parts") == contents(whole)
 
 
 def test_a_store_of_other_weights_is_refused(data: Kitchen, whole: Path, tmp_path: Path) -> None:
@@ -206,114 +203,40 @@ def damaged(kitchen_root: Path, small: dict[str, int], tmp_path: Path) -> partia
     return partial(tiny_kitchen, root, small)
 
 
-def test_what_cannot_be_read_is_named(
-    damaged: partial[Kitchen], whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store = tmp_path / "store"
-    for _ in range(2):  # what is in whole shards already is named again
-        predict(store, damaged(max_unreadable_fraction=0.2))
-        line = " ".join(capsys.readouterr().out.split())
-        assert "vectors of 11 videos" in line
-        assert "windows of 1 damaged videos are lost" in line
-        assert "2 cannot be read: kitchen_train_0001, kitchen_train_0002 (why: " in line
-        assert "To try them again, remove 00001.json there and run the same command" in line
-        report = (store / "unreadable.jsonl").read_text().splitlines()
-        assert {json.loads(one)["id"] for one in report} == {
-            "kitchen_train_0001",
-            "kitchen_train_0002",
-        }
-    lost: dict[str, dict[str, str]] = {}
-    for shard in range(5):
-        lost |= read_shard_record(store, shard).unreadable
-    assert lost.keys() == {"kitchen_train_0001", "kitchen_train_0002"}
-    assert all(why["reason"] for why in lost.values())
-    ours, theirs = contents(store), contents(whole)
-    assert {name for name in ours if ours[name] != theirs[name]} == {
-        f"{shard:05d}{suffix}"
-        for shard in {_shard_of("0001"), _shard_of("0002"), _shard_of("0004")}
-        for suffix in (".json", ".safetensors")
-    }
-
-
-def test_windows_that_are_lost_are_invalid_and_the_others_what_they_were(
-    damaged: partial[Kitchen], whole: Path, tmp_path: Path
+def test_what_cannot_be_read_is_printed_or_stops_it(
+    damaged: partial[Kitchen], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     predict(tmp_path / "store", damaged(max_unreadable_fraction=0.2))
-    reader, good = FeatureReader(tmp_path / "store"), FeatureReader(whole)
-    duration = good.duration("kitchen_train_0004")
-    assert reader.duration("kitchen_train_0004") == duration  # nothing has moved in time
-    count = num_vectors(duration, fps=1)
-    ours, theirs = (
-        one.clips("kitchen_train_0004", [0.0], num_frames=count, fps=1.0, size=8)
-        for one in (reader, good)
-    )
-    readable = int(ours.valid.sum())
-    assert count / 4 < readable < count - 5
-    assert ours.valid[0, :readable].all()
-    torch.testing.assert_close(ours.frames[0, :readable], theirs.frames[0, :readable])
-    assert not ours.frames[0, readable:].any()
-    shard = read_shard_record(tmp_path / "store", _shard_of("0004"))
-    assert shard.videos["kitchen_train_0004"] == (duration, count, count - readable)
+    line = " ".join(capsys.readouterr().out.split())
+    assert "vectors of 11 videos" in line
+    assert "windows of 1 damaged videos are lost" in line
+    assert "2 cannot be read: kitchen_train_0001, kitchen_train_0002 (why: " in line
+    with pytest.raises(TooManyUnreadableError, match=r"2 of 13 .*max_unreadable_fraction=0\.1"):
+        predict(tmp_path / "store", damaged(max_unreadable_fraction=0.1))
 
 
-class Holes(VideoReader):
-    """Loses a frame of each window that starts at second 2 or 5."""
-
-    def clips(self, source: Any, starts: Any, **options: Any) -> Clips:
-        clips = super().clips(source, starts, **options)
-        clips.valid[[start in (2.0, 5.0) for start in starts], 1] = False
-        return clips
-
-
-@pytest.mark.parametrize("windows_per_chunk", [16, 1])
-def test_a_window_lost_amid_others_leaves_a_hole(
-    data: Kitchen, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    windows_per_chunk: int,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(vtlearn.callbacks.feature_writer, "clip_reader", lambda **_: Holes())
-    predict(tmp_path / "store", data, windows_per_chunk=windows_per_chunk)
-    reader, good = FeatureReader(tmp_path / "store"), FeatureReader(whole)
-    for video_id in good.ids[:2]:
-        count = num_vectors(good.duration(video_id), fps=1)
-        ours, theirs = (
-            one.clips(video_id, [0.0], num_frames=count, fps=1.0, size=8) for one in (reader, good)
-        )
-        kept = [second for second in range(count) if second not in (2, 5)]
-        assert ours.valid[0].nonzero().flatten().tolist() == kept
-        torch.testing.assert_close(
-            ours.frames[0, kept], theirs.frames[0, kept], rtol=2e-3, atol=2e-3
-        )
-
-
-def _shard_of(number: str) -> int:
-    # test videos come first, three of them; then the training videos
-    return (3 + int(number)) // 3
-
-
-def test_a_video_that_was_replaced_is_not_mixed_in(
-    kitchen_root: Path, small: dict[str, int], whole: Path, tmp_path: Path
+def test_predict_writes_what_a_walk_without_a_trainer_does(
+    data: Kitchen, whole: Path, tmp_path: Path
 ) -> None:
-    videos = Path(shutil.copytree(kitchen_root, tmp_path / "kitchen")) / "videos"
-    data = tiny_kitchen(videos.parent, small)
-    store = Path(shutil.copytree(whole, tmp_path / "store"))
-    (store / "00004.json").unlink()
-    predict(store, data)  # a copy of the corpus is the same corpus
+    feature_walk(tmp_path / "store", data.videos())
+    assert contents(tmp_path / "store") == contents(whole)
+
+
+def test_three_parts_of_unequal_shards_give_the_identical_store(
+    data: Kitchen, whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    shards = []
+    for part in ("3/3", "1/3", "2/3"):
+        predict(store, data, part=part)
+        shards.append(len(list(store.glob("0*.json"))))
+    assert shards == [1, 3, 5]
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert f"part 3/3 is whole; 4 of 5 shards are not in {store} yet (parts 1/3, 2/3)." in first
+    assert "(part 2/3)." in second
+    assert third.startswith("features: ")
+    assert "vectors of 13 videos" in third
     assert contents(store) == contents(whole)
-    (store / "00004.json").unlink()
-    before = contents(store)
-    (videos / "kitchen_train_0000.mp4").write_bytes(
-        (videos / "kitchen_train_0005.mp4").read_bytes()
-    )
-    with pytest.raises(FeatureError, match=r": kitchen_train_0000\. .* remove 00001\.json there"):
-        predict(store, data)
-    assert contents(store) == before
-    (store / "00001.json").unlink()
-    predict(store, data)
-    ours, theirs = contents(store), contents(whole)
-    assert {name for name in ours if ours[name] != theirs[name]} == {
-        "00001.json",
-        "00001.safetensors",
-    }
 
 
 @pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
@@ -336,53 +259,6 @@ def test_an_old_store_of_names_up_to_a_dot_is_not_gone_on_with(
     with pytest.raises(FeatureError, match=f"both {ids[0]!r} and {ids[1]!r}".replace("[", r"\[")):
         predict(root / "old", data)
     assert [path.name for path in (root / "old").iterdir()] == ["features.json"]
-
-
-def test_a_video_that_took_too_long_is_tried_again(
-    kitchen_root: Path, small: dict[str, int], whole: Path, tmp_path: Path
-) -> None:
-    root = Path(shutil.copytree(kitchen_root, tmp_path / "kitchen"))
-    slow = root / "videos" / "kitchen_train_0001.mp4"
-    video = slow.read_bytes()
-    slow.unlink()
-    os.mkfifo(slow)  # whoever opens it waits
-    store, data = tmp_path / "store", partial(tiny_kitchen, root, small)
-    predict(store, data(max_unreadable_fraction=0.1, time_budget=1.5))
-    assert read_shard_record(store, 1).unreadable["kitchen_train_0001"]["stage"] == "time"
-    begun = {path: path.stat().st_mtime_ns for path in store.glob("0*") if path.stem != "00001"}
-    slow.unlink()
-    slow.write_bytes(video)
-    predict(store, data())  # no video may be unreadable now, and this one is not
-    assert {path: path.stat().st_mtime_ns for path in begun} == begun
-    assert contents(store) == contents(whole)
-
-
-def test_a_video_that_was_mended_is_tried_again(
-    damaged: partial[Kitchen], whole: Path, kitchen_root: Path, tmp_path: Path
-) -> None:
-    store = tmp_path / "store"
-    predict(store, damaged(max_unreadable_fraction=0.2))
-    for number in (1, 2):
-        name = f"videos/kitchen_train_{number:04d}.mp4"
-        shutil.copy(kitchen_root / name, tmp_path / "kitchen" / name)
-    predict(store, damaged())
-    for name in ("00001.json", "00001.safetensors"):
-        assert contents(store)[name] == contents(whole)[name]
-
-
-def test_how_to_get_past_too_many_is_said(
-    damaged: partial[Kitchen], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    predict(tmp_path / "store", damaged(max_unreadable_fraction=0.2))
-    caplog.clear()
-    with pytest.raises(TooManyUnreadableError):
-        predict(tmp_path / "store", damaged(max_unreadable_fraction=0.1))
-    assert f"to try them, remove 00001.json in {tmp_path / 'store'}" in caplog.text
-
-
-def test_too_many_of_them_stop_it(damaged: partial[Kitchen], tmp_path: Path) -> None:
-    with pytest.raises(TooManyUnreadableError, match=r"2 of 13 .*max_unreadable_fraction=0\.1"):
-        predict(tmp_path / "store", damaged(max_unreadable_fraction=0.1))
 
 
 class Hanging(VideoTextLearner):
@@ -417,9 +293,14 @@ def test_refusals(data: Kitchen, tmp_path: Path) -> None:
         trainer().predict(seeded_learner(), datamodule=data)
     with pytest.raises(ArgumentError, match="windows_per_chunk"):
         FeatureWriter(tmp_path, windows_per_chunk=0)
+    with pytest.raises(ArgumentError, match="videos_per_shard"):
+        FeatureWriter(tmp_path, videos_per_shard=0)
     for name in ("mean", "std"):
         with pytest.raises(ArgumentError, match=rf"{name}=\[0\.5, 0\.5\] has to be three numbers"):
             FeatureWriter(tmp_path, **{name: [0.5, 0.5]})  # type: ignore[arg-type]
+    for part in ("0/4", "5/4", "x"):
+        with pytest.raises(ArgumentError, match=rf"part='{part}' is not K/N with K from 1 to N"):
+            FeatureWriter(tmp_path, part=part)
     (tmp_path / "file").write_text("text")
     with pytest.raises(FeatureError, match=r"features cannot be kept in .*file: File exists"):
         predict(tmp_path / "file", data)

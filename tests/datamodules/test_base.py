@@ -4,11 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pytorch_lightning import Callback
 
+from tests.models import quiet_trainer
 from vtlearn.batch import Batch
 from vtlearn.datamodules import Kitchen, VideoTextData
+from vtlearn.datasets.extraction import Extractor
 from vtlearn.datasets.reading import ClipSampling, Pixels
-from vtlearn.datasets.windows import WindowChunks
+from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.errors import ArgumentError
 from vtlearn.media.video.reader import VideoReader
 
@@ -89,19 +92,31 @@ def test_a_corpus_without_protocols_is_not_scored() -> None:
     assert bare.example() is None
 
 
-def test_a_share_of_windows_is_predicted_chunk_by_chunk(data: Kitchen) -> None:
+class FirstVideos(Callback, Extractor):
+    """Chooses windows of the first videos, as if they had these durations."""
+
+    def __init__(self, *durations: float) -> None:
+        self.durations = durations
+
+    def chunks(self, videos: VideoList, *, workers: int) -> WindowChunks:
+        assert workers == 0
+        count = len(self.durations)
+        return WindowChunks(
+            videos.ids[:count],
+            videos.paths[:count],
+            np.array(self.durations),
+            reader=VideoReader(),
+            stride=1.0,
+            num_frames=2,
+            fps=videos.fps,
+            size=16,
+            windows_per_chunk=4,
+        )
+
+
+def test_a_share_of_windows_is_predicted_chunk_by_chunk(data: Kitchen, tmp_path: Path) -> None:
     videos = data.videos()
-    data.window_chunks = lambda: WindowChunks(
-        videos.ids[:2],
-        videos.paths[:2],
-        np.array([10.0, 3.0]),
-        reader=VideoReader(),
-        stride=1.0,
-        num_frames=2,
-        fps=videos.fps,
-        size=16,
-        windows_per_chunk=4,
-    )
+    data.trainer = quiet_trainer(tmp_path, callbacks=[FirstVideos(10.0, 3.0)])
     loader = data.predict_dataloader()
     assert len(loader) == 4
     batches: list[Batch] = list(loader)
@@ -110,24 +125,19 @@ def test_a_share_of_windows_is_predicted_chunk_by_chunk(data: Kitchen) -> None:
     assert [batch.parts for batch in batches] == [((0, 3),), ((1, 3),), ((2, 3),), ((0, 1),)]
 
 
-def test_a_process_without_videos_predicts_an_empty_batch(data: Kitchen) -> None:
-    data.window_chunks = lambda: WindowChunks(
-        [],
-        [],
-        np.array([]),
-        reader=VideoReader(),
-        stride=1.0,
-        num_frames=2,
-        fps=4.0,
-        size=16,
-    )
+def test_a_process_without_videos_predicts_an_empty_batch(data: Kitchen, tmp_path: Path) -> None:
+    data.trainer = quiet_trainer(tmp_path, callbacks=[FirstVideos()])
     batches: list[Batch] = list(data.predict_dataloader())
     assert [(batch.ids, len(batch.clips), batch.unreadable) for batch in batches] == [([], 0, [])]
 
 
-def test_nothing_is_predicted_that_is_not_kept() -> None:
+def test_nothing_is_predicted_that_is_not_kept(tmp_path: Path) -> None:
+    bare = Bare()
     with pytest.raises(ArgumentError, match="predict has no output: add a FeatureWriter"):
-        Bare().predict_dataloader()
+        bare.predict_dataloader()
+    bare.trainer = quiet_trainer(tmp_path)
+    with pytest.raises(ArgumentError, match="predict has no output: add a FeatureWriter"):
+        bare.predict_dataloader()
 
 
 def test_refusals() -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from pytorch_lightning import LightningDataModule
@@ -21,7 +21,8 @@ from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.reading import ClipShape, Reading
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog, forget_unreadable
-from vtlearn.datasets.windows import VideoList, WindowChunks, require_pixels
+from vtlearn.datasets.windows import VideoList, require_pixels
+from vtlearn.datasets.extraction.extractor import find_extractor
 from vtlearn.distributed import process
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.errors import ArgumentError
@@ -75,7 +76,6 @@ class VideoTextData(LightningDataModule, ABC):
     Attributes:
         reading: How videos are read.
         unreadable: What could not be read in training, once the training loader is made.
-        window_chunks: Chooses what ``predict`` encodes; set by what keeps the vectors.
 
     Raises:
         ArgumentError: If a number is outside its range.
@@ -110,7 +110,6 @@ class VideoTextData(LightningDataModule, ABC):
         self.max_unreadable = max_unreadable
         self.reading = Reading(**loading)
         self.unreadable: UnreadableLog | None = None
-        self.window_chunks: Callable[[], WindowChunks] | None = None
 
     @property
     def seed(self) -> int:
@@ -230,19 +229,19 @@ class VideoTextData(LightningDataModule, ABC):
         return [self._evaluation_loader(task) for task in self.tasks("test")]
 
     def predict_dataloader(self) -> DataLoader[Sample | Unreadable | None]:
-        """Return the loader of this process's share of the videos, a part of one video a batch.
+        """Return the loader of this process's share of the videos, a part of one video per batch.
+
+        Which share that is, and which windows, is said by the callback that keeps what is made of
+        them: the :class:`~vtlearn.datasets.extraction.Extractor` among the trainer's.
 
         Raises:
-            ArgumentError: If nothing keeps the vectors.
+            ArgumentError: If no callback keeps what is made of them, or more than one does.
         """
-        if self.window_chunks is None:
-            message = (
-                "predict has no output: add a FeatureWriter to the callbacks, or set "
-                "--features.folder at the command line"
-            )
-            raise ArgumentError(message)
+        callbacks = [] if self.trainer is None else self.trainer.callbacks  # type: ignore[attr-defined]
+        # asked now, when the checkpoint's weights are loaded, which may identify what is there
+        extractor = find_extractor(callbacks)
         return DataLoader(
-            self.window_chunks(),
+            extractor.chunks(self.videos(), workers=self.num_workers),
             batch_size=None,
             collate_fn=_collate_part,  # type: ignore[arg-type]  # one item where nothing is batched
             num_workers=self.num_workers,
