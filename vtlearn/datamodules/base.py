@@ -18,11 +18,11 @@ from vtlearn.datamodules.samplers import (
     per_rank_batch_size,
 )
 from vtlearn.datasets.base import Corpus
+from vtlearn.datasets.extraction.extractor import find_extractor
 from vtlearn.datasets.reading import ClipShape, Reading
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog, forget_unreadable
 from vtlearn.datasets.windows import VideoList, require_pixels
-from vtlearn.datasets.extraction.extractor import find_extractor
 from vtlearn.distributed import process
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.errors import ArgumentError

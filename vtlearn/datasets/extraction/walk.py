@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 import torch
 
 from vtlearn.batch import Batch, Unreadable
-from vtlearn.datasets.base import clip_reader
+from vtlearn.datasets.clips import clip_reader
 from vtlearn.datasets.extraction.plan import (
     WHOLE,
     Part,
