@@ -22,7 +22,7 @@ TINY_ENCODERS = {
     },
     "text_encoder": {
         "class_path": "TinyText",
-        "init_args": {"dim": 8, "width": 8, "hidden": 8, "vocab_size": 100},
+        "init_args": {"width": 8, "hidden": 8, "vocab_size": 100},
     },
 }
 

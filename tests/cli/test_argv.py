@@ -13,6 +13,7 @@ from vtlearn.cli.argv import (
     replace_data,
     separated,
     shipped_configs,
+    typed_text_dim,
 )
 from vtlearn.errors import ArgumentError, CheckpointError
 
@@ -195,3 +196,15 @@ def test_infinity_goes_through(tmp_path: Path) -> None:
     torch.save({"hyper_parameters": {"head": head}, "state_dict": {}}, path)
     section = yaml.safe_load(put_checkpoint_first(["test"], path)[2])
     assert section["model"]["head"]["init_args"] == {"temperature": float("inf")}
+
+
+def test_the_last_width_of_texts_counts(tmp_path: Path) -> None:
+    for name, dim in (("one", 3), ("two", 4)):
+        arguments = {"class_path": "TinyText", "init_args": {"dim": dim}}
+        content = {"model": {"text_encoder": arguments}}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    (tmp_path / "none.yaml").write_text("model: {text_encoder: TinyText}")
+    files = [word for name in ("one", "two", "none") for word in ("-c", f"{tmp_path}/{name}.yaml")]
+    assert typed_text_dim(["fit", *files]) == 4
+    assert typed_text_dim(["fit", *files, "--model.text_encoder.init_args.dim", "5"]) == 5
+    assert typed_text_dim(["fit", *files[4:]]) is None

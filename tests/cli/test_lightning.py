@@ -217,6 +217,14 @@ def test_command_line_over_file_over_checkpoint(workplace: Path) -> None:
 
 
 @pytest.mark.usefixtures("workplace")
+def test_a_width_is_typed_once() -> None:
+    typed = ["--model.video_encoder.dim", "12"]
+    model = parsed("fit", "--config", "tiny.yaml", "--model.text_encoder", "Word2Vec", *typed)
+    assert model["model"]["video_encoder"]["init_args"]["dim"] == 12
+    assert model["model"]["text_encoder"]["init_args"]["dim"] == 12
+
+
+@pytest.mark.usefixtures("workplace")
 def test_new_data_keep_nothing_of_the_old() -> None:
     config = parsed(
         "fit",
@@ -254,6 +262,10 @@ def test_a_second_config_lays_itself_over_the_first() -> None:
             "count them twice",
         ),
         (["fit", "--config", "tiny.yaml", "--data.init_args.shift", "9"], "shift"),
+        (
+            ["fit", "--config", "tiny.yaml", "--model.text_encoder.dim", "5"],
+            "dim=5, but videos have dim=8",
+        ),
         (
             ["fit", "--config", "tiny.yaml", "--data.init_args.batch_size", "100"],
             "more than the 8 samples",

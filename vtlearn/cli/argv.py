@@ -27,6 +27,7 @@ __all__ = [
     "replace_data",
     "separated",
     "shipped_configs",
+    "typed_text_dim",
 ]
 
 _LOG = logging.getLogger(__name__)
@@ -121,6 +122,30 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
         message = f"--ckpt_path {path}: there is no such file"
         raise CheckpointError(message)
     return path
+
+
+def typed_text_dim(argv: Sequence[str]) -> Any:
+    """Return the width that the command line or its files give the text encoder.
+
+    Args:
+        argv: The command line, separated, its configurations found.
+
+    Returns:
+        The last one; None where none is given.
+
+    Example:
+        >>> typed_text_dim(["fit", "--model.text_encoder.dim", "64"])
+        64
+    """
+    found: Any = None
+    for config in _configs(argv):
+        encoder = (config.get("model") or {}).get("text_encoder")
+        arguments = encoder.get("init_args") if isinstance(encoder, dict) else None
+        found = (arguments or {}).get("dim", found)
+    for option, value in _options(argv):
+        if option in (f"{_MODEL}text_encoder.dim", f"{_MODEL}text_encoder.init_args.dim"):
+            found = yaml.safe_load(value)
+    return found
 
 
 def put_checkpoint_first(argv: Sequence[str], checkpoint: Path) -> list[str]:

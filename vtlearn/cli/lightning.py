@@ -33,6 +33,7 @@ from vtlearn.cli.argv import (
     put_checkpoint_first,
     replace_data,
     separated,
+    typed_text_dim,
 )
 from vtlearn.cli.messages import Parser
 from vtlearn.cli.moved_classes import current_class_path
@@ -51,6 +52,7 @@ _TRAINER_DEFAULTS = {
     "log_every_n_steps": 10,
     "logger": {"class_path": "pytorch_lightning.loggers.TensorBoardLogger", "init_args": _RUNS},
 }
+_TEXT_DIM = "model.text_encoder.init_args.dim"
 
 
 class VTLearnCLI(LightningCLI):
@@ -108,6 +110,7 @@ class VTLearnCLI(LightningCLI):
         parser.add_lightning_class_args(BestCheckpoint, "best_checkpoint")
         parser.add_lightning_class_args(StepCheckpoint, "step_checkpoint")
         parser.add_lightning_class_args(AlignmentPictures, "alignment_pictures")
+        parser.link_arguments("model.video_encoder.init_args.dim", _TEXT_DIM)
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the command line, a checkpoint's model first of all.
@@ -121,12 +124,24 @@ class VTLearnCLI(LightningCLI):
         if checkpoint is not None:
             argv = put_checkpoint_first(argv, checkpoint)
         self.config = parser.parse_args(replace_data(argv))
+        self._typed_text_dim = typed_text_dim(argv)
+
+    def _require_one_dim(self) -> None:
+        """Refuse a width of texts that is not that of videos, which a link would replace."""
+        typed, dim = self._typed_text_dim, self._get(self.config, _TEXT_DIM)
+        if typed is not None and dim is not None and typed != dim:
+            message = (
+                f"{_TEXT_DIM}={typed}, but videos have dim={dim} and are compared with texts: give "
+                "dim to the video encoder alone"
+            )
+            raise ArgumentError(message)
 
     def _parse_ckpt_path(self) -> None:
         """Do nothing: Lightning would lay the checkpoint over the command line here."""
 
     def before_instantiate_classes(self) -> None:
         """Refuse what would make figures wrong, and use the processes that torchrun started."""
+        self._require_one_dim()
         trainer = self._get(self.config, "trainer")
         if trainer.use_distributed_sampler:
             message = (

@@ -297,8 +297,10 @@ class FeatureStore:
                 "folder, or one below which you may write"
             )
             raise FeatureError(message) from error
+        # looked for first: another process may begin the store and write a shard in between
+        has_shards = any(self.folder.glob("*.safetensors"))
         if not (self.folder / "features.json").is_file():
-            if any(self.folder.glob("*.safetensors")):
+            if has_shards:
                 message = f"{self.folder} holds shards, but no features.json: give another folder"
                 raise FeatureError(message)
             write_metadata(self.folder, self.spec, self.layout)
