@@ -47,8 +47,7 @@ class ExtractionCallback(Callback, Extractor, Generic[ResultT]):
     ) -> None:
         require_positive(stride=stride, windows_per_chunk=windows_per_chunk)
         self.folder = None if folder is None else Path(folder)
-        self.stride = stride
-        self.windows_per_chunk = windows_per_chunk
+        self.stride, self.windows_per_chunk = stride, windows_per_chunk
         self.part = Part.parse(part)
         self._run: tuple[Trainer, VideoTextLearner] | None = None
         self._extraction: Extraction[ResultT, Any] | None = None
@@ -66,9 +65,8 @@ class ExtractionCallback(Callback, Extractor, Generic[ResultT]):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._run = self._extraction = None
-        if stage != "predict":
-            return
-        if find_extractor(trainer.callbacks) is not self:  # type: ignore[attr-defined]
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        if stage != "predict" or find_extractor(callbacks) is not self:
             return
         if self.folder is None:
             message = (
@@ -117,6 +115,5 @@ class ExtractionCallback(Callback, Extractor, Generic[ResultT]):
 
     @override
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        line = None if self._extraction is None else self._extraction.closing_line()
-        if line is not None:
+        if self._extraction is not None and (line := self._extraction.closing_line()):
             Console().print(line, soft_wrap=True, highlight=False, markup=False)
