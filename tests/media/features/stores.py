@@ -7,8 +7,9 @@ from typing import Any
 import torch
 
 from vtlearn.batch import Unreadable
+from vtlearn.media.features.shard import StoredVideo
 from vtlearn.media.features.spec import FeatureSpec, num_vectors
-from vtlearn.media.features.store import FeatureStore, StoredVideo
+from vtlearn.media.features.store import FeatureStore
 
 __all__ = ["SPEC", "fill_store", "make_spec"]
 

@@ -91,7 +91,7 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     before = first.stat().st_mtime_ns
     bring(tmp_path, files | {"c.npy": rows(2)})
     assert first.stat().st_mtime_ns == before
-    with pytest.raises(FeatureError, match="begun with others: backbone"):
+    with pytest.raises(FeatureError, match="created with other settings: backbone"):
         bring(tmp_path, files | {"c.npy": rows(2)}, backbone="another")
 
 

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from vtlearn.errors import ArgumentError, FeatureError
+from vtlearn.media.features.shard import StoredVideo
 from vtlearn.media.features.spec import FeatureSpec, num_vectors
-from vtlearn.media.features.store import FeatureStore, StoredVideo
+from vtlearn.media.features.store import FeatureStore
 from vtlearn.media.ids import distinct_ids, video_stem
 from vtlearn.storage.progress import track
 

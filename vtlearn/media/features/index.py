@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from vtlearn.errors import FeatureError, VTLearnError
+from vtlearn.media.features.shard import VideoRecord, read_shard_record, shard_records
 from vtlearn.media.features.spec import FeatureSpec, num_vectors
-from vtlearn.media.features.store import VideoRecord, read_shard_record, shard_records
 from vtlearn.storage.progress import track
 from vtlearn.storage.strings import Strings
 

@@ -14,8 +14,8 @@ from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, FeatureError, UnreadableVideoError
 from vtlearn.media.clips import Clips, Source, VideoBytes
 from vtlearn.media.features.index import FeatureIndex, open_index
+from vtlearn.media.features.shard import read_shard_record
 from vtlearn.media.features.spec import read_metadata
-from vtlearn.media.features.store import read_shard_record
 from vtlearn.media.ids import path_tails, video_stem
 from vtlearn.media.video.timeline import frame_times
 from vtlearn.storage.strings import Strings
@@ -39,7 +39,8 @@ class FeatureReader:
 
     Example:
         >>> import tempfile, torch
-        >>> from vtlearn.media.features.store import FeatureStore, StoredVideo
+        >>> from vtlearn.media.features.shard import StoredVideo
+        >>> from vtlearn.media.features.store import FeatureStore
         >>> from vtlearn.media.features.spec import FeatureSpec
         >>> spec = FeatureSpec("S3D", "0" * 64, 2, 1, 1, 1, 30, None, 224, (0, 0, 0), (1, 1, 1),
         ...     l2_norm=False, dtype="float32")

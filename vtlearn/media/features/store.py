@@ -1,15 +1,11 @@
-"""Shards of features, written whole or not at all, so that a store can be gone on with.
+"""A feature store that is filled shard by shard, and resumed where an attempt stopped.
 
 A store is a folder: ``features.json`` says what its vectors are, shard k holds those of videos
-``k * videos_per_shard`` to ``(k + 1) * videos_per_shard - 1`` of a list of ids. A shard is two
-files: ``00000.safetensors``, a tensor (vectors, dim) for each video, and ``00000.json``, how long
-each video is, which could not be read, and what all of them were made of. The second is written
-last: where it is, the shard is whole.
+``k * videos_per_shard`` to ``(k + 1) * videos_per_shard - 1`` of a list of ids; ``shard`` knows the
+two files of each. The layout is frozen: stores are large, and outlive the version that wrote them.
 """
 
 import hashlib
-import json
-import math
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,74 +13,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
-from torch import Tensor
-
 from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
 from vtlearn.errors import FeatureError
 from vtlearn.media.features.fingerprints import fingerprints
-from vtlearn.media.features.spec import FeatureSpec, num_vectors, read_metadata, write_metadata
+from vtlearn.media.features.shard import (
+    StoredVideo,
+    is_whole,
+    read_shard_record,
+    shard_records,
+    write_shard,
+)
+from vtlearn.media.features.spec import FeatureSpec, read_metadata, write_metadata
 from vtlearn.media.ids import former_id, outgrown_ids
-from vtlearn.storage.atomic import replace_text, replacing
 
-__all__ = [
-    "FeatureStore",
-    "ShardRecord",
-    "Stale",
-    "StoredVideo",
-    "VideoRecord",
-    "read_shard_record",
-    "shard_records",
-]
+__all__ = ["FeatureStore", "Stale"]
 
 _NAMED = 20  # videos or files that a sentence names
-_LEFT = 3600  # seconds after which an unfinished file is nobody's: a shard is written in a few
-
-
-class StoredVideo(NamedTuple):
-    """The vectors of a video.
-
-    Attributes:
-        vectors: (vectors, dim), float; a row of NaN where a corrupt stretch left no window.
-        duration: How long the video is, in seconds.
-    """
-
-    vectors: Tensor
-    duration: float
-
-
-class VideoRecord(NamedTuple):
-    """What a shard says of a video.
-
-    Attributes:
-        duration: How long it is, in seconds.
-        vectors: How many it has.
-        lost: How many of them are NaN, because their windows could not be read.
-    """
-
-    duration: float
-    vectors: int
-    lost: int = 0
-
-
-class ShardRecord(NamedTuple):
-    """What a shard says of its videos.
-
-    Attributes:
-        videos: Those that have vectors, by id.
-        unreadable: ``stage`` and ``reason`` of those that have none, by id.
-        sources: What they were made of, as :func:`~vtlearn.media.features.fingerprints.fingerprint`
-            tells files apart, by id; of some or all nothing may be known.
-        size: Bytes of the tensors' file; None where nobody wrote it down.
-    """
-
-    videos: dict[str, VideoRecord]
-    unreadable: dict[str, dict[str, str]]
-    sources: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
-    size: int | None = None
+_LEFT = 3600  # seconds after which an unfinished file is abandoned: a shard is written in a few
 
 
 class Stale(NamedTuple):
@@ -118,6 +64,7 @@ class FeatureStore:
 
     Example:
         >>> import tempfile
+        >>> import torch
         >>> spec = FeatureSpec("S3D", "0" * 64, 2, 1, 1, 1, 30, None, 224, (0, 0, 0), (1, 1, 1),
         ...     l2_norm=False, dtype="float16")
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -173,7 +120,7 @@ class FeatureStore:
 
     def pending(self) -> list[int]:
         """Return the numbers of the shards that are not whole yet, or not any more."""
-        return [shard for shard in range(self.num_shards) if not _is_whole(self.folder, shard)]
+        return [shard for shard in range(self.num_shards) if not is_whole(self.folder, shard)]
 
     def stale(self, shards: Iterable[int], paths: Sequence[str]) -> Stale:
         """Look for videos that are other files than a shard was made of.
@@ -194,8 +141,8 @@ class FeatureStore:
             found.replaced.update({one: shard for one in other if one in record.videos})
             for video_id, why in record.unreadable.items():
                 # one of which nothing was known was not there
-                mended = now.get(video_id, "") not in ("", record.sources.get(video_id))
-                if mended or why["stage"] == "time":
+                is_fixed = now.get(video_id, "") not in ("", record.sources.get(video_id))
+                if is_fixed or why["stage"] == "time":
                     found.again.append(shard)
                     break
         return found
@@ -252,29 +199,13 @@ class FeatureStore:
             FeatureError: If these are not the shard's videos, vectors are not what the store
                 holds, or the disk is full.
         """
-        given = [video_id for video_id in self.shard_ids(shard) if video_id in videos]
-        lost = [video_id for video_id in self.shard_ids(shard) if video_id in unreadable]
-        if len(given) + len(lost) != len(self.shard_ids(shard)) or len(given) != len(videos):
-            message = f"shard {shard} of {self.folder} is to hold {self.shard_ids(shard)}"
+        ids = self.shard_ids(shard)
+        given = {video_id: videos[video_id] for video_id in ids if video_id in videos}
+        lost = {video_id: unreadable[video_id] for video_id in ids if video_id in unreadable}
+        if len(given) + len(lost) != len(ids) or len(given) != len(videos):
+            message = f"shard {shard} of {self.folder} is to hold {ids}"
             raise FeatureError(message)
-        tensors = {video_id: self._stored(video_id, videos[video_id]) for video_id in given}
-        path = _path(self.folder, shard)
-        record = {
-            "bytes": _save(tensors, path),
-            "videos": {
-                video_id: _record(tensors[video_id], videos[video_id].duration)
-                for video_id in given
-            },
-            "unreadable": {
-                video_id: {
-                    "stage": unreadable[video_id].stage,
-                    "reason": unreadable[video_id].reason,
-                }
-                for video_id in lost
-            },
-            "sources": dict(sources or {}),
-        }
-        replace_text(path, json.dumps(record, indent=1) + "\n")
+        write_shard(self.folder, shard, self.spec, given, lost, sources or {})
 
     def remove_leftovers(self) -> None:
         """Remove what a killed attempt left half-written an hour ago or earlier.
@@ -317,8 +248,8 @@ class FeatureStore:
             self._require_todays(str(there.get("ids_sha256")))
         if differences:
             message = (
-                f"{self.folder} was begun with others: {'; '.join(differences)}. Go on with what "
-                "it was begun with, or give another folder"
+                f"{self.folder} was created with other settings: {'; '.join(differences)}. Resume "
+                "with the same settings, or give another folder"
             )
             raise FeatureError(message)
 
@@ -339,102 +270,6 @@ class FeatureStore:
             )
             raise FeatureError(message)
 
-    def _stored(self, video_id: str, video: StoredVideo) -> Tensor:
-        """Check a video's vectors, and give them the store's dtype."""
-        vectors, expected = video.vectors, num_vectors(video.duration, self.spec.fps)
-        if vectors.shape != (expected, self.spec.dim):
-            message = (
-                f"{video_id} lasts {video.duration} s, which makes {expected} vectors of "
-                f"dim={self.spec.dim} at fps={self.spec.fps}; these are {tuple(vectors.shape)}"
-            )
-            raise FeatureError(message)
-        stored = vectors.detach().cpu().to(getattr(torch, self.spec.dtype)).contiguous()
-        if (stored.isfinite() != vectors.cpu().isfinite()).any():
-            message = (
-                f"vectors of {video_id} are as large as {vectors.abs().nan_to_num().max():.3g}, "
-                "which float16 cannot hold: store them as float32"
-            )
-            raise FeatureError(message)
-        return stored
-
-
-def read_shard_record(folder: Path, shard: int) -> ShardRecord:
-    """Read what a shard says of its videos.
-
-    Args:
-        folder: The store.
-        shard: The shard's number.
-
-    Raises:
-        FeatureError: If the file is damaged.
-    """
-    path = _path(folder, shard)
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        size = record.get("bytes")
-        return ShardRecord(
-            {video_id: _video(video) for video_id, video in record["videos"].items()},
-            {
-                video_id: {"stage": str(why["stage"]), "reason": str(why["reason"])}
-                for video_id, why in record.get("unreadable", {}).items()
-            },
-            {video_id: str(known) for video_id, known in record.get("sources", {}).items()},
-            None if size is None else int(size),
-        )
-    except (OSError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
-        message = (
-            f"{path} does not say how long each video is and how many vectors it has "
-            f"({type(error).__name__}: {error}); remove it and fill the store again"
-        )
-        raise FeatureError(message) from error
-
-
-def shard_records(folder: Path) -> Iterable[tuple[int, Path]]:
-    """List a store's whole shards.
-
-    Args:
-        folder: The store.
-
-    Returns:
-        Their numbers and the files that make them whole, in order of the numbers.
-    """
-    found = ((path.stem, path) for path in folder.glob("*.json"))
-    return sorted((int(stem), path) for stem, path in found if stem.isdecimal())
-
-
-def _is_whole(folder: Path, shard: int) -> bool:
-    """Tell whether a shard is as it was written; a power cut may shorten one of its files."""
-    path = _path(folder, shard)
-    if not path.is_file():
-        return False
-    try:
-        size = read_shard_record(folder, shard).size
-        return size is None or path.with_suffix(".safetensors").stat().st_size == size
-    except (FeatureError, FileNotFoundError):
-        return False
-
-
-def _save(tensors: dict[str, Tensor], record: Path) -> int:
-    """Write a shard's tensors, and return how many bytes they took."""
-    path = record.with_suffix(".safetensors")
-    try:
-        with replacing(path) as unfinished:
-            save_file(tensors, unfinished)
-            size = unfinished.stat().st_size
-            record.unlink(missing_ok=True)  # it would be of other tensors
-    except SafetensorError as error:
-        message = f"{path} cannot be written: {error}"
-        raise FeatureError(message) from error
-    return size
-
-
-def _video(video: Mapping[str, Any]) -> VideoRecord:
-    record = VideoRecord(float(video["duration"]), int(video["vectors"]), int(video.get("lost", 0)))
-    if not (math.isfinite(record.duration) and record.duration >= 0):
-        message = f"a video cannot last {record.duration} s"
-        raise ValueError(message)
-    return record
-
 
 def _bare(backbone: str) -> str:
     """Name a backbone without the packages of its classes, which may move."""
@@ -448,17 +283,8 @@ def _first(names: Iterable[str]) -> str:
     return f"{', '.join(every[:_NAMED])}{more}"
 
 
-def _path(folder: Path, shard: int) -> Path:
-    return folder / f"{shard:05d}.json"
-
-
 def _hash(ids: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for video_id in ids:
         digest.update(f"{video_id}\n".encode())
     return digest.hexdigest()
-
-
-def _record(vectors: Tensor, duration: float) -> dict[str, float]:
-    lost = int(vectors.isnan().any(1).sum())
-    return {"duration": duration, "vectors": len(vectors), **({"lost": lost} if lost else {})}
