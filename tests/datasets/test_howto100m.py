@@ -22,7 +22,8 @@ from vtlearn.errors import (
     TranscriptError,
 )
 from vtlearn.media.features.fingerprints import fingerprint
-from vtlearn.media.features.store import FeatureStore, StoredVideo
+from vtlearn.media.features.shard import StoredVideo
+from vtlearn.media.features.store import FeatureStore
 from vtlearn.media.ids import former_id
 
 TINY = ClipSampling(num_clips=4, num_frames=4, fps=4.0)
