@@ -10,7 +10,6 @@ from vtlearn.media.webdataset import index as shard_index
 from vtlearn.media.webdataset.index import (
     INDEX,
     ShardEntry,
-    expand_braces,
     id_prefixes,
     open_shards,
     read_entries,
@@ -189,23 +188,6 @@ def test_shards_are_named_in_several_ways(tmp_path: Path) -> None:
     assert names([tmp_path / "a", tmp_path / "a" / "00000.tar"]) == [
         f"a/0000{number}.tar" for number in range(3)
     ]
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "shards/{00000..00012}.tar",
-        "{a,b,c}/{8..11}.tar",
-        "{098..102}.tar",
-        "{3..1}.tar",
-        "plain.tar",
-        "{a}.tar",
-        "{x,}.tar",
-    ],
-)
-def test_braces_expand_as_webdataset_expands_them(pattern: str) -> None:
-    braceexpand = pytest.importorskip("braceexpand")
-    assert expand_braces(pattern) == list(braceexpand.braceexpand(pattern))
 
 
 def test_what_does_not_fit_its_index_is_refused(tmp_path: Path) -> None:

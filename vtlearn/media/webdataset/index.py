@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vtlearn.errors import ArgumentError, ShardError
+from vtlearn.media.webdataset.braces import expand_braces
 from vtlearn.media.webdataset.reader import (
     PICTURES,
     TEXTS,
@@ -33,7 +34,6 @@ __all__ = [
     "Shard",
     "ShardEntry",
     "ShardIndex",
-    "expand_braces",
     "id_prefixes",
     "open_shards",
     "read_entries",
@@ -183,27 +183,6 @@ def id_prefixes(paths: Sequence[Path], *listings: Iterable[str]) -> list[str]:
     return ["/".join(each[-depth:]) + "/" for each in parts]
 
 
-def expand_braces(pattern: str) -> list[str]:
-    """List what a pattern of shards stands for.
-
-    Args:
-        pattern: Text with any number of ``{00000..00012}`` and ``{train,extra}``, not nested.
-
-    Returns:
-        Every combination, the last braces changing fastest. Numbers have as many digits as the
-        longer of the two ends where one of these begins with a zero.
-
-    Example:
-        >>> expand_braces("{a,b}/{08..10}.tar")
-        ['a/08.tar', 'a/09.tar', 'a/10.tar', 'b/08.tar', 'b/09.tar', 'b/10.tar']
-    """
-    before, opening, rest = pattern.partition("{")
-    inside, closing, after = rest.partition("}")
-    if not opening or not closing:
-        return [pattern]
-    return [before + choice + end for choice in _choices(inside) for end in expand_braces(after)]
-
-
 def read_entries(path: Path) -> tuple[dict[str, object], list[ShardEntry], bool]:
     """Read an index.
 
@@ -232,16 +211,6 @@ def read_entries(path: Path) -> tuple[dict[str, object], list[ShardEntry], bool]
             else:
                 entries.append(_entry(path, number, record))
     return head, entries, finished
-
-
-def _choices(inside: str) -> list[str]:
-    first, dots, last = inside.partition("..")
-    if not dots or not (first.isdecimal() and last.isdecimal()):
-        return inside.split(",") if "," in inside else [f"{{{inside}}}"]
-    padded = any(end.startswith("0") and len(end) > 1 for end in (first, last))
-    width = max(len(first), len(last)) if padded else 0
-    step = 1 if int(first) <= int(last) else -1
-    return [f"{number:0{width}d}" for number in range(int(first), int(last) + step, step)]
 
 
 def _repeats(items: Sequence[object]) -> bool:
