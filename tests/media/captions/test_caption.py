@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import (
     Caption,
+    _repeated_words,
     dedupe_rolling,
     make_captions,
-    repeated_words,
     validate_captions,
 )
 
@@ -122,7 +122,7 @@ def test_rolling_captions(shown: list[str], said: list[str]) -> None:
     assert [caption.text for caption in unrolled] == said
     starts = [caption.start for caption in captions(*shown)]
     assert {caption.start for caption in unrolled} <= set(starts)
-    lost = sum(repeated_words(captions(*shown)))
+    lost = sum(_repeated_words(captions(*shown)))
     assert lost == len(" ".join(shown).split()) - len(" ".join(said).split())
 
 

@@ -1,15 +1,12 @@
 import itertools
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.media.captions.rolling import Line, as_webvtt
 from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.captions.sentences import sentences
-from vtlearn.media.captions.transcripts import read_words
 
 TEXTS = st.lists(
     st.sampled_from(["so", "onion", "salt.", "Dr.", "2.5", "Why?", "U.S.", "wait...", '(yes.)"']),
@@ -120,18 +117,6 @@ def test_what_is_too_long_is_cut_at_its_longest_gap_near_the_middle() -> None:
 def test_captions_that_overlap_end_where_the_next_starts() -> None:
     said = [Caption(0.0, 5.0, "Stir."), Caption(2.0, 6.0, "Fry.")]
     assert sentences(said) == [Caption(0.0, 2.0, "Stir."), Caption(2.0, 6.0, "Fry.")]
-
-
-def test_from_the_word_times_of_a_file(tmp_path: Path) -> None:
-    lines = [
-        Line([(0, "wash"), (400, "it."), (900, "chop")], 1500, True),
-        Line([(1500, "it.")], 2500, False),
-    ]
-    (tmp_path / "a.vtt").write_text(as_webvtt(lines))
-    assert sentences(read_words(tmp_path / "a.vtt")) == [
-        Caption(0.0, 0.9, "wash it."),
-        Caption(0.9, 2.49, "chop it."),
-    ]
 
 
 @pytest.mark.parametrize("wrong", [{"pause": 0.0}, {"pause": float("nan")}, {"max_words": 0}])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.media.captions.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import Caption
-from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
+from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
 
 
@@ -46,14 +46,9 @@ def test_rolling_webvtt_says_what_its_twins_say(lines: list[Line]) -> None:
     assert [each.start for each in unrolled] == [each.start for each in parse_srt(as_srt(lines))]
 
 
-@given(speech())
-def test_times_of_words(lines: list[Line]) -> None:
-    pieces = parse_webvtt_words(as_webvtt(lines))
-    assert [(piece.start, piece.text) for piece in pieces] == [
-        (moment / 1000, word) for line in lines for moment, word in line.words
-    ]
-    for piece, after in itertools.pairwise(pieces):
-        assert piece.start <= piece.end <= after.start
+def test_a_time_within_a_word_does_not_cut_it() -> None:
+    text = "WEBVTT\n\n00:01.000 --> 00:02.000\n<00:01.100>but<00:01.200><c>ter </c><c>melts</c>\n"
+    assert parse_webvtt(text) == [Caption(1.0, 2.0, "butter melts")]
 
 
 def test_rolling_is_an_argument() -> None:
@@ -98,11 +93,10 @@ T1, T2, T3 = (f"00:0{n}.000 --> 00:0{n + 1}.000" for n in (1, 2, 3))
     ],
 )
 def test_an_arrow_begins_a_caption_in_webvtt(text: str, said: list[str]) -> None:
-    for parse in (parse_webvtt, parse_webvtt_words):
-        captions = parse(text.replace("\n", "\r\n"))
-        assert [caption.text for caption in captions] == said
-        assert captions[0].start == 1.0
-        assert captions[-1].end == captions[-1].start + 1.0
+    captions = parse_webvtt(text.replace("\n", "\r\n"))
+    assert [caption.text for caption in captions] == said
+    assert captions[0].start == 1.0
+    assert captions[-1].end == captions[-1].start + 1.0
 
 
 @pytest.mark.parametrize(
@@ -128,11 +122,10 @@ def test_absurd_numbers_are_no_times(digits: int) -> None:
     cue = f"{many}:00:01.000 --> {many}:00:02.000\nso\n"
     with pytest.raises(TranscriptError, match="line 1 is not the time of a caption: '999"):
         parse_srt(cue)
-    for parse in (parse_webvtt, parse_webvtt_words):
-        with pytest.raises(TranscriptError, match="line 3 is not the time of a caption: '999"):
-            parse(f"WEBVTT\n\n{cue}")
-        said = parse(f"WEBVTT\n\n{T1}\nso<{many}:00:01.500> we\n")
-        assert [caption.text for caption in said] == ["so we"]
+    with pytest.raises(TranscriptError, match="line 3 is not the time of a caption: '999"):
+        parse_webvtt(f"WEBVTT\n\n{cue}")
+    said = parse_webvtt(f"WEBVTT\n\n{T1}\nso<{many}:00:01.500> we\n")
+    assert [caption.text for caption in said] == ["so we"]
 
 
 def test_a_character_of_thousands_of_digits_is_an_error() -> None:
@@ -157,19 +150,6 @@ def test_what_srt_may_have() -> None:
     ]
 
 
-def test_a_time_within_a_word_does_not_cut_it_and_none_leaves_its_cue() -> None:
-    text = (
-        "WEBVTT\n\n00:01.000 --> 00:02.000\n<00:01.100>but<00:01.200><c>ter </c>"
-        "<00:00:00.500><c>melts</c><00:09.000><c> slowly</c>\n"
-    )
-    assert parse_webvtt_words(text) == [
-        Caption(1.1, 1.1, "butter"),
-        Caption(1.1, 2.0, "melts"),
-        Caption(2.0, 2.0, "slowly"),
-    ]
-    assert parse_webvtt(text) == [Caption(1.0, 2.0, "butter melts slowly")]
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -188,9 +168,8 @@ def test_a_time_within_a_word_does_not_cut_it_and_none_leaves_its_cue() -> None:
     ],
 )
 def test_garbage_in_webvtt_is_named_by_its_line(text: str, message: str) -> None:
-    for parse in (parse_webvtt, parse_webvtt_words):
-        with pytest.raises(TranscriptError, match=message):
-            parse(text)
+    with pytest.raises(TranscriptError, match=message):
+        parse_webvtt(text)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from vtlearn.media.captions.transcripts import (
     Caption,
     read_track,
     read_transcript,
-    read_words,
 )
 
 SAID = {"start": [4.13, 0.0, 4.13], "end": [6.5, 0.0, 5], "text": ["so we", "[Music]", "we\nmoved"]}
@@ -141,14 +140,6 @@ def test_formats_of_subtitles(name: str, content: str, encoding: str, tmp_path: 
 def test_whisperx(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", WHISPERX)
     assert read_transcript(path) == [Caption(1.0, 2.0, "Chop it.")]
-    assert read_words(path) == [Caption(1.0, 1.3, "Chop"), Caption(1.3, 2.0, "it.")]
-
-
-def test_words_where_a_file_times_them_and_captions_elsewhere(tmp_path: Path) -> None:
-    rolling, plain = tmp_path / "a.vtt", write(tmp_path / "a.json", SAID)
-    rolling.write_text(as_webvtt(LINES))
-    assert [word.text for word in read_words(rolling)] == ["chop", "the", "onion", "and", "and"]
-    assert read_words(plain) == read_transcript(plain)
 
 
 def test_rolling_is_undone_where_it_is_asked_for(tmp_path: Path) -> None:
@@ -174,7 +165,6 @@ def test_garbage_is_named_in_every_format(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a{suffix}"
     for content in (b"garbage", b"\xff\xfe\x00", b"\x80"):
         path.write_bytes(content)
-        for read in (read_transcript, read_words):
-            with pytest.raises(TranscriptError, match="cannot be read as captions") as caught:
-                read(path)
-            assert str(caught.value).startswith(str(path))
+        with pytest.raises(TranscriptError, match="cannot be read as captions") as caught:
+            read_transcript(path)
+        assert str(caught.value).startswith(str(path))

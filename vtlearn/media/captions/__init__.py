@@ -12,7 +12,7 @@ memory of all processes alike. Which video a transcript is of, its name tells (`
 from vtlearn.media.captions.caption import Caption, dedupe_rolling
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.sentences import sentences
-from vtlearn.media.captions.transcripts import read_transcript, read_words
+from vtlearn.media.captions.transcripts import read_transcript
 
 __all__ = [
     "Caption",
@@ -20,6 +20,5 @@ __all__ = [
     "dedupe_rolling",
     "open_captions",
     "read_transcript",
-    "read_words",
     "sentences",
 ]

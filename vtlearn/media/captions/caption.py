@@ -19,7 +19,6 @@ __all__ = [
     "Track",
     "dedupe_rolling",
     "make_captions",
-    "repeated_words",
     "validate_captions",
 ]
 
@@ -142,7 +141,7 @@ def dedupe_rolling(captions: Iterable[Caption]) -> list[Caption]:
     captions = list(captions)
     fresh = [
         caption.text.split()[repeated:]
-        for caption, repeated in zip(captions, repeated_words(captions), strict=True)
+        for caption, repeated in zip(captions, _repeated_words(captions), strict=True)
     ]
     return [
         caption._replace(text=" ".join(words))
@@ -151,19 +150,8 @@ def dedupe_rolling(captions: Iterable[Caption]) -> list[Caption]:
     ]
 
 
-def repeated_words(captions: Iterable[Caption]) -> list[int]:
-    r"""Count the words of each rolling caption, at its start, that :func:`dedupe_rolling` removes.
-
-    Args:
-        captions: Sorted by their start.
-
-    Returns:
-        One number a caption.
-
-    Example:
-        >>> repeated_words([Caption(0, 2, "chop the"), Caption(2, 4, "chop the\ncarrot")])
-        [0, 2]
-    """
+def _repeated_words(captions: Iterable[Caption]) -> list[int]:
+    """Count the words at the start of each rolling caption that the one before still showed."""
     counts: list[int] = []
     shown: list[list[str]] = []  # the lines on screen, as words
     until = -np.inf

@@ -27,9 +27,8 @@ def sentences(
     still longer, near its middle, where the speaker hesitates longest.
 
     The words stay as they are, in their order, and no sentence overlaps the next. Where captions
-    are single words (:func:`~vtlearn.media.captions.read_words`), the times are exact. Elsewhere a
-    caption is taken to be spoken evenly, letter by letter, until it ends or the next one starts,
-    and pauses are those between captions.
+    are single words, the times are exact. Elsewhere a caption is taken to be spoken evenly, letter
+    by letter, until it ends or the next one starts, and pauses are those between captions.
 
     Args:
         captions: Captions or words of one video, which do not repeat each other (rolling ones:

@@ -1,4 +1,4 @@
-"""Read subtitles made to be displayed: SRT and WebVTT, with YouTube's times of single words."""
+"""Read subtitles made to be displayed: SRT and WebVTT."""
 
 import html
 import itertools
@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, dedupe_rolling, repeated_words
+from vtlearn.media.captions.caption import Caption, dedupe_rolling
 
-__all__ = ["parse_srt", "parse_webvtt", "parse_webvtt_words"]
+__all__ = ["parse_srt", "parse_webvtt"]
 
 _CLOCK = r"(?:\d{1,9}:)?[0-5]?\d:[0-5]?\d[.,]\d{1,3}"
 _TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:\s.*)?")
-_WORD_TIME = re.compile(rf"<({_CLOCK})>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.,]+>|\{\\[^{}]*\}")
 _ASIDE = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 
@@ -93,34 +92,6 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> list[Caption]:
     if _rolls(captions) if rolling is None else rolling:
         return dedupe_rolling(captions)
     return _on_one_line(captions)
-
-
-def parse_webvtt_words(text: str) -> list[Caption]:
-    r"""Read the times of single words, which YouTube's automatic captions have.
-
-    Args:
-        text: The whole file.
-
-    Returns:
-        The pieces of text that the file gives a time of their own, as captions: mostly single
-        words; whole cues where it does not. Rolling captions are unrolled. The times of a cue's
-        words are held between its own.
-
-    Raises:
-        TranscriptError: If a line is neither a time nor a cue's; it says which line.
-
-    Example:
-        >>> parse_webvtt_words("WEBVTT\n\n00:04.130 --> 00:06.500\nso<00:05.000><c> we</c>\n")
-        [Caption(start=4.13, end=5.0, text='so'), Caption(start=5.0, end=6.5, text='we')]
-    """
-    cues = _webvtt_cues(text)
-    captions = _plain(cues)
-    repeated = repeated_words(captions) if _rolls(captions) else [0] * len(cues)
-    return [
-        piece
-        for cue, known in zip(cues, repeated, strict=True)
-        for piece in _new_pieces(cue, known)
-    ]
 
 
 def _webvtt_cues(text: str) -> list[_Cue]:
@@ -217,23 +188,3 @@ def _rolls(captions: list[Caption]) -> bool:
     """Tell YouTube's two lines, one of which is empty at first, from other subtitles."""
     lines = (caption.text.split("\n") for caption in captions)
     return any(len(shown) > 1 and not all(map(str.strip, shown)) for shown in lines)
-
-
-def _new_pieces(cue: _Cue, repeated: int) -> list[Caption]:
-    """Cut a cue at the times within it, less the words it repeats at its start."""
-    first, *rest = _WORD_TIME.split(cue.text)
-    pieces = [(cue.start, _without_tags(first))]
-    for clock, raw in zip(rest[::2], rest[1::2], strict=True):
-        text, (start, before) = _without_tags(raw), pieces[-1]
-        if before and text and not before[-1].isspace() and not text[0].isspace():
-            pieces[-1] = (start, before + text)  # a time within a word
-        else:
-            pieces.append((min(max(_seconds(clock), start), cue.end), text))
-    ends = [start for start, _ in pieces[1:]] + [cue.end]
-    words: list[Caption] = []
-    for (start, text), end in zip(pieces, ends, strict=True):
-        new = text.split()[repeated:]
-        repeated = max(0, repeated - len(text.split()))
-        if new:
-            words.append(Caption(start, end, " ".join(new)))
-    return words

@@ -16,11 +16,11 @@ from typing import Any
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import Caption, Track, dedupe_rolling, validate_captions
 from vtlearn.media.captions.rows import read_rows
-from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt, parse_webvtt_words
+from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
-from vtlearn.media.captions.whisperx import whisperx_columns, whisperx_words
+from vtlearn.media.captions.whisperx import whisperx_columns
 
-__all__ = ["SUFFIXES", "Caption", "read_track", "read_transcript", "read_words"]
+__all__ = ["SUFFIXES", "Caption", "read_track", "read_transcript"]
 
 SUFFIXES = (".json", ".csv", ".vtt", ".srt", ".ttml", ".dfxp", ".srv3", ".srv2", ".srv1")
 """Of the files that can be read, those with most to tell first."""
@@ -55,35 +55,6 @@ def read_transcript(path: str | Path, *, rolling: bool | None = None) -> list[Ca
     path = Path(path)
     with _naming(path):
         return _some(read_track(path, rolling=rolling).captions())
-
-
-def read_words(path: str | Path) -> list[Caption]:
-    r"""Read what a file gives a time of its own: single words where it can.
-
-    Args:
-        path: A file that :func:`read_transcript` reads. WhisperX's JSON and YouTube's WebVTT have
-            times of words.
-
-    Returns:
-        Words, or runs of words, as captions sorted by their start; the captions themselves where
-        the file times nothing finer. :func:`~vtlearn.media.captions.sentences` makes
-        sentences of them.
-
-    Raises:
-        TranscriptError: If the file cannot be read, holds no caption, or one that is none.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     file = Path(folder, "nVbIUDjzWY4.en.vtt")
-        ...     cue = "WEBVTT\n\n00:04.130 --> 00:06.500\nso<00:05.000><c> we</c>"
-        ...     _ = file.write_text(cue)
-        ...     read_words(file)
-        [Caption(start=4.13, end=5.0, text='so'), Caption(start=5.0, end=6.5, text='we')]
-    """
-    path = Path(path)
-    with _naming(path):
-        return _some(sorted(_words(path), key=lambda piece: piece.start))
 
 
 def read_track(path: Path, *, rolling: bool | None = None, leave_out: bool = False) -> Track:
@@ -126,17 +97,6 @@ def _columns(path: Path, rolling: bool | None) -> Any:
     if suffix == ".srt":
         return _as_columns(parse_srt(_text(path)))
     return _as_columns(parse_timed_text(_bytes(path)))
-
-
-def _words(path: Path) -> list[Caption]:
-    """Read the words of a file that may have their times."""
-    if path.suffix.lower() == ".vtt":
-        return parse_webvtt_words(_text(path))
-    if path.suffix.lower() == ".json":
-        content = _json(path)
-        if isinstance(content, Mapping) and "segments" in content:
-            return whisperx_words(content)
-    return read_track(path).captions()
 
 
 def _as_columns(captions: list[Caption]) -> dict[str, list[Any]]:
