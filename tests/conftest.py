@@ -3,10 +3,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.processes import Pool
 from vtlearn.kitchen import KitchenCorpus
 from vtlearn.kitchen.layouts import KitchenMSRVTT
+
+# No test depends on how fast the machine is, or how busy.
+settings.register_profile("vtlearn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vtlearn")
 
 #: What the small Kitchen of the tests is rendered with.
 SMALL = {"train": 8, "validation": 2, "test": 3, "size": 32}

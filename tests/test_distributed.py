@@ -1,8 +1,11 @@
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
 
+from tests import processes
 from tests.processes import Pool
 from vtlearn.batch import EncodedBatch
 from vtlearn.distributed import (
@@ -122,3 +125,26 @@ def _fresh_zeros() -> torch.Tensor:
 def test_a_process_without_a_loss_does_not_stop_the_others(two_processes: Pool) -> None:
     for gradient in two_processes.run(_fresh_zeros):
         assert gradient.tolist() == [[2, 2], [2, 2]]
+
+
+def _fail_or_wait(kind: str) -> None:
+    if process().rank == 0:
+        if kind == "dies":
+            os._exit(7)
+        message = "rank 0 refuses"
+        raise ValueError(message)
+    gather_objects("answers never come")
+
+
+@pytest.mark.slow
+@pytest.mark.ddp
+def test_a_pool_survives_a_process_that_leaves_the_others_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_PATIENCE", 0.5)
+    pool = Pool(2, tmp_path / "store")
+    for kind, message in (("raises", "rank 0 refuses"), ("dies", r"process 0 died \(7\)")):
+        with pytest.raises((ValueError, RuntimeError), match=message):
+            pool.run(_fail_or_wait, kind)
+        assert [me for me, *_ in pool.run(_gathered)] == [Process(0, 2), Process(1, 2)]
+    pool.close()

@@ -40,7 +40,7 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     work = tmp_path / "work"
     work.mkdir()
     book = read(path)
-    NotebookClient(book, timeout=120, resources={"metadata": {"path": str(work)}}).execute()
+    NotebookClient(book, timeout=600, resources={"metadata": {"path": str(work)}}).execute()
     pictures = [o for cell in book.cells for o in cell.get("outputs", ()) if "image/png" in str(o)]
     assert pictures
     assert not list(work.iterdir())

@@ -103,7 +103,7 @@ def test_gradient_is_that_of_the_value() -> None:
     assert torch.autograd.gradcheck(lambda x: s2dtw(x, 0.3, n=n, m=m), (similarity,))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     leading=st.lists(st.integers(0, 3), max_size=2),
     clips=st.integers(1, 5),

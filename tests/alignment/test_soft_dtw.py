@@ -100,7 +100,7 @@ def strided(cost: Tensor, layout: int) -> Tensor:
     return torch.stack([cost, cost + 1], dim=-1)[..., 0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     leading=st.lists(st.integers(0, 4), max_size=2),
     clips=st.integers(1, 7),
@@ -262,7 +262,7 @@ def in_band(n: int, m: int, width: int) -> Tensor:
 
 
 @pytest.mark.usefixtures("kernel")
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(
     n=st.integers(1, 12),
     m=st.integers(1, 12),

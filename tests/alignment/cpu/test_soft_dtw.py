@@ -163,7 +163,7 @@ def test_a_forked_process_may_solve_after_its_parent_did(monkeypatch: pytest.Mon
     _solve_in_child()
     child = multiprocessing.get_context("fork").Process(target=_solve_in_child)
     child.start()
-    child.join(timeout=60)
+    child.join(timeout=300)
     exit_code = child.exitcode
     child.kill()
     assert exit_code == 0

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Iterable, Mapping
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -257,17 +258,37 @@ def test_it_pickles_as_a_path(tmp_path: Path) -> None:
     assert repr(pickle.loads(message)) == repr(index)  # noqa: S301
 
 
+def build_in_halves(source: Path, connection: "Connection[Any, Any]") -> None:
+    """Build, and wait in the middle until told to go on; in a process of its own."""
+
+    def halting(*arguments: Any, **options: Any) -> Iterable[Any]:
+        for number, entry in enumerate(read_entries(*arguments, **options)):
+            if number == 1000:
+                connection.send("one half")
+                connection.recv()
+            yield entry
+
+    pytest.MonkeyPatch().setattr(module, "read_entries", halting)
+    open_quietly(source)
+
+
 def test_processes_may_build_it_at_once_and_be_killed(tmp_path: Path) -> None:
     known = corpus(2500)
     source = write(tmp_path / "raw_caption.json", known)
     cache = tmp_path / ".vtlearn"
     context = multiprocessing.get_context("fork")
-    processes = [context.Process(target=open_quietly, args=(source,)) for _ in range(3)]
+    pipes = [context.Pipe() for _ in range(3)]
+    processes = [
+        context.Process(target=build_in_halves, args=(source, theirs)) for _, theirs in pipes
+    ]
     for process in processes:
         process.start()
-    while not cache.exists() or not list(cache.glob(".captions-*/table/text")):
-        time.sleep(0.001)
-    os.kill(processes[0].pid or 0, signal.SIGKILL)
+    for ours, _ in pipes:
+        assert ours.poll(60)  # all three are in the middle of it
+    assert len(list(cache.glob(".captions-*/table/text"))) == 3
+    processes[0].kill()
+    for ours, _ in pipes:
+        ours.send("the other half")
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [-signal.SIGKILL, 0, 0]

@@ -58,7 +58,7 @@ def test_changed_shards_are_indexed_anew(tmp_path: Path) -> None:
 
 def _open_at_once(folder: Path, start: Any, answers: Any, rounds: int) -> None:
     for number in range(rounds):
-        start.wait(30)
+        start.wait()
         try:
             answers.put(list(opened(folder / str(number)).ids))
         except Exception as error:  # noqa: BLE001 - whatever it is, the test should see it
@@ -78,7 +78,7 @@ def test_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
     ]
     for each in started:
         each.start()
-    found = [answers.get(timeout=30) for _ in range(rounds * processes)]
+    found = [answers.get(timeout=300) for _ in range(rounds * processes)]
     for each in started:
         each.join()
     assert found == [["b", "a", "c", "d"]] * (rounds * processes)

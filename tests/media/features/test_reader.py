@@ -177,7 +177,7 @@ def test_it_reads_after_a_fork(tmp_path: Path) -> None:
     if child == 0:  # no pytest in there: it reads, answers and goes
         theirs.send(read(reader, "a").frames.tolist())
         os._exit(0)
-    assert ours.poll(20)
+    assert ours.poll(60)
     frames = torch.tensor(ours.recv())
     os.waitpid(child, 0)
     assert torch.equal(frames[0, :3], wanted["a"])

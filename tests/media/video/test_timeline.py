@@ -4,7 +4,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vtlearn.errors import ArgumentError
@@ -90,7 +90,6 @@ def brute_force(
 gaps = st.lists(st.sampled_from([0.1, 0.5, 1.0, 3.0, 20.0]), min_size=1, max_size=40)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(
     gaps,
     st.sets(st.integers(0, 39)),
@@ -115,7 +114,6 @@ def test_jumps_never_change_what_is_shown(
     assert shown(list(time_ranges(reel, times, hold_last=hold_last))) == wanted
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(gaps, st.sets(st.integers(0, 39)), st.lists(st.floats(-5, 300), min_size=1))
 def test_what_was_lost_is_not_known(gaps: list[float], lost: set[int], times: list[float]) -> None:
     starts = np.cumsum([0.0, *gaps]).tolist()
@@ -166,7 +164,6 @@ def test_frame_times() -> None:
             frame_times(starts, 3, 10)  # type: ignore[arg-type]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(
     st.lists(st.integers(1, 5), min_size=1, max_size=120),
     st.randoms(use_true_random=False),
