@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.damage import WAYS, Way, damage_videos, unreadable_ids
+from tests.media.video.hanging import spare_what_does_not_hang
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.kitchen import KitchenCorpus
@@ -31,13 +32,14 @@ def damaged(root: Path) -> dict[str, Way]:
 @pytest.fixture
 def config(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    spare_what_does_not_hang(monkeypatch)
     data = {
         "class_path": "Kitchen",
         "init_args": {
             "root": str(root),
             "batch_size": 20,
             "num_workers": 2,
-            "time_budget": 3.0,
+            "time_budget": 0.5,
             "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0},
             "pixels": {"size": 16},
             **VIDEOS,

@@ -184,7 +184,7 @@ def test_two_processes_train(folder: Path, tmp_path: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert "an epoch takes 8 of 13 samples" in done.stderr

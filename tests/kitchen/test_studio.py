@@ -25,6 +25,17 @@ if __name__ == "__main__":
     KitchenCorpus(sys.argv[1], train=60, validation=1, test=1, size=64, workers=2).prepare()
 """
 
+HALTS_HALF_WAY = """
+import signal
+from vtlearn.kitchen import studio
+render = studio.render_video
+def render_few(plan, path):
+    if len(list(path.parent.glob("k*.mp4"))) >= 5:
+        signal.pause()  # until the process is killed, or its parent
+    render(plan, path)
+studio.render_video = render_few
+"""
+
 
 class PowerCutError(Exception):
     pass
@@ -189,9 +200,9 @@ def test_a_video_can_be_rendered_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def start(root: Path) -> subprocess.Popen[bytes]:
+def start(root: Path, text: str = SCRIPT) -> subprocess.Popen[bytes]:
     script = root.parent / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(text)
     return subprocess.Popen([sys.executable, str(script), str(root)], stderr=subprocess.DEVNULL)
 
 
@@ -206,8 +217,9 @@ def alive(pid: int) -> bool:
     return state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def wait_for(condition: Any, seconds: float = 60.0) -> bool:
-    end = time.monotonic() + seconds
+def wait_for(condition: Any) -> bool:
+    """Wait for what comes, on a busy machine after minutes perhaps."""
+    end = time.monotonic() + 300
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
     return bool(condition())
@@ -218,13 +230,13 @@ def wait_for(condition: Any, seconds: float = 60.0) -> bool:
 def test_sigkill_half_way_leaves_no_process_and_is_continued(tmp_path: Path) -> None:
     root = tmp_path / "kitchen"
     videos = tmp_path / "kitchen.partial" / "videos"
-    process = start(root)
+    process = start(root, HALTS_HALF_WAY + SCRIPT)
     assert wait_for(lambda: videos.exists() and len(list(videos.glob("k*.mp4"))) >= 5)
     workers = children(process.pid)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert workers
-    assert wait_for(lambda: not any(alive(pid) for pid in workers), seconds=20)
+    assert wait_for(lambda: not any(alive(pid) for pid in workers))
     kept = {path.name: path.stat().st_mtime_ns for path in videos.glob("k*.mp4")}
     assert 5 <= len(kept) < 62
     assert start(root).wait() == 0
@@ -242,7 +254,7 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert outcome.returncode == 1
     assert VTLearnError.__name__ in outcome.stderr
