@@ -1,4 +1,7 @@
-"""Files that are either whole or not there, whenever a process is killed."""
+"""Files that are either whole or not there, whenever a process is killed.
+
+Home-made, since atomicwrites is not maintained any more, and all it takes is a rename.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

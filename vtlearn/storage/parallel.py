@@ -1,4 +1,8 @@
-"""The same work on many things, with every core."""
+"""The same work on many things, with every core.
+
+Not the bare ``map`` of ``concurrent.futures``: that reads all jobs before it gives a result, and
+its processes outlive a parent that is killed.
+"""
 
 import multiprocessing
 import os

@@ -3,6 +3,9 @@
 A list of a million strings is a million objects, and whoever looks at one writes to its reference
 count: a loader's forked workers then copy the list page by page, until each holds all of it. Here
 they are bytes and offsets in a few arrays, which workers share.
+
+Home-made although pyarrow has such arrays: every worker would import a large package for it, and
+its arrays find a string only by looking at all of them.
 """
 
 import hashlib

@@ -2,6 +2,9 @@
 
 Nothing of numpy's own is handed to a pickle, since numpy trusts what it is told there: an array of
 objects made of raw bytes is one of pointers that the file's author chose. Stand-ins check first.
+
+Home-made: fickling and picklescan judge a pickle and do not load it, and
+``torch.load(weights_only=True)`` loads the files of ``torch.save`` alone.
 """
 
 import math

@@ -1,4 +1,8 @@
-"""Make sentences of what speech recognition cut anywhere."""
+"""Make sentences of what speech recognition cut anywhere.
+
+Home-made although pysbd and nltk split text into sentences: they know no times, and what has no
+punctuation is split at its pauses here.
+"""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,8 @@
-"""Read subtitles made to be displayed: SRT and WebVTT."""
+"""Read subtitles made to be displayed: SRT and WebVTT.
+
+Home-made although pysubs2 and webvtt-py exist: of a line that should be a time and is not, the one
+makes text of the caption before, the other leaves its caption out, both without a word.
+"""
 
 import html
 import itertools

@@ -4,6 +4,9 @@ A table is a folder. Row ``v`` of ``videos`` says which captions are the video's
 ``spans`` when a caption starts and ends, and ``cuts[c]`` to ``cuts[c + 1]`` which bytes of ``text``
 it says. ``ids``, the transcripts' ``files`` where there is one per video, and what is wrong with
 whom stand beside them, and ``meta.json``, written last, how many bytes each file has.
+
+Plain arrays, though Arrow, HDF5 and LMDB exist: numpy maps them, so no worker imports another
+library, and all of them share the pages.
 """
 
 import json

@@ -3,6 +3,9 @@
 A store is a folder: ``features.json`` says what its vectors are, shard k holds those of videos
 ``k * videos_per_shard`` to ``(k + 1) * videos_per_shard - 1`` of a list of ids; ``shard`` knows the
 two files of each. The layout is frozen: stores are large, and outlive the version that wrote them.
+
+Home-made around safetensors: a writer that is killed may leave an HDF5 file that nothing opens, and
+Zarr has a folder for each video.
 """
 
 import hashlib

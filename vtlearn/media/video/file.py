@@ -1,4 +1,8 @@
-"""Decode one video file: its frames in order of presentation, from the start or from a time on."""
+"""Decode one video file: its frames in order of presentation, from the start or from a time on.
+
+PyAV leaves exact seeking and damage to its users. torchcodec and decord do not, but the one needs
+an FFmpeg that is installed beside it, and the other is not maintained any more.
+"""
 
 import os
 import re

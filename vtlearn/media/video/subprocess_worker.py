@@ -1,4 +1,4 @@
-"""Decode videos for another process, which may kill this one: the other half of ``watchdog``.
+"""Decode videos for another process, which may kill this one: ``subprocess_reader``'s other half.
 
 Nothing here imports torch, whose import takes longer than the decoding of many videos.
 """

@@ -4,6 +4,9 @@ The layout is WebDataset's, and so img2dataset's: the members of a sample follow
 share a name up to the first dot, its key (``000000012.jpg``, ``000000012.txt``). An id with dots
 is therefore escaped in its key, and stands in the sample's ``.json``. Reading writes nothing to
 disk, and a member that would lie outside of its folder is refused all the same.
+
+Home-made although webdataset exists: it takes a damaged or missing header for the end of a shard,
+without a word, and runs a source that begins with "pipe:" as a command.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""Write tar shards: whole or not there, the same bytes every time, and continued after a kill."""
+"""Write tar shards: whole or not there, the same bytes every time, and continued after a kill.
+
+Home-made although webdataset has a ShardWriter, which does none of the three.
+"""
 
 import hashlib
 import io
