@@ -48,7 +48,8 @@ def tiny_kitchen(root: Path, small: dict[str, Any], **options: Any) -> Kitchen:
 
 
 def quiet_trainer(folder: Path, **options: Any) -> Trainer:
-    options = {"max_epochs": 1, "logger": False, "enable_checkpointing": False} | options
+    defaults = {"max_epochs": 1, "logger": False, "enable_checkpointing": False}
+    options = {**defaults, "log_every_n_steps": 1, **options}
     return Trainer(
         accelerator="cpu",
         devices=1,

@@ -64,6 +64,7 @@ def test_the_best_by_validation_and_the_last_are_kept(
     assert about_choosing(caplog) == []
 
 
+@pytest.mark.filterwarnings("ignore:Total length of `list` across ranks is zero:UserWarning")
 def test_without_a_validation_split_there_is_no_best_and_that_is_said_once(
     kitchen_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -41,6 +41,7 @@ def workplace(
     trainer = {
         "accelerator": "cpu",
         "max_epochs": 1,
+        "log_every_n_steps": 1,
         "enable_progress_bar": False,
         "enable_model_summary": False,
         "logger": {
@@ -164,6 +165,7 @@ USERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.* directory .* exists and is not empty:UserWarning")
 @pytest.mark.parametrize(
     ("logger", "save_dir"),
     [("false", ""), ("CSVLogger", "."), ("TensorBoardLogger", "."), ("CSVLogger", "../{name}")],
@@ -188,6 +190,7 @@ def test_no_file_in_the_working_directory_is_overwritten(
     assert written >= {"best.ckpt", "last.ckpt", "epoch-000.png", "test.png", "results.json"}
 
 
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning")
 def test_the_configuration_is_kept_in_the_loggers_folder(workplace: Path) -> None:
     options = ["fit", "--config", "tiny.yaml", "--trainer.logger.init_args.version", "0"]
     for gamma in ("0.3", "0.4"):  # the second run replaces what the first one wrote

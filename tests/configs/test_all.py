@@ -33,6 +33,7 @@ def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "num_nodes": 1,
         "precision": "32-true",
         "max_steps": 1,
+        "log_every_n_steps": 1,
         "limit_val_batches": 1,
         "enable_progress_bar": False,
         "enable_model_summary": False,

@@ -94,7 +94,8 @@ class Recorder(Callback):
 def fit(data: Shards, tmp_path: Path, epochs: int, **options: Any) -> Recorder:
     checkpoint = options.pop("ckpt_path", None)
     recorder = Recorder()
-    trainer = quiet_trainer(tmp_path, max_epochs=epochs, callbacks=[recorder], **options)
+    options |= {"max_epochs": epochs, "callbacks": [recorder], "limit_val_batches": 0}
+    trainer = quiet_trainer(tmp_path, **options)
     trainer.fit(tiny_learner(), datamodule=data, ckpt_path=checkpoint)
     trainer.save_checkpoint(tmp_path / f"{epochs}.ckpt")
     return recorder
