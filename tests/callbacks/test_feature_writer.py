@@ -25,7 +25,6 @@ from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
 from vtlearn.learner import VideoTextLearner
 from vtlearn.media.features.reader import FeatureReader
-from vtlearn.media.features.shard import read_shard_record
 from vtlearn.media.features.spec import num_vectors, read_metadata
 from vtlearn.media.features.store import FeatureStore
 from vtlearn.media.ids import former_id

@@ -27,7 +27,7 @@ from vtlearn.hyperparameters import Configurable
 from vtlearn.media.clips import Clips
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.features.spec import num_vectors
-from vtlearn.media.features.store import StoredVideo, read_shard_record
+from vtlearn.media.features.shard import StoredVideo, read_shard_record
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.parameters import weights_sha256
 from vtlearn.storage.atomic import replace_text

@@ -11,7 +11,8 @@ from vtlearn.datasets.extraction.writer import ChunkResults, ShardWriter
 from vtlearn.errors import ArgumentError
 from vtlearn.hyperparameters import to_config
 from vtlearn.media.features.spec import FeatureSpec
-from vtlearn.media.features.store import FeatureStore, StoredVideo, read_shard_record
+from vtlearn.media.features.shard import StoredVideo, read_shard_record
+from vtlearn.media.features.store import FeatureStore
 from vtlearn.parameters import weights_sha256
 
 __all__ = ["FeatureShards", "WindowEncoder", "describe_encoder", "require_channels"]
