@@ -181,15 +181,25 @@ def test_of_a_name_that_two_kinds_share_the_kind_that_is_needed_is_taken(
     assert model["text_encoder"]["class_path"] == f"{__name__}.TextRoom.Twin"
 
 
-def test_a_class_of_the_wrong_kind_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    # a subclass that another test has defined may be suggested
-    assert refusal("--model.video_encoder", "vtlearn.gone.MILNCE", capsys).startswith(
-        "vtlearn: error: model.video_encoder: MILNCE is not a subclass of VideoEncoder"
-    )
-    for given in ("vtlearn.gone.TinyVideo", "{class_path: vtlearn.gone.TinyVideo}"):
-        assert refusal("--data", given, capsys).startswith(
-            "vtlearn: error: data: TinyVideo is not a subclass of VideoTextData"
-        )
+@pytest.mark.parametrize(
+    ("option", "given", "sentence"),
+    [
+        (
+            "--model.video_encoder",
+            "vtlearn.gone.MILNCE",
+            "MILNCE is not a subclass of VideoEncoder",
+        ),
+        ("--data", "vtlearn.gone.TinyVideo", "TinyVideo is not a subclass of VideoTextData"),
+        ("--data", "{class_path: vtlearn.gone.TinyVideo}", "TinyVideo is not a subclass of Video"),
+        ("--model.scheduler", "vtlearn.gone.TinyVideo", "TinyVideo is not a subclass of LRSched"),
+    ],
+)
+def test_a_class_of_the_wrong_kind_is_one_sentence(
+    option: str, given: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = refusal(option, given, capsys)
+    assert error.startswith(f"vtlearn: error: {option.removeprefix('--')}: {sentence}")
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_old_names_in_files(
     ("argv", "sentence"),
     [
         (["--data", "Other", "--data.sampling.size", "64"], "Clips has no option size"),
-        (["--data", "Renamed", "--data.sampling.sise", "64"], "Clips has no option sise"),
+        (["--data", "Renamed", "--data.sampling.sizes", "64"], "Clips has no option sizes"),
         (
             ["--data", "Grouped", "--data.sampling.num_clip", "64"],
             "Grouped has no option sampling.num_clip; did you mean sampling.num_clips?",
