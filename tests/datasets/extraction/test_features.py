@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-import vtlearn.media.features.store
+import vtlearn.media.features.shard
 from tests.damage import cut_off, lose_index
 from tests.datasets.extraction.storing import contents, feature_walk, open_store, seeded_encoder
 from tests.datasets.extraction.walking import list_videos
@@ -26,8 +26,8 @@ from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
 from vtlearn.hyperparameters import Configurable
 from vtlearn.media.clips import Clips
 from vtlearn.media.features.reader import FeatureReader
-from vtlearn.media.features.spec import num_vectors
 from vtlearn.media.features.shard import StoredVideo, read_shard_record
+from vtlearn.media.features.spec import num_vectors
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.parameters import weights_sha256
 from vtlearn.storage.atomic import replace_text
@@ -74,8 +74,8 @@ def _die_at(shard: int, place: str, folder: Path, root: Path) -> None:
 
     torch.set_num_threads(1)
     patch = pytest.MonkeyPatch()
-    patch.setattr(vtlearn.media.features.store, "save_file", save_and_die)
-    patch.setattr(vtlearn.media.features.store, "replace_text", replace_or_die)
+    patch.setattr(vtlearn.media.features.shard, "save_file", save_and_die)
+    patch.setattr(vtlearn.media.features.shard, "replace_text", replace_or_die)
     feature_walk(folder, list_videos(root))
 
 

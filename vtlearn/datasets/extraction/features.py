@@ -10,8 +10,8 @@ from vtlearn.batch import Unreadable
 from vtlearn.datasets.extraction.writer import ChunkResults, ShardWriter
 from vtlearn.errors import ArgumentError
 from vtlearn.hyperparameters import to_config
-from vtlearn.media.features.spec import FeatureSpec
 from vtlearn.media.features.shard import StoredVideo, read_shard_record
+from vtlearn.media.features.spec import FeatureSpec
 from vtlearn.media.features.store import FeatureStore
 from vtlearn.parameters import weights_sha256
 
