@@ -1,6 +1,7 @@
 """The arrows between the folders, read off the imports."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,3 +112,61 @@ def test_every_module_has_a_test_at_the_mirrored_path() -> None:
     modules = [Path(name) for name in FILES if not name.endswith("__init__.py")]
     wanted = [tests / path.parent / f"test_{path.stem.strip('_')}.py" for path in modules]
     assert [str(path.relative_to(tests)) for path in wanted if not path.exists()] == []
+
+
+# What a folder keeps to itself
+
+
+def exported(path: Path) -> list[str]:
+    """The names in a module's ``__all__``."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and target.id == "__all__":
+            return list(ast.literal_eval(node.value))  # type: ignore[attr-defined]
+    return []
+
+
+def names_read(text: str) -> Iterator[tuple[str, str]]:
+    """Modules and names that code reads of them, by ``from m import name`` or as ``m.name``."""
+    tree = ast.parse(text)
+    modules: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("vtlearn"):
+            for alias in node.names:
+                yield str(node.module), alias.name
+                modules[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield modules.get(node.value.id, ""), node.attr
+
+
+def names_shown() -> set[tuple[str, str]]:
+    """Names that the pages, notebooks and benchmarks import."""
+    pages = [ROOT.parent / "README.md", ROOT.parent / "CONTRIBUTING.md"]
+    pages += [*(ROOT.parent / "notebooks").glob("*.ipynb"), *(ROOT.parent / "benchmarks").glob("*")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages if page.is_file())
+    return {
+        (module, name.strip())
+        for module, names in re.findall(r"from (vtlearn[\w.]*) import \(?([\w, ]+)", text)
+        for name in names.split(",")
+    }
+
+
+def test_what_only_its_own_folder_uses_is_private() -> None:
+    """Not in ``__all__``, that is; a command's module is read by ``tree`` as a whole."""
+    users: dict[tuple[str, str], set[Path]] = {}
+    for name in FILES:
+        for read in names_read((ROOT / name).read_text(encoding="utf-8")):
+            users.setdefault(read, set()).add((ROOT / name).parent)
+    shown = names_shown()
+    private = [
+        f"{name}: {public}"
+        for name in FILES
+        if "/" in name and not name.endswith("__init__.py") and "cli/commands/" not in name
+        for public in exported(ROOT / name)
+        if (module := "vtlearn." + name.removesuffix(".py").replace("/", "."))
+        and (module, public) not in shown
+        and not users.get((module, public), set()) - {(ROOT / name).parent}
+        and public not in exported((ROOT / name).parent / "__init__.py")
+    ]
+    assert private == []

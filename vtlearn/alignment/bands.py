@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError
 
-__all__ = ["Columns", "columns_within", "feasible"]
+__all__ = ["Columns"]
 
 
 class Columns(NamedTuple):

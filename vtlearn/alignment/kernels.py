@@ -23,7 +23,7 @@ from vtlearn.alignment.pairs import as_pairs, check_cost, check_gamma, fold_back
 from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
 from vtlearn.errors import ArgumentError
 
-__all__ = ["kernel_for", "solve_soft_dtw", "solve_soft_dtw_gradient"]
+__all__ = ["kernel_for", "solve_soft_dtw_gradient"]
 
 Lengths = Tensor | int | None
 

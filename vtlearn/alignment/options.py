@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vtlearn.alignment.pairs import Pairs, inside
 
-__all__ = ["SoftDTWOptions", "Solver", "add_dummies_and_smoothing", "cost_gradient", "softmin"]
+__all__ = ["SoftDTWOptions", "Solver", "add_dummies_and_smoothing", "cost_gradient"]
 
 
 class SoftDTWOptions(NamedTuple):

@@ -14,7 +14,7 @@ from torch import Tensor
 from vtlearn.alignment.bands import Columns, columns_within, feasible
 from vtlearn.errors import ArgumentError
 
-__all__ = ["Pairs", "as_pairs", "check_cost", "check_gamma", "fold_back", "inside", "pair_last"]
+__all__ = ["Pairs", "as_pairs", "pair_last"]
 
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 

@@ -17,7 +17,7 @@ from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.errors import ArgumentError
 from vtlearn.learner import VideoTextLearner
 
-__all__ = ["ExtractionCallback"]
+__all__: list[str] = []
 
 _LOG = logging.getLogger(__name__)
 

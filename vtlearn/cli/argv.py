@@ -19,16 +19,7 @@ from vtlearn.cli.runs import newest_checkpoint
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.suggestions import nearest
 
-__all__ = [
-    "find_configs",
-    "given_options",
-    "named_checkpoint",
-    "put_checkpoint_first",
-    "replace_data",
-    "separated",
-    "shipped_configs",
-    "typed_text_dim",
-]
+__all__: list[str] = []
 
 _LOG = logging.getLogger(__name__)
 _CONFIG = ("--config", "-c")

@@ -42,7 +42,7 @@ from vtlearn.errors import ArgumentError, VTLearnError, format_error
 from vtlearn.learner import VideoTextLearner
 from vtlearn.run_folder import fresh_folder, is_working_directory
 
-__all__ = ["VTLearnCLI", "run"]
+__all__ = ["run"]
 
 _LOG = logging.getLogger(__name__)
 

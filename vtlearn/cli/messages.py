@@ -21,7 +21,7 @@ from vtlearn.heads import Head
 from vtlearn.hyperparameters import Configurable
 from vtlearn.suggestions import nearest
 
-__all__ = ["Parser", "explain"]
+__all__: list[str] = []
 
 #: What a configuration chooses classes of, the more special first.
 _KINDS: tuple[type, ...] = (

@@ -24,7 +24,7 @@ import vtlearn.schedule
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.hyperparameters import Configurable, public_path
 
-__all__ = ["PARSER_MODE", "current_class_path", "with_current_classes"]
+__all__: list[str] = []
 
 PARSER_MODE = "vtlearn"
 """The mode of a jsonargparse parser that reads YAML with moved classes."""

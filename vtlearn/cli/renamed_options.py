@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from jsonargparse import ArgumentError, ArgumentParser
 
-__all__ = ["RENAMED", "renamed_options"]
+__all__: list[str] = []
 
 RENAMED: Mapping[str, str] = {
     "quarantine": "unreadable_log",

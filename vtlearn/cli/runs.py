@@ -16,7 +16,7 @@ from typing import Literal
 
 from vtlearn.errors import CheckpointError
 
-__all__ = ["newest_checkpoint"]
+__all__: list[str] = []
 
 _LOG = logging.getLogger(__name__)
 _OTHER = {"best": "last", "last": "best"}

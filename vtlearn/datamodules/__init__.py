@@ -1,11 +1,13 @@
 """Datamodules batch corpora, share them among processes, and say how they are scored.
 
-``base`` holds the loaders and what a datamodule promises, ``samplers`` the order and the shares. A
-corpus' own module, of the same name as its dataset, says only which files and which protocols.
+``base`` holds the loaders and what a datamodule promises, ``samplers`` the order and the shares,
+``captioned`` how clips with written captions are scored. A corpus' own module, of the same name as
+its dataset, says only which files and which protocols.
 """
 
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.datamodules.captioned import CaptionedData
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.msrvtt import MSRVTT
@@ -14,6 +16,7 @@ from vtlearn.datamodules.shards import Shards
 __all__ = [
     "MSRVTT",
     "AlignmentExample",
+    "CaptionedData",
     "HowTo100M",
     "Kitchen",
     "Shards",

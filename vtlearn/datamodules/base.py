@@ -29,7 +29,7 @@ from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.storage.strings import Strings
 
-__all__ = ["AlignmentExample", "LazyDataLoader", "VideoTextData"]
+__all__ = ["AlignmentExample", "VideoTextData"]
 
 _LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from vtlearn.datasets.base import SampleKey
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError
 
-__all__ = ["DistributedBatchSampler", "ShuffledBatchSampler", "per_rank_batch_size"]
+__all__: list[str] = []
 
 
 def per_rank_batch_size(batch_size: int, process: Process) -> int:

@@ -6,11 +6,12 @@ windows, and ``unreadable`` keeps account of what cannot be read. ``howto100m`` 
 videos, ``kitchen`` those that we render in the same layout; ``shards`` streams the same, and
 pictures with captions, out of tar shards. ``captioned`` has what corpora of clips with written
 captions share, such as ``msrvtt``. ``evaluation`` reads the clips and videos that a protocol
-scores, and ``windows`` all of a video for features. ``files`` and ``lists`` find what there is, and
-``checking`` compares it with what there should be.
+scores, ``windows`` all of a video, and ``extraction`` keeps what is made of that. ``files`` and
+``lists`` find what there is, and ``checking`` compares it with what there should be.
 """
 
 from vtlearn.datasets.base import Corpus, SampleKey, VideoCorpus
+from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.kitchen import Kitchen
@@ -22,6 +23,8 @@ from vtlearn.kitchen import KitchenCorpus
 
 __all__ = [
     "MSRVTT",
+    "CaptionedClip",
+    "CaptionedCorpus",
     "ClipSampling",
     "ClipShape",
     "Corpus",

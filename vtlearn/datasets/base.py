@@ -19,15 +19,7 @@ from vtlearn.errors import ArgumentError
 from vtlearn.kitchen.manifest import Rendered
 from vtlearn.media.captions.caption import Caption
 
-__all__ = [
-    "Captions",
-    "Corpus",
-    "Expectations",
-    "SampleKey",
-    "VideoCorpus",
-    "generator",
-    "replacements",
-]
+__all__ = ["Corpus", "SampleKey", "VideoCorpus"]
 
 
 class SampleKey(NamedTuple):

@@ -18,14 +18,7 @@ from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows, clip_start
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, LostClipsError
 
-__all__ = [
-    "CaptionedClip",
-    "CaptionedCorpus",
-    "captioned_items",
-    "list_clips",
-    "read_captions",
-    "require_clips",
-]
+__all__ = ["CaptionedClip", "CaptionedCorpus", "captioned_items"]
 
 _LOG = logging.getLogger(__name__)
 _ID_KEYS = {"sentences": "video_id", "annotations": "image_id"}

@@ -18,14 +18,7 @@ from vtlearn.media.video.probing import hash_all, probe_all, scan_all
 from vtlearn.storage.parallel import available_cores
 from vtlearn.storage.progress import track
 
-__all__ = [
-    "SCAN_BUDGET",
-    "ChangedFrames",
-    "CorpusReport",
-    "DurationMismatch",
-    "LostSeconds",
-    "check_corpus",
-]
+__all__ = ["ChangedFrames", "CorpusReport", "DurationMismatch", "check_corpus"]
 
 _WORTH_A_PROCESS = 200  # videos; a process takes seconds to start, and a video milliseconds
 SCAN_BUDGET = 10  # how much longer a whole video may take than its first frame

@@ -8,7 +8,7 @@ from pathlib import Path
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.media.ids import VideoNames, distinct_ids, video_stem
 
-__all__ = ["find_videos", "first_file", "locate_videos", "require_paths", "video_names"]
+__all__ = ["find_videos", "video_names"]
 
 _LOG = logging.getLogger(__name__)
 

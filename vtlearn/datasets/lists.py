@@ -11,7 +11,7 @@ from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.ids import VideoNames, closeness, distinct_ids, video_stem
 
-__all__ = ["Row", "read_durations", "read_table", "read_video_list"]
+__all__ = ["read_durations", "read_table", "read_video_list"]
 
 
 def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:

@@ -20,7 +20,7 @@ from vtlearn.datasets.lists import read_table
 from vtlearn.errors import ArgumentError
 from vtlearn.suggestions import nearest
 
-__all__ = ["MSRVTT", "SPLITS", "read_msrvtt"]
+__all__ = ["MSRVTT", "read_msrvtt"]
 
 SPLITS = ("1kA-9k", "1kA-7k", "1kA-test")
 """What can be read: two training lists, the longer of which contains the other, and the test."""

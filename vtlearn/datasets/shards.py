@@ -31,7 +31,7 @@ from vtlearn.media.video.probing import probe
 from vtlearn.media.webdataset.index import Shard, ShardIndex
 from vtlearn.media.webdataset.reader import PICTURES, TEXTS, ShardSample, read_pairs
 
-__all__ = ["ShardStream", "deal_shards", "even_share", "told"]
+__all__ = ["ShardStream", "even_share"]
 
 ItemT = TypeVar("ItemT")
 

@@ -16,7 +16,7 @@ from vtlearn.errors import (
     UnreadableVideoError,
 )
 
-__all__ = ["UnreadableLog", "forget_unreadable", "read_or_record", "read_or_replace"]
+__all__ = ["UnreadableLog", "forget_unreadable", "read_or_record"]
 
 _LOG = logging.getLogger(__name__)
 _RECORD = b'{"id": "'  # how a line of the file begins

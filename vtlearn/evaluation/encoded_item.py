@@ -12,16 +12,7 @@ from vtlearn.batch import EncodedBatch, Own
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.padding import valid
 
-__all__ = [
-    "NEEDS",
-    "Embed",
-    "EncodedItem",
-    "Match",
-    "Pooling",
-    "as_is",
-    "embedded",
-    "encoded_items",
-]
+__all__ = ["EncodedItem", "Pooling"]
 
 ValueT = TypeVar("ValueT")
 

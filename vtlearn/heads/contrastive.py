@@ -18,14 +18,7 @@ from vtlearn.heads.base import Aligner, HeadOutput, LossTerm
 from vtlearn.heads.losses import batch_accuracy, cross_entropy
 from vtlearn.padding import valid
 
-__all__ = [
-    "Contrastive",
-    "Direction",
-    "Embeddings",
-    "PairedItems",
-    "pairwise_similarity",
-    "single_entries",
-]
+__all__ = ["Contrastive"]
 
 Direction = Literal["both", "text_to_video", "video_to_text"]
 

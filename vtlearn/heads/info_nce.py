@@ -12,7 +12,7 @@ from vtlearn.heads.contrastive import (
     single_entries,
 )
 
-__all__ = ["InfoNCE", "clip_pairs"]
+__all__ = ["InfoNCE"]
 
 
 class InfoNCE(Contrastive):

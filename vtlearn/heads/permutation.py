@@ -14,7 +14,7 @@ from torch import Tensor
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.contrastive import Embeddings
 
-__all__ = ["draws_for", "near_permutations", "permutation_probabilities", "permute_time"]
+__all__: list[str] = []
 
 _REACH = 2
 #: 11,854 permutations; their number grows by 2.3 with every entry more.

@@ -11,15 +11,7 @@ from vtlearn.kitchen.plan import VideoPlan
 from vtlearn.kitchen.truth import encode_truth
 from vtlearn.storage.atomic import replace_text
 
-__all__ = [
-    "FORMAT",
-    "Manifest",
-    "Rendered",
-    "make_manifest",
-    "read_manifest",
-    "refuse_other",
-    "write_manifest",
-]
+__all__ = ["Rendered", "make_manifest", "read_manifest"]
 
 FORMAT = 2  # raised whenever the same parameters come to give other files
 NAME = "manifest.json"

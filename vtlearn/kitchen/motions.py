@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from vtlearn.kitchen.stage import Stage
 
-__all__ = ["MOTIONS", "Motion", "bake", "chop", "fry", "pour", "season", "stir", "wash", "weigh"]
+__all__: list[str] = []
 
 # Draws on a stage, with the ingredient's emoji, the moment of a phase.
 Motion = Callable[[Stage, str, float], None]

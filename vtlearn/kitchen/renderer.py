@@ -15,7 +15,7 @@ from vtlearn.kitchen.sprites import Colour, emoji
 from vtlearn.kitchen.stage import Stage
 from vtlearn.kitchen.truth import Step
 
-__all__ = ["render_frames"]
+__all__: list[str] = []
 
 PROPS = "☕🪴🕰🫙🧺📻🧸🏺🍷🗞"
 

@@ -13,7 +13,7 @@ import numpy as np
 from vtlearn.kitchen.recipes import ACTIONS, INGREDIENTS, RECIPES
 from vtlearn.kitchen.truth import Step
 
-__all__ = ["Pair", "Script", "required_pairs", "write_script", "write_step"]
+__all__ = ["Pair"]
 
 FEWEST_STEPS, MOST_STEPS = 6, 10
 STEP_SECONDS = (3.0, 5.0)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vtlearn.storage.imports import require
 
-__all__ = ["Colour", "disc", "emoji", "font_path", "slab"]
+__all__: list[str] = []
 
 Colour = tuple[int, int, int]
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from vtlearn.kitchen.sprites import Colour, disc, emoji, slab
 
-__all__ = ["Stage"]
+__all__: list[str] = []
 
 
 class Stage:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from vtlearn.errors import CorpusNotFoundError
 
-__all__ = ["Step", "VideoTruth", "decode_truth", "encode_truth", "read_truth"]
+__all__ = ["Step", "VideoTruth", "read_truth"]
 
 NAME = "Kitchen"
 SOURCE = "nowhere: it is rendered on this machine, by `vtlearn data kitchen` or by training on it"

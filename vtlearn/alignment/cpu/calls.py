@@ -17,19 +17,7 @@ from numba.extending import intrinsic
 
 from vtlearn.alignment.cpu.lanes import inlined
 
-__all__ = [
-    "CALL",
-    "array_of",
-    "chunk_done",
-    "chunk_range",
-    "columns_of",
-    "entry",
-    "lengths_of",
-    "next_chunk",
-    "packed",
-    "tables_of",
-    "three",
-]
+__all__: list[str] = []
 
 _NUMBER, _ADDRESS = np.int64, np.int64
 

@@ -30,7 +30,7 @@ from vtlearn.alignment.cpu.lanes import (
     to_int,
 )
 
-__all__ = ["LARGEST", "NEVER", "add_three", "in_units", "powers_of_row", "renormalize", "two_to"]
+__all__: list[str] = []
 
 LARGEST = 2**27
 """The sizes of the exponents along any path have to sum to less."""

@@ -17,33 +17,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array
 
-__all__ = [
-    "BIAS",
-    "LANES",
-    "SIDE",
-    "as_float",
-    "exponent",
-    "fill",
-    "inlined",
-    "jit",
-    "lane",
-    "larger",
-    "load",
-    "mantissa",
-    "multiply_add",
-    "power_of_two",
-    "prefetch",
-    "rounded",
-    "select",
-    "shift_down",
-    "shift_up",
-    "size",
-    "splat",
-    "store",
-    "to_int",
-    "transpose",
-    "with_lane",
-]
+__all__: list[str] = []
 
 LANES = 16
 """How many numbers a vector has: two registers of AVX2, so that one waits while one computes."""

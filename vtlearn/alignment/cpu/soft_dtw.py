@@ -28,7 +28,7 @@ from vtlearn.alignment.options import (
 from vtlearn.alignment.pairs import Pairs
 from vtlearn.errors import ArgumentError
 
-__all__ = ["solve", "solver"]
+__all__: list[str] = []
 
 _SMALL = 2**14
 """Cells that are solved before a second thread has started."""

@@ -44,7 +44,7 @@ from vtlearn.alignment.cpu.lanes import (
     with_lane,
 )
 
-__all__ = ["run_strips"]
+__all__: list[str] = []
 
 _WEIGHTS = 3 * LANES
 """Of a cell's diagonal, vertical and horizontal predecessor, in each lane."""

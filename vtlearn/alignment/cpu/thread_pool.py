@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["run_in_threads"]
+__all__: list[str] = []
 
 _CHUNKS = 4
 """Shares a thread has in the work: a core may be busy with something else for a while."""

@@ -48,7 +48,7 @@ from vtlearn.alignment.cpu.lanes import (
     transpose,
 )
 
-__all__ = ["read_row", "run_tiles", "write_row"]
+__all__: list[str] = []
 
 _WEIGHTS = 3 * LANES
 """Of a cell's diagonal, vertical and horizontal predecessor, in each lane."""

@@ -39,7 +39,7 @@ from vtlearn.alignment.options import SoftDTWOptions, Solver
 from vtlearn.alignment.pairs import Pairs, as_pairs
 from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
 
-__all__ = ["solve", "solver"]
+__all__: list[str] = []
 
 _BUSY = 2**15
 """So many lanes a GPU keeps busy at full speed.

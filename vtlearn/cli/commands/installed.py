@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from packaging.requirements import Requirement
 
-__all__ = ["Finding", "extras", "packages"]
+__all__: list[str] = []
 
 _PACKAGE = "vtlearn"
 _FOR_DEVELOPERS = frozenset({"bench", "dev", "docs"})

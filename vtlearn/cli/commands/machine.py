@@ -22,7 +22,7 @@ from vtlearn.media.video.reader import VideoReader, ffmpeg_versions
 from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 from vtlearn.storage.parallel import available_cores
 
-__all__ = ["decoding", "devices", "kernels"]
+__all__: list[str] = []
 
 _GIB = 2**30
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux lets a loader's workers put batches

@@ -15,7 +15,7 @@ from vtlearn.media.features.spec import FeatureSpec
 from vtlearn.media.features.store import FeatureStore
 from vtlearn.parameters import weights_sha256
 
-__all__ = ["FeatureShards", "WindowEncoder", "describe_encoder", "require_channels"]
+__all__ = ["FeatureShards", "describe_encoder", "require_channels"]
 
 
 class FeatureShards(ShardWriter[Tensor, StoredVideo]):

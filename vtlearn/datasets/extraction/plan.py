@@ -18,7 +18,7 @@ from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.video.probing import probe_all
 from vtlearn.storage.progress import track
 
-__all__ = ["WHOLE", "Part"]
+__all__ = ["Part"]
 
 _LOG = logging.getLogger(__name__)
 _NAMED = 20  # names that a sentence lists; files have all

@@ -12,7 +12,7 @@ from vtlearn.encoders.base import Tokens
 from vtlearn.errors import ArgumentError
 from vtlearn.padding import valid
 
-__all__ = ["max_over_words", "padded", "resized"]
+__all__: list[str] = []
 
 
 def padded(rows: Sequence[Sequence[int]], size: int) -> Tokens:

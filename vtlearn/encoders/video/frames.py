@@ -5,7 +5,7 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError
 
-__all__ = ["check_frames", "clip_lengths", "mean_over_frames"]
+__all__: list[str] = []
 
 
 def check_frames(frames: Tensor) -> None:

@@ -24,7 +24,7 @@ from vtlearn.encoders.video.s3d_layers import (
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.padding import pad
 
-__all__ = ["S3D", "Stem", "stem_of"]
+__all__ = ["S3D", "stem_of"]
 
 Stem = Literal["plain", "space_to_depth"]
 

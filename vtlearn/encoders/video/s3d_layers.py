@@ -8,15 +8,7 @@ from torch.nn import functional
 
 from vtlearn.errors import ArgumentError
 
-__all__ = [
-    "Inception",
-    "SelfGating",
-    "SeparableUnit",
-    "Triple",
-    "Unit",
-    "max_pool_same",
-    "space_to_depth",
-]
+__all__: list[str] = []
 
 #: Frames, height and width.
 Triple = tuple[int, int, int]

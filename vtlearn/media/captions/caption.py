@@ -14,13 +14,7 @@ from numpy.typing import NDArray
 
 from vtlearn.errors import TranscriptError
 
-__all__ = [
-    "Caption",
-    "Track",
-    "dedupe_rolling",
-    "make_captions",
-    "validate_captions",
-]
+__all__ = ["Caption", "dedupe_rolling", "validate_captions"]
 
 _FIELDS = ("start", "end", "text")
 _STAYS = 0.1  # a line that is still on screen was there less than so many seconds ago

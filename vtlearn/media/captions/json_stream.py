@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from vtlearn.errors import TranscriptError
 
-__all__ = ["stream_object"]
+__all__: list[str] = []
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _WORD = 16  # characters; longer than any literal or escape that may be cut in two

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from vtlearn.media.captions.transcripts import SUFFIXES
 from vtlearn.media.ids import video_stem
 
-__all__ = ["kind_rank", "meant_stems", "transcript_stem"]
+__all__: list[str] = []
 
 _LANGUAGE = re.compile(r"\.[A-Za-z]{2,3}(?:[-_][A-Za-z0-9_-]+)?$")
 """A language at the end of a name, as BCP 47 and yt-dlp write it: en, pt-BR, zh-Hans, en-orig."""

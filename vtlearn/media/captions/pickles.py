@@ -18,7 +18,7 @@ import numpy as np
 
 from vtlearn.errors import TranscriptError
 
-__all__ = ["load_plain"]
+__all__: list[str] = []
 
 _DTYPE = re.compile(r"[biufcSU]\d{1,9}|O\d?")  # no fields, no references within an item
 _MAX_DIMS = 32

@@ -29,7 +29,7 @@ from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.media.ids import distinct_ids
 from vtlearn.storage.progress import track
 
-__all__ = ["Entry", "FileState", "file_states", "read_entries"]
+__all__: list[str] = []
 
 _LOG = logging.getLogger(__name__)
 _BLOCK = 2**20  # bytes; what the progress bar of a file counts

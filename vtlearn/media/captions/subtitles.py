@@ -13,7 +13,7 @@ from typing import NamedTuple
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import Caption, dedupe_rolling
 
-__all__ = ["parse_srt", "parse_webvtt"]
+__all__: list[str] = []
 
 _CLOCK = r"(?:\d{1,9}:)?[0-5]?\d:[0-5]?\d[.,]\d{1,3}"
 _TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:\s.*)?")

@@ -25,7 +25,7 @@ from vtlearn.media.captions.sources import Entry
 from vtlearn.storage.mapped import map_array
 from vtlearn.storage.strings import Strings
 
-__all__ = ["VERSION", "CaptionTable", "Summary", "open_table", "write_table"]
+__all__: list[str] = []
 
 VERSION = 2
 """Of the files' layout; another one is built anew."""

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import Caption
 
-__all__ = ["parse_timed_text"]
+__all__: list[str] = []
 
 # Digits are bounded, since numbers are exact here, however long they take.
 _NUMBER = r"\d{1,20}(?:\.\d{1,30})?"

@@ -20,7 +20,7 @@ from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
 from vtlearn.media.captions.whisperx import whisperx_columns
 
-__all__ = ["SUFFIXES", "Caption", "read_track", "read_transcript"]
+__all__ = ["Caption", "read_transcript"]
 
 SUFFIXES = (".json", ".csv", ".vtt", ".srt", ".ttml", ".dfxp", ".srv3", ".srv2", ".srv1")
 """Of the files that can be read, those with most to tell first."""

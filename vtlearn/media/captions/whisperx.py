@@ -5,7 +5,7 @@ from typing import Any
 
 from vtlearn.errors import TranscriptError
 
-__all__ = ["whisperx_columns"]
+__all__: list[str] = []
 
 
 def whisperx_columns(content: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["fingerprint", "fingerprints"]
+__all__ = ["fingerprint"]
 
 _END = 64 * 1024  # bytes that are hashed at either end
 _AT_ONCE = 8  # files that are waited for together: disks are slow, hashing is not

@@ -21,7 +21,7 @@ from vtlearn.media.features.spec import FeatureSpec, num_vectors
 from vtlearn.storage.progress import track
 from vtlearn.storage.strings import Strings
 
-__all__ = ["FeatureIndex", "open_index"]
+__all__: list[str] = []
 
 _CACHE = ".vtlearn"
 _IDS, _TABLE, _UNREADABLE = "ids", "videos.npy", "unreadable.json"

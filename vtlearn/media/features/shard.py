@@ -21,15 +21,7 @@ from vtlearn.errors import FeatureError
 from vtlearn.media.features.spec import FeatureSpec, num_vectors
 from vtlearn.storage.atomic import replace_text, replacing
 
-__all__ = [
-    "ShardRecord",
-    "StoredVideo",
-    "VideoRecord",
-    "is_whole",
-    "read_shard_record",
-    "shard_records",
-    "write_shard",
-]
+__all__ = ["StoredVideo", "read_shard_record"]
 
 
 class StoredVideo(NamedTuple):

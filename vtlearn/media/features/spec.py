@@ -12,7 +12,7 @@ from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, FeatureError
 from vtlearn.storage.atomic import replace_text
 
-__all__ = ["FeatureSpec", "num_vectors", "read_metadata", "write_metadata"]
+__all__ = ["FeatureSpec", "num_vectors", "read_metadata"]
 
 _SIDECAR = "features.json"
 _FORMAT, _VERSION = "vtlearn-features", 1

@@ -30,7 +30,7 @@ from vtlearn.media.features.shard import (
 from vtlearn.media.features.spec import FeatureSpec, read_metadata, write_metadata
 from vtlearn.media.ids import former_id, outgrown_ids
 
-__all__ = ["FeatureStore", "Stale"]
+__all__ = ["FeatureStore"]
 
 _NAMED = 20  # videos or files that a sentence names
 _LEFT = 3600  # seconds after which an unfinished file is abandoned: a shard is written in a few

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     _Packet = av.Packet[VideoStream]
 
-__all__ = ["VideoFile", "error_text"]
+__all__: list[str] = []
 
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
 _MATROSKA = "matroska,webm"  # FFmpeg's name of it

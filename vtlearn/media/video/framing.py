@@ -11,7 +11,7 @@ from vtlearn.errors import ArgumentError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Box", "Orientation", "centre_square", "crop_boxes", "require_inside"]
+__all__: list[str] = []
 
 Box = tuple[int, int, int, int]
 """Top, left, height and width of a part of a picture, in pixels."""

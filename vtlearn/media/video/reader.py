@@ -25,7 +25,7 @@ from vtlearn.media.video.transform import FramePacker, FrameTransform, frame_ori
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["VideoInfo", "VideoReader", "ffmpeg_versions", "require_clips"]
+__all__ = ["VideoInfo", "VideoReader", "ffmpeg_versions"]
 
 _Pixels = NDArray[np.uint8]
 

@@ -22,7 +22,7 @@ from vtlearn.media.clips import Source
 from vtlearn.media.video.framing import Box
 from vtlearn.media.video.reader import VideoInfo, VideoReader
 
-__all__ = ["ClipsRequest", "HashRequest", "ProbeRequest", "SourceMarker", "run_worker"]
+__all__: list[str] = []
 
 _GRACE = 5.0  # seconds after the budget, for the other process to kill this one itself
 _POLL_INTERVAL = 1.0  # seconds between two looks whether the other process is alive

@@ -18,7 +18,7 @@ from vtlearn.errors import ArgumentError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FrameSource", "TimeRange", "TimedFrame", "frame_times", "mark_shown", "time_ranges"]
+__all__ = ["frame_times"]
 
 FrameT = TypeVar("FrameT")
 PacketT = TypeVar("PacketT")

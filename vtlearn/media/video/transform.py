@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from av.filter import Graph
     from av.video.codeccontext import VideoCodecContext
 
-__all__ = ["FramePacker", "FrameTransform", "frame_orientation"]
+__all__: list[str] = []
 
 _Pixels = NDArray[np.uint8]
 _UNKNOWN = range(28, 32)  # what FFmpeg 8 may say of a frame that PyAV 18 has no name for, as Exif

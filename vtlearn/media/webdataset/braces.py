@@ -4,7 +4,7 @@ Home-made although braceexpand exists: that is a dependency of every installatio
 and raises an error at a single brace, which the name of a file may have.
 """
 
-__all__ = ["expand_braces"]
+__all__: list[str] = []
 
 
 def expand_braces(pattern: str) -> list[str]:

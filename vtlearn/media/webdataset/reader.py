@@ -20,20 +20,7 @@ from typing import IO, NamedTuple
 from vtlearn.errors import ShardError
 from vtlearn.media.ids import VIDEO_SUFFIXES
 
-__all__ = [
-    "LARGEST",
-    "PICTURES",
-    "TEXTS",
-    "VIDEOS",
-    "ShardSample",
-    "leads_outside",
-    "read_pairs",
-    "read_shard",
-    "require_distinct",
-    "sample_id",
-    "sample_key",
-    "split_member",
-]
+__all__ = ["PICTURES", "TEXTS", "ShardSample", "read_pairs", "require_distinct", "sample_key"]
 
 VIDEOS = tuple(suffix[1:] for suffix in VIDEO_SUFFIXES)
 PICTURES = ("jpg", "jpeg", "png", "webp")
