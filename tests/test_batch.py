@@ -48,7 +48,7 @@ def test_what_cannot_be_read_is_beside_the_samples() -> None:
     error = UnreadableVideoError("b.mp4", "no video stream", "decode")
     lost = Unreadable.of("b", error)
     assert lost == ("b", "b.mp4", "decode", "no video stream")
-    assert str(lost.error()) == str(error)
+    assert lost.describe() == str(error)
     batch = collate([lost, sample("a", 2, 0)])
     assert (batch.ids, batch.unreadable) == (["a"], [lost])
     nothing = collate([lost])

@@ -107,6 +107,12 @@ def test_one_file_knows_a_package(package: str, allowed: set[str]) -> None:
     assert {name for name in FILES if uses(name)} <= allowed
 
 
+def test_no_file_but_a_kernel_is_long() -> None:
+    kernels = ("alignment/cpu/", "alignment/gpu/")
+    lines = {name: (ROOT / name).read_text(encoding="utf-8").count("\n") for name in FILES}
+    assert {name for name in FILES if lines[name] > 400 and not name.startswith(kernels)} == set()
+
+
 def test_every_module_has_a_test_at_the_mirrored_path() -> None:
     tests = Path(__file__).parent
     modules = [Path(name) for name in FILES if not name.endswith("__init__.py")]

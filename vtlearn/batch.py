@@ -2,9 +2,8 @@
 
 Training, evaluation, prediction and alignment all read samples: some clips of one video and some
 texts about it. Axes are named batch B, clips N, texts M, candidates K, frames T, tokens L, dim D,
-as everywhere in vtlearn. A batch is a NamedTuple because Lightning moves it and a loader pins it
-without being told how; it is ragged, so that padding is never read, moved or encoded. A mask is a
-length: valid entries come first.
+as everywhere in vtlearn. A batch is a NamedTuple because a loader pins it without being told how;
+it is ragged, so that padding is never read or encoded. A mask is a length: valid entries first.
 """
 
 from collections.abc import Sequence
@@ -33,8 +32,7 @@ class Unreadable(NamedTuple):
 
     Attributes:
         id: The sample's id.
-        path: The video's file; several samples may have the same. Empty where its captions are what
-            cannot be read.
+        path: The video's file, which several samples may have; empty of unreadable captions.
         stage: How far reading came: ``open``, ``decode``, ``time`` or ``captions``.
         reason: Why, in the decoder's words.
     """
@@ -55,10 +53,6 @@ class Unreadable(NamedTuple):
     def describe(self) -> str:
         """Say what cannot be read, and why."""
         return f"{self.path} cannot be read: {self.reason}" if self.path else self.reason
-
-    def error(self) -> UnreadableVideoError:
-        """Return the error that says the same."""
-        return UnreadableVideoError(self.path, self.reason, self.stage)
 
 
 class Sample(NamedTuple):
@@ -267,8 +261,7 @@ class EncodedBatch(NamedTuple):
         text: One vector per candidate of each text.
         clip_spans: Start and end of each clip in seconds, (batch, clips, 2), float64, on the CPU;
             NaN where padded.
-        text_spans: Start and end of each text in seconds, (batch, texts, 2), float64, on the CPU;
-            NaN where unknown or padded.
+        text_spans: The same of each text, (batch, texts, 2); NaN where unknown or padded.
         own: Tokens and strings of this process's samples; None for a batch of plain tensors.
     """
 

@@ -245,7 +245,7 @@ class Evaluator:
 
     def _note(self, task_index: int, unreadable: Sequence[Unreadable]) -> None:
         for record in unreadable:
-            self._unreadable[record.path] = str(record.error())
+            self._unreadable[record.path] = record.describe()
             self._unreadable_ids[task_index].add(record.id)
             self._pending[task_index].pop(record.id, None)
         self._refuse(self._unreadable)

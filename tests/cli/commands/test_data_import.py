@@ -44,7 +44,7 @@ def test_the_facts_are_said_once_and_kept(capsys: pytest.CaptureFixture[str]) ->
     Path("vlen.csv").write_text("vid,vlen\n-b_c,3.4\na,2.5\nd,5\n")
     assert bring(FACTS, "--durations", "vlen.csv", "--videos-per-shard", "2") == 0
     output = capsys.readouterr()
-    assert output.out == "store: 3 videos, 1 vectors a second of dim=512 in float16\n"
+    assert output.out == "store: 3 videos, 1 vectors per second of dim=512 in float16\n"
     assert "Importing features" in output.err
     reader = FeatureReader("store")
     assert reader.spec.weights_sha256 == hashlib.sha256(b"weights").hexdigest()
@@ -64,7 +64,7 @@ def test_all_that_is_missing_is_asked_for_at_once(capsys: pytest.CaptureFixture[
     assert bring(facts) == 2
     error = capsys.readouterr().err
     assert error.count("\n  --") == 2
-    assert "\n  --fps: vectors a second\n" in error
+    assert "\n  --fps: vectors per second\n" in error
 
 
 @pytest.mark.usefixtures("bare")

@@ -94,7 +94,7 @@ def test_another_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"fps": 8.0}, r"fps=8.0 vectors a second lie 0.125 s apart, not stride=1.0"),
+        ({"fps": 8.0}, r"fps=8.0 vectors per second lie 0.125 s apart, not stride=1.0"),
         ({"weights_sha256": "unknown"}, "sha256sum"),
         ({"backbone": " "}, "has to name"),
         ({"mean": (0.0,)}, "three numbers"),

@@ -25,7 +25,7 @@ __all__ = ["add_arguments", "run"]
 _FACTS = {
     "to": "the folder to write",
     "backbone": "what made the vectors",
-    "fps": "vectors a second",
+    "fps": "vectors per second",
     "window": "seconds that a vector was computed from",
     "num_frames": "frames of these that the backbone saw",
     "resize": "pixels that the shorter side was scaled to, or none",
@@ -97,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
     reader = FeatureReader(arguments.to)  # whoever opens it next will find it in order
     spec = reader.spec
     sys.stdout.write(
-        f"{arguments.to}: {len(reader.ids)} videos, {spec.fps:g} vectors a second of "
+        f"{arguments.to}: {len(reader.ids)} videos, {spec.fps:g} vectors per second of "
         f"dim={spec.dim} in {spec.dtype}\n"
     )
     return 0
@@ -116,7 +116,7 @@ def _require_facts(arguments: argparse.Namespace) -> None:
         message = (
             f"these files do not say what they are, and features are not read without it. Give\n"
             f"{lines}\n"
-            "Whoever made them knows; what is guessed wrong is found out by nobody"
+            "The people who made them know; a wrong value would go unnoticed"
         )
         raise ArgumentError(message)
 

@@ -82,7 +82,7 @@ class FeatureSpec:
         _check_words(self.backbone, self.weights_sha256, self.l2_norm, self.dtype)
         if not math.isclose(self.fps * self.stride, 1, rel_tol=1e-6):
             message = (
-                f"fps={self.fps} vectors a second lie {1 / self.fps} s apart, not stride="
+                f"fps={self.fps} vectors per second lie {1 / self.fps} s apart, not stride="
                 f"{self.stride} s"
             )
             raise ArgumentError(message)
@@ -148,8 +148,8 @@ def read_metadata(folder: Path) -> tuple[FeatureSpec, dict[str, Any]]:
     if missing:
         message = (
             f"{path} does not say what its features are: {', '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing. Ask whoever made them and write it "
-            "down, or make them anew by `vtlearn predict`"
+            f"{'is' if len(missing) == 1 else 'are'} missing. Ask the people who made them and "
+            "write it down, or create them again with `vtlearn predict`"
         )
         raise FeatureError(message)
     if (record["format"], record["version"]) != (_FORMAT, _VERSION):
