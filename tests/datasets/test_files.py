@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from vtlearn.datasets.files import find_videos, require_paths, video_names
+from vtlearn.datasets.files import (
+    find_videos,
+    first_file,
+    first_files,
+    locate_videos,
+    require_paths,
+    video_names,
+)
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 
 
@@ -64,3 +71,33 @@ def test_what_is_missing_is_listed_with_where_to_get_it(tmp_path: Path) -> None:
         CorpusNotFoundError, match=r"caption.json: captions  \(not there\)\n.*example.org"
     ):
         require_paths("Corpus", expected, "https://example.org")
+
+
+def test_the_first_name_that_is_there_is_taken(tmp_path: Path) -> None:
+    touch(tmp_path, "b.csv", "lists/a.csv")
+    assert first_file(tmp_path, ["a.csv", "b.csv"]) == tmp_path / "b.csv"
+    assert first_file(tmp_path, ["a.csv", "b.csv"], ("", "lists")) == tmp_path / "lists" / "a.csv"
+    assert first_file(tmp_path, ["c.csv", "d.csv"]) == tmp_path / "c.csv"
+
+
+def test_of_several_sets_of_files_the_first_with_any_is_taken(tmp_path: Path) -> None:
+    sets = [["all.json"], ["one.json", "two.json"], ["old.json"]]
+    assert first_files(tmp_path, sets) == [tmp_path / "all.json"]
+    touch(tmp_path, "two.json", "old.json")
+    assert first_files(tmp_path, sets) == [tmp_path / "two.json"]
+    touch(tmp_path, "one.json")
+    assert first_files(tmp_path, sets) == [tmp_path / "one.json", tmp_path / "two.json"]
+
+
+def test_videos_are_located_and_missing_ones_given_a_place(tmp_path: Path) -> None:
+    touch(tmp_path, "a/v.webm", "w.mp4")
+    located = locate_videos(tmp_path, ["w", "v", "x"])
+    assert located == {
+        "w": tmp_path / "w.mp4",
+        "v": tmp_path / "a" / "v.webm",
+        "x": tmp_path / "x.mp4",
+    }
+    assert locate_videos(tmp_path / "nowhere", ["v"]) == {"v": tmp_path / "nowhere" / "v.mp4"}
+    touch(tmp_path, "b/v.mp4")
+    with pytest.raises(ArgumentError, match=r"a/v\.webm and .*b/v\.mp4 have the same id"):
+        locate_videos(tmp_path, ["v"])

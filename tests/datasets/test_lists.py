@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vtlearn.datasets.lists import read_durations, read_video_list
+from vtlearn.datasets.lists import read_durations, read_table, read_video_list
 from vtlearn.errors import ArgumentError
 from vtlearn.media.ids import VideoNames
 
@@ -121,3 +121,17 @@ def test_a_row_that_is_no_duration_is_shown(row: str, tmp_path: Path) -> None:
     path.write_text(f"b,3\n{row}\n", encoding="utf-8")
     with pytest.raises(ArgumentError, match=f"the row '{row}' in line 2"):
         read_durations(path)
+
+
+def test_tables_have_lines_and_named_cells(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('\ufeffid; text\r\n\r\na; "x; y"\r\nb;z\r\n')
+    rows = read_table(path, ["text"], unique="id")
+    assert [(row.line, dict(row.cells)) for row in rows] == [
+        (3, {"id": "a", "text": "x; y"}),
+        (4, {"id": "b", "text": "z"}),
+    ]
+    path.write_text("id,text\na,x\nb,y\na,z\n")
+    with pytest.raises(ArgumentError, match="has the id a in lines 2 and 4; remove one"):
+        read_table(path, ["id", "text"], unique="id")
+    assert len(read_table(path, ["id", "text"])) == 3

@@ -21,6 +21,7 @@ class MSRVTT(CaptionedData):
     Args:
         root: The folder of videos, lists and captions, in any of the layouts that circulate; see
             :func:`~vtlearn.datasets.msrvtt.read_msrvtt`.
+        videos: The folder of the videos, if it is not ``root``.
         split: What is trained on: all clips but those of the test (``1kA-9k``), or those of the
             published training split (``1kA-7k``). One of a clip's captions is drawn each time.
         windows: Windows of a clip that are averaged when it is scored.
@@ -36,13 +37,15 @@ class MSRVTT(CaptionedData):
         self,
         root: Path = Path("data/msrvtt"),
         *,
+        videos: Path | None = None,
         split: Literal["1kA-9k", "1kA-7k"] = "1kA-9k",
         windows: int = 4,
         kitchen: bool = False,
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
-        self.root, self.split, self.windows, self.kitchen = Path(root), split, windows, kitchen
+        self.root, self.videos_root = Path(root), videos
+        self.split, self.windows, self.kitchen = split, windows, kitchen
 
     def prepare_data(self) -> None:
         """Render what is missing, if that is wanted; a training forgets what was unreadable."""
@@ -71,4 +74,4 @@ class MSRVTT(CaptionedData):
 
     def _clips(self, split: str) -> list[CaptionedClip]:
         missing = None if self.reading.features else self.max_unreadable
-        return msrvtt.read_msrvtt(self.root, split, max_unreadable=missing)
+        return msrvtt.read_msrvtt(self.root, split, videos=self.videos_root, max_unreadable=missing)

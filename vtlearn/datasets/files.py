@@ -116,6 +116,31 @@ def first_file(root: Path, names: Sequence[str], folders: Sequence[str] = ("",))
     return next((path for path in places if path.is_file()), places[0])
 
 
+def first_files(
+    root: Path, alternatives: Sequence[Sequence[str]], folders: Sequence[str] = ("",)
+) -> list[Path]:
+    """Find the files that hold something between them, which come in several sets.
+
+    Args:
+        root: The corpus's folder.
+        alternatives: The names of each set, that to be preferred first.
+        folders: Where a file may be, below ``root``.
+
+    Returns:
+        What is there of the first set of which anything is; where nothing is, where the first file
+        of the first set would be.
+
+    Example:
+        >>> [path.name for path in first_files(Path("m"), [["all.json"], ["a.json", "b.json"]])]
+        ['all.json']
+    """
+    for names in alternatives:
+        found = [first_file(root, [name], folders) for name in names]
+        if any(path.is_file() for path in found):
+            return [path for path in found if path.is_file()]
+    return [first_file(root, alternatives[0][:1], folders)]
+
+
 def locate_videos(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
     """Find the files of some videos below a folder, however deep.
 

@@ -135,19 +135,20 @@ class Row(NamedTuple):
     cells: Mapping[str, str]
 
 
-def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
+def read_table(path: Path, columns: Sequence[str], unique: str | None = None) -> list[Row]:
     r"""Read a csv with a header, separated by commas or semicolons.
 
     Args:
         path: The file. Spaces around cells are ignored.
         columns: What every row has to have; other columns are read as well.
+        unique: One of them in which no cell may stand twice.
 
     Returns:
         Its rows.
 
     Raises:
         ArgumentError: If the file cannot be read, a column is not there, a row has more or fewer
-            cells than the header, or lacks one of these columns.
+            cells than the header, or lacks one of these columns, or one that is to be unique.
 
     Example:
         >>> import tempfile
@@ -162,21 +163,35 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     if absent:
         message = f"{path} has no column {' or '.join(absent)}; its columns are {names}"
         raise ArgumentError(message)
-    table = []
-    for line, row in rows:
-        if len(row) != len(names):
+    table = [Row(line, _cells(path, line, row, names, columns)) for line, row in rows]
+    lines: dict[str, int] = {}
+    for line, cells in table if unique is not None else ():
+        first = lines.setdefault(cells[str(unique)], line)
+        if first != line:
             message = (
-                f"{path} has {len(row)} cells in line {line} and {len(names)} in its header; "
-                "complete the row, or put the cell that contains a separator in quotes"
+                f"{path} has the {unique} {cells[str(unique)]} in lines {first} and {line}; "
+                "remove one"
             )
             raise ArgumentError(message)
-        cells = dict(zip(names, row, strict=True))
-        blank = [column for column in columns if not cells[column]]
-        if blank:
-            message = f"{path} has no {blank[0]} in line {line}; complete or remove the row"
-            raise ArgumentError(message)
-        table.append(Row(line, cells))
     return table
+
+
+def _cells(
+    path: Path, line: int, row: list[str], names: Sequence[str], columns: Sequence[str]
+) -> dict[str, str]:
+    """Name the cells of a row, of which some have to be there."""
+    if len(row) != len(names):
+        message = (
+            f"{path} has {len(row)} cells in line {line} and {len(names)} in its header; "
+            "complete the row, or put the cell that contains a separator in quotes"
+        )
+        raise ArgumentError(message)
+    cells = dict(zip(names, row, strict=True))
+    blank = [column for column in columns if not cells[column]]
+    if blank:
+        message = f"{path} has no {blank[0]} in line {line}; complete or remove the row"
+        raise ArgumentError(message)
+    return cells
 
 
 def read_durations(path: Path) -> dict[str, float]:

@@ -4,7 +4,6 @@ Clips and sentences are as its authors published them; which are trained on and 
 for which clip is in lists that later papers published, the split 1k-A.
 """
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vtlearn.datasets.base import Expectations
@@ -15,7 +14,7 @@ from vtlearn.datasets.captioned import (
     read_captions,
     require_clips,
 )
-from vtlearn.datasets.files import first_file, require_paths
+from vtlearn.datasets.files import first_file, first_files, require_paths
 from vtlearn.datasets.lists import read_table
 from vtlearn.errors import ArgumentError
 from vtlearn.suggestions import nearest
@@ -25,17 +24,16 @@ __all__ = ["MSRVTT", "read_msrvtt"]
 SPLITS = ("1kA-9k", "1kA-7k", "1kA-test")
 """What can be read: two training lists, the longer of which contains the other, and the test."""
 
-_LISTS: Mapping[str, Sequence[str]] = {
-    "1kA-9k": ["MSRVTT_train.9k.csv"],
-    "1kA-7k": ["MSRVTT_train.7k.csv"],
-    "1kA-test": ["MSRVTT_JSFUSION_test.csv", "msrvtt_test.csv"],
-}
+_LISTS = (  # of each split, by the names that it circulates under
+    ["MSRVTT_train.9k.csv"],
+    ["MSRVTT_train.7k.csv"],
+    ["MSRVTT_JSFUSION_test.csv", "msrvtt_test.csv"],
+)
 _CAPTIONS = (  # each of these is all captions
     ["MSRVTT_data.json"],
     ["train_val_videodatainfo.json", "test_videodatainfo.json"],
     ["MSR_VTT.json"],
 )
-_ALL_CAPTIONS = f"captions ({'; or '.join(' and '.join(names) for names in _CAPTIONS)})"
 _FOLDERS = ("", "msrvtt_data", "annotation", "annotations")
 _NAME = "MSR-VTT"
 _SOURCE = (
@@ -66,13 +64,7 @@ class MSRVTT(CaptionedCorpus):
 
 
 def read_msrvtt(
-    root: Path,
-    split: str,
-    *,
-    videos: Path | None = None,
-    listed: Path | None = None,
-    captions: Path | None = None,
-    max_unreadable: int | None = 0,
+    root: Path, split: str, *, videos: Path | None = None, max_unreadable: int | None = 0
 ) -> list[CaptionedClip]:
     r"""List the clips of a split of MSR-VTT with their captions.
 
@@ -86,11 +78,6 @@ def read_msrvtt(
             are ``<video_id>#<k>``), or ``1kA-test``, whose clips have the sentence that asks for
             them (``ret<k>``).
         videos: The folder of the videos, however deep, in place of ``root``.
-        listed: The csv that lists the part's clips, in place of ``MSRVTT_train.9k.csv``,
-            ``MSRVTT_train.7k.csv``, or ``MSRVTT_JSFUSION_test.csv`` or ``msrvtt_test.csv``.
-        captions: The JSON file of all captions, in place of ``MSRVTT_data.json``,
-            ``train_val_videodatainfo.json`` and ``test_videodatainfo.json``, or ``MSR_VTT.json``.
-            The test does not read it.
         max_unreadable: How many of the clips may lack their files, which are then listed all the
             same, so that they are counted where they are read; None for any number of them, where
             features are read and videos need not be there.
@@ -120,44 +107,23 @@ def read_msrvtt(
             f"{_NAME} has no split {split!r}; it has {', '.join(SPLITS)}{nearest(split, SPLITS)}"
         )
         raise ArgumentError(message)
-    listed = listed or first_file(root, _LISTS[split], _FOLDERS)
-    is_test = split == "1kA-test"
-    sources = [] if is_test else [captions] if captions else _caption_files(root)
-    expected = {listed: f"the list of {split} ({' or '.join(_LISTS[split])})"}
-    expected |= dict.fromkeys(sources, _ALL_CAPTIONS)
+    names = _LISTS[SPLITS.index(split)]
+    listed = first_file(root, names, _FOLDERS)
+    captions = [] if split == "1kA-test" else first_files(root, _CAPTIONS, _FOLDERS)
+    expected = {listed: f"the list of {split} ({' or '.join(names)})"}
+    any_of = "; or ".join(" and ".join(names) for names in _CAPTIONS)
+    expected |= dict.fromkeys(captions, f"captions ({any_of})")
     if max_unreadable is not None:
         expected[videos or root] = "videos, <id>.mp4, in it or in folders below it"
     require_paths(_NAME, expected, _SOURCE)
-    texts = _read_questions(listed) if is_test else _read_captions(listed, sources)
+    texts: dict[str, dict[str, str]] = {}
+    if captions:
+        ids = [row.cells["video_id"] for row in read_table(listed, ["video_id"])]
+        texts = read_captions(captions, ids, listed)
+    else:
+        for row in read_table(listed, ["key", "video_id", "sentence"], unique="key"):
+            texts.setdefault(row.cells["video_id"], {})[row.cells["key"]] = row.cells["sentence"]
     clips = list_clips(videos or root, texts)
     if max_unreadable is not None:
         require_clips(_NAME, clips, listed, _SOURCE, max_unreadable)
     return clips
-
-
-def _caption_files(root: Path) -> list[Path]:
-    """Find the files that have all captions between them, or some of them."""
-    for names in _CAPTIONS:
-        found = [first_file(root, [name], _FOLDERS) for name in names]
-        if any(path.is_file() for path in found):
-            return [path for path in found if path.is_file()]
-    return [root / _CAPTIONS[0][0]]
-
-
-def _read_captions(listed: Path, sources: Sequence[Path]) -> dict[str, dict[str, str]]:
-    rows = read_table(listed, ["video_id"])
-    return read_captions(sources, [row.cells["video_id"] for row in rows], listed)
-
-
-def _read_questions(path: Path) -> dict[str, dict[str, str]]:
-    """Return the sentences that ask for each clip, by their keys."""
-    questions: dict[str, dict[str, str]] = {}
-    lines: dict[str, int] = {}
-    for line, cells in read_table(path, ["key", "video_id", "sentence"]):
-        key = cells["key"]
-        if key in lines:
-            message = f"{path} has the key {key} in lines {lines[key]} and {line}; remove one"
-            raise ArgumentError(message)
-        lines[key] = line
-        questions.setdefault(cells["video_id"], {})[key] = cells["sentence"]
-    return questions
