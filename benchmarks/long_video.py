@@ -23,7 +23,6 @@ from pytorch_lightning import Trainer
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
-from vtlearn.datasets.sampling.narrations import ClipSampling
 from vtlearn.encoders import S3D, Word2Vec
 from vtlearn.evaluation import EncodedItem, EvaluationTask, Protocol, Result
 from vtlearn.heads import InfoNCE
@@ -51,13 +50,11 @@ class OneVideo(VideoTextData):
 
     def __init__(self, path: Path, seconds: int, chunk: int) -> None:
         super().__init__(evaluation_chunk=chunk)
-        self.sampling = ClipSampling()
         self._item = EvaluationItem("video", path, [float(s) for s in range(seconds)], [], [])
 
     def tasks(self, stage: Stage) -> Sequence[EvaluationTask]:
         del stage
-        shape = {"num_frames": self.sampling.num_frames, "size": self.sampling.size}
-        items = EvaluationItems([self._item], fps=self.sampling.fps, **shape)
+        items = EvaluationItems([self._item], self.reading)
         return [EvaluationTask([Windows()], items, batch_size=1)]
 
     def captions(self) -> Iterator[str]:

@@ -66,6 +66,7 @@ def test_equal_sentences_bound_what_a_text_can_find(msrvtt_root: Path, tmp_path:
     assert result.metrics["t2v_R@5"] == 100.0
 
 
+@pytest.mark.filterwarnings("ignore:Total length of `list` across ranks is zero:UserWarning")
 def test_it_is_trained_and_tested(msrvtt_root: Path, tmp_path: Path) -> None:
     data, learner = msrvtt(msrvtt_root, tmp_path, windows=2), tiny_learner()
     quiet_trainer(tmp_path).fit(learner, datamodule=data)
