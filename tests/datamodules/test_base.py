@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from pytorch_lightning import Callback
 
-from tests.models import quiet_trainer
+from tests.models import quiet_trainer, tiny_learner
 from vtlearn.batch import Batch
 from vtlearn.datamodules import Kitchen, VideoTextData
 from vtlearn.datasets.extraction import Extractor
 from vtlearn.datasets.reading import ClipSampling, Pixels
 from vtlearn.datasets.windows import VideoList, WindowChunks
+from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError
+from vtlearn.heads import InfoNCE
+from vtlearn.learner import VideoTextLearner
 from vtlearn.media.video.reader import VideoReader
 
 TINY: dict[str, Any] = {
@@ -145,3 +148,15 @@ def test_refusals() -> None:
         Bare(batch_size=0)
     with pytest.raises(ArgumentError, match="evaluation_chunk must be positive"):
         Bare(evaluation_chunk=0)
+
+
+def test_clips_are_those_of_the_encoder_that_is_trained(
+    kitchen_root: Path, small: dict[str, Any], tmp_path: Path
+) -> None:
+    data = Kitchen(kitchen_root, batch_size=4, sampling=ClipSampling(num_clips=2), **small)
+    for num_frames, size in ((2, 16), (3, 8)):
+        encoder = TinyVideo(dim=8, num_frames=num_frames, size=size, width=4)
+        learner = VideoTextLearner(encoder, tiny_learner().text_encoder, InfoNCE())
+        options = {"max_steps": 1, "limit_val_batches": 1}
+        quiet_trainer(tmp_path, **options).fit(learner, datamodule=data)
+        assert data.clip_shape == (num_frames, size)

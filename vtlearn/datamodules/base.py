@@ -108,7 +108,7 @@ class VideoTextData(LightningDataModule, ABC):
         self.evaluation_chunk = evaluation_chunk
         self.num_workers = num_workers
         self.max_unreadable = max_unreadable
-        self.reading = Reading(**loading)
+        self.reading = self._asked = Reading(**loading)
         self.unreadable: UnreadableLog | None = None
 
     @property
@@ -129,7 +129,8 @@ class VideoTextData(LightningDataModule, ABC):
     def setup(self, stage: str) -> None:
         encoder = getattr(self.trainer and self.trainer.lightning_module, "video_encoder", None)
         if isinstance(encoder, VideoEncoder):
-            self.reading = self.reading.completed(encoder.num_frames, encoder.size)
+            # from what was asked for: the encoder of another run may have been another one
+            self.reading = self._asked.completed(encoder.num_frames, encoder.size)
 
     def clip_settings(self) -> dict[str, Any]:
         """Describe how clips are read, in plain values, for a checkpoint to keep."""
