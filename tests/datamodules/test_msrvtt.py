@@ -8,10 +8,15 @@ import torch
 
 from tests.models import LOADING, quiet_trainer, tiny_learner
 from vtlearn.batch import Batch
+from vtlearn.callbacks import FeatureWriter
 from vtlearn.datamodules import MSRVTT
+from vtlearn.encoders.video import CachedFeatures
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.evaluation.retrieval import Retrieval
 from vtlearn.evaluation.vectors import VectorTable
+from vtlearn.heads import InfoNCE
+from vtlearn.learner import VideoTextLearner
+from vtlearn.media import FeatureReader
 
 
 def msrvtt(root: Path, tmp_path: Path, **options: Any) -> MSRVTT:
@@ -74,6 +79,21 @@ def test_it_is_trained_and_tested(msrvtt_root: Path, tmp_path: Path) -> None:
     (result,) = learner.results
     assert result.coverage.complete
     assert result.windows == "2, spread evenly over a clip and averaged"
+
+
+@pytest.mark.filterwarnings("ignore:Total length of `list` across ranks is zero:UserWarning")
+def test_features_of_all_clips_are_trained_on_and_scored(msrvtt_root: Path, tmp_path: Path) -> None:
+    data, store = msrvtt(msrvtt_root, tmp_path), tmp_path / "store"
+    writer = FeatureWriter(store, stride=0.5, mean=[0.0] * 3, std=[1.0] * 3)
+    quiet_trainer(tmp_path, callbacks=[writer]).predict(tiny_learner(), datamodule=data)
+    assert len(FeatureReader(store).ids) == 32
+    stored = MSRVTT(msrvtt_root, features=store, batch_size=4, unreadable_log=tmp_path / "u.jsonl")
+    encoder = CachedFeatures(dim=8, input_dim=8, num_frames=3, layers=1, heads=2)
+    learner = VideoTextLearner(encoder, tiny_learner().text_encoder, InfoNCE())
+    quiet_trainer(tmp_path).fit(learner, datamodule=stored)
+    assert (stored.clip_shape, stored.reading.fps) == ((3, 8), 2.0)
+    quiet_trainer(tmp_path).test(learner, datamodule=stored, verbose=False)
+    assert learner.results[0].coverage.complete
 
 
 def test_kitchen_renders_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from vtlearn.data_source import Stage
 from vtlearn.datamodules.captioned import CaptionedData
 from vtlearn.datasets import msrvtt
 from vtlearn.datasets.captioned import CaptionedClip
+from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.kitchen.layouts import KitchenMSRVTT
 
@@ -61,6 +62,16 @@ class MSRVTT(CaptionedData):
             ArgumentError: If there is no such split.
         """
         return msrvtt.MSRVTT(self._clips(self.split), self.reading)
+
+    def videos(self) -> VideoList:
+        """List all clips, to make features of.
+
+        Raises:
+            ArgumentError: If the corpus is set to read features itself.
+        """
+        require_pixels(self.reading.features)
+        clips = [*self._clips("1kA-9k"), *self._clips("1kA-test")]
+        return self._listed([clip.id for clip in clips], [str(clip.path) for clip in clips])
 
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
         """Return retrieval among the test clips, and nothing to validate by.
