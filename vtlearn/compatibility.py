@@ -25,10 +25,10 @@ def require_accepted(encoder: VideoEncoder, num_frames: int, size: int) -> None:
     if encoder.accepts(num_frames, size):
         return
     message = (
-        f"the data give clips of {num_frames} frames of {size} px, {type(encoder).__name__} was "
-        f"made for {encoder.num_frames} frames of {encoder.size} px: leave out "
-        "data.init_args.sampling.num_frames and data.init_args.pixels.size, or set them alike in "
-        "model.video_encoder.init_args"
+        f"the data give clips of {num_frames} frames of size {size} (pixels, or the width of "
+        f"stored vectors), {type(encoder).__name__} was made for {encoder.num_frames} frames of "
+        f"size {encoder.size}: set model.video_encoder.init_args alike (num_frames, and size or "
+        "input_dim), and leave out data.init_args.sampling.num_frames and pixels.size"
     )
     raise ArgumentError(message)
 

@@ -208,3 +208,7 @@ def test_the_last_width_of_texts_counts(tmp_path: Path) -> None:
     assert typed_text_dim(["fit", *files]) == 4
     assert typed_text_dim(["fit", *files, "--model.text_encoder.init_args.dim", "5"]) == 5
     assert typed_text_dim(["fit", *files[4:]]) is None
+    whole = "{class_path: TinyText, init_args: {dim: 6}}"
+    assert typed_text_dim(["fit", *files, "--model.text_encoder", whole]) == 6
+    assert typed_text_dim(["fit", *files, "--model.text_encoder.init_args", "{dim: 7}"]) == 7
+    assert typed_text_dim(["fit", *files, "--model.text_encoder", "TinyText"]) == 4

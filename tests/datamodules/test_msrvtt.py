@@ -1,4 +1,5 @@
 import csv
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from tests.models import LOADING, quiet_trainer, tiny_learner
 from vtlearn.batch import Batch
 from vtlearn.callbacks import FeatureWriter
 from vtlearn.datamodules import MSRVTT
+from vtlearn.datasets import ClipSampling
 from vtlearn.encoders.video import CachedFeatures
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.evaluation.retrieval import Retrieval
@@ -105,16 +107,47 @@ def test_kitchen_renders_what_is_missing(tmp_path: Path, monkeypatch: pytest.Mon
 
         def prepare(self) -> None:
             rendered.append(self.root)
-            self.root.mkdir()
+            self.root.mkdir(exist_ok=True)
+            (self.root / "MSRVTT_data.json").touch()
 
     monkeypatch.setattr("vtlearn.datamodules.msrvtt.KitchenMSRVTT", Renderer)
     for kitchen in (False, True, True):
         msrvtt(tmp_path / "corpus", tmp_path, kitchen=kitchen).prepare_data()
-    assert rendered == [tmp_path / "corpus"]
+    (tmp_path / "empty").mkdir()
+    msrvtt(tmp_path / "empty", tmp_path, kitchen=True).prepare_data()
+    assert rendered == [tmp_path / "corpus", tmp_path / "empty"]
 
 
 def test_what_is_not_there_or_unknown(msrvtt_root: Path, tmp_path: Path) -> None:
     with pytest.raises(CorpusNotFoundError, match="MSR-VTT was not found"):
         msrvtt(tmp_path / "nowhere", tmp_path).train_dataloader()
-    with pytest.raises(ArgumentError, match=r"no split '1kA-9'; .*did you mean 1kA-9k\?"):
-        msrvtt(msrvtt_root, tmp_path, split="1kA-9").train_dataloader()
+    for split, near in (("1kA-9", "1kA-9k"), ("1kA-test", "1kA-")):
+        with pytest.raises(ArgumentError, match=f"trained on '{split}'; did you mean {near}"):
+            msrvtt(msrvtt_root, tmp_path, split=split)
+    with pytest.raises(ArgumentError, match="windows must be positive"):
+        msrvtt(msrvtt_root, tmp_path, windows=0)
+    with pytest.raises(
+        ArgumentError, match=r"MSRVTT has no argument featurs; did you mean features"
+    ):
+        msrvtt(msrvtt_root, tmp_path, featurs="store")
+    wrong = ClipSampling(num_frames=2, min_seconds=5.0)
+    with pytest.raises(
+        ArgumentError, match=r"min_seconds and sampling.repeat_last are for captions"
+    ):
+        MSRVTT(msrvtt_root, sampling=wrong).train_dataset()
+
+
+def test_training_does_without_as_many_clips_as_may_be_unreadable(
+    msrvtt_root: Path, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(msrvtt_root, tmp_path / "copy"))
+    lost = msrvtt(root, tmp_path).train_dataset().clips[3]
+    lost.path.unlink()
+    with pytest.raises(ArgumentError, match=r"1 of 16 videos .*max_unreadable_fraction=0\.07\)"):
+        msrvtt(root, tmp_path).train_dataset()
+    data = msrvtt(root, tmp_path, max_unreadable_fraction=0.07)
+    ids = [name for batch in data.train_dataloader() for name in batch.ids]
+    assert len(ids) == 16
+    assert lost.id not in ids
+    assert data.unreadable is not None
+    assert list(data.unreadable.read()) == [lost.id]

@@ -178,9 +178,10 @@ def test_missing_videos_are_counted(root: Path) -> None:
         read_msrvtt(root, "1kA-test")
     assert str(caught.value) == (
         f"1 of 2 videos listed in {root / 'MSRVTT_JSFUSION_test.csv'} are missing under {root} "
-        "(first: video9); download them, or pass max_unreadable=1 to go on without them"
+        "(first: video9); download them, or pass max_unreadable=1 (in training, "
+        "max_unreadable_fraction=0.5) to go on without them"
     )
-    clips = read_msrvtt(root, "1kA-test", max_unreadable=1)
+    clips = read_msrvtt(root, "1kA-test", max_missing=1)
     assert [clip.id for clip in clips] == TEST  # what is missing still counts
     assert not clips[0].path.exists()
     assert clips[0].path.name == "video9.mp4"
@@ -189,9 +190,9 @@ def test_missing_videos_are_counted(root: Path) -> None:
 def test_no_video_at_all_is_a_corpus_that_is_not_there(root: Path) -> None:
     (root / "else").mkdir()
     with pytest.raises(CorpusNotFoundError, match=r"else: the videos .*there are none"):
-        read_msrvtt(root, "1kA-test", videos=root / "else", max_unreadable=2)
+        read_msrvtt(root, "1kA-test", videos=root / "else", max_missing=2)
     for videos in (root / "else", root / "nowhere"):
-        assert len(read_msrvtt(root, "1kA-test", videos=videos, max_unreadable=None)) == 2
+        assert len(read_msrvtt(root, "1kA-test", videos=videos, max_missing=None)) == 2
 
 
 def test_two_copies_of_a_video_are_refused(root: Path) -> None:

@@ -35,6 +35,9 @@ def test_a_store_tells_its_own_rate_and_width(tmp_path: Path) -> None:
     reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=4), pixels=Pixels(size=9))
     assert reading.clip_shape == ClipShape(4, 4)
     assert (reading.fps, reading.clip_seconds) == (2.0, 2.0)
+    typed = replace(reading, sampling=ClipSampling(num_frames=4, fps=10.0))
+    assert typed.fps == 2.0  # a configuration's rate is that of pixels
+    assert Reading(features=str(tmp_path)).fps == 2.0  # type: ignore[arg-type]
     settings = reading.clip_settings()
     assert settings["features"]["dim"] == settings["size"] == 4
     assert pickle.loads(pickle.dumps(reading)) == reading  # noqa: S301
@@ -59,6 +62,8 @@ def test_pixels_are_read_ten_times_a_second_unless_told_otherwise() -> None:
         (Pixels, {"crop": "left"}, "got 'left'"),
         (Pixels, {"pad": "white"}, "got 'white'"),
         (Reading, {"max_unreadable_fraction": 5.0}, "has to be from 0 to 1"),
+        (ClipSampling, {"num_frames": 2.5}, r"num_frames: expected an int, got 2\.5"),
+        (Reading, {"time_budget": -1.0}, "time_budget must be positive"),
         (Reading, {"seed": -1}, "seed=-1 has to be 0 or more"),
     ],
 )

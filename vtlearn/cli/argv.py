@@ -134,8 +134,20 @@ def typed_text_dim(argv: Sequence[str]) -> Any:
         arguments = encoder.get("init_args") if isinstance(encoder, dict) else None
         found = (arguments or {}).get("dim", found)
     for option, value in _options(argv):
-        if option in (f"{_MODEL}text_encoder.dim", f"{_MODEL}text_encoder.init_args.dim"):
-            found = yaml.safe_load(value)
+        if option.startswith(f"{_MODEL}text_encoder"):
+            found = _dim_in(option, value, found)
+    return found
+
+
+def _dim_in(option: str, value: str, found: Any) -> Any:
+    """Return the width that an option of the text encoder gives, whole or nested, or the former."""
+    with suppress(yaml.YAMLError):  # which the parser says better
+        content = yaml.safe_load(value)
+        if option.endswith(".dim"):
+            return content
+        if isinstance(content, dict):
+            arguments = content.get("init_args", content)
+            return arguments.get("dim", found) if isinstance(arguments, dict) else found
     return found
 
 

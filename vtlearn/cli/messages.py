@@ -202,7 +202,11 @@ def _value(found: re.Match[str], message: str) -> str:
     return f"{_key(message)}: expected {expected}, got {value!r}"
 
 
-def _required(found: re.Match[str], _message: str) -> str:
+def _required(found: re.Match[str], message: str) -> str:
+    inside = _key(message)
+    if inside:  # a class that is chosen, such as that of the data, takes them
+        options = ", ".join(f"--{inside}.{name.strip()}" for name in found[1].split(","))
+        return f"give {options}"
     command, _, _ = found[1].partition(".")
     return (
         f"{found[1]} have to be given; a configuration gives them all, for example\n"

@@ -2,7 +2,8 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 from pytorch_lightning import LightningDataModule
@@ -28,6 +29,7 @@ from vtlearn.encoders.base import VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.storage.strings import Strings
+from vtlearn.suggestions import nearest
 
 __all__ = ["AlignmentExample", "VideoTextData"]
 
@@ -108,6 +110,7 @@ class VideoTextData(LightningDataModule, ABC):
         self.evaluation_chunk = evaluation_chunk
         self.num_workers = num_workers
         self.max_unreadable = max_unreadable
+        _require_known(type(self).__name__, loading)
         self.reading = self._asked = Reading(**loading)
         self.unreadable: UnreadableLog | None = None
 
@@ -258,6 +261,17 @@ class VideoTextData(LightningDataModule, ABC):
             collate_fn=collate,
             num_workers=self.num_workers,
         )
+
+
+def _require_known(corpus: str, loading: Mapping[str, object]) -> None:
+    known = [field.name for field in fields(Reading)]
+    for name in loading:
+        if name not in known:
+            message = (
+                f"{corpus} has no argument {name}{nearest(name, known)} (how videos are read: "
+                f"{', '.join(known)})"
+            )
+            raise ArgumentError(message)
 
 
 def _collate_part(part: Sample | Unreadable | None) -> Batch:

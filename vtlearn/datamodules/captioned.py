@@ -1,10 +1,14 @@
 """What datamodules of captioned clips share: how they are scored."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.datasets.captioned import CaptionedClip, captioned_items
+from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, captioned_items
+from vtlearn.datasets.clips import require_stored
 from vtlearn.datasets.evaluation import EvaluationItems
+from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.retrieval import Retrieval
 
@@ -12,7 +16,67 @@ __all__ = ["CaptionedData"]
 
 
 class CaptionedData(VideoTextData):
-    """Clips with written captions, and text-to-video retrieval among them."""
+    """Clips with written captions, and text-to-video retrieval among them.
+
+    A corpus's own module lists the clips of a split, and says which splits are scored.
+
+    Args:
+        loading: What every corpus takes.
+
+    Attributes:
+        train_split: What is trained on.
+    """
+
+    train_split = "train"
+
+    def __init__(self, **loading: Any) -> None:
+        super().__init__(**loading)
+        self._clips: dict[str, list[CaptionedClip]] = {}
+
+    @abstractmethod
+    def list_split(self, split: str, max_missing: float | None) -> list[CaptionedClip]:
+        """List the clips of a split.
+
+        Args:
+            split: Its name.
+            max_missing: How many of the clips may lack their files, a share of them if less than 1;
+                None for any number, where features are read.
+        """
+
+    def clips(self, split: str) -> list[CaptionedClip]:
+        """Return the clips of a split, listed once.
+
+        Args:
+            split: Its name.
+
+        Raises:
+            CorpusNotFoundError: If the files are not there.
+            FeatureError: If features are read, and some clips have none.
+        """
+        if split not in self._clips:
+            reading, allowed = self.reading, float(self.max_unreadable)
+            allowed = reading.max_unreadable_fraction if split == self.train_split else allowed
+            clips = self.list_split(split, None if reading.features else allowed)
+            if reading.features is not None:
+                require_stored(reading.features, [clip.id for clip in clips])
+            self._clips[split] = clips
+        return self._clips[split]
+
+    def train_dataset(self) -> CaptionedCorpus:
+        """Return the training clips."""
+        return CaptionedCorpus(self.clips(self.train_split), self.reading)
+
+    def videos(self) -> VideoList:
+        """List the files of all clips, to make features of: those that are scored as well.
+
+        Raises:
+            ArgumentError: If the corpus is set to read features itself.
+        """
+        require_pixels(self.reading.features)
+        files = {clip.id: str(clip.path) for clip in self.train_dataset().clips}
+        tasks = [*self.tasks("validate"), *self.tasks("test")]
+        files |= {item.id: str(item.path) for task in tasks for item in task.items.items}
+        return self._listed(list(files), list(files.values()))
 
     def retrieval(
         self, name: str, version: int, clips: Sequence[CaptionedClip], windows: int

@@ -43,6 +43,8 @@ class Kitchen(VideoTextData):
         pixels: What is made of the pictures.
         features: Folder of stored features to read in place of the videos' pixels.
         max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
+        unreadable_log: The file that names unreadable training videos; ``unreadable.jsonl`` in
+            ``root`` by default.
         time_budget: Seconds that the clips of one video may take; decoding that takes longer is
             killed and the video counts as unreadable. Leave it out to let it take its time.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
@@ -71,6 +73,7 @@ class Kitchen(VideoTextData):
         pixels: Pixels | None = None,
         features: Path | None = None,
         max_unreadable_fraction: float = 0.01,
+        unreadable_log: Path | None = None,
         time_budget: float | None = None,
         seed: int = 0,
         batch_size: int = 16,
@@ -95,7 +98,7 @@ class Kitchen(VideoTextData):
             pixels=pixels or Pixels(),
             features=features,
             max_unreadable_fraction=max_unreadable_fraction,
-            unreadable_log=self.root / "unreadable.jsonl",
+            unreadable_log=unreadable_log or self.root / "unreadable.jsonl",
             time_budget=time_budget,
             seed=seed,
         )

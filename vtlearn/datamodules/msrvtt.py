@@ -3,15 +3,19 @@
 from pathlib import Path
 from typing import Any, Literal
 
+from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.captioned import CaptionedData
-from vtlearn.datasets import msrvtt
 from vtlearn.datasets.captioned import CaptionedClip
-from vtlearn.datasets.windows import VideoList, require_pixels
+from vtlearn.datasets.msrvtt import read_msrvtt
+from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.kitchen.layouts import KitchenMSRVTT
+from vtlearn.suggestions import nearest
 
 __all__ = ["MSRVTT"]
+
+_TRAINING = ("1kA-9k", "1kA-7k")
 
 
 class MSRVTT(CaptionedData):
@@ -29,8 +33,11 @@ class MSRVTT(CaptionedData):
         kitchen: Render a small corpus of cooking clips in this layout where ``root`` is not there.
         loading: What every corpus takes.
 
+    Raises:
+        ArgumentError: If there is no such split, or no windows.
+
     Example:
-        >>> MSRVTT(Path("data/msrvtt"), split="1kA-7k").split
+        >>> MSRVTT(Path("data/msrvtt"), split="1kA-7k").train_split
         '1kA-7k'
     """
 
@@ -45,33 +52,18 @@ class MSRVTT(CaptionedData):
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
+        require_positive(windows=windows)
+        if split not in _TRAINING:
+            message = f"MSRVTT cannot be trained on {split!r}{nearest(split, _TRAINING)}"
+            raise ArgumentError(message)
         self.root, self.videos_root = Path(root), videos
-        self.split, self.windows, self.kitchen = split, windows, kitchen
+        self.train_split, self.windows, self.kitchen = split, windows, kitchen
 
     def prepare_data(self) -> None:
         """Render what is missing, if that is wanted; a training forgets what was unreadable."""
-        if self.kitchen and not self.root.exists():
+        if self.kitchen and not (self.root.is_dir() and any(self.root.iterdir())):
             KitchenMSRVTT(self.root).prepare()
         super().prepare_data()
-
-    def train_dataset(self) -> msrvtt.MSRVTT:
-        """Return the training clips.
-
-        Raises:
-            CorpusNotFoundError: If the files are not there.
-            ArgumentError: If there is no such split.
-        """
-        return msrvtt.MSRVTT(self._clips(self.split), self.reading)
-
-    def videos(self) -> VideoList:
-        """List all clips, to make features of.
-
-        Raises:
-            ArgumentError: If the corpus is set to read features itself.
-        """
-        require_pixels(self.reading.features)
-        clips = [*self._clips("1kA-9k"), *self._clips("1kA-test")]
-        return self._listed([clip.id for clip in clips], [str(clip.path) for clip in clips])
 
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
         """Return retrieval among the test clips, and nothing to validate by.
@@ -81,8 +73,13 @@ class MSRVTT(CaptionedData):
         """
         if stage == "validate":
             return []
-        return [self.retrieval("msrvtt-1kA", 1, self._clips("1kA-test"), self.windows)]
+        return [self.retrieval("msrvtt-1kA", 1, self.clips("1kA-test"), self.windows)]
 
-    def _clips(self, split: str) -> list[CaptionedClip]:
-        missing = None if self.reading.features else self.max_unreadable
-        return msrvtt.read_msrvtt(self.root, split, videos=self.videos_root, max_unreadable=missing)
+    def list_split(self, split: str, max_missing: float | None) -> list[CaptionedClip]:
+        """List the clips of ``1kA-9k``, ``1kA-7k`` or ``1kA-test``.
+
+        Args:
+            split: Its name.
+            max_missing: How many of the clips may lack their files; None for any number.
+        """
+        return read_msrvtt(self.root, split, videos=self.videos_root, max_missing=max_missing)

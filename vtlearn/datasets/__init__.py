@@ -10,7 +10,7 @@ scores, ``windows`` all of a video, and ``extraction`` keeps what is made of tha
 ``lists`` find what there is, and ``checking`` compares it with what there should be.
 """
 
-from vtlearn.datasets.base import Corpus, SampleKey, VideoCorpus
+from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus
 from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import HowTo100M
@@ -30,6 +30,7 @@ __all__ = [
     "Corpus",
     "EvaluationItem",
     "EvaluationItems",
+    "Expectations",
     "HowTo100M",
     "Kitchen",
     "KitchenCorpus",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -60,7 +61,10 @@ class CaptionedCorpus(Corpus):
 
     Args:
         clips: What there is; each has a caption at least.
-        reading: How they are read.
+        reading: How they are read. A sample is one moment, whatever ``sampling.num_clips`` is.
+
+    Raises:
+        ArgumentError: If ``reading`` asks for what only captions of speech have.
 
     Example:
         >>> clip = CaptionedClip("video7", Path("video7.mp4"), 0.0, None, ("a dog",), ("video7#0",))
@@ -71,6 +75,12 @@ class CaptionedCorpus(Corpus):
 
     def __init__(self, clips: Sequence[CaptionedClip], reading: Reading) -> None:
         super().__init__([clip.id for clip in clips], reading)
+        if reading.sampling.min_seconds or reading.sampling.repeat_last:
+            message = (
+                "sampling.min_seconds and sampling.repeat_last are for captions of speech; written "
+                "captions are of a whole clip: leave them out"
+            )
+            raise ArgumentError(message)
         self.clips = clips
         self._loader = ClipLoader(reading)
 
@@ -158,7 +168,7 @@ def list_clips(videos: Path, texts: Texts) -> list[CaptionedClip]:
 
 
 def require_clips(
-    corpus: str, clips: Sequence[CaptionedClip], listed: Path, source: str, max_unreadable: int
+    corpus: str, clips: Sequence[CaptionedClip], listed: Path, source: str, max_missing: float
 ) -> None:
     """Refuse to go on where more files are not there than may be.
 
@@ -167,7 +177,7 @@ def require_clips(
         clips: What should be there.
         listed: The file that lists them.
         source: Where the corpus's authors publish it.
-        max_unreadable: How many may be missing.
+        max_missing: How many may be missing; a share of them, if less than 1.
 
     Raises:
         CorpusNotFoundError: If no file at all is there.
@@ -178,11 +188,12 @@ def require_clips(
     if missing and len(missing) == len(clips):
         lines = [f"{where}: the videos listed in {listed}, <id>.mp4  (there are none)"]
         raise CorpusNotFoundError(corpus, lines, source)
-    if len(missing) > max_unreadable:
+    if len(missing) > (max_missing if max_missing >= 1 else max_missing * len(clips)):
+        share = math.ceil(100 * len(missing) / len(clips)) / 100
         message = (
             f"{len(missing)} of {len(clips)} videos listed in {listed} are missing under {where} "
-            f"(first: {missing[0].id}); download them, or pass max_unreadable={len(missing)} to go "
-            "on without them"
+            f"(first: {missing[0].id}); download them, or pass max_unreadable={len(missing)} (in "
+            f"training, max_unreadable_fraction={share}) to go on without them"
         )
         raise ArgumentError(message)
 

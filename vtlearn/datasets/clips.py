@@ -1,6 +1,6 @@
 """Read clips as a corpus is set to: pixels, drawn and mirrored at random, or stored vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vtlearn.datasets.reading import Reading
+from vtlearn.errors import FeatureError
 from vtlearn.media.clips import ClipReader, Clips, Source
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.video.reader import VideoInfo, VideoReader
@@ -139,6 +140,27 @@ class ClipLoader:
         return torch.tensor(
             [[top, left, side, side] for top, left in zip(tops, lefts, strict=True)]
         )
+
+
+def require_stored(features: Path, ids: Collection[str]) -> None:
+    """Refuse a feature store that lacks videos of a corpus.
+
+    Args:
+        features: The store.
+        ids: The videos; one of which the store says why it has no features is not missing.
+
+    Raises:
+        FeatureError: If it lacks any.
+    """
+    store = FeatureReader(features)
+    known = {*store.ids, *store.unreadable}
+    missing = [video_id for video_id in ids if video_id not in known]
+    if missing:
+        message = (
+            f"{features} has no features of {len(missing)} of {len(ids)} videos (first: "
+            f"{missing[0]}); write a store of the whole corpus with `vtlearn predict`"
+        )
+        raise FeatureError(message)
 
 
 def clip_reader(features: Path | None = None, time_budget: float | None = None) -> ClipReader:

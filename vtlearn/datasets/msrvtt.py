@@ -58,13 +58,13 @@ class MSRVTT(CaptionedCorpus):
             ArgumentError: If one cannot be read.
         """
         splits = ("1kA-9k", "1kA-test")
-        clips = [clip for split in splits for clip in read_msrvtt(root, split, max_unreadable=None)]
-        ids = [clip.id for clip in clips]
+        clips = [clip for split in splits for clip in read_msrvtt(root, split, max_missing=None)]
+        ids = list(dict.fromkeys(clip.id for clip in clips))
         return Expectations(_NAME, root, captions=ids, listed=ids)
 
 
 def read_msrvtt(
-    root: Path, split: str, *, videos: Path | None = None, max_unreadable: int | None = 0
+    root: Path, split: str, *, videos: Path | None = None, max_missing: float | None = 0
 ) -> list[CaptionedClip]:
     r"""List the clips of a split of MSR-VTT with their captions.
 
@@ -78,9 +78,9 @@ def read_msrvtt(
             are ``<video_id>#<k>``), or ``1kA-test``, whose clips have the sentence that asks for
             them (``ret<k>``).
         videos: The folder of the videos, however deep, in place of ``root``.
-        max_unreadable: How many of the clips may lack their files, which are then listed all the
-            same, so that they are counted where they are read; None for any number of them, where
-            features are read and videos need not be there.
+        max_missing: How many of the clips may lack their files (a share of them, if less than 1);
+            these are listed all the same, so that they are counted where they are read. None for
+            any number, where features are read and videos need not be there.
 
     Returns:
         The clips in the list's order.
@@ -113,7 +113,7 @@ def read_msrvtt(
     expected = {listed: f"the list of {split} ({' or '.join(names)})"}
     any_of = "; or ".join(" and ".join(names) for names in _CAPTIONS)
     expected |= dict.fromkeys(captions, f"captions ({any_of})")
-    if max_unreadable is not None:
+    if max_missing is not None:
         expected[videos or root] = "videos, <id>.mp4, in it or in folders below it"
     require_paths(_NAME, expected, _SOURCE)
     texts: dict[str, dict[str, str]] = {}
@@ -123,7 +123,10 @@ def read_msrvtt(
     else:
         for row in read_table(listed, ["key", "video_id", "sentence"], unique="key"):
             texts.setdefault(row.cells["video_id"], {})[row.cells["key"]] = row.cells["sentence"]
+    if not texts:
+        message = f"{listed} lists no clips; download it again"
+        raise ArgumentError(message)
     clips = list_clips(videos or root, texts)
-    if max_unreadable is not None:
-        require_clips(_NAME, clips, listed, _SOURCE, max_unreadable)
+    if max_missing is not None:
+        require_clips(_NAME, clips, listed, _SOURCE, max_missing)
     return clips

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
+from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError
 from vtlearn.media.features.spec import FeatureSpec, read_metadata
 
@@ -34,8 +35,8 @@ class ClipSampling:
         candidates: Captions per clip: its own first, then the nearest others in time.
         num_frames: Frames per clip, or stored vectors where features are read; left out, as many as
             the video encoder was made for.
-        fps: Frames per second that clips are sampled at; left out, 10, or the rate of the stored
-            features.
+        fps: Frames per second that clips are sampled at; left out, 10. Stored features have a rate
+            of their own, which counts.
         min_seconds: A shorter caption is widened to this on both sides before a start is drawn.
         repeat_last: Where a video has fewer captions, repeat the last one for as many clips.
 
@@ -63,6 +64,9 @@ class ClipSampling:
             if number is not None and not number > 0:
                 message = f"clips cannot be drawn with {name}={number}: it must be positive"
                 raise ArgumentError(message)
+            if name != "fps" and number is not None and not hasattr(number, "__index__"):
+                message = f"{name}: expected an int, got {number!r}"
+                raise ArgumentError(message)
         if not self.min_seconds >= 0:
             message = f"min_seconds={self.min_seconds} must be 0 or more"
             raise ArgumentError(message)
@@ -70,7 +74,7 @@ class ClipSampling:
 
 @dataclass(frozen=True)
 class Pixels:
-    """What is made of the pictures of a clip. Nothing of it applies where features are read.
+    """What is made of the pictures of a clip. Where features are read, only ``pad`` applies.
 
     Args:
         size: Height and width in pixels that frames are scaled to; left out, what the video encoder
@@ -153,6 +157,12 @@ class Reading:
         if self.seed < 0:
             message = f"seed={self.seed} has to be 0 or more"
             raise ArgumentError(message)
+        if self.time_budget is not None:
+            require_positive(time_budget=self.time_budget)
+        # as at the command line, a text is a path
+        object.__setattr__(self, "unreadable_log", Path(self.unreadable_log))
+        if self.features is not None:
+            object.__setattr__(self, "features", Path(self.features))
 
     def completed(self, num_frames: int, size: int) -> Self:
         """Fill in what was left to the video encoder.
@@ -191,10 +201,9 @@ class Reading:
     @property
     def fps(self) -> float:
         """Frames per second that clips are sampled at."""
-        if self.sampling.fps is not None:
-            return self.sampling.fps
-        spec = self._store
-        return _FPS if spec is None else spec.fps
+        if self._store is not None:
+            return self._store.fps
+        return _FPS if self.sampling.fps is None else self.sampling.fps
 
     @property
     def clip_seconds(self) -> float:

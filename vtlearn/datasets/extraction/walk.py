@@ -1,5 +1,6 @@
 """One walk over the videos of a corpus: plan, skip what is whole, gather, write, resume."""
 
+import logging
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -21,6 +22,8 @@ from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import gather_objects, process
 
 __all__ = ["Extraction"]
+
+_LOG = logging.getLogger(__name__)
 
 ResultT = TypeVar("ResultT")
 VideoT = TypeVar("VideoT")
@@ -78,6 +81,13 @@ class Extraction(Generic[ResultT, VideoT]):
             writer.folder / part.log_name, frozenset(videos.ids), videos.max_unreadable_fraction
         )
         rank, world = process()
+        if rank == 0 and not part.shards(writer.num_shards):
+            _LOG.warning(
+                "part %s has nothing to do: there are %d shards for %d parts; write smaller ones",
+                part,
+                writer.num_shards,
+                part.total,
+            )
         if rank == 0:
             writer.remove_leftovers()
             self._log.path.unlink(missing_ok=True)  # what is in whole shards follows
