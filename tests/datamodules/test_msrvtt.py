@@ -127,9 +127,9 @@ def test_what_is_not_there_or_unknown(msrvtt_root: Path, tmp_path: Path) -> None
     with pytest.raises(ArgumentError, match="windows must be positive"):
         msrvtt(msrvtt_root, tmp_path, windows=0)
     with pytest.raises(
-        ArgumentError, match=r"MSRVTT has no argument featurs; did you mean features"
+        ArgumentError, match=r"MSRVTT has no argument feature; did you mean features"
     ):
-        msrvtt(msrvtt_root, tmp_path, featurs="store")
+        msrvtt(msrvtt_root, tmp_path, feature="store")
     wrong = ClipSampling(num_frames=2, min_seconds=5.0)
     with pytest.raises(
         ArgumentError, match=r"min_seconds and sampling.repeat_last are for captions"
