@@ -80,6 +80,7 @@ def test_without_a_validation_split_there_is_no_best_and_that_is_said_once(
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Total length of `list` across ranks is zero:UserWarning")
 def test_a_corpus_may_have_no_validation_split_in_one_of_its_forms(
     kitchen_root: Path,
     small: dict[str, int],
@@ -96,6 +97,7 @@ def test_a_corpus_may_have_no_validation_split_in_one_of_its_forms(
     ]
 
 
+@pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no:UserWarning")
 def test_validation_that_is_left_out_is_said_as_well(
     kitchen_root: Path, small: dict[str, int], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -114,6 +116,7 @@ def test_validation_that_is_left_out_is_said_as_well(
     ]
 
 
+@pytest.mark.filterwarnings("ignore:Total length of `list` across ranks is zero:UserWarning")
 def test_a_trial_run_keeps_nothing_and_says_nothing(
     kitchen_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
