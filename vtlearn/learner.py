@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.encoding import encode_batch, encode_clips, encode_texts, unneeded_modules
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import Evaluator
-from vtlearn.evaluation.protocol import Result
+from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.results import publish
 from vtlearn.heads.base import Aligner, Alignment, Head, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
@@ -340,7 +341,15 @@ class VideoTextLearner(SavedModule):
         """Score, log the figures, and publish them unless this is training."""
         if self._evaluator is None or self.trainer.sanity_checking:
             return
-        self.results = self._evaluator.compute(partial=is_partial(self.trainer))
+        results = self._evaluator.compute(partial=is_partial(self.trainer))
+        if self.trainer.state.fn == "fit":
+            self.selected_on |= {result.ids_sha256 for result in results}
+        else:
+            results = [
+                replace(result, selected_on_test=result.ids_sha256 in self.selected_on)
+                for result in results
+            ]
+        self.results = results
         first = self._evaluator.tasks[0].protocols[0] if self._evaluator.tasks else None
         for result in self.results:
             named = {f"{name}/{result.protocol}/{key}": x for key, x in result.metrics.items()}

@@ -23,11 +23,13 @@ class SavedModule(LightningModule):
 
     Attributes:
         clips: How the clips were read that it was trained on, in plain values; None before.
+        selected_on: Hashes of the ids that it was validated on while it was trained.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.clips: dict[str, Any] | None = None
+        self.selected_on: frozenset[str] = frozenset()
         self._frozen: Sequence[str] = ()
         self._origins: dict[str, dict[str, str]] = {}
 
@@ -43,6 +45,7 @@ class SavedModule(LightningModule):
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["clips"] = self.clips
+        checkpoint["selected_on"] = sorted(self.selected_on)
         checkpoint["state_dict"], checkpoint["origins"] = drop_kept_elsewhere(
             self._origins, self._frozen, checkpoint["state_dict"]
         )
@@ -50,6 +53,7 @@ class SavedModule(LightningModule):
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.clips = checkpoint.get("clips")
+        self.selected_on = frozenset(checkpoint.get("selected_on") or ())
         checkpoint["state_dict"] = restore_kept_elsewhere(
             self, checkpoint.get("origins") or {}, checkpoint["state_dict"]
         )

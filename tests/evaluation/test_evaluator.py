@@ -15,7 +15,8 @@ from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import EncodedItem
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
 from vtlearn.evaluation.localization import NarrationAlignment
-from vtlearn.evaluation.protocol import Protocol, Result
+from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.retrieval import Retrieval
 
 N = 13

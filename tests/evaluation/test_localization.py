@@ -52,6 +52,7 @@ def test_hits_ties_and_chance_of_a_hand_case() -> None:
     }
     result = alignment.result()
     assert result.metrics == {"hit": 50.0, "chance": 37.5}
+    assert result.chance["hit"].value == 37.5
     assert result.coverage == (2, 2, [])
     assert result.primary == "hit"
     low, high = result.intervals["hit"]

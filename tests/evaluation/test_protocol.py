@@ -1,4 +1,3 @@
-import hashlib
 import inspect
 import pickle
 from collections.abc import Mapping
@@ -10,7 +9,8 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import EncodedItem
-from vtlearn.evaluation.protocol import Coverage, Protocol, Result, hash_ids
+from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.result import Result, hash_ids
 
 
 class ZeroShot(Protocol):
@@ -165,14 +165,3 @@ def test_metrics_are_means_unless_they_say_otherwise() -> None:
         assert 1 <= low <= result.metrics[metric] <= high <= 9
     assert result.coverage.evaluated == 1
     assert result.ids_sha256 == hash_ids(["v1/chop"])
-
-
-def test_coverage_names_what_is_missing_in_order() -> None:
-    assert Coverage.of(["c", "a", "b"], ["b"]) == Coverage(1, 3, ["a", "c"])
-    assert Coverage.of(["a"], ["a"]).complete
-
-
-def test_hash_is_that_of_the_sorted_list_one_id_a_line() -> None:
-    expected = hashlib.sha256("a\nb\né\n".encode()).hexdigest()
-    assert hash_ids({"b", "é", "a"}) == expected
-    assert hash_ids(["ab"]) != hash_ids(["a", "b"])

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from rich.console import Console
 
 import vtlearn
 from vtlearn.errors import CheckpointError
-from vtlearn.evaluation.protocol import Coverage, Result
+from vtlearn.evaluation.metrics.chance import Chance
+from vtlearn.evaluation.result import Annotations, Coverage, Result
 from vtlearn.evaluation.results import (
     checkpoint_sha256,
     code_version,
     publish,
+    remarks,
     results_table,
     write_results,
 )
@@ -30,6 +33,11 @@ KEYS = [
     "intervals",
     "coverage",
     "ids_sha256",
+    "settings",
+    "chance",
+    "ceiling",
+    "annotations",
+    "selected_on_test",
     "checkpoint",
     "code",
     "dtype",
@@ -50,6 +58,19 @@ def result(missing: list[str] | None = None, value: float = 41.25) -> Result:
         coverage=Coverage(8 - len(missing or []), 8, missing or []),
         ids_sha256="0" * 64,
     )
+
+
+def test_remarks_say_what_a_reader_has_to_know() -> None:
+    plain = result()
+    assert remarks(plain) == []
+    low, high = Chance(0.5, 0.0, 41.25), Chance(0.5, 0.0, 41.2)
+    assert remarks(replace(plain, chance={"t2v_R@1": high})) == []
+    (at_chance,) = remarks(replace(plain, chance={"t2v_R@1": low}))
+    assert at_chance.startswith("model at chance: t2v_R@1 41.25")
+    assert "too high" in remarks(replace(plain, selected_on_test=True))[0]
+    for published, count in ((True, 0), (None, 0), (False, 1)):
+        annotations = Annotations("0" * 64, published)
+        assert len(remarks(replace(plain, annotations=annotations))) == count
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import EncodedItem
+from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.results import write_results
 from vtlearn.evaluation.retrieval import Retrieval
 from vtlearn.evaluation.vectors import VectorTable
@@ -293,3 +294,70 @@ def test_widths_that_differ_are_refused() -> None:
 def test_contradictions_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         protocol(**changes)
+
+
+def scored_by(texts: Tensor, videos: Tensor, **changes: object) -> Result:
+    return protocol(**changes).score(VectorTable(VIDEOS, videos), VectorTable(TEXTS, texts))
+
+
+def test_a_model_with_one_vector_for_all_is_at_chance() -> None:
+    ones = torch.ones(N, 4)
+    result = scored_by(ones, ones)
+    for k in (1, 5, 10):
+        for direction in ("t2v", "v2t"):
+            metric = f"{direction}_R@{k}"
+            assert result.metrics[metric] == pytest.approx(100 * k / N)
+            assert result.chance[metric].value == pytest.approx(100 * k / N)
+    assert result.at_chance
+    assert not scored_by(torch.eye(N), torch.eye(N)).at_chance
+
+
+def test_random_models_lie_in_the_interval_of_chance() -> None:
+    inside = 0
+    for seed in range(40):
+        rng = torch.Generator().manual_seed(seed)
+        result = scored_by(*(torch.randn(N, 64, generator=rng) for _ in range(2)))
+        chance = result.chance["t2v_R@5"]
+        inside += chance.low <= result.metrics["t2v_R@5"] <= chance.high
+    assert inside >= 36  # 95 % of 40 is 38
+
+
+def test_equal_sentences_limit_a_perfect_model() -> None:
+    said = {text: text for text in TEXTS} | {"text1": "same", "text2": "same", "text3": "same"}
+    vectors = torch.eye(N)
+    vectors[2] = vectors[3] = vectors[1]
+    perfect = scored_by(vectors, vectors, captions=said)
+    assert perfect.ceiling["t2v_R@1"] == pytest.approx(100 * (N - 2) / N)
+    assert perfect.ceiling["t2v_R@5"] == 100
+    for metric, ceiling in perfect.ceiling.items():
+        assert perfect.metrics[metric] == pytest.approx(ceiling)
+    assert scored_by(vectors, vectors).ceiling == {}
+
+
+def test_a_text_of_its_own_lifts_the_ceiling_of_a_video() -> None:
+    owners = {"a": ["v1"], "b": ["v1"], "c": ["v2"]}
+    said = {"a": "same", "b": "another", "c": "same"}
+    pairs = Retrieval("pairs", 1, ["v1", "v2"], owners, windows="whole", captions=said)
+    result = pairs.score(
+        VectorTable(["v1", "v2"], torch.tensor([[1.0, 1.0], [1.0, 0.0]])),
+        VectorTable(["a", "b", "c"], torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])),
+    )
+    assert result.ceiling["t2v_R@1"] == pytest.approx(100 * (0.5 + 1 + 0.5) / 3)
+    assert result.ceiling["v2t_R@1"] == pytest.approx(75)
+
+
+@pytest.mark.parametrize("pooling", ["raw", "unit"])
+def test_vectors_that_no_head_has_embedded_are_compared_as_they_are(pooling: str) -> None:
+    pairs = protocol(pooling=pooling)
+    pairs.begin("cosine", embed=lambda vectors: 0 * vectors)
+    videos, texts = vectors()
+    for index in range(N):
+        pairs.add(item(index, videos, texts))
+    if pooling == "unit":
+        videos, texts = (torch.nn.functional.normalize(x, dim=1) for x in (videos, texts))
+    expected = protocol(similarity="dot").score(
+        VectorTable(VIDEOS, videos), VectorTable(TEXTS, texts)
+    )
+    result = pairs.result()
+    assert result.metrics == expected.metrics
+    assert (result.similarity, result.settings) == ("dot", {"pooling": pooling})

@@ -5,14 +5,15 @@ a task's items serves all of its protocols. A ``protocol`` says which ids must c
 of each ``encoded_item``, and computes the figures; it knows neither model nor processes.
 ``retrieval`` looks for the video of a text and the text of a video, ``localization`` for the moment
 of a caption; ``vectors`` holds what came until everything is there. What they count is in
-``metrics``. ``results`` writes what was found, with all that is needed to say whether two figures
-may be compared.
+``metrics``. A ``result`` is what was found, with all that is needed to say whether two figures may
+be compared, and ``results`` writes it.
 """
 
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
 from vtlearn.evaluation.localization import CaptionHit, NarrationAlignment
-from vtlearn.evaluation.protocol import Coverage, Protocol, Result, hash_ids
+from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.result import Annotations, Coverage, Result, hash_ids
 from vtlearn.evaluation.results import (
     CodeVersion,
     checkpoint_sha256,
@@ -26,6 +27,7 @@ from vtlearn.evaluation.retrieval import Retrieval, VideoWithTexts
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
 __all__ = [
+    "Annotations",
     "CaptionHit",
     "CodeVersion",
     "Coverage",

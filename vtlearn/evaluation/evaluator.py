@@ -18,7 +18,8 @@ from vtlearn.distributed import compute_once, gather_objects, process
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import NEEDS, Embed, EncodedItem, Match, encoded_items
 from vtlearn.evaluation.metrics.similarity import Similarity
-from vtlearn.evaluation.protocol import Protocol, Result
+from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.result import Result
 
 __all__ = ["EvaluationTask", "Evaluator"]
 

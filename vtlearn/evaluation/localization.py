@@ -8,8 +8,10 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import EncodedItem
+from vtlearn.evaluation.metrics.chance import chance_of
 from vtlearn.evaluation.metrics.similarity import Similarity
-from vtlearn.evaluation.protocol import Protocol, Result
+from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.result import Result
 
 __all__ = ["CaptionHit", "NarrationAlignment"]
 
@@ -134,9 +136,11 @@ class NarrationAlignment(Protocol):
                 "that tells of a known step."
             )
             raise EvaluationError(message)
-        columns = zip(CaptionHit._fields, 100 * np.array(hits).T, strict=True)
+        shares = np.array(hits)
+        columns = zip(CaptionHit._fields, 100 * shares.T, strict=True)
         complete = [video for video, captions in kept.items() if self._is_complete(video, captions)]
-        return self.summarize(dict(columns), complete)
+        chance = {"hit": chance_of(shares[:, CaptionHit._fields.index("chance")])}
+        return self.summarize(dict(columns), complete, chance=chance)
 
     def _is_complete(self, video: str, captions: Mapping[str, CaptionHit]) -> bool:
         return len(captions) == len(self.truth[video])

@@ -7,13 +7,11 @@ written here.
 """
 
 import copy
-import hashlib
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -23,78 +21,11 @@ from torch import Tensor
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import Embed, EncodedItem, Pooling, as_is, embedded
 from vtlearn.evaluation.metrics.bootstrap import Statistic, bootstrap_interval
+from vtlearn.evaluation.metrics.chance import Chance
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
+from vtlearn.evaluation.result import Annotations, Coverage, Result, hash_ids
 
-__all__ = ["Coverage", "EncodedItem", "Protocol", "Result", "hash_ids"]
-
-
-class Coverage(NamedTuple):
-    """How much of what a protocol expects was scored.
-
-    Attributes:
-        evaluated: How many of the expected ids came.
-        expected: How many there should be.
-        missing: The ids that did not come, sorted.
-
-    Example:
-        >>> coverage = Coverage.of(["a", "b"], {"b"})
-        >>> coverage
-        Coverage(evaluated=1, expected=2, missing=['a'])
-        >>> coverage.complete
-        False
-    """
-
-    evaluated: int
-    expected: int
-    missing: list[str]
-
-    @classmethod
-    def of(cls, expected: Collection[str], evaluated: Collection[str]) -> Self:
-        """Compare what came with what should have come.
-
-        Args:
-            expected: The ids that must come.
-            evaluated: The ids among them that came.
-
-        Returns:
-            The coverage.
-        """
-        missing = sorted(set(expected) - set(evaluated))
-        return cls(len(expected) - len(missing), len(expected), missing)
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything came: without that, a figure is comparable with no other."""
-        return not self.missing
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a protocol found.
-
-    Attributes:
-        protocol: Its name.
-        version: Its version; results of different versions are not comparable.
-        mode: ``exact``, or ``reference`` where published code is reproduced with its quirks.
-        similarity: How vectors were compared: ``cosine``, ``dot``, or ``none``.
-        windows: How the windows of an item were chosen, in words.
-        primary: The name of the metric that models are chosen by; higher is better.
-        metrics: All metrics by name, the primary among them. Shares are percentages.
-        intervals: 95 % interval of each metric, over 1000 resamples of the queries with seed 0.
-        coverage: How much of what was expected was scored.
-        ids_sha256: Hash of the expected ids that were scored, by :func:`hash_ids`.
-    """
-
-    protocol: str
-    version: int
-    mode: str
-    similarity: str
-    windows: str
-    primary: str
-    metrics: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-    coverage: Coverage
-    ids_sha256: str
+__all__ = ["EncodedItem", "Protocol"]
 
 
 class Protocol(ABC):
@@ -112,6 +43,8 @@ class Protocol(ABC):
         pooling: What is compared: ``head`` for vectors as the head embeds them, ``raw`` for those
             of the encoders, ``unit`` for those of the encoders at unit length.
         windows: How the windows of an item are chosen, in words.
+        settings: What else the figures depend on, in plain values, for the result to keep.
+        annotations: The files that said what there is to score.
         primary: The metric that models are chosen by; higher is better.
         expected: The ids that must come.
         texts: Strings of its own by id, such as prompts or steps, encoded before the first item.
@@ -129,6 +62,8 @@ class Protocol(ABC):
     similarity: Literal["cosine", "dot", "none"] | None = None
     pooling: Pooling = "head"
     windows: str
+    settings: Mapping[str, object] = MappingProxyType({})
+    annotations: Annotations | None = None
     primary: str
     expected: Sequence[str]
     texts: Mapping[str, str] = MappingProxyType({})
@@ -284,6 +219,9 @@ class Protocol(ABC):
         values: Mapping[str, NDArray[np.float64]],
         evaluated: Collection[str],
         statistics: Mapping[str, Statistic] = MappingProxyType({}),
+        *,
+        chance: Mapping[str, Chance] = MappingProxyType({}),
+        ceiling: Mapping[str, float] = MappingProxyType({}),
     ) -> Result:
         """Make a result of metrics that are a mean, or a median, over queries.
 
@@ -291,6 +229,8 @@ class Protocol(ABC):
             values: For each metric one value per query, (queries,).
             evaluated: The ids among the expected ones that were scored completely.
             statistics: Metrics that are not the mean: what they are instead.
+            chance: What a blind model would reach, by metric.
+            ceiling: What no model can pass, by metric.
 
         Returns:
             The result, with an interval for each metric.
@@ -300,6 +240,8 @@ class Protocol(ABC):
             {metric: float(figures[metric](x[None], axis=1)[0]) for metric, x in values.items()},
             {metric: bootstrap_interval(x, figures[metric]) for metric, x in values.items()},
             evaluated,
+            chance=chance,
+            ceiling=ceiling,
         )
 
     def make_result(
@@ -307,6 +249,9 @@ class Protocol(ABC):
         metrics: Mapping[str, float],
         intervals: Mapping[str, tuple[float, float]],
         evaluated: Collection[str],
+        *,
+        chance: Mapping[str, Chance] = MappingProxyType({}),
+        ceiling: Mapping[str, float] = MappingProxyType({}),
     ) -> Result:
         """Make a result.
 
@@ -314,6 +259,8 @@ class Protocol(ABC):
             metrics: All metrics by name, the primary among them.
             intervals: The 95 % interval of each metric.
             evaluated: The ids among the expected ones that were scored completely.
+            chance: What a blind model would reach, by metric.
+            ceiling: What no model can pass, by metric.
 
         Returns:
             The result, with coverage and all that says how it was computed.
@@ -329,6 +276,10 @@ class Protocol(ABC):
             intervals=dict(intervals),
             coverage=Coverage.of(self.expected, evaluated),
             ids_sha256=hash_ids(evaluated),
+            settings={"pooling": self.pooling, **self.settings},
+            chance=dict(chance),
+            ceiling=dict(ceiling),
+            annotations=self.annotations,
         )
 
     def _begun(self) -> dict[str, Any]:
@@ -336,23 +287,6 @@ class Protocol(ABC):
             message = f"{self.name} has not begun: call begin() before the first item."
             raise ArgumentError(message)
         return self._kept
-
-
-def hash_ids(ids: Iterable[str]) -> str:
-    """Name a set of ids, so that two results can be told to speak of the same items.
-
-    Args:
-        ids: The ids, in any order.
-
-    Returns:
-        SHA-256 of the sorted ids in UTF-8, each with a line feed after it, in hexadecimal.
-
-    Example:
-        >>> hash_ids(["b", "a"]) == hash_ids(["a", "b"])
-        True
-    """
-    text = "".join(f"{one}\n" for one in sorted(ids))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _either(one: Any, other: Any) -> Any:

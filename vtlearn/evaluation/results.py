@@ -1,4 +1,4 @@
-"""Results on disk and on screen, with all that is needed to say whether two may be compared."""
+"""Results on disk and on screen."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from rich.text import Text
 
 import vtlearn
 from vtlearn.errors import CheckpointError
-from vtlearn.evaluation.protocol import Coverage, Result
+from vtlearn.evaluation.result import Coverage, Result
 from vtlearn.storage.atomic import replace_text
 
 __all__ = [
@@ -84,6 +84,9 @@ def publish(
     write_results(path, results, checkpoint=checkpoint, dtype=dtype, world_size=world_size)
     console = Console()
     console.print(results_table(results))
+    for result in results:
+        for remark in remarks(result):
+            console.print(Text(f"{result.protocol}@{result.version}: {remark}"))
     console.print(f"results: {path}", soft_wrap=True, highlight=False)
     return path
 
@@ -157,6 +160,8 @@ def result_record(
         **asdict(result),
         "intervals": {name: list(interval) for name, interval in result.intervals.items()},
         "coverage": result.coverage._asdict(),
+        "chance": {name: chance._asdict() for name, chance in result.chance.items()},
+        "annotations": result.annotations and result.annotations._asdict(),
         "checkpoint": checkpoint,
         "code": code_version()._asdict(),
         "dtype": dtype,
@@ -171,8 +176,9 @@ def results_table(results: Sequence[Result]) -> Table:
         results: What the protocols found.
 
     Returns:
-        A table of protocol, metric, value, 95 % interval and coverage. NOT COMPARABLE stands beside
-        every figure of a protocol that did not get all it expects.
+        A table of protocol, metric, value, 95 % interval, chance, ceiling (where it is below 100)
+        and coverage. NOT COMPARABLE stands beside every figure of a protocol that did not get all
+        it expects.
 
     Example:
         >>> results_table([]).columns[1].header
@@ -183,6 +189,8 @@ def results_table(results: Sequence[Result]) -> Table:
     table.add_column("metric")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
+    table.add_column("chance", justify="right")
+    table.add_column("ceiling", justify="right")
     table.add_column("coverage", no_wrap=True)  # NOT COMPARABLE must stay in one piece
     for result in results:
         for metric, value in result.metrics.items():
@@ -192,11 +200,45 @@ def results_table(results: Sequence[Result]) -> Table:
                 Text(metric),
                 Text(f"{value:.2f}"),
                 Text(f"{low:.2f} - {high:.2f}"),
+                Text(f"{result.chance[metric].value:.2f}" if metric in result.chance else ""),
+                Text(_limit(result.ceiling.get(metric, 100.0))),
                 _coverage(result.coverage),
                 style="bold green" if metric == result.primary else None,
             )
         table.add_section()
     return table
+
+
+def remarks(result: Result) -> list[str]:
+    """Say what a reader of the figures has to know of them.
+
+    Args:
+        result: What a protocol found.
+
+    Returns:
+        Sentences; none where there is nothing to say.
+
+    Example:
+        >>> from vtlearn.evaluation.metrics import Chance
+        >>> result = Result(
+        ...     "pairs", 1, "exact", "cosine", "whole", "R@1", {"R@1": 1.0}, {"R@1": (0.0, 2.0)},
+        ...     Coverage.of(["a"], ["a"]), "0" * 64, chance={"R@1": Chance(0.5, 0.0, 1.6)},
+        ... )
+        >>> remarks(result)
+        ["model at chance: R@1 1.00, and blind models' lie in 0.00 - 1.60"]
+    """
+    said = []
+    if result.at_chance:
+        chance, value = result.chance[result.primary], result.metrics[result.primary]
+        interval = f"{chance.low:.2f} - {chance.high:.2f}"
+        said.append(
+            f"model at chance: {result.primary} {value:.2f}, and blind models' lie in {interval}"
+        )
+    if result.selected_on_test:
+        said.append("the model was chosen by its figures on these ids: they are too high")
+    if result.annotations is not None and result.annotations.published is False:
+        said.append("the annotations are not the published files: compare with no published figure")
+    return said
 
 
 def checkpoint_sha256(path: str | Path) -> str:
@@ -282,6 +324,10 @@ def _checkpoint_record(path: str | Path | None) -> dict[str, str | None]:
 def _file_sha256(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _limit(ceiling: float) -> str:
+    return f"{ceiling:.2f}" if ceiling < 100 else ""
 
 
 def _coverage(coverage: Coverage) -> Text:

@@ -1,6 +1,8 @@
 """Retrieval: find the video of a text among all videos, and the text of a video."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.evaluation.encoded_item import EncodedItem
+from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
+from vtlearn.evaluation.metrics.chance import Chance, chance_of
 from vtlearn.evaluation.metrics.retrieval import Ranks, expected_rank, recall_at
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable
 from vtlearn.evaluation.metrics.tiled_ranks import vector_ranks
-from vtlearn.evaluation.protocol import Protocol, Result
+from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
 __all__ = ["Retrieval", "VideoWithTexts"]
@@ -51,7 +55,12 @@ class Retrieval(Protocol):
         windows: How the windows of a video are chosen, in words.
         primary: The metric that models are chosen by: one of the R@k.
         similarity: ``cosine``, ``dot`` to compare vectors as they come, or None for the way the
-            model's head was trained with.
+            model's head was trained with; vectors that no head has embedded are then compared as
+            they come.
+        pooling: What is compared: ``head`` for vectors as the head embeds them, ``raw`` for those
+            of the encoders, ``unit`` for those of the encoders at unit length.
+        captions: What each text says, by its id. Texts that say the same are found by the same
+            vector, so that no model tells their videos apart; this gives the ceilings.
 
     Raises:
         ArgumentError: If the ids contradict each other, or a choice is none.
@@ -79,6 +88,8 @@ class Retrieval(Protocol):
         windows: str,
         primary: str = "t2v_R@1",
         similarity: Similarity | None = None,
+        pooling: Pooling = "head",
+        captions: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         _check_choices(name, primary, similarity)
         _check_ids(name, expected, relevance)
@@ -88,7 +99,9 @@ class Retrieval(Protocol):
         self.relevance = dict(relevance)
         self.windows = windows
         self.primary = primary
-        self.similarity = similarity
+        self.similarity = similarity or (None if pooling == "head" else "dot")
+        self.pooling = pooling
+        self.captions = captions
         self._videos = frozenset(expected)
 
     def update(self, item: EncodedItem) -> VideoWithTexts:
@@ -172,7 +185,49 @@ class Retrieval(Protocol):
         incomplete = {video for text in absent for video in self.relevance[text]}
         complete = set(videos.ids) - incomplete
         medians = {metric: np.median for metric in values if metric.endswith("median_rank")}
-        return self.summarize(values, complete, medians)
+        return self.summarize(
+            values, complete, medians, chance=self._chance(), ceiling=self._ceiling()
+        )
+
+    def _chance(self) -> dict[str, Chance]:
+        """Return what a model reaches to which all items are alike, and any order as good."""
+        best = np.array([len(videos) for videos in self.relevance.values()])
+        asked = len(set(chain.from_iterable(self.relevance.values())))
+        return {
+            f"{direction}_R@{k}": chance_of(_shares(ties, best_of, k))
+            for direction, ties, best_of in (
+                ("t2v", len(self.expected) - best, best),
+                ("v2t", np.full(asked, asked - 1), np.ones(asked, np.int64)),
+            )
+            for k in _AT
+        }
+
+    def _ceiling(self) -> dict[str, float]:
+        """Return what a model reaches that ties where texts are equal, and nowhere else."""
+        if not self.captions:
+            return {}
+        alike: dict[str, set[str]] = {}  # videos that a sentence is said of
+        for text, videos in self.relevance.items():
+            alike.setdefault(self.captions[text], set()).update(videos)
+        rivals = [
+            len(alike[self.captions[text]]) - len(set(videos))
+            for text, videos in self.relevance.items()
+        ]
+        fewest: dict[str, int] = {}  # a video is found by the text that the fewest others have
+        for text, videos in self.relevance.items():
+            for video in videos:
+                others = len(alike[self.captions[text]]) - 1
+                fewest[video] = min(others, fewest.get(video, others))
+        best = np.array([len(set(videos)) for videos in self.relevance.values()])
+        ones = np.ones(len(fewest), np.int64)
+        return {
+            f"{direction}_R@{k}": 100 * float(_shares(np.array(ties), right, k).mean())
+            for direction, ties, right in (
+                ("t2v", rivals, best),
+                ("v2t", list(fewest.values()), ones),
+            )
+            for k in _AT
+        }
 
     def _comparable(self, videos: Tensor, texts: Tensor) -> tuple[Tensor, Tensor]:
         if len(videos) and len(texts) and videos.shape[1] != texts.shape[1]:
@@ -207,6 +262,13 @@ def _measures(counts: Ranks) -> dict[str, NDArray[np.float64]]:
     found = {k: recall_at(counts.greater, counts.ties, k, counts.best).numpy() for k in _AT}
     recalls = {f"R@{k}": 100 * shares for k, shares in found.items()}
     return {**recalls, "median_rank": rank, "mean_rank": rank}
+
+
+def _shares(ties: NDArray[np.int64], best: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Return how likely each query finds a right item where none but equal ones are before it."""
+    counts = torch.from_numpy(ties)
+    found = recall_at(torch.zeros_like(counts), counts, k, torch.from_numpy(best))
+    return found.numpy()
 
 
 def _check_choices(name: str, primary: str, similarity: str | None) -> None:
