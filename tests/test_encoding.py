@@ -80,6 +80,19 @@ def test_chunks_change_nothing() -> None:
     assert encode_texts(text, [], CPU, chunk=2).pooled.shape == (0, 8)
 
 
+def test_fewer_words_are_read_where_so_many_are_asked_for() -> None:
+    video, text = encoders()
+    one = sample("a", 1, 1)
+    short, long = (one._replace(texts=[words]) for words in ("chop", "chop the carrot now"))
+    needs = frozenset({"text_pooled"})
+    first, cut, whole = (
+        encode_batch(collate([x]), video, text, needs, CPU, max_words=n).text.pooled
+        for x, n in ((short, 1), (long, 1), (long, None))
+    )
+    assert torch.equal(first, cut)
+    assert not torch.equal(first, whole)
+
+
 def test_layers_that_nothing_reads_are_named() -> None:
     video, text = encoders()
     both: dict[str, VideoEncoder | TextEncoder | None] = {"video": video, "text": text}

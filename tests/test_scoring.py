@@ -1,5 +1,8 @@
+from collections.abc import Sequence
+
 import pytest
 from pytorch_lightning import Trainer
+from torch import Tensor
 
 from tests.models import tiny_learner
 from vtlearn.errors import ArgumentError
@@ -13,7 +16,12 @@ def test_vectors_are_compared_as_the_head_compares_them() -> None:
     pairs = Retrieval("pairs", 1, ["v"], {"t": ["v"]}, windows="whole")
     task = EvaluationTask([pairs], [], batch_size=1)
     head, encoder = learner.head, learner.video_encoder
-    assert make_evaluator([task], head, encoder, learner.encode_text, 0).similarity == "dot"
+
+    def encode(texts: Sequence[str], max_words: int | None) -> Tensor:
+        assert max_words is None
+        return learner.encode_text(texts)
+
+    assert make_evaluator([task], head, encoder, encode, 0).similarity == "dot"
     with pytest.raises(ArgumentError, match=r"Retrieval \(pairs@1\) needs the items' texts"):
         make_evaluator([task], head, encoder, None, 0)
 

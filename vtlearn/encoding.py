@@ -24,6 +24,7 @@ def encode_batch(
     device: torch.device,
     *,
     chunk: int | None = None,
+    max_words: int | None = None,
 ) -> EncodedBatch:
     """Encode samples, and lay out what is needed of the answers.
 
@@ -35,6 +36,8 @@ def encode_batch(
             ``text_tokens``.
         device: Where the encoders are.
         chunk: How many clips are on the device at once; None: all.
+        max_words: How many words of a text are read; None: as many as the text encoder was made
+            for.
 
     Returns:
         Features (batch, clips, dim) and (batch, texts, candidates, dim), zero where padded; tokens
@@ -45,7 +48,7 @@ def encode_batch(
     if needs & {"video_pooled", "video_tokens"}:
         video = encode_clips(video_encoder, batch.clips, batch.frame_length, device, chunk=chunk)
     if text_encoder is not None and needs & {"text_pooled", "text_tokens"}:
-        text = encode_texts(text_encoder, batch.texts, device)
+        text = encode_texts(text_encoder, batch.texts, device, max_words=max_words)
     video, text = _needed(video, "video", needs), _needed(text, "text", needs)
     no_ids = [0] * len(batch.ids)
 
@@ -110,6 +113,7 @@ def encode_texts(
     device: torch.device,
     *,
     chunk: int | None = None,
+    max_words: int | None = None,
 ) -> Encoded:
     """Tokenise and encode texts.
 
@@ -118,6 +122,7 @@ def encode_texts(
         texts: One string per text.
         device: Where the encoder is.
         chunk: How many are encoded at once; None: all.
+        max_words: How many words of a text are read; None: as many as the encoder was made for.
 
     Returns:
         One row per text.
@@ -125,7 +130,7 @@ def encode_texts(
     size = max(1, chunk or len(texts))
     parts: list[Encoded] = []
     for first in range(0, max(1, len(texts)), size):
-        tokens = encoder.tokenize(texts[first : first + size])
+        tokens = encoder.tokenize(texts[first : first + size], max_words)
         parts.append(encoder(type(tokens)(*(x.to(device) for x in tokens))))
     if len(parts) == 1:
         return parts[0]

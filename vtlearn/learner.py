@@ -206,11 +206,12 @@ class VideoTextLearner(SavedModule):
         """
         return self._encode(batch, self.head.needs)
 
-    def _encode(self, batch: Batch, needs: frozenset[str]) -> EncodedBatch:
+    def _encode(
+        self, batch: Batch, needs: frozenset[str], max_words: int | None = None
+    ) -> EncodedBatch:
         chunk = None if self.training else self._chunk
-        return encode_batch(
-            batch, self.video_encoder, self.text_encoder, needs, self.device, chunk=chunk
-        )
+        encoders = self.video_encoder, self.text_encoder
+        return encode_batch(batch, *encoders, needs, self.device, chunk=chunk, max_words=max_words)
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Embed texts as the head compares them: dot products with embedded clips are scores.
@@ -289,7 +290,8 @@ class VideoTextLearner(SavedModule):
             return
         needs = self._evaluator.needs(dataloader_idx)
         of_head = self.head.needs if "caption" in needs else frozenset()
-        encoded = self._encode(batch, of_head | encoded_for(needs))
+        task = self._evaluator.tasks[dataloader_idx]
+        encoded = self._encode(batch, of_head | encoded_for(needs), task.max_words)
         clips = batch.clips if "features" in needs else None
         self._evaluator.update_batch(
             dataloader_idx, encoded, batch.parts, batch.unreadable, features=clips
@@ -316,10 +318,12 @@ class VideoTextLearner(SavedModule):
     def on_test_epoch_end(self) -> None:
         self._finish("test")
 
-    def _encode_texts(self, texts: Sequence[str]) -> Tensor:
+    def _encode_texts(self, texts: Sequence[str], max_words: int | None = None) -> Tensor:
         if self.text_encoder is None:
             return torch.zeros(len(texts), 0, device=self.device)
-        return encode_texts(self.text_encoder, texts, self.device, chunk=self._chunk).pooled
+        return encode_texts(
+            self.text_encoder, texts, self.device, chunk=self._chunk, max_words=max_words
+        ).pooled
 
     def _evaluator_of(self, data: DataSource, stage: str) -> Evaluator | None:
         """Make what scores a stage; what the head cannot serve is refused before data are read."""

@@ -19,7 +19,7 @@ def make_evaluator(
     tasks: Sequence[EvaluationTask],
     head: Head,
     video_encoder: VideoEncoder,
-    encode_texts: Callable[[Sequence[str]], Tensor] | None,
+    encode_texts: Callable[[Sequence[str], int | None], Tensor] | None,
     max_unreadable: int,
 ) -> Evaluator:
     """Give an evaluator the functions that a model has.
@@ -28,8 +28,8 @@ def make_evaluator(
         tasks: What to score the model by.
         head: Embeds and matches if it is an aligner, writes if it is a captioner.
         video_encoder: Says whether it has a vector per frame.
-        encode_texts: Turns strings into vectors, (texts, dim); None for a model without a text
-            encoder.
+        encode_texts: Turns strings into vectors, (texts, dim), reading so many words of each;
+            None for a model without a text encoder.
         max_unreadable: How many videos may be missing.
 
     Returns:

@@ -233,7 +233,8 @@ def test_nothing_is_differentiated() -> None:
 def test_own_texts_are_encoded_in_chunks_before_the_first_item() -> None:
     asked: list[int] = []
 
-    def encode(texts: list[str]) -> Tensor:
+    def encode(texts: list[str], max_words: int | None) -> Tensor:
+        assert max_words is None
         asked.append(len(texts))
         return torch.tensor([[float(text), 1.0] for text in texts])
 
@@ -245,6 +246,22 @@ def test_own_texts_are_encoded_in_chunks_before_the_first_item() -> None:
     assert with_texts.text_vectors["t599"].tolist() == [599, 1]
     assert with_texts.text_embeddings["t599"].tolist() == pytest.approx([1, np.tanh(1)])
     assert without.text_vectors == {}
+
+
+def test_each_task_says_how_many_words_are_read() -> None:
+    asked: list[int | None] = []
+
+    def encode(texts: list[str], max_words: int | None) -> Tensor:
+        asked.append(max_words)
+        return torch.ones(len(texts), 2)
+
+    protocols = [Stub(name, texts={"t": "a long text"}) for name in ("one", "two")]
+    tasks = [
+        EvaluationTask([protocol], [], 1, max_words)
+        for protocol, max_words in zip(protocols, (30, None), strict=True)
+    ]
+    Evaluator(tasks, embed=lambda vectors: vectors, encode_texts=encode).begin()
+    assert asked == [30, None]
 
 
 def written(batch: EncodedBatch) -> list[str]:

@@ -37,6 +37,7 @@ KEYS = [
     "chance",
     "ceiling",
     "annotations",
+    "notes",
     "selected_on_test",
     "checkpoint",
     "code",
@@ -67,6 +68,7 @@ def test_remarks_say_what_a_reader_has_to_know() -> None:
     assert remarks(replace(plain, chance={"t2v_R@1": high})) == []
     (at_chance,) = remarks(replace(plain, chance={"t2v_R@1": low}))
     assert at_chance.startswith("model at chance: t2v_R@1 41.25")
+    assert remarks(replace(plain, notes=["two videos are short"])) == ["two videos are short"]
     assert "too high" in remarks(replace(plain, selected_on_test=True))[0]
     for published, count in ((True, 0), (None, 0), (False, 1)):
         annotations = Annotations("0" * 64, published)

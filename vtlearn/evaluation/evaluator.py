@@ -29,7 +29,7 @@ _NO_TEXTS = "there is no text encoder: set model.text_encoder"
 _TEXT_CHUNK = 256  # of a protocol's own texts that are encoded at once
 
 Generate = Callable[[EncodedBatch], Sequence[str]]
-EncodeTexts = Callable[[list[str]], Tensor]
+EncodeTexts = Callable[[list[str], int | None], Tensor]
 
 
 class EvaluationTask(NamedTuple):
@@ -40,11 +40,14 @@ class EvaluationTask(NamedTuple):
         items: A torch dataset of ``Sample | Unreadable`` that has a length. A long video is several
             of them in a row, its parts; ``part_counts`` says how many each item is.
         batch_size: Items that are encoded together.
+        max_words: How many words of a text are read; None: as many as the text encoder was made
+            for.
     """
 
     protocols: Sequence[Protocol]
     items: Any  # torch's Dataset has no length
     batch_size: int
+    max_words: int | None = None
 
 
 class Evaluator:
@@ -56,8 +59,8 @@ class Evaluator:
         match: The head's logits of one clip, (dim,), and several texts, (texts, dim), as (texts,);
             None for a head without them.
         generate: Writes one string per own clip of a batch; None for a head that does not write.
-        encode_texts: Turns strings into raw vectors, (texts, dim); None for a model without a text
-            encoder.
+        encode_texts: Turns strings into raw vectors, (texts, dim), reading so many words of each
+            (None: its own number); None for a model without a text encoder.
         similarity: How the head compares vectors; for protocols that do not say it themselves.
         frame_vectors: Whether the video encoder's tokens are one vector per frame.
         item_texts: Whether items come with the vectors of their texts.
@@ -138,9 +141,10 @@ class Evaluator:
         """Forget all items, and encode the protocols' own texts, on every process alike."""
         self._clear()
         with torch.no_grad():
-            for protocol in self._protocols():
-                vectors = self._encoded(protocol.texts)
-                protocol.begin(self.similarity, vectors, self._embed)
+            for task in self.tasks:
+                for protocol in task.protocols:
+                    vectors = self._encoded(protocol.texts, task.max_words)
+                    protocol.begin(self.similarity, vectors, self._embed)
 
     def update(
         self,
@@ -235,12 +239,12 @@ class Evaluator:
         self._unreadable_ids: list[set[str]] = [set() for _ in self.tasks]
         self._pending: list[dict[str, _Pending]] = [{} for _ in self.tasks]
 
-    def _encoded(self, texts: Mapping[str, str]) -> dict[str, Tensor]:
+    def _encoded(self, texts: Mapping[str, str], max_words: int | None) -> dict[str, Tensor]:
         """Encode a protocol's own texts, in chunks that depend on nothing else."""
         ids, vectors = iter(texts), dict[str, Tensor]()
         while chunk := list(islice(ids, _TEXT_CHUNK)):
             encode = cast("EncodeTexts", self._encode_texts)  # or it was refused
-            rows = encode([texts[one] for one in chunk])
+            rows = encode([texts[one] for one in chunk], max_words)
             vectors |= dict(zip(chunk, rows, strict=True))
         return vectors
 

@@ -222,6 +222,7 @@ class Protocol(ABC):
         *,
         chance: Mapping[str, Chance] = MappingProxyType({}),
         ceiling: Mapping[str, float] = MappingProxyType({}),
+        notes: Sequence[str] = (),
     ) -> Result:
         """Make a result of metrics that are a mean, or a median, over queries.
 
@@ -231,6 +232,7 @@ class Protocol(ABC):
             statistics: Metrics that are not the mean: what they are instead.
             chance: What a blind model would reach, by metric.
             ceiling: What no model can pass, by metric.
+            notes: Sentences that a reader of the figures has to know.
 
         Returns:
             The result, with an interval for each metric.
@@ -242,6 +244,7 @@ class Protocol(ABC):
             evaluated,
             chance=chance,
             ceiling=ceiling,
+            notes=notes,
         )
 
     def make_result(
@@ -252,6 +255,7 @@ class Protocol(ABC):
         *,
         chance: Mapping[str, Chance] = MappingProxyType({}),
         ceiling: Mapping[str, float] = MappingProxyType({}),
+        notes: Sequence[str] = (),
     ) -> Result:
         """Make a result.
 
@@ -261,6 +265,7 @@ class Protocol(ABC):
             evaluated: The ids among the expected ones that were scored completely.
             chance: What a blind model would reach, by metric.
             ceiling: What no model can pass, by metric.
+            notes: Sentences that a reader of the figures has to know.
 
         Returns:
             The result, with coverage and all that says how it was computed.
@@ -280,6 +285,7 @@ class Protocol(ABC):
             chance=dict(chance),
             ceiling=dict(ceiling),
             annotations=self.annotations,
+            notes=list(notes),
         )
 
     def _begun(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What a protocol found, with all that it takes to say whether two figures may be compared."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -81,6 +81,7 @@ class Result:
         chance: What a blind model would reach, by metric; of those for which it is known.
         ceiling: What no model can pass, in percent, by metric; of those for which it is known.
         annotations: The files that said what there is to score; None where there are none.
+        notes: Sentences about what was scored that a reader of the figures has to know.
         selected_on_test: Whether the model was chosen, while it was trained, by its figures on
             these very ids.
     """
@@ -99,6 +100,7 @@ class Result:
     chance: Mapping[str, Chance] = field(default_factory=dict)
     ceiling: Mapping[str, float] = field(default_factory=dict)
     annotations: Annotations | None = None
+    notes: Sequence[str] = ()
     selected_on_test: bool = False
 
     @property

@@ -227,7 +227,7 @@ def remarks(result: Result) -> list[str]:
         >>> remarks(result)
         ["model at chance: R@1 1.00, and blind models' lie in 0.00 - 1.60"]
     """
-    said = []
+    said = list(result.notes)
     if result.at_chance:
         chance, value = result.chance[result.primary], result.metrics[result.primary]
         interval = f"{chance.low:.2f} - {chance.high:.2f}"

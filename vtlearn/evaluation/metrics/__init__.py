@@ -2,7 +2,8 @@
 
 ``similarity`` compares vectors so that equal ones tie; ``retrieval`` turns scores into ranks that
 are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vectors, tile by tile;
-``bootstrap`` says how sure a figure is, and ``chance`` what a blind model would reach.
+``step_recall`` counts steps that were found; ``bootstrap`` says how sure a figure is, and
+``chance`` what a blind model would reach.
 """
 
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
@@ -14,6 +15,12 @@ from vtlearn.evaluation.metrics.retrieval import (
     recall_at,
 )
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
+from vtlearn.evaluation.metrics.step_recall import (
+    StepCounts,
+    StepRecall,
+    count_steps,
+    mean_over_groups,
+)
 from vtlearn.evaluation.metrics.tiled_ranks import DirectionRanks, vector_ranks
 
 __all__ = [
@@ -23,10 +30,14 @@ __all__ = [
     "Ranks",
     "Similarity",
     "Statistic",
+    "StepCounts",
+    "StepRecall",
     "bootstrap_interval",
     "chance_of",
     "comparable",
+    "count_steps",
     "expected_rank",
+    "mean_over_groups",
     "product",
     "ranks",
     "recall_at",

@@ -27,7 +27,8 @@ def bootstrap_interval(
     Values of equal length are resampled alike, whatever they measure.
 
     Args:
-        values: One value per query, (queries,).
+        values: One value per query, (queries,), or several of which the statistic makes one figure,
+            (queries, ...).
         statistic: ``np.mean`` or ``np.median``, or another that takes an axis.
         seed: Where the draws start.
 
@@ -43,7 +44,7 @@ def bootstrap_interval(
         percentile interval).
     """
     draws = np.random.default_rng(seed)
-    at_a_time = max(1, _AT_A_TIME // max(1, len(values)))
+    at_a_time = max(1, _AT_A_TIME // max(1, values.size))
     figures = [
         statistic(values[draws.integers(len(values), size=(rows, len(values)))], axis=1)
         for rows in _shares(RESAMPLES, at_a_time)
