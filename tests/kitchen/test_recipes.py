@@ -1,6 +1,7 @@
 from collections import Counter
 
 from vtlearn.kitchen import ACTIONS, INGREDIENTS, RECIPES
+from vtlearn.kitchen.recipes import FAMILIES
 
 
 def test_there_are_192_pairs_and_18_recipes() -> None:
@@ -15,6 +16,13 @@ def test_only_order_tells_the_members_of_a_family_apart() -> None:
     contents = Counter(tuple(sorted(actions)) for actions in RECIPES.values())
     assert len(orders) == len(RECIPES)
     assert min(contents.values()) == 3
+
+
+def test_each_recipe_is_of_one_family() -> None:
+    assert [name for family in FAMILIES for name in family] == list(RECIPES)
+    for family in FAMILIES:
+        assert len(family) == 3
+        assert len({tuple(sorted(RECIPES[name])) for name in family}) == 1
 
 
 def test_every_action_occurs_in_some_recipe() -> None:

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from vtlearn.kitchen.recipes import RECIPES
-from vtlearn.kitchen.script import Pair, Script, required_pairs, write_script, write_step
+from vtlearn.kitchen.script import (
+    Pair,
+    Script,
+    choose_pairs,
+    required_pairs,
+    schedule_steps,
+    write_script,
+    write_step,
+)
 
 
 def scripts(free: float, count: int = 200) -> list[Script]:
@@ -114,3 +122,31 @@ def test_a_clip_is_one_step_with_hardly_anything_around_it() -> None:
         assert 3 <= step.end - step.start <= 5
         assert all(time * 8 == round(time * 8) for time in (step.start, step.end, clip.duration))
     assert len({clip.steps[0].start for clip in clips}) == 5
+
+
+def test_actions_of_a_recipe_are_never_done_twice_to_the_same() -> None:
+    for seed in range(50):
+        pairs = choose_pairs(np.random.default_rng(seed), RECIPES["soup"], ingredients=2)
+        assert tuple(pair.action for pair in pairs) == RECIPES["soup"]
+        assert len(set(pairs)) == len(pairs)
+
+
+@pytest.mark.parametrize(("share", "stretches"), [(0.0, 1), (1.0, 3)])
+def test_background_is_as_long_and_as_frequent_as_asked(share: float, stretches: int) -> None:
+    corn, pear = Pair("wash", "corn"), Pair("chop", "pear")
+    for seed in range(50):
+        script = schedule_steps(
+            np.random.default_rng(seed),
+            "soup",
+            [corn, corn, pear, corn],  # two alike are never seen as one
+            fps=8,
+            background=(3.0, 9.0),
+            share=share,
+        )
+        assert script.recipe == "soup"
+        assert [step[2:] for step in script.steps] == [corn, corn, pear, corn]
+        between = [after.start - step.end for step, after in pairwise(script.steps)]
+        lengths = [seconds for seconds in between if seconds]
+        assert len(lengths) == stretches
+        lengths += [script.steps[0].start, script.duration - script.steps[-1].end]
+        assert all(3 <= seconds <= 9 for seconds in lengths)

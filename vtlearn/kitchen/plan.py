@@ -12,10 +12,10 @@ import numpy as np
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen.narrator import Line, Narrator
 from vtlearn.kitchen.recipes import INGREDIENTS
-from vtlearn.kitchen.script import Pair, write_script, write_step
+from vtlearn.kitchen.script import Pair, Script, write_script, write_step
 from vtlearn.kitchen.truth import Step, VideoTruth
 
-__all__ = ["SPLITS", "VideoPlan", "plan_clip", "plan_video"]
+__all__ = ["SPLITS", "VideoPlan", "plan_clip", "plan_silent", "plan_video"]
 
 SPLITS = ("train", "val", "test")
 
@@ -148,13 +148,38 @@ def plan_clip(
         (['chop carrot'], [])
     """
     script = write_step(np.random.default_rng((*key, 0)), pair, fps=fps)
+    return plan_silent(video_id, script, key, split=split, size=size, fps=fps)
+
+
+def plan_silent(
+    video_id: str, script: Script, key: tuple[int, ...], *, split: str, size: int = 64, fps: int = 8
+) -> VideoPlan:
+    """Plan a video without narration, whose steps are decided.
+
+    Args:
+        video_id: Its id.
+        script: What it shows.
+        key: The chances of its kitchen come from this; no other video of the corpus may have the
+            same.
+        split: Its split.
+        size: Height and width in pixels.
+        fps: Frames per second.
+
+    Returns:
+        The plan.
+
+    Example:
+        >>> script = Script(6.0, "soup", [Step(1.0, 5.0, "chop", "carrot")])
+        >>> plan_silent("_uAZw6L_R5g", script, (0, 1), split="validation").recipe
+        'soup'
+    """
     return VideoPlan(
         id=video_id,
         split=split,
         size=size,
         fps=fps,
         duration=script.duration,
-        recipe=None,
+        recipe=script.recipe,
         steps=script.steps,
         lines=[],
         scenery=(*key, 2),

@@ -4,7 +4,7 @@ Recipes come in families of three, which share their actions and differ in the o
 that ignores the order of steps cannot tell the members of a family apart.
 """
 
-__all__ = ["ACTIONS", "INGREDIENTS", "RECIPES"]
+__all__ = ["ACTIONS", "FAMILIES", "INGREDIENTS", "RECIPES"]
 
 # Each ingredient's emoji; chosen to differ in colour or shape when 30 pixels wide.
 INGREDIENTS: dict[str, str] = {
@@ -61,3 +61,6 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "quiche": _steps("chop bake wash weigh fry stir bake season"),
     "tart": _steps("bake wash stir season bake weigh chop fry"),
 }
+
+# The names of each family's members.
+FAMILIES: tuple[tuple[str, ...], ...] = tuple(zip(*[iter(RECIPES)] * 3, strict=True))

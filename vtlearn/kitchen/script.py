@@ -13,7 +13,7 @@ import numpy as np
 from vtlearn.kitchen.recipes import ACTIONS, INGREDIENTS, RECIPES
 from vtlearn.kitchen.truth import Step
 
-__all__ = ["Pair"]
+__all__ = ["Pair", "choose_pairs", "schedule_steps", "write_script"]
 
 FEWEST_STEPS, MOST_STEPS = 6, 10
 STEP_SECONDS = (3.0, 5.0)
@@ -100,10 +100,10 @@ def write_script(
     wants_recipe, which = rng.random() >= free, rng.random()
     recipe = fitting[int(which * len(fitting))] if fitting and wants_recipe else None
     actions = _free_actions(rng, needed) if recipe is None else list(RECIPES[recipe])
-    pairs = _choose_ingredients(rng, actions, ingredients, required)
+    pairs = choose_pairs(rng, actions, ingredients, required)
     if recipe is not None:
         pairs = _vary(rng, pairs, set(required))
-    return _schedule(rng, recipe, pairs, fps)
+    return schedule_steps(rng, recipe, pairs, fps=fps)
 
 
 def write_step(rng: np.random.Generator, pair: Pair, *, fps: int) -> Script:
@@ -133,10 +133,29 @@ def _free_actions(rng: np.random.Generator, needed: Counter[str]) -> list[str]:
     return [str(action) for action in rng.permutation([*needed.elements(), *drawn])]
 
 
-def _choose_ingredients(
-    rng: np.random.Generator, actions: Sequence[str], ingredients: int, required: Sequence[Pair]
+def choose_pairs(
+    rng: np.random.Generator,
+    actions: Sequence[str],
+    ingredients: int,
+    required: Sequence[Pair] = (),
 ) -> list[Pair]:
-    """Give each action something to work on: the required first, the rest never twice alike."""
+    """Give each action something to work on: the required first, the rest never twice alike.
+
+    Args:
+        rng: Where chance comes from.
+        actions: What is done.
+        ingredients: How many of the ingredients may occur; where there are fewer than an action
+            has occurrences, pairs do occur twice.
+        required: Pairs that must occur, where their actions do.
+
+    Returns:
+        A pair for each action, in the same order.
+
+    Example:
+        >>> pairs = choose_pairs(np.random.default_rng(0), ["stir", "fry", "stir"], ingredients=2)
+        >>> sorted(pair.ingredient for pair in pairs if pair.action == "stir")
+        ['carrot', 'tomato']
+    """
     waiting = list(required)
     taken = set(required)
     pairs = []
@@ -174,21 +193,46 @@ def _vary(rng: np.random.Generator, pairs: Sequence[Pair], required: set[Pair]) 
     return varied
 
 
-def _schedule(
-    rng: np.random.Generator, recipe: str | None, pairs: Sequence[Pair], fps: int
+def schedule_steps(
+    rng: np.random.Generator,
+    recipe: str | None,
+    pairs: Sequence[Pair],
+    *,
+    fps: int,
+    background: tuple[float, float] = BACKGROUND_SECONDS,
+    share: float = BACKGROUND,
 ) -> Script:
-    """Put steps on the clock, with stretches of an empty kitchen between some of them."""
-    clock = _frames(rng, BACKGROUND_SECONDS, fps)
+    """Put steps on the clock, with stretches of an empty kitchen between some of them.
+
+    Args:
+        rng: Where chance comes from.
+        recipe: The recipe's name, or None for a free sequence.
+        pairs: What is done, in temporal order.
+        fps: Frames per second; times are multiples of a frame.
+        background: The shortest and the longest stretch of an empty kitchen, in seconds. There is
+            one at either end.
+        share: The probability of one between two steps; it is 1 between two that are alike.
+
+    Returns:
+        The script.
+
+    Example:
+        >>> pairs = [Pair("wash", "corn"), Pair("chop", "corn")]
+        >>> script = schedule_steps(np.random.default_rng(0), "soup", pairs, fps=8, share=1.0)
+        >>> len(script.steps), script.steps[0].end < script.steps[1].start
+        (2, True)
+    """
+    clock = _frames(rng, background, fps)
     steps: list[Step] = []
     for pair in pairs:
         # A step done twice is seen to end before it is done again.
         again = bool(steps) and steps[-1][2:] == pair
-        if steps and (rng.random() < BACKGROUND or again):
-            clock += _frames(rng, BACKGROUND_SECONDS, fps)
+        if steps and (rng.random() < share or again):
+            clock += _frames(rng, background, fps)
         end = clock + _frames(rng, STEP_SECONDS, fps)
         steps.append(Step(clock / fps, end / fps, pair.action, pair.ingredient))
         clock = end
-    clock += _frames(rng, BACKGROUND_SECONDS, fps)
+    clock += _frames(rng, background, fps)
     return Script(clock / fps, recipe, steps)
 
 

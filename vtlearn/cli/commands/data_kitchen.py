@@ -18,6 +18,7 @@ __all__ = ["add_arguments", "run"]
 
 _HELP: Mapping[str, str] = {
     "train": "training videos",
+    "groups": "groups of three validation videos, which differ in order alone",
     "validation": "validation videos",
     "test": "test videos",
     "seed": "where all chance comes from",
@@ -51,9 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help=f"where ({_defaults('root')})",
     )
-    kinds = inspect.signature(KitchenCorpus).parameters
     for name, what in _HELP.items():
-        kind = type(kinds[name].default)
+        kind = type(next(iter(_defaults_of(name).values())))
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=kind,
@@ -85,31 +85,43 @@ def run(arguments: argparse.Namespace) -> int:
     """
     options = dict(vars(arguments))
     layout = options.pop("layout")
-    if layout is not None:
-        _require_known(layout, options)
-    corpus = (KitchenCorpus if layout is None else LAYOUTS[layout])(**options)
+    kind = KitchenCorpus if layout is None else LAYOUTS[layout]
+    name = "the default layout" if layout is None else f"--layout {layout}"
+    _require_known(kind, name, options)
+    corpus = kind(**options)
     sys.stdout.write(f"{len(corpus.plans())} videos in {corpus.prepare()}\n")
     return 0
 
 
 def _defaults(name: str) -> str:
-    """Return an argument's default, and those of the layouts that have another."""
-    shown = str(inspect.signature(KitchenCorpus).parameters[name].default)
-    others = [
-        f"{parameter.default} with --layout {layout}"
-        for layout, kind in LAYOUTS.items()
-        if (parameter := inspect.signature(kind).parameters.get(name)) is not None
-        and str(parameter.default) != shown
+    """Say what an argument's default is, and where it is another."""
+    found = _defaults_of(name)
+    usual = found.get(None)
+    shown = [] if usual is None else [str(usual)]
+    shown += [
+        f"{default} with --layout {layout}"
+        for layout, default in found.items()
+        if layout is not None and str(default) != str(usual)
     ]
-    return "; ".join([shown, *others])
+    return "; ".join(shown)
 
 
-def _require_known(layout: str, options: Mapping[str, object]) -> None:
-    known = inspect.signature(LAYOUTS[layout]).parameters
+def _defaults_of(name: str) -> dict[str | None, object]:
+    """Return an argument's default by layout, None for HowTo100M's, where a corpus has it."""
+    kinds: list[tuple[str | None, type]] = [(None, KitchenCorpus), *LAYOUTS.items()]
+    return {
+        layout: parameter.default
+        for layout, kind in kinds
+        if (parameter := inspect.signature(kind).parameters.get(name)) is not None
+    }
+
+
+def _require_known(kind: type, layout: str, options: Mapping[str, object]) -> None:
+    known = inspect.signature(kind).parameters
     unknown = [_option(name) for name in options if name not in known]
     if unknown:
         message = (
-            f"--layout {layout} does not take {', '.join(unknown)}; "
+            f"{layout} does not take {', '.join(unknown)}; "
             f"it takes {', '.join(_option(name) for name in known)}"
         )
         raise ArgumentError(message)
