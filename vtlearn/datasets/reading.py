@@ -39,6 +39,12 @@ class ClipSampling:
             of their own, which counts.
         min_seconds: A shorter caption is widened to this on both sides before a start is drawn.
         repeat_last: Where a video has fewer captions, repeat the last one for as many clips.
+        floor_seconds: Cut clips at whole seconds, as the loaders released with MIL-NCE and VT-TWINS
+            do. Of a caption, widened to ``min_seconds``, the start is floored, the end is floored,
+            and the last second at which a clip may start, the floored end less the clip's length,
+            is floored again; the clip starts at an integer drawn uniformly from the first to the
+            last, both included. Clips start 0.7 to 1 s earlier that way, on average. A clip drawn
+            for a caption without length starts at the floor of what is drawn.
 
     Raises:
         ArgumentError: If a number is outside its range.
@@ -56,6 +62,7 @@ class ClipSampling:
     fps: float | None = None
     min_seconds: float = 0.0
     repeat_last: bool = False
+    floor_seconds: bool = False
 
     def __post_init__(self) -> None:
         """Validate the arguments."""

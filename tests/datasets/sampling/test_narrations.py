@@ -49,10 +49,41 @@ def test_each_clip_is_from_its_captions_time(video: Path) -> None:
     assert levels.tolist() == pytest.approx([20, 80, 160], abs=5)
 
 
-def test_a_moment_lies_in_the_middle_of_its_clip(video: Path) -> None:
-    reader = narrations(Features())
-    narration = reader.read("x", video, [Caption(5.0, 5.0, "now")], rng())
-    assert narration.clips[0, 0, 0].item() == pytest.approx(5.0 - READING.clip_seconds / 2)
+def first_start(reader: NarrationReader, caption: Caption, seed: int) -> float:
+    return float(reader.read("x", "x.mp4", [caption], rng(seed)).clip_spans[0, 0])
+
+
+def test_a_moment_lies_anywhere_in_its_clip() -> None:
+    moment, length = Caption(5.5, 5.5, "now"), READING.clip_seconds
+    for least in (0.0, 5.0):  # widening is for captions that have a length
+        reader = narrations(Features(), min_seconds=least)
+        drawn = [first_start(reader, moment, seed) for seed in range(300)]
+        assert min(drawn) >= 5.5 - length
+        assert max(drawn) <= 5.5
+        assert np.mean(drawn) == pytest.approx(5.5 - length / 2, abs=0.05)
+        assert np.std(drawn) == pytest.approx(length / 12**0.5, abs=0.03)
+    early = [first_start(reader, Caption(0.1, 0.1, "now"), seed) for seed in range(50)]
+    assert 0 <= min(early) < max(early) <= 0.1
+    whole = narrations(Features(), floor_seconds=True)
+    assert {first_start(whole, moment, seed) for seed in range(50)} == {4.0, 5.0}
+
+
+def test_clips_are_cut_at_whole_seconds_if_that_is_asked_for() -> None:
+    caption = Caption(3.9, 7.2, "stir")  # the released rule: of 3 to int(7 - 0.8)
+    whole = narrations(Features(), floor_seconds=True)
+    assert {first_start(whole, caption, seed) for seed in range(60)} == {3.0, 4.0, 5.0, 6.0}
+    widened = narrations(Features(), floor_seconds=True, min_seconds=5.0)  # 3.05 to 8.05
+    assert {first_start(widened, caption, seed) for seed in range(60)} == {3, 4, 5, 6, 7}
+    short = Caption(3.9, 4.3, "stir")
+    assert {first_start(whole, short, seed) for seed in range(9)} == {3.0}
+
+
+def test_float_seconds_are_drawn_as_they_always_were() -> None:
+    reader = narrations(Features(), min_seconds=2.0)
+    drawn = first_start(reader, Caption(4.0, 5.0, "stir"), 3)
+    draws = rng(3)
+    draws.integers(1)  # which of the captions
+    assert drawn == draws.uniform(3.5, 3.5 + 2.0 - READING.clip_seconds)
 
 
 def test_clip_spans_are_where_the_clips_were_drawn(video: Path) -> None:
@@ -72,8 +103,8 @@ class Features:
     """A reader that is no decoder: vector k of a clip tells its time."""
 
     def clips(self, source: object, starts: list[float], *, num_frames: int, fps: float, size: int,
-              crop: str = "center", pad: str = "edge") -> Clips:  # fmt: skip
-        del source, crop, pad
+              **_: object) -> Clips:  # fmt: skip
+        del source
         times: NDArray[np.float64] = np.asarray(starts)[:, None] + np.arange(num_frames) / fps
         frames = torch.from_numpy(times).float()[..., None].expand(-1, -1, size).contiguous()
         return Clips(frames, torch.ones(times.shape, dtype=torch.bool))

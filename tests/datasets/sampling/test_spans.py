@@ -48,6 +48,59 @@ def test_a_clip_starts_at_any_fraction_of_a_second() -> None:
     assert sampling.clip_start(10.0, 12.0, 3.2) == 10.0
 
 
+def whole_starts(start: float, end: float, clip_seconds: float) -> list[int]:
+    """All starts of the released rule, second by second."""
+    first = 0
+    while first + 1 <= start:
+        first += 1
+    whole_end = 0
+    while whole_end + 1 <= end:
+        whole_end += 1
+    fitting = [second for second in range(whole_end + 1) if second + clip_seconds <= whole_end]
+    return [first, *(second for second in fitting if second > first)]
+
+
+def test_whole_seconds_are_those_of_the_released_rule() -> None:
+    rng = np.random.default_rng(0)
+    for start, length in rng.uniform([0, 0], [9, 11], (40, 2)).round(1).tolist():
+        for clip_seconds in (1.6, 3.2, 4.0):
+            wanted = whole_starts(start, start + length, clip_seconds)
+            draws = [
+                sampling.clip_start(start, start + length, clip_seconds, rng, floor_seconds=True)
+                for _ in range(40 * len(wanted))
+            ]
+            counts = Counter(draws)
+            assert sorted(counts) == wanted
+            assert min(counts.values()) > 10  # of 40 each
+            middle = sampling.clip_start(start, start + length, clip_seconds, floor_seconds=True)
+            assert middle == (wanted[0] + wanted[-1]) // 2
+
+
+@pytest.mark.parametrize(("least", "clip_seconds"), [(0.0, 3.2), (5.0, 3.2)])
+def test_whole_seconds_are_earlier(least: float, clip_seconds: float) -> None:
+    rng = np.random.default_rng(0)
+    starts = rng.uniform(0, 600, 20_000)  # of recognised speech: lines of one to seven seconds
+    shifts = []
+    for start, length in zip(starts, rng.gamma(6, 0.65, len(starts)).clip(1, 7), strict=True):
+        begin, end = sampling.pad_span(start, start + length, least)
+        whole = sampling.clip_start(begin, end, clip_seconds, rng, floor_seconds=True)
+        shifts.append(sampling.clip_start(begin, end, clip_seconds, rng) - whole)
+    assert 0.5 < np.mean(shifts) < 1.2
+
+
+def test_a_moment_is_in_its_clip() -> None:
+    rng = np.random.default_rng(0)
+    drawn = np.array([sampling.moment_start(10.3, 3.2, rng) for _ in range(4000)])
+    assert drawn.min() >= 10.3 - 3.2
+    assert drawn.max() <= 10.3
+    assert drawn.mean() == pytest.approx(10.3 - 1.6, abs=0.05)
+    assert drawn.std() == pytest.approx(3.2 / 12**0.5, abs=0.05)
+    early = [sampling.moment_start(1.0, 3.2, rng) for _ in range(200)]
+    assert 0 <= min(early) < 0.1
+    whole = {sampling.moment_start(10.3, 3.2, rng, floor_seconds=True) for _ in range(200)}
+    assert whole == {7.0, 8.0, 9.0, 10.0}
+
+
 @settings(deadline=None)  # the machine may be busy
 @given(seconds, st.floats(0, 20), st.floats(0, 10))
 def test_widened_captions_are_long_enough_and_in_the_video(

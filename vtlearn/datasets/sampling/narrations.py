@@ -9,6 +9,7 @@ from vtlearn.batch import Sample
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.sampling.spans import (
     clip_start,
+    moment_start,
     nearest_captions,
     pad_span,
     sample_consecutive,
@@ -36,8 +37,8 @@ class NarrationReader:
         vtlearn.errors.UnreadableVideoError: absent.mp4 cannot be read: No such file or directory
 
     Source of the two samplings: VT-TWINS draws eight consecutive captions; MIL-NCE one caption with
-    its nearest as candidates. Both published loaders cut times to whole seconds; here they stay
-    float.
+    its nearest as candidates. Both released loaders cut times to whole seconds; here they stay
+    float, unless ``floor_seconds`` is set.
     """
 
     def __init__(self, loader: ClipLoader) -> None:
@@ -86,8 +87,8 @@ class NarrationReader:
 
     def _start(self, caption: Caption, rng: np.random.Generator) -> float:
         reading = self._loader.reading
-        least = reading.sampling.min_seconds
-        if caption.start == caption.end:  # a moment, such as HTM-AA's: the clip lies around it
-            least = max(least, reading.clip_seconds)
-        start, end = pad_span(caption.start, caption.end, least)
-        return clip_start(start, end, reading.clip_seconds, rng)
+        floor = reading.sampling.floor_seconds
+        if caption.start == caption.end:  # a moment, such as HTM-AA's: its clip contains it
+            return moment_start(caption.start, reading.clip_seconds, rng, floor_seconds=floor)
+        start, end = pad_span(caption.start, caption.end, reading.sampling.min_seconds)
+        return clip_start(start, end, reading.clip_seconds, rng, floor_seconds=floor)

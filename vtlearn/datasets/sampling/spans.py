@@ -1,8 +1,9 @@
 """Choose captions and clips: pure functions of seconds and a random generator.
 
-All times are float seconds and never rounded to whole ones.
+All times are float seconds; they are cut to whole ones only where ``floor_seconds`` asks for it.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError
 from vtlearn.media.features.spec import num_vectors
 
-__all__ = ["UniformWindows", "clip_start", "sliding_windows"]
+__all__ = ["UniformWindows", "clip_start", "moment_start", "sliding_windows"]
 
 
 def sample_consecutive(count: int, num_clips: int, rng: np.random.Generator) -> range:
@@ -40,7 +41,12 @@ def sample_consecutive(count: int, num_clips: int, rng: np.random.Generator) -> 
 
 
 def clip_start(
-    start: float, end: float, clip_seconds: float, rng: np.random.Generator | None = None
+    start: float,
+    end: float,
+    clip_seconds: float,
+    rng: np.random.Generator | None = None,
+    *,
+    floor_seconds: bool = False,
 ) -> float:
     """Place a clip inside a caption's time, uniformly among the places where it fits.
 
@@ -49,6 +55,8 @@ def clip_start(
         end: When it ends.
         clip_seconds: How long the clip is. A longer one than the caption starts with it.
         rng: Where randomness comes from; None takes the middle.
+        floor_seconds: Choose among whole seconds: from floor(start) to floor(floor(end) -
+            clip_seconds), both included, or floor(start) alone where that is later.
 
     Returns:
         When the clip starts, in seconds.
@@ -56,9 +64,43 @@ def clip_start(
     Example:
         >>> clip_start(10.0, 16.0, 4.0)
         11.0
+        >>> clip_start(10.9, 16.9, 3.2, floor_seconds=True)  # 10, 11 or 12
+        11.0
+
+    Source of ``floor_seconds``: the training loaders released with Miech et al., "End-to-End
+    Learning of Visual Representations from Uncurated Instructional Videos", 2020, and Ko et al.,
+    "Video-Text Representation Learning via Differentiable Weak Temporal Alignment", 2022.
     """
+    if floor_seconds:
+        first = math.floor(start)
+        latest = max(first, math.floor(math.floor(end) - clip_seconds))
+        whole = (first + latest) // 2 if rng is None else rng.integers(first, latest + 1)
+        return float(whole)
     last = max(start, end - clip_seconds)
     return (start + last) / 2 if rng is None else float(rng.uniform(start, last))
+
+
+def moment_start(
+    moment: float, clip_seconds: float, rng: np.random.Generator, *, floor_seconds: bool = False
+) -> float:
+    """Place a clip over a moment, uniformly among the places where it contains it.
+
+    Args:
+        moment: A time in seconds, such as HTM-AA gives for a sentence.
+        clip_seconds: How long the clip is.
+        rng: Where randomness comes from.
+        floor_seconds: Cut what is drawn to a whole second.
+
+    Returns:
+        When the clip starts, in seconds: from ``moment - clip_seconds`` to ``moment``, and not
+        before 0.
+
+    Example:
+        >>> moment_start(0.0, 3.2, np.random.default_rng(0))
+        0.0
+    """
+    drawn = float(rng.uniform(max(0.0, moment - clip_seconds), moment))
+    return float(math.floor(drawn)) if floor_seconds else drawn
 
 
 def pad_span(start: float, end: float, least: float) -> tuple[float, float]:
@@ -106,8 +148,8 @@ def nearest_captions(spans: Sequence[tuple[float, float]], index: int, k: int) -
         [2, 1, 3]
 
     Source: Antoine Miech et al., End-to-End Learning of Visual Representations from Uncurated
-    Instructional Videos, 2020, section 3.1. The authors' program stops adding at the first and at
-    the last caption, and may return captions that are farther away; this does not.
+    Instructional Videos, 2020, section 3.1. Where there are at least k captions, the released code
+    chooses the same; where there are fewer, it repeats the first or the last caption.
     """
     require_positive(k=k)
     if not 0 <= index < len(spans):
