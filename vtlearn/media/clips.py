@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ClipReader", "Clips", "Source", "VideoBytes"]
+__all__ = ["ClipReader", "Clips", "FrameAt", "Source", "VideoBytes"]
 
 
 class Clips(NamedTuple):
@@ -41,6 +41,11 @@ class VideoBytes(NamedTuple):
 Source = str | Path | VideoBytes
 """Where a video is."""
 
+FrameAt = Literal["screen", "nearest"]
+"""Which frame a clip has of a time: the one on screen then, or the one that FFmpeg's ``fps`` filter
+gives: the last that starts before the middle between this time and the clip's next.
+"""
+
 
 class ClipReader(Protocol):
     """Reads clips of a video: pixels (``VideoReader``) or stored features (``FeatureReader``)."""
@@ -55,6 +60,7 @@ class ClipReader(Protocol):
         size: int,
         crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
         pad: Literal["edge", "black"] = "edge",
+        frame_at: FrameAt = "screen",
     ) -> Clips:
         """Return what is shown at ``starts[i] + k / fps``.
 
@@ -66,6 +72,7 @@ class ClipReader(Protocol):
             size: Height and width in pixels, or the width of a feature.
             crop: The square in the middle, or one box a clip.
             pad: What is shown past the end.
+            frame_at: Which frame is taken of a time.
 
         Returns:
             The clips.

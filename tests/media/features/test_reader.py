@@ -128,6 +128,9 @@ def test_what_the_features_are_not(tmp_path: Path) -> None:
         reader.clips("a", [0.0], num_frames=1, fps=8.0, size=4)
     with pytest.raises(ArgumentError, match=r"size=224, .* have dim=4"):
         reader.clips("a", [0.0], num_frames=1, fps=1.0, size=224)
+    given = {"num_frames": 1, "fps": 1.0, "size": 4}
+    nearest = reader.clips("a", [0.4], **given, frame_at="nearest")  # type: ignore[arg-type]
+    assert torch.equal(nearest.frames, reader.clips("a", [0.4], **given).frames)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="crop='center'"):
         reader.clips("a", [0.0], num_frames=1, fps=1.0, size=4, crop=[[0, 0, 8, 8]])
     with pytest.raises(ArgumentError, match="num_frames"):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.media.video.videos import FILES, NUMBERED, numbers, open_files, plain
+from tests.media.video.videos import FILES, NUMBERED, STEP, numbers, open_files, plain
 from tests.media.video.writing import write_video
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.clips import VideoBytes
@@ -54,6 +54,81 @@ def test_a_time_meant_to_be_a_frames_start_is_not_lost_to_rounding(
     clips = VideoReader().clips(path, starts, num_frames=2, fps=rate, size=8)
     np.testing.assert_array_equal(numbers(clips.frames)[:, 0], np.arange(50))
     np.testing.assert_array_equal(numbers(clips.frames)[:49, 1], np.arange(1, 50))
+
+
+def filtered(path: Path, start: float, fps: int, count: int) -> dict[int, float]:
+    """Run FFmpeg's own fps filter over a file that is sought to ``start``: numbers by place."""
+    unit = Fraction(1, 1_000_000)
+    shown: dict[int, float] = {}
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        graph = av.filter.Graph()
+        source = graph.add_buffer(template=stream, time_base=unit)
+        rate, sink = graph.add("fps", f"fps={fps}"), graph.add("buffersink")
+        source.link_to(rate)
+        rate.link_to(sink)
+        graph.configure()
+        for frame in [*container.decode(stream), None]:
+            if frame is not None:
+                assert frame.pts is not None
+                assert frame.time_base is not None
+                stream_unit = frame.time_base
+                frame.pts = round((frame.pts * stream_unit - Fraction(start)) / unit)
+                frame.duration = round(frame.duration * stream_unit / unit)
+                frame.time_base = unit
+            graph.push(frame)
+            while True:
+                try:
+                    output = graph.pull()
+                except (BlockingIOError, av.EOFError):
+                    break
+                assert isinstance(output, av.VideoFrame)
+                assert output.pts is not None
+                level = output.to_ndarray(format="rgb24").mean()
+                shown[output.pts] = round(float(level) / STEP)
+    return {place: shown[place] for place in range(count) if place in shown}
+
+
+@pytest.mark.parametrize("rate", [24, 25, Fraction(30000, 1001), 30])
+@pytest.mark.parametrize("fps", [5, 10, 20])
+def test_nearest_frames_are_those_of_ffmpegs_filter(
+    rate: Fraction | int, fps: int, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "a.mp4", NUMBERED, rate=rate, gop=12)
+    on = [frame / float(rate) for frame in (0, 7, 12, 25)]
+    ties = [(frame - 0.5 * float(rate) / fps) / float(rate) for frame in (20, 31)]
+    starts = [*on, *ties, *np.random.default_rng(fps).uniform(0, 1.5, 6).round(6).tolist()]
+    asked: dict[str, Any] = {"fps": fps, "size": 16, "pad": "black", "frame_at": "nearest"}
+    clips = VideoReader().clips(path, starts, num_frames=2 * fps, **asked)
+    shown = numbers(clips.frames)
+    for start, clip in zip(starts, shown, strict=True):
+        wanted = filtered(path, start, fps, 2 * fps)
+        assert clip.tolist() == [wanted.get(place, 0) for place in range(2 * fps)]
+    alone = [VideoReader().clips(path, [start], num_frames=2 * fps, **asked) for start in starts]
+    assert torch.equal(clips.frames, torch.cat([clip.frames for clip in alone]))
+
+
+def test_nearest_frames_are_later_than_those_on_screen(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", NUMBERED)
+    shown = {
+        frame_at: numbers(
+            VideoReader()
+            .clips(path, [0.0, 0.02], num_frames=3, fps=10, size=8, frame_at=frame_at)
+            .frames
+        ).tolist()
+        for frame_at in ("screen", "nearest")
+    }
+    assert shown == {
+        "screen": [[0, 2, 5], [0, 3, 5]],
+        "nearest": [[1, 3, 6], [1, 4, 6]],  # before 0.05, 0.15, 0.25; and 0.07, 0.17, 0.27
+    }
+
+
+def test_a_frame_right_between_two_times_is_of_the_later(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", NUMBERED, rate=10)
+    asked: dict[str, Any] = {"num_frames": 4, "fps": 5, "size": 8, "frame_at": "nearest"}
+    shown = numbers(VideoReader().clips(path, [0.0], **asked).frames)
+    assert shown.tolist() == [[0, 2, 4, 6]]  # frame 1 starts at 0.1, between 0.0 and 0.2
 
 
 def test_one_frame(tmp_path: Path) -> None:
@@ -164,6 +239,7 @@ def test_arguments_that_make_no_sense_are_refused(name: str) -> None:
         ({"num_frames": 2.5}, "num_frames must be a whole number, but is 2.5"),
         ({"size": np.float64(8)}, "size must be a whole number"),
         ({"pad": "nonsense"}, 'pad must be "edge" or "black", but is \'nonsense\''),
+        ({"frame_at": "last"}, 'frame_at must be "screen" or "nearest", but is \'last\''),
     ],
 )
 def test_counts_and_words_are_looked_at(given: dict[str, Any], message: str) -> None:

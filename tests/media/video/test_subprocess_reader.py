@@ -64,17 +64,18 @@ def goes(pid: int) -> bool:
     return is_gone(pid)
 
 
-@pytest.mark.parametrize("pad", ["edge", "black"])
+@pytest.mark.parametrize(("pad", "frame_at"), [("edge", "screen"), ("black", "nearest")])
 def test_gives_what_a_video_reader_gives(
-    pad: Any, reader: SubprocessVideoReader, video: Path
+    pad: Any, frame_at: Any, reader: SubprocessVideoReader, video: Path
 ) -> None:
     content = VideoBytes("a", video.read_bytes())
     crop = [(0, 0, 32, 32), (3, 4, 20, 20), (1, 1, 9, 9)]
     sources: list[Source] = [video, str(video), content, content, VideoBytes("b", content.data)]
     for source in sources:
         for starts in ([9.0, 0.1, 1.2], np.array([0.4, 0.3, 0.2])):
-            alone = VideoReader().clips(source, starts, crop=crop, pad=pad, **ASKED)
-            watched = reader.clips(source, starts, crop=crop, pad=pad, **ASKED)
+            asked = {"crop": crop, "pad": pad, "frame_at": frame_at, **ASKED}
+            alone = VideoReader().clips(source, starts, **asked)
+            watched = reader.clips(source, starts, **asked)
             assert torch.equal(watched.frames, alone.frames)
             assert torch.equal(watched.valid, alone.valid)
         assert reader.probe(source) == VideoReader().probe(source)

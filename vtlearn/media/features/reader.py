@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, FeatureError, UnreadableVideoError
-from vtlearn.media.clips import Clips, Source, VideoBytes
+from vtlearn.media.clips import Clips, FrameAt, Source, VideoBytes
 from vtlearn.media.features.index import FeatureIndex, open_index
 from vtlearn.media.features.shard import read_shard_record
 from vtlearn.media.features.spec import read_metadata
@@ -112,6 +112,7 @@ class FeatureReader:
         size: int,
         crop: Literal["center"] | Sequence[Sequence[int]] | Tensor = "center",
         pad: Literal["edge", "black"] = "edge",
+        frame_at: FrameAt = "screen",
     ) -> Clips:
         """Return the vectors that are shown at ``starts[i] + k / fps``.
 
@@ -124,6 +125,8 @@ class FeatureReader:
             size: Width of a vector; it has to be the store's.
             crop: ``"center"``: what was cut off the pictures is gone.
             pad: What is shown past the last vector: the last vector ("edge"), or zeros ("black").
+            frame_at: Not used: it is about the pictures that vectors were made of, and ``spec``
+                says which they were.
 
         Returns:
             The clips, (clips, num_frames, dim), float32; a vector that was lost is invalid.
@@ -133,6 +136,7 @@ class FeatureReader:
             FeatureError: If the shard is damaged.
             UnreadableVideoError: If the video has no features; why is said where it is known.
         """
+        del frame_at
         self._check(fps, size, crop)
         require_positive(num_frames=num_frames)
         video_id = self._video_id(source)

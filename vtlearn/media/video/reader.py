@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, UnreadableVideoError
-from vtlearn.media.clips import Clips, Source, VideoBytes
+from vtlearn.media.clips import Clips, FrameAt, Source, VideoBytes
 from vtlearn.media.video.file import VideoFile, error_text
 from vtlearn.media.video.framing import Box, crop_boxes
 from vtlearn.media.video.timeline import frame_times, time_ranges
@@ -105,6 +105,7 @@ class VideoReader:
         size: int,
         crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
         pad: Literal["edge", "black"] = "edge",
+        frame_at: FrameAt = "screen",
     ) -> Clips:
         """Return what the video shows at ``starts[i] + k / fps``.
 
@@ -123,6 +124,12 @@ class VideoReader:
                 (clips, 4): top, left, height and width in pixels of the displayed video.
             pad: What is shown past the end, that is from the end of the last frame on: the last
                 frame ("edge"), or zeros ("black").
+            frame_at: "screen" is the frame shown at a time, as above. "nearest" is the one that
+                FFmpeg's ``fps`` filter gives after a seek to the clip's start: the last frame that
+                starts before ``starts[i] + (k + 0.5) / fps``. It is later than the one on screen,
+                by half of 1 / fps on average; the end is half of 1 / fps earlier as well. Where the
+                filter has no such frame because the first one after the seek starts too late, this
+                is the one before it.
 
         Returns:
             The clips. Frames lost to a decoding error are invalid, up to the next keyframe; so is
@@ -137,8 +144,8 @@ class VideoReader:
         """
         import torch
 
-        require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad)
-        times = frame_times(starts, num_frames, fps)
+        require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad, frame_at=frame_at)
+        times = frame_times(starts, num_frames, fps, frame_at)
         boxes = crop_boxes(crop, len(times))
         frames = np.zeros((*times.shape, 3, size, size), np.uint8)
         valid = self.read_into(frames, source, times, boxes, pad)
@@ -262,7 +269,7 @@ class VideoReader:
             file.close()
 
 
-def require_clips(*, num_frames: int, fps: float, size: int, pad: str) -> None:
+def require_clips(*, num_frames: int, fps: float, size: int, pad: str, frame_at: str) -> None:
     """Refuse what no clip can be made of, before a decoder meets it.
 
     Args:
@@ -270,13 +277,14 @@ def require_clips(*, num_frames: int, fps: float, size: int, pad: str) -> None:
         fps: Frames a second.
         size: Height and width of frames, in pixels.
         pad: What is shown past the end.
+        frame_at: Which frame is taken of a time.
 
     Raises:
-        ArgumentError: If a number is not positive, a count is not whole, or ``pad`` is neither
-            "edge" nor "black".
+        ArgumentError: If a number is not positive, a count is not whole, ``pad`` is neither "edge"
+            nor "black", or ``frame_at`` neither "screen" nor "nearest".
 
     Example:
-        >>> require_clips(num_frames=2.5, fps=10, size=224, pad="edge")
+        >>> require_clips(num_frames=2.5, fps=10, size=224, pad="edge", frame_at="screen")
         Traceback (most recent call last):
             ...
         vtlearn.errors.ArgumentError: num_frames must be a whole number, but is 2.5
@@ -288,6 +296,9 @@ def require_clips(*, num_frames: int, fps: float, size: int, pad: str) -> None:
             raise ArgumentError(message)
     if pad not in ("edge", "black"):
         message = f'pad must be "edge" or "black", but is {pad!r}'
+        raise ArgumentError(message)
+    if frame_at not in ("screen", "nearest"):
+        message = f'frame_at must be "screen" or "nearest", but is {frame_at!r}'
         raise ArgumentError(message)
 
 

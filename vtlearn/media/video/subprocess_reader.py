@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, UnreadableVideoError, VTLearnError
-from vtlearn.media.clips import Clips, Source, VideoBytes
+from vtlearn.media.clips import Clips, FrameAt, Source, VideoBytes
 from vtlearn.media.video.framing import crop_boxes
 from vtlearn.media.video.reader import VideoInfo, require_clips
 from vtlearn.media.video.subprocess_worker import (
@@ -138,6 +138,7 @@ class SubprocessVideoReader:
         size: int,
         crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
         pad: Literal["edge", "black"] = "edge",
+        frame_at: FrameAt = "screen",
     ) -> Clips:
         """Return what the video shows at ``starts[i] + k / fps``.
 
@@ -149,6 +150,7 @@ class SubprocessVideoReader:
             size: Height and width of the returned frames, in pixels.
             crop: The square in the middle, or one box a clip.
             pad: What is shown past the end.
+            frame_at: Which frame is taken of a time.
 
         Returns:
             What :meth:`VideoReader.clips <vtlearn.media.video.reader.VideoReader.clips>` returns.
@@ -161,8 +163,8 @@ class SubprocessVideoReader:
         """
         import torch
 
-        require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad)
-        times = frame_times(starts, num_frames, fps)
+        require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad, frame_at=frame_at)
+        times = frame_times(starts, num_frames, fps, frame_at)
         request = ClipsRequest(source, times, size, crop_boxes(crop, len(times)), pad)
         count = times.size * 3 * size * size
         with _memory(count) as memory:

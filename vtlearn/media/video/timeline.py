@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtlearn.errors import ArgumentError
+from vtlearn.media.clips import FrameAt
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +29,7 @@ _EARLY = 0.5  # seconds by which a keyframe may be decoded before it is shown
 _BLIND = 5.0  # seconds; a longer way is sought even if nobody knows where the keyframes are
 _LEADS = (0.0, 2.0, 10.0, 60.0)  # seconds to seek before the target, until it is early enough
 _REORDER = 32  # packets; twice as far as H.264 and H.265 may decode ahead of presentation
-_ROUNDING = 1e-6  # seconds by which start + k / fps may fall short of the start that it means
+_ROUNDING = 1e-6  # seconds by which start + k / fps may miss the start that it means
 
 
 class TimedFrame(NamedTuple, Generic[FrameT]):
@@ -121,7 +122,10 @@ class FrameSource(ABC, Generic[FrameT]):
 
 
 def frame_times(
-    starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor", num_frames: int, fps: float
+    starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor",
+    num_frames: int,
+    fps: float,
+    frame_at: FrameAt = "screen",
 ) -> NDArray[np.float64]:
     """Lay out when each frame of each clip is to be looked up.
 
@@ -129,10 +133,14 @@ def frame_times(
         starts: Seconds, one a clip, in any order.
         num_frames: Frames of a clip.
         fps: Frames a second.
+        frame_at: Which frame is meant.
 
     Returns:
-        (clips, frames): ``starts[i] + k / fps``, a microsecond later, so that a time meant to be
-        the start of a frame does not fall before it by rounding.
+        (clips, frames): the frame shown then is the one that is meant. For "screen" that is
+        ``starts[i] + k / fps``, a microsecond later, so that a time meant to be the start of a
+        frame does not fall before it by rounding. For "nearest" it is ``starts[i] + (k + 0.5) /
+        fps``, a microsecond earlier: a frame that starts right in the middle between two times
+        belongs to the later one, and no rounding gives it to the earlier.
 
     Raises:
         ArgumentError: If the starts are not a list of finite numbers.
@@ -141,11 +149,17 @@ def frame_times(
         >>> frame_times([0.0, 5.0], 3, 2).round(3)
         array([[0. , 0.5, 1. ],
                [5. , 5.5, 6. ]])
+
+    Source of "nearest": FFmpeg's ``fps`` filter with ``round=near`` gives each frame the number
+    round((start - seek) * fps), halves upwards, and frame k of its output is the last with a number
+    up to k.
     """
     begin = np.asarray(starts, np.float64)
     if begin.ndim != 1 or not np.isfinite(begin).all():
         message = f"starts must be a list of finite seconds, one a clip, but is {starts}"
         raise ArgumentError(message)
+    if frame_at == "nearest":
+        return begin[:, None] + (np.arange(num_frames) + 0.5) / fps - _ROUNDING
     return begin[:, None] + np.arange(num_frames) / fps + _ROUNDING
 
 
