@@ -22,6 +22,7 @@ from tests.processes import Pool
 from vtlearn.callbacks import FeatureWriter
 from vtlearn.datamodules import HowTo100M, Kitchen
 from vtlearn.datamodules.base import VideoTextData
+from vtlearn.datasets.windows import VideoList
 from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
 from vtlearn.learner import VideoTextLearner
 from vtlearn.media.features.reader import FeatureReader
@@ -92,6 +93,18 @@ def test_the_sidecar_says_what_they_are(whole: Path) -> None:
     assert (layout["videos"], layout["videos_per_shard"], layout["precision"]) == (13, 3, "32-true")
     names = {f"{shard:05d}{suffix}" for shard in range(5) for suffix in (".json", ".safetensors")}
     assert contents(whole).keys() == names | {"features.json"}
+
+
+def test_which_frames_the_windows_have_is_written_where_it_is_not_the_screen(
+    whole: Path, tmp_path: Path
+) -> None:
+    assert "frame_at" not in json.loads((whole / "features.json").read_text())
+    store, videos = tmp_path / "store", VideoList(["a"], ["a.mp4"], 4.0, frame_at="nearest")
+    writer, learner = FeatureWriter(store, **NORMALISED), seeded_learner()
+    assert writer.open_writer(store, learner, videos, "32-true").store.spec.frame_at == "nearest"
+    assert read_metadata(store)[0].frame_at == "nearest"
+    with pytest.raises(FeatureError, match="frame_at: 'nearest' there, 'screen' now"):
+        writer.open_writer(store, learner, videos._replace(frame_at="screen"), "32-true")
 
 
 class Stop(Callback):

@@ -1,5 +1,6 @@
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,16 +25,39 @@ def video(tmp_path: Path) -> Path:
     return write_video(tmp_path / "x.mp4", np.stack([picture] * 8), rate=2)
 
 
-def loader(**pixels: object) -> ClipLoader:
-    return ClipLoader(Reading(sampling=SAMPLING, pixels=Pixels(size=16, **pixels)))  # type: ignore[arg-type]
+def loader(**pixels: Any) -> ClipLoader:
+    return ClipLoader(Reading(sampling=SAMPLING, pixels=Pixels(size=16, **pixels)))
 
 
-def test_evaluation_is_neither_cropped_at_random_nor_mirrored_nor_black(video: Path) -> None:
+def test_evaluation_is_neither_cropped_at_random_nor_mirrored(video: Path) -> None:
     plain = loader(flip=0.0).read(video, [0.0, 5.0])
     assert plain.frames.shape == (2, 2, 3, 16, 16)
-    changed = loader(flip=1.0, crop="random", crop_pixels=8, pad="black").read(video, [0.0, 5.0])
+    changed = loader(flip=1.0, crop="random", crop_pixels=8).read(video, [0.0, 5.0])
     assert torch.equal(plain.frames, changed.frames)
-    assert plain.frames[1].float().mean() > 10
+
+
+def test_evaluation_pads_as_training_does(video: Path) -> None:
+    starts, rng = [3.5, 5.0], np.random.default_rng(0)
+    edge, black = loader(flip=0.0), loader(flip=0.0, pad="black")
+    shown = edge.read(video, starts).frames
+    assert shown.float().mean((2, 3, 4)).min() > 10
+    padded = black.read(video, starts).frames
+    assert torch.equal(padded[0, 0], shown[0, 0])
+    assert padded[0, 1].sum() == padded[1].sum() == 0
+    for reader, frames in ((edge, shown), (black, padded)):
+        assert torch.equal(reader.draw(video, starts, rng).frames, frames)
+
+
+def test_frames_are_taken_as_the_settings_say(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "x.mp4", range(0, 200, 10), rate=10)
+    shown = {}
+    for frame_at in ("screen", "nearest"):
+        sampling = ClipSampling(num_frames=3, fps=2.0, frame_at=frame_at)
+        clips = ClipLoader(Reading(sampling=sampling, pixels=Pixels(size=16)))
+        read = clips.read(video, [0.0]).frames
+        assert torch.equal(clips.draw(video, [0.0], np.random.default_rng(0)).frames, read)
+        shown[frame_at] = (read.float().mean((2, 3, 4))[0] / 10).round().tolist()
+    assert shown == {"screen": [0, 5, 10], "nearest": [2, 7, 12]}  # before 0.25, 0.75, 1.25 s
 
 
 def test_training_clips_are_mirrored_cropped_and_padded(video: Path) -> None:

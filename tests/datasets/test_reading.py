@@ -43,6 +43,28 @@ def test_a_store_tells_its_own_rate_and_width(tmp_path: Path) -> None:
     assert pickle.loads(pickle.dumps(reading)) == reading  # noqa: S301
 
 
+def test_a_checkpoint_keeps_how_frames_are_taken_where_it_is_not_the_screen() -> None:
+    pixels = Pixels(size=8, pad="black")
+    reading = Reading(sampling=ClipSampling(num_frames=2), pixels=pixels)
+    settings = {"fps": 10.0, "num_frames": 2, "size": 8, "crop": "center", "pad": "black"}
+    assert reading.clip_settings() == settings
+    nearest = replace(reading, sampling=ClipSampling(num_frames=2, frame_at="nearest"))
+    assert nearest.frame_at == "nearest"
+    assert nearest.clip_settings() == {**settings, "frame_at": "nearest"}
+
+
+def test_a_store_tells_which_frames_it_is_of(tmp_path: Path) -> None:
+    fill_store(tmp_path / "nearest", {"a": 3.0}, frame_at="nearest")
+    fill_store(tmp_path / "screen", {"a": 3.0})
+    sampling = ClipSampling(num_frames=2, frame_at="nearest")
+    reading = Reading(features=tmp_path / "nearest", sampling=replace(sampling, frame_at="screen"))
+    assert reading.frame_at == reading.clip_settings()["frame_at"] == "nearest"
+    assert reading.clip_settings()["features"]["frame_at"] == "nearest"
+    screen = Reading(features=tmp_path / "screen", sampling=sampling)
+    assert screen.frame_at == "screen"
+    assert "frame_at" not in screen.clip_settings() | screen.clip_settings()["features"]
+
+
 def test_pixels_are_read_ten_times_a_second_unless_told_otherwise() -> None:
     assert Reading().fps == 10.0
     assert Reading(sampling=ClipSampling(fps=4.0)).fps == 4.0
@@ -56,6 +78,7 @@ def test_pixels_are_read_ten_times_a_second_unless_told_otherwise() -> None:
         (ClipSampling, {"candidates": -1}, "candidates=-1"),
         (ClipSampling, {"num_frames": 0}, "num_frames=0"),
         (ClipSampling, {"min_seconds": float("nan")}, "min_seconds=nan must be 0 or more"),
+        (ClipSampling, {"frame_at": "last"}, "frame_at screen or nearest, got 'last'"),
         (Pixels, {"size": 0}, r"pixels\.size=0 must be 1 or more"),
         (Pixels, {"crop_pixels": 0}, r"pixels\.crop_pixels=0"),
         (Pixels, {"flip": 1.5}, r"pixels\.flip=1\.5 is a probability"),

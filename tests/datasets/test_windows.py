@@ -40,6 +40,15 @@ def videos(tmp_path: Path) -> list[Path]:
     return [write_video(tmp_path / f"{name}.mp4", list(x), rate=FPS) for name, x in levels.items()]
 
 
+@pytest.mark.parametrize(("frame_at", "first"), [("screen", [0, 4]), ("nearest", [1, 5])])
+def test_windows_show_the_frames_that_are_asked_for(
+    frame_at: str, first: list[int], videos: list[Path]
+) -> None:
+    clips = read(chunks_of(videos, [5.0, 1.0], fps=2.5, frame_at=frame_at), 0).clips
+    frames = (clips[0].float().mean((1, 2, 3)) - 20) / 4
+    assert frames.round().tolist() == first  # of times 0 and 0.4; before 0.2 and 0.6
+
+
 def test_all_windows_in_order_and_each_once(videos: list[Path]) -> None:
     chunks = chunks_of(videos, [5.0, 1.0])
     items = [read(chunks, index) for index in range(len(chunks))]

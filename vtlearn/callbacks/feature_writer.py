@@ -83,6 +83,7 @@ class FeatureWriter(ExtractionCallback[Tensor]):
             std=self.std,
             l2_norm=self.l2_norm,
             dtype=self.dtype,
+            frame_at=videos.frame_at,
         )
         layout = {"windows_per_chunk": self.windows_per_chunk, "precision": precision}
         per_shard = self.videos_per_shard

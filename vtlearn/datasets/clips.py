@@ -49,7 +49,7 @@ class ClipLoader:
         self._given = reader
 
     def read(self, source: Source, starts: Sequence[float]) -> Clips:
-        """Read clips for evaluation: of the centre, and past the end the last frame.
+        """Read clips for evaluation: of the centre, not mirrored, and padded as in training.
 
         Args:
             source: The video.
@@ -63,7 +63,7 @@ class ClipLoader:
             ArgumentError: If the frames or the size of a clip were left to a video encoder, and
                 there is none.
         """
-        return self._clips(source, starts, None, "edge")
+        return self._clips(source, starts, None)
 
     def draw(self, source: Source, starts: Sequence[float], rng: np.random.Generator) -> Clips:
         """Read clips for training: cropped and mirrored at random, if that was asked for.
@@ -82,7 +82,7 @@ class ClipLoader:
         """
         pixels = self.reading.pixels
         boxes = self._boxes(source, len(starts), rng)
-        clips = self._clips(source, starts, boxes, pixels.pad)
+        clips = self._clips(source, starts, boxes)
         if isinstance(self._reader, _PixelReader):
             mirrored = rng.random(len(starts)) < pixels.flip
             for clip in mirrored.nonzero()[0]:
@@ -114,9 +114,7 @@ class ClipLoader:
         """Leave behind what is open."""
         return {"reading": self.reading, "_given": self._given}
 
-    def _clips(
-        self, source: Source, starts: Sequence[float], boxes: Tensor | None, pad: str
-    ) -> Clips:
+    def _clips(self, source: Source, starts: Sequence[float], boxes: Tensor | None) -> Clips:
         num_frames, size = self.reading.clip_shape
         return self._reader.clips(
             source,
@@ -125,7 +123,8 @@ class ClipLoader:
             fps=self.reading.fps,
             size=size,
             crop="center" if boxes is None else boxes,
-            pad="black" if pad == "black" else "edge",
+            pad=self.reading.pixels.pad,
+            frame_at=self.reading.frame_at,
         )
 
     def _boxes(self, source: Source, count: int, rng: np.random.Generator) -> Tensor | None:

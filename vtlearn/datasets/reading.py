@@ -1,13 +1,14 @@
 """How a corpus is read: the settings that all of them take, under one name each."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError
-from vtlearn.media.features.spec import FeatureSpec, read_metadata
+from vtlearn.media.clips import FrameAt
+from vtlearn.media.features.spec import FeatureSpec, read_metadata, spec_record
 
 __all__ = ["ClipSampling", "ClipShape", "Pixels", "Reading"]
 
@@ -45,9 +46,13 @@ class ClipSampling:
             is floored again; the clip starts at an integer drawn uniformly from the first to the
             last, both included. Clips start 0.7 to 1 s earlier that way, on average. A clip drawn
             for a caption without length starts at the floor of what is drawn.
+        frame_at: Which frame a clip has of a time: the one on screen then, or the nearest, which
+            FFmpeg's ``fps`` filter gives, as the released loaders do: the last that starts before
+            the middle between this time and the clip's next. Stored features were made of one or
+            the other, which counts.
 
     Raises:
-        ArgumentError: If a number is outside its range.
+        ArgumentError: If a number is outside its range, or ``frame_at`` is neither of the two.
 
     Example:
         >>> ClipSampling(num_clips=0)
@@ -63,6 +68,7 @@ class ClipSampling:
     min_seconds: float = 0.0
     repeat_last: bool = False
     floor_seconds: bool = False
+    frame_at: FrameAt = "screen"
 
     def __post_init__(self) -> None:
         """Validate the arguments."""
@@ -77,6 +83,9 @@ class ClipSampling:
         if not self.min_seconds >= 0:
             message = f"min_seconds={self.min_seconds} must be 0 or more"
             raise ArgumentError(message)
+        if self.frame_at not in ("screen", "nearest"):
+            message = f"expected frame_at screen or nearest, got {self.frame_at!r}"
+            raise ArgumentError(message)
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,8 @@ class Pixels:
         crop: The centre square, or a square at a random place, drawn for each training clip.
         crop_pixels: Side of the random square in source pixels; left out, the video's shorter side.
         flip: Probability that a training clip is mirrored.
-        pad: What a training clip shows past the end of its video: the last frame, or black.
+        pad: What a clip shows past the end of its video, in training and in evaluation: the last
+            frame, or black, as in the released loaders.
 
     Raises:
         ArgumentError: If a number is outside its range, or a word is not one of those.
@@ -213,6 +223,11 @@ class Reading:
         return _FPS if self.sampling.fps is None else self.sampling.fps
 
     @property
+    def frame_at(self) -> FrameAt:
+        """Which frame a clip has of a time; of stored features, the one they were made of."""
+        return self.sampling.frame_at if self._store is None else self._store.frame_at
+
+    @property
     def clip_seconds(self) -> float:
         """How long a clip is."""
         return self.clip_shape.num_frames / self.fps
@@ -221,14 +236,16 @@ class Reading:
         """Describe the clips in plain values, for a checkpoint to keep.
 
         Returns:
-            ``num_frames``, ``fps``, ``size``, ``crop`` and ``pad``; where stored features are read,
-            what these are, as ``features``.
+            ``num_frames``, ``fps``, ``size``, ``crop`` and ``pad``; ``frame_at`` where it is not
+            "screen"; where stored features are read, what these are, as ``features``.
         """
         settings: dict[str, Any] = {"fps": self.fps, **self.clip_shape._asdict()}
+        if self.frame_at != "screen":  # checkpoints without it are older, or show the screen
+            settings["frame_at"] = self.frame_at
         spec = self._store
         if spec is None:
             return {**settings, "crop": self.pixels.crop, "pad": self.pixels.pad}
-        return {**settings, "crop": "center", "pad": self.pixels.pad, "features": asdict(spec)}
+        return {**settings, "crop": "center", "pad": self.pixels.pad, "features": spec_record(spec)}
 
     @cached_property
     def _store(self) -> FeatureSpec | None:

@@ -14,7 +14,7 @@ from vtlearn.batch import Sample, Unreadable
 from vtlearn.checks import require_positive
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import ArgumentError
-from vtlearn.media.clips import ClipReader
+from vtlearn.media.clips import ClipReader, FrameAt
 from vtlearn.media.features.spec import num_vectors
 from vtlearn.storage.strings import Strings
 
@@ -30,6 +30,7 @@ class VideoList(NamedTuple):
         fps: Frames per second that a window is sampled at.
         max_unreadable_fraction: Stop when more of the videos than this cannot be read.
         time_budget: Seconds that reading a chunk of windows may take; None for as long as it takes.
+        frame_at: Which frame a window has of a time.
     """
 
     ids: Sequence[str]
@@ -37,6 +38,7 @@ class VideoList(NamedTuple):
     fps: float
     max_unreadable_fraction: float = 0.01
     time_budget: float | None = None
+    frame_at: FrameAt = "screen"
 
 
 def require_pixels(features: Path | None) -> None:
@@ -75,6 +77,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         num_frames: Frames of a window.
         fps: Frames per second it is sampled at.
         size: Height and width of a frame in pixels.
+        frame_at: Which frame a window has of a time.
         windows_per_chunk: Windows of a chunk; the last one of a video may have fewer.
 
     Raises:
@@ -102,6 +105,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         num_frames: int,
         fps: float,
         size: int,
+        frame_at: FrameAt = "screen",
         windows_per_chunk: int = 16,
     ) -> None:
         require_positive(stride=stride, windows_per_chunk=windows_per_chunk)
@@ -110,6 +114,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         self.unreadable = dict(unreadable or {})
         self.reader = reader
         self.stride, self.num_frames, self.fps, self.size = stride, num_frames, fps, size
+        self.frame_at: FrameAt = frame_at
         self.windows_per_chunk = windows_per_chunk
         self._windows = np.array(
             [
@@ -183,7 +188,12 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         video, part = self._place(index)
         starts = [number * self.stride for number in windows]
         clips = self.reader.clips(
-            self.paths[video], starts, num_frames=self.num_frames, fps=self.fps, size=self.size
+            self.paths[video],
+            starts,
+            num_frames=self.num_frames,
+            fps=self.fps,
+            size=self.size,
+            frame_at=self.frame_at,
         )
         readable = clips.valid.all(1)
         frames = clips.frames if readable.all() else clips.frames[readable]

@@ -294,6 +294,8 @@ def test_an_encoder_is_described_by_its_arguments_and_weights() -> None:
     assert (spec.resize, spec.crop, spec.dim) == (16, 16, 8)
     assert (spec.mean, spec.std) == ((0.5,) * 3, (0.25,) * 3)  # as it says itself
     assert (spec.l2_norm, spec.dtype) == (True, "float32")
+    assert spec.frame_at == "screen"
+    assert describe_encoder(encoder, fps=4.0, stride=0.5, frame_at="nearest").frame_at == "nearest"
     with torch.no_grad():
         next(encoder.parameters()).zero_()
     changed = describe_encoder(encoder, fps=4.0, stride=0.5, l2_norm=True, dtype="float32")

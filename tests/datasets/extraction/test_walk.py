@@ -19,7 +19,7 @@ from tests.datasets.extraction.walking import (
     walk,
 )
 from tests.processes import Pool
-from vtlearn.batch import collate
+from vtlearn.batch import Sample, collate
 from vtlearn.datasets.extraction import Extraction, Part
 from vtlearn.distributed import gather_objects, process
 from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
@@ -60,6 +60,20 @@ def test_the_walk_knows_nothing_of_what_is_kept(kitchen_root: Path, whole: Path)
         shard = json.loads((whole / f"colours-{position // 3}.json").read_text())
         kept = torch.tensor(shard["colours"][path.stem], dtype=torch.float64)
         torch.testing.assert_close(kept, wanted, rtol=0, atol=1e-4)
+
+
+def test_windows_have_the_frames_that_the_list_asks_for(kitchen_root: Path, tmp_path: Path) -> None:
+    videos = list_videos(kitchen_root)._replace(fps=1.5, frame_at="nearest")
+    extraction = Extraction(ColourWriter(tmp_path, videos), videos, **WINDOWS)
+    read = extraction.chunks[0]
+    assert isinstance(read, Sample)
+    asked: dict[str, Any] = {"num_frames": 2, "fps": 1.5, "size": 16}
+    nearest, screen = (
+        VideoReader().clips(videos.paths[0], range(len(read.clips)), frame_at=one, **asked).frames
+        for one in ("nearest", "screen")
+    )
+    assert torch.equal(read.clips, nearest)
+    assert not torch.equal(read.clips, screen)
 
 
 def _walk_and_die(folder: Path, root: Path, killed: tuple[int, str]) -> None:

@@ -38,6 +38,55 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_metadata(tmp_path) == (spec, {"videos": 3})
 
 
+#: A metadata file as it was written before there was ``frame_at``.
+BEFORE = """{
+  "format": "vtlearn-features",
+  "version": 1,
+  "backbone": "S3D",
+  "weights_sha256": "0000000000000000000000000000000000000000000000000000000000000000",
+  "dim": 4,
+  "fps": 1.0,
+  "stride": 1.0,
+  "window": 3.2,
+  "num_frames": 32,
+  "resize": null,
+  "crop": 224,
+  "mean": [
+    0.0,
+    0.0,
+    0.0
+  ],
+  "std": [
+    1.0,
+    1.0,
+    1.0
+  ],
+  "l2_norm": false,
+  "dtype": "float32",
+  "layout": {
+    "videos": 3
+  }
+}
+"""
+
+
+def test_a_file_about_frames_on_screen_is_what_it_always_was(tmp_path: Path) -> None:
+    spec = make_spec(resize=None)
+    write_metadata(tmp_path, spec, {"videos": 3})
+    assert (tmp_path / "features.json").read_bytes() == BEFORE.encode()
+    assert read_metadata(tmp_path) == (spec, {"videos": 3})
+    assert spec.frame_at == "screen"
+
+
+def test_nearest_frames_are_written_down(tmp_path: Path) -> None:
+    spec = make_spec(frame_at="nearest")
+    write_metadata(tmp_path, spec, {})
+    assert json.loads((tmp_path / "features.json").read_text())["frame_at"] == "nearest"
+    assert read_metadata(tmp_path) == (spec, {})
+    with pytest.raises(ArgumentError, match="frame_at screen or nearest, got 'last'"):
+        make_spec(frame_at="last")
+
+
 @pytest.mark.parametrize(
     ("layout", "words"),
     [

@@ -57,6 +57,17 @@ def test_only_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     assert [(tmp_path / name).exists() for name in names] == [False, True, True]
 
 
+def test_frames_taken_otherwise_are_other_settings(tmp_path: Path) -> None:
+    for there, now in (("nearest", "screen"), ("screen", "nearest")):
+        folder = tmp_path / there
+        FeatureStore(folder, make_spec(frame_at=there), IDS)
+        FeatureStore(folder, make_spec(frame_at=there), IDS)
+        with pytest.raises(
+            FeatureError, match=f"other settings: frame_at: '{there}' there, '{now}' now. Resume"
+        ):
+            FeatureStore(folder, make_spec(frame_at=now), IDS)
+
+
 def test_a_shard_holds_all_its_videos_and_no_others(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path, make_spec(), IDS, videos_per_shard=2)
     one = StoredVideo(torch.ones(1, 4), 1.0)

@@ -10,6 +10,7 @@ from vtlearn.batch import Unreadable
 from vtlearn.datasets.extraction.writer import ChunkResults, ShardWriter
 from vtlearn.errors import ArgumentError
 from vtlearn.hyperparameters import to_config
+from vtlearn.media.clips import FrameAt
 from vtlearn.media.features.shard import StoredVideo, read_shard_record
 from vtlearn.media.features.spec import FeatureSpec
 from vtlearn.media.features.store import FeatureStore
@@ -123,6 +124,7 @@ def describe_encoder(
     std: Sequence[float] | None = None,
     l2_norm: bool = False,
     dtype: Literal["float16", "float32"] = "float16",
+    frame_at: FrameAt = "screen",
 ) -> FeatureSpec:
     """Say what an encoder's vectors are, once it has the weights that it encodes with.
 
@@ -135,6 +137,7 @@ def describe_encoder(
         std: What it divides them by afterwards.
         l2_norm: Whether the vectors are scaled to length 1.
         dtype: What they are stored as.
+        frame_at: Which frame a window has of a time.
 
     Raises:
         ArgumentError: If mean or std is not known, or a value makes no sense.
@@ -155,6 +158,7 @@ def describe_encoder(
         std=_stated(encoder, "std", std),
         l2_norm=l2_norm,
         dtype=dtype,
+        frame_at=frame_at,
     )
 
 

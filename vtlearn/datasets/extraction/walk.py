@@ -106,6 +106,7 @@ class Extraction(Generic[ResultT, VideoT]):
             num_frames=num_frames,
             fps=videos.fps,
             size=size,
+            frame_at=videos.frame_at,
             windows_per_chunk=windows_per_chunk,
         )
         self._written = 0

@@ -13,7 +13,7 @@ from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError
 from vtlearn.media.features.spec import num_vectors
 
-__all__ = ["UniformWindows", "clip_start", "moment_start", "sliding_windows"]
+__all__ = ["UniformWindows", "clip_start", "sliding_windows"]
 
 
 def sample_consecutive(count: int, num_clips: int, rng: np.random.Generator) -> range:

@@ -4,15 +4,16 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, FeatureError
+from vtlearn.media.clips import FrameAt
 from vtlearn.storage.atomic import replace_text
 
-__all__ = ["FeatureSpec", "num_vectors", "read_metadata"]
+__all__ = ["FeatureSpec", "num_vectors", "read_metadata", "spec_record"]
 
 _SIDECAR = "features.json"
 _FORMAT, _VERSION = "vtlearn-features", 1
@@ -40,6 +41,8 @@ class FeatureSpec:
         std: What each channel was divided by afterwards.
         l2_norm: Whether the vectors have length 1.
         dtype: What they are stored as.
+        frame_at: Which frame a window has of a time: the one on screen, or the nearest, as FFmpeg's
+            ``fps`` filter has it. Left out of the metadata file where it is "screen".
 
     Raises:
         ArgumentError: If a value makes no sense, or fps and stride disagree.
@@ -67,6 +70,7 @@ class FeatureSpec:
     std: tuple[float, float, float]
     l2_norm: bool
     dtype: Literal["float16", "float32"]
+    frame_at: FrameAt = "screen"
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, and give numbers one type, so that stores can be compared."""
@@ -80,6 +84,9 @@ class FeatureSpec:
             require_positive(resize=_whole("resize", self.resize))
         require_positive(fps=self.fps, stride=self.stride, window=self.window, std=min(self.std))
         _check_words(self.backbone, self.weights_sha256, self.l2_norm, self.dtype)
+        if self.frame_at not in ("screen", "nearest"):
+            message = f"expected frame_at screen or nearest, got {self.frame_at!r}"
+            raise ArgumentError(message)
         if not math.isclose(self.fps * self.stride, 1, rel_tol=1e-6):
             message = (
                 f"fps={self.fps} vectors per second lie {1 / self.fps} s apart, not stride="
@@ -115,6 +122,20 @@ def num_vectors(duration: float, fps: float) -> int:
     return max(1, math.ceil((duration - _ROUNDING) * fps))
 
 
+def spec_record(spec: FeatureSpec) -> dict[str, Any]:
+    """Return what a store's vectors are in plain values, as its metadata file has them.
+
+    Args:
+        spec: What they are.
+
+    Returns:
+        The fields by name; an optional one that has its default is left out, so that a store made
+        before there was such a field reads, resumes and compares as it did.
+    """
+    defaults = {field.name: field.default for field in fields(spec)}
+    return {name: value for name, value in asdict(spec).items() if value != defaults[name]}
+
+
 def write_metadata(folder: Path, spec: FeatureSpec, layout: Mapping[str, Any]) -> None:
     """Write what a store's vectors are, whole or not at all.
 
@@ -124,7 +145,7 @@ def write_metadata(folder: Path, spec: FeatureSpec, layout: Mapping[str, Any]) -
         layout: How they are spread over shards, and whatever else has to stay the same while the
             store grows.
     """
-    record = {"format": _FORMAT, "version": _VERSION, **asdict(spec), "layout": dict(layout)}
+    record = {"format": _FORMAT, "version": _VERSION, **spec_record(spec), "layout": dict(layout)}
     replace_text(folder / _SIDECAR, json.dumps(record, indent=2) + "\n")
 
 
@@ -144,7 +165,8 @@ def read_metadata(folder: Path) -> tuple[FeatureSpec, dict[str, Any]]:
     path = folder / _SIDECAR
     record = _record(path)
     names = [field.name for field in fields(FeatureSpec)]
-    missing = [name for name in ("format", "version", *names) if name not in record]
+    needed = [field.name for field in fields(FeatureSpec) if field.default is MISSING]
+    missing = [name for name in ("format", "version", *needed) if name not in record]
     if missing:
         message = (
             f"{path} does not say what its features are: {', '.join(missing)} "
@@ -159,7 +181,7 @@ def read_metadata(folder: Path) -> tuple[FeatureSpec, dict[str, Any]]:
         )
         raise FeatureError(message)
     try:
-        spec = FeatureSpec(**{name: record[name] for name in names})
+        spec = FeatureSpec(**{name: record[name] for name in names if name in record})
     except ArgumentError as error:
         message = f"{path}: {error}"
         raise FeatureError(message) from error

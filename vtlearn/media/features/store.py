@@ -12,7 +12,6 @@ import hashlib
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +26,7 @@ from vtlearn.media.features.shard import (
     shard_records,
     write_shard,
 )
-from vtlearn.media.features.spec import FeatureSpec, read_metadata, write_metadata
+from vtlearn.media.features.spec import FeatureSpec, read_metadata, spec_record, write_metadata
 from vtlearn.media.ids import former_id, outgrown_ids
 
 __all__ = ["FeatureStore"]
@@ -239,7 +238,7 @@ class FeatureStore:
                 raise FeatureError(message)
             write_metadata(self.folder, self.spec, self.layout)
         spec, layout = read_metadata(self.folder)
-        there, wanted = asdict(spec) | layout, asdict(self.spec) | self.layout
+        there, wanted = _settings(spec, layout), _settings(self.spec, self.layout)
         if _bare(spec.backbone) == _bare(self.spec.backbone):  # a class may move to another file
             wanted["backbone"] = spec.backbone
         differences = [
@@ -272,6 +271,11 @@ class FeatureStore:
                 "`vtlearn predict` or `vtlearn data import`"
             )
             raise FeatureError(message)
+
+
+def _settings(spec: FeatureSpec, layout: Mapping[str, Any]) -> dict[str, Any]:
+    """Put together what has to stay the same, with what the metadata file leaves out."""
+    return {"frame_at": spec.frame_at, **spec_record(spec), **layout}
 
 
 def _bare(backbone: str) -> str:
