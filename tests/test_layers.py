@@ -21,7 +21,7 @@ ALLOWED = {
     "encoders": set(),
     "heads": {"alignment", "encoders"},
     "datasets": {"kitchen", "media"},
-    "evaluation": set(),
+    "evaluation": {"alignment"},
     "datamodules": {"data_source", "datasets", "encoders", "evaluation", "kitchen", "media"},
     "callbacks": {"datamodules", "datasets", "heads", "learner", "media", "plotting"},
     "cli": {

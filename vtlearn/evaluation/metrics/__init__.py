@@ -2,8 +2,9 @@
 
 ``similarity`` compares vectors so that equal ones tie; ``retrieval`` turns scores into ranks that
 are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vectors, tile by tile;
-``step_recall`` counts steps that were found; ``bootstrap`` says how sure a figure is, and
-``chance`` what a blind model would reach.
+``sequence_scores`` compares paragraphs with videos of several windows; ``step_recall`` counts steps
+that were found; ``bootstrap`` says how sure a figure is, and ``chance`` what a blind model would
+reach.
 """
 
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
@@ -14,6 +15,7 @@ from vtlearn.evaluation.metrics.retrieval import (
     ranks,
     recall_at,
 )
+from vtlearn.evaluation.metrics.sequence_scores import SequenceScores, sequence_scores
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
 from vtlearn.evaluation.metrics.step_recall import (
     StepCounts,
@@ -28,6 +30,7 @@ __all__ = [
     "Chance",
     "DirectionRanks",
     "Ranks",
+    "SequenceScores",
     "Similarity",
     "Statistic",
     "StepCounts",
@@ -41,5 +44,6 @@ __all__ = [
     "product",
     "ranks",
     "recall_at",
+    "sequence_scores",
     "vector_ranks",
 ]
