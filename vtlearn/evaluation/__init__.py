@@ -4,13 +4,16 @@ An ``evaluator`` is given what the model made of some items and answers with res
 a task's items serves all of its protocols. A ``protocol`` says which ids must come, keeps a little
 of each ``encoded_item``, and computes the figures; it knows neither model nor processes.
 ``retrieval`` looks for the video of a text and the text of a video, ``localization`` for the moment
-of a caption; ``vectors`` holds what came until everything is there. What they count is in
-``metrics``. A ``result`` is what was found, with all that is needed to say whether two figures may
-be compared, and ``results`` writes it.
+of a caption, ``full_video`` for the video of a paragraph; ``sequences`` is what protocols share
+whose videos are several items. ``reference`` computes what published code does, quirks and all, and
+``vectors`` holds what came until everything is there. What they count is in ``metrics``. A
+``result`` is what was found, with all that is needed to say whether two figures may be compared,
+and ``results`` writes it.
 """
 
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
+from vtlearn.evaluation.full_video import FullVideo
 from vtlearn.evaluation.localization import CaptionHit, NarrationAlignment
 from vtlearn.evaluation.protocol import Protocol
 from vtlearn.evaluation.result import Annotations, Coverage, Result, hash_ids
@@ -24,6 +27,7 @@ from vtlearn.evaluation.results import (
     write_results,
 )
 from vtlearn.evaluation.retrieval import Retrieval, VideoWithTexts
+from vtlearn.evaluation.sequences import SequenceProtocol
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
 __all__ = [
@@ -34,12 +38,14 @@ __all__ = [
     "EncodedItem",
     "EvaluationTask",
     "Evaluator",
+    "FullVideo",
     "IdVectors",
     "NarrationAlignment",
     "Pooling",
     "Protocol",
     "Result",
     "Retrieval",
+    "SequenceProtocol",
     "VectorTable",
     "VideoWithTexts",
     "checkpoint_sha256",

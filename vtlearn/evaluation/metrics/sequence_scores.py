@@ -15,7 +15,7 @@ from vtlearn.alignment import dtw, otam
 from vtlearn.errors import EvaluationError
 from vtlearn.evaluation.metrics.similarity import product
 
-__all__ = ["SequenceScores", "kept_windows", "nearest_windows", "sequence_scores"]
+__all__ = ["SequenceScores", "sequence_scores"]
 
 _KEPT = 1.3  # windows per caption
 _ALIKE = 1.25  # how many times as long the longest of those computed together may be
@@ -77,7 +77,7 @@ def sequence_scores(
     for paragraphs in _alike(rows.counts, max(1, 4 * budget // len(windows))):
         row, n = rows.padded(paragraphs)
         similarity = product(captions[row[row >= 0]], windows)
-        _check(similarity)
+        check_finite_scores(similarity)
         first = n.cumsum(0) - n
         cap_avg[paragraphs] = _cap_avg(similarity, first, n, places.starts)
         local = (first[:, None] + torch.arange(row.shape[1])).minimum((first + n - 1)[:, None])
@@ -138,6 +138,26 @@ def nearest_windows(distance: Tensor, length: Tensor, count: Tensor) -> tuple[Te
     return ordered.clamp(max=windows - 1), kept
 
 
+def check_finite_scores(similarity: Tensor) -> None:
+    """Refuse similarities that are not numbers, or too large for float32.
+
+    Args:
+        similarity: (captions, windows).
+
+    Raises:
+        EvaluationError: If one is NaN or infinite.
+
+    Example:
+        >>> check_finite_scores(torch.eye(2))
+    """
+    if not similarity.isfinite().all():
+        message = (
+            "The similarities of captions and windows are not finite; a model that computes such "
+            "cannot be scored. Look for large vectors, or compare by cosine."
+        )
+        raise EvaluationError(message)
+
+
 class _Places(NamedTuple):
     """Where the rows of each paragraph, or video, stand.
 
@@ -173,15 +193,6 @@ def _alike(counts: Tensor, rows: int) -> Iterator[Tensor]:
         stop = start + max(1, int(fits.sum()))
         yield order[start:stop]
         start = stop
-
-
-def _check(similarity: Tensor) -> None:
-    if not similarity.isfinite().all():
-        message = (
-            "The similarities of captions and windows are not finite; a model that computes such "
-            "cannot be scored. Look for large vectors, or compare by cosine."
-        )
-        raise EvaluationError(message)
 
 
 def _cap_avg(similarity: Tensor, first: Tensor, n: Tensor, starts: Tensor) -> Tensor:
