@@ -69,10 +69,12 @@ cov: $(VENV)/installed-dev  ## Run the tests and report which lines they reach
 bench-heads: $(VENV)/installed  ## Train the four heads alike on Kitchen and print the table: half an hour
 	$(BIN)/python benchmarks/heads.py
 
-bench: $(VENV)/installed  ## Time soft-DTW and the S2DTW step against other implementations: five minutes
+bench: $(VENV)/installed  ## Time soft-DTW, the S2DTW step and retrieval against other implementations: twenty minutes
 	@$(PIP) -e ".[$(EXTRAS),bench]"
 	@mkdir -p runs
 	$(BIN)/python -W ignore benchmarks/alignment.py --csv runs/alignment.csv
+	$(BIN)/python benchmarks/full_video.py
+	$(BIN)/python benchmarks/ranks.py
 
 bench-data: $(VENV)/installed  ## Time decoding, the captions of a million clips, and what training waits for: fifteen minutes
 	@$(PIP) -e ".[$(EXTRAS),bench]"

@@ -18,6 +18,20 @@ from numba import njit, prange
 Step = Callable[[], object]
 
 
+class Alone(NamedTuple):
+    """What a function did in a process of its own.
+
+    Attributes:
+        answer: What it returned.
+        seconds: How long it took.
+        peak: The process's highest memory in bytes; None where the system does not tell.
+    """
+
+    answer: Any
+    seconds: float
+    peak: float | None
+
+
 class Times(NamedTuple):
     """Milliseconds of a step."""
 
@@ -94,6 +108,28 @@ def memory(
         return child.submit(_peak, make, tiny, full, threads).result()
 
 
+def clocked_alone(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    threads: int,
+    tiny: tuple[Any, ...] | None = None,
+) -> Alone:
+    """Run a function once in a fresh process.
+
+    Args:
+        function: A function of a module.
+        arguments: What to call it with.
+        threads: As many as everywhere.
+        tiny: Its arguments for a run before, so that what is loaded and compiled takes no time.
+
+    Returns:
+        Its answer, its time, and the highest memory of the whole process.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as child:
+        return child.submit(_clocked, function, arguments, threads, tiny).result()
+
+
 def cuda_memory(step: Step) -> float:
     """Measure what a step takes on the GPU beyond its inputs, by torch's allocator, in MB."""
     step()
@@ -116,6 +152,24 @@ def _peak(
         return (_resident("VmHWM") - before) / 1e6
     except OSError:
         return None
+
+
+def _clocked(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    threads: int,
+    tiny: tuple[Any, ...] | None,
+) -> Alone:
+    set_threads(threads)
+    if tiny is not None:
+        function(*tiny)
+    start = time.perf_counter()
+    answer = function(*arguments)
+    seconds = time.perf_counter() - start
+    try:
+        return Alone(answer, seconds, _resident("VmHWM"))
+    except OSError:
+        return Alone(answer, seconds, None)
 
 
 def _resident(field: str) -> int:

@@ -172,12 +172,13 @@ def published_full_video(
     """
     best = torch.stack([similarity[:, list(video)].amax(1) for video in columns], 1)
     cap_avg = torch.stack([best[list(paragraph)].mean(0) for paragraph in rows])
+    distance = 1 - similarity
     dtw = similarity.new_empty(len(rows), len(columns), dtype=torch.float32)
     otam = torch.empty_like(dtw)
     at_a_time = max(1, _BUDGET // (len(columns) * max(map(len, rows)) * max(map(len, columns))))
     for start in range(0, len(rows), at_a_time):
         some = slice(start, start + at_a_time)
-        cost, n, m = _scaled_costs(1 - similarity, rows, columns, some, select=select)
+        cost, n, m = _scaled_costs(distance, rows, columns, some, select=select)
         dtw[some] = -padded_dtw(cost, n, m).reshape(-1, len(columns))
         both = padded_otam(cost, n, m) + padded_otam(cost.mT, m, n)
         otam[some] = -both.reshape(-1, len(columns))
