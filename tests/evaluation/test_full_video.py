@@ -259,7 +259,7 @@ def test_the_evaluator_encodes_the_sentences() -> None:
     evaluator = Evaluator(
         [EvaluationTask([corpus.protocol(similarity=None)], [], batch_size=1)],
         embed=lambda vectors: 2 * vectors,
-        encode_texts=lambda texts: torch.stack([known[text] for text in texts]),
+        encode_texts=lambda texts, _: torch.stack([known[text] for text in texts]),
     )
     evaluator.begin()
     _, items = corpus.perfect()
