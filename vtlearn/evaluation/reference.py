@@ -244,7 +244,7 @@ def padded_otam(cost: Tensor, n: Tensor, m: Tensor) -> Tensor:
     row = torch.cat([nothing, padded[0, 1:].cumsum(0)]).float()
     for costs in padded[1:]:
         cells = [torch.zeros_like(row[0])]
-        least = torch.minimum(row[0], row[1]).clamp(max=0)
+        least = torch.minimum(row[0], row[1])
         cells.append((costs[1] - least).float())
         for column in range(2, last):
             least = torch.minimum(row[column - 1], cells[-1])
