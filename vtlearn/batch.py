@@ -99,8 +99,9 @@ class Sample(NamedTuple):
         text_ids: Sequence[str] = (),
         candidates: int = 1,
         part: tuple[int, int] = (0, 1),
+        frame_length: Sequence[int] | None = None,
     ) -> Self:
-        """Make a sample of clips of one length.
+        """Make a sample of clips.
 
         Args:
             sample_id: The sample's id.
@@ -112,6 +113,7 @@ class Sample(NamedTuple):
             text_ids: An id for each text.
             candidates: Strings per text.
             part: Which part of the video this is, and of how many.
+            frame_length: How many frames of each clip count; None: all.
 
         Example:
             >>> clips = torch.zeros(2, 8, 3, 64, 64, dtype=torch.uint8)
@@ -120,13 +122,14 @@ class Sample(NamedTuple):
                     [1.5000, 3.5000]], dtype=torch.float64)
         """
         frames = clips.shape[1]
+        length = torch.tensor(frame_length or [frames] * len(clips), dtype=torch.int64)
         begin = torch.tensor(starts, dtype=torch.float64)
         spans = [(float("nan"),) * 2] * (len(texts) // candidates)
         return cls(
             sample_id,
             clips,
-            torch.stack([begin, begin + frames / fps], 1),
-            torch.full((len(clips),), frames),
+            torch.stack([begin, begin + length / fps], 1),
+            length,
             list(texts),
             torch.tensor(text_spans or spans, dtype=torch.float64).reshape(-1, 2),
             list(text_ids),

@@ -21,8 +21,8 @@ class TwoClips(CaptionedData):
 
 ASKED: list[tuple[str, float | None]] = []
 CLIPS = [
-    CaptionedClip("a", Path("a.mp4"), 0.0, None, ("a dog", "it barks"), ("a#0", "a#1")),
-    CaptionedClip("b", Path("b.mp4"), 3.0, 9.0, ("a dog",), ("b#0",)),
+    CaptionedClip("a", "a", Path("a.mp4"), 0.0, None, ("a dog", "it barks"), ("a#0", "a#1")),
+    CaptionedClip("b", "b", Path("b.mp4"), 3.0, 9.0, ("a dog",), ("b#0",)),
 ]
 
 

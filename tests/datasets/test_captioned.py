@@ -23,7 +23,7 @@ READING = Reading(
 def clip(tmp_path: Path) -> CaptionedClip:
     """Ten seconds of a file whose grey level grows by 12 per second, from 5 s on."""
     path = write_video(tmp_path / "x.mp4", [12 * (n // 2) for n in range(40)], rate=2)
-    return CaptionedClip("x", path, 5.0, 15.0, ("one", "two", "three"), ("x#0", "x#1", "x#2"))
+    return CaptionedClip("x", "x", path, 5.0, 15.0, ("one", "two", "three"), ("x#0", "x#1", "x#2"))
 
 
 def test_a_moment_inside_the_clip_and_one_of_its_captions(clip: CaptionedClip) -> None:
@@ -44,7 +44,7 @@ def test_a_moment_inside_the_clip_and_one_of_its_captions(clip: CaptionedClip) -
 
 
 def test_a_clip_without_an_end_lasts_as_long_as_its_file(clip: CaptionedClip) -> None:
-    corpus = CaptionedCorpus([clip._replace(start=0.0, end=None)], READING)
+    corpus = CaptionedCorpus([replace(clip, start=0.0, end=None)], READING)
     starts = [float(corpus[SampleKey(epoch, 0)].clip_spans[0, 0]) for epoch in range(60)]
     assert min(starts) < 3.0
     assert 16.0 < max(starts) <= 19.0
@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_replaced(clip: CaptionedClip, tmp_path: Path) ->
     lose_index(broken)
     log = tmp_path / "unreadable.jsonl"
     reading = replace(READING, max_unreadable_fraction=0.5, unreadable_log=log)
-    corpus = CaptionedCorpus([clip._replace(id="y", path=broken), clip], reading)
+    corpus = CaptionedCorpus([replace(clip, id="y", path=broken), clip], reading)
     assert corpus[0].id == "x"
     assert list(corpus.unreadable.read()) == ["y"]
 
@@ -74,14 +74,14 @@ def test_what_cannot_be_read_is_replaced(clip: CaptionedClip, tmp_path: Path) ->
 def test_features_are_read_by_the_files_name(clip: CaptionedClip, tmp_path: Path) -> None:
     vectors = fill_store(tmp_path / "store", {"x": 20.0}, fps=2.0, stride=0.5)
     reading = Reading(features=tmp_path / "store", sampling=ClipSampling(num_frames=2))
-    gone = clip._replace(path=tmp_path / "elsewhere" / "x.mp4", start=0.0, end=None)
+    gone = replace(clip, path=tmp_path / "elsewhere" / "x.mp4", start=0.0, end=None)
     sample = CaptionedCorpus([gone], reading)[0]
     first = int(float(sample.clip_spans[0, 0]) * 2)
     assert torch.equal(sample.clips[0], vectors["x"][first : first + 2].float())
 
 
 def test_windows_are_spread_over_a_clip_when_it_is_read(clip: CaptionedClip) -> None:
-    whole = clip._replace(id="whole", start=0.0, end=None)
+    whole = replace(clip, id="whole", start=0.0, end=None)
     items = EvaluationItems(captioned_items([clip, whole], 3), READING)
     assert len(items) == 2
     part, file = items[0], items[1]

@@ -2,6 +2,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,14 +99,14 @@ def test_a_video_that_is_asked_for_twice_has_two_texts(root: Path) -> None:
     assert clips[0].texts == ("a woman is cooking", "dinner is made")
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", SPLITS[:3])
 def test_every_layout_gives_the_same_clips(root: Path, split: str, tmp_path: Path) -> None:
-    expected = [clip._replace(path=Path(clip.path.name)) for clip in read_msrvtt(root, split)]
+    expected = [replace(clip, path=Path(clip.path.name)) for clip in read_msrvtt(root, split)]
 
     def same(other: Path) -> bool:
         clips = read_msrvtt(other, split)
         assert all(clip.path.is_file() for clip in clips)
-        return [clip._replace(path=Path(clip.path.with_suffix(".mp4").name)) for clip in clips] == (
+        return [replace(clip, path=Path(clip.path.with_suffix(".mp4").name)) for clip in clips] == (
             expected
         )
 
@@ -177,9 +178,9 @@ def test_missing_videos_are_counted(root: Path) -> None:
     with pytest.raises(ArgumentError) as caught:
         read_msrvtt(root, "1kA-test")
     assert str(caught.value) == (
-        f"1 of 2 videos listed in {root / 'MSRVTT_JSFUSION_test.csv'} are missing under {root} "
-        "(first: video9); download them, or pass max_unreadable=1 (in training, "
-        "max_unreadable_fraction=0.5) to go on without them"
+        f"1 of 2 videos listed in {root / 'MSRVTT_JSFUSION_test.csv'} are missing under {root}"
+        f": video9. Download them (`vtlearn data check {root} --data MSRVTT` lists all), or pass "
+        "max_unreadable=1 (in training, max_unreadable_fraction=0.5) to continue without them"
     )
     clips = read_msrvtt(root, "1kA-test", max_missing=1)
     assert [clip.id for clip in clips] == TEST  # what is missing still counts
@@ -283,11 +284,15 @@ def test_it_reads_what_kitchen_writes_in_this_layout(tmp_path: Path) -> None:
     corpus = KitchenMSRVTT(tmp_path / "kitchen", train=16, ingredients=2, size=16, fps=2, workers=1)
     root = corpus.prepare()
     plans = {plan.id: plan for plan in corpus.plans()}
-    parts = {split: read_msrvtt(root, split) for split in SPLITS}
+    splits = [split for split in SPLITS if not split.startswith("1kB")]
+    parts = {split: read_msrvtt(root, split) for split in splits}
     assert {split: len(clips) for split, clips in parts.items()} == {
         "1kA-9k": 16,
         "1kA-7k": 12,
         "1kA-test": 16,
+        "full-train": 11,
+        "full-validate": 1,
+        "full-test": 20,
     }
     train, test = parts["1kA-9k"], parts["1kA-test"]
     assert {clip.id for clip in (*train, *test)} == set(plans)

@@ -58,7 +58,7 @@ class CaptionedData(VideoTextData):
             allowed = reading.max_unreadable_fraction if split == self.train_split else allowed
             clips = self.list_split(split, None if reading.features else allowed)
             if reading.features is not None:
-                require_stored(reading.features, [clip.id for clip in clips])
+                require_stored(reading.features, list({clip.video: None for clip in clips}))
             self._clips[split] = clips
         return self._clips[split]
 

@@ -5,13 +5,15 @@ how (one set of settings for all), ``clips`` reads the clips, ``sampling`` choos
 windows, and ``unreadable`` keeps account of what cannot be read. ``howto100m`` lists narrated
 videos, ``kitchen`` those that we render in the same layout; ``shards`` streams the same, and
 pictures with captions, out of tar shards. ``captioned`` has what corpora of clips with written
-captions share, such as ``msrvtt``. ``evaluation`` reads the clips and videos that a protocol
+captions share: ``msrvtt``, and ``youcook2`` and ``crosstask``, whose videos are annotated in
+segments; ``annotations`` hashes what says so. ``evaluation`` reads the clips and videos that a protocol
 scores, ``windows`` all of a video, and ``extraction`` keeps what is made of that. ``files`` and
 ``lists`` find what there is, and ``checking`` compares it with what there should be.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus
-from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus
+from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, SegmentCorpus
+from vtlearn.datasets.crosstask import CrossTask
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.kitchen import Kitchen
@@ -19,6 +21,7 @@ from vtlearn.datasets.msrvtt import MSRVTT
 from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog
+from vtlearn.datasets.youcook2 import YouCook2
 from vtlearn.kitchen import KitchenCorpus
 
 __all__ = [
@@ -28,6 +31,7 @@ __all__ = [
     "ClipSampling",
     "ClipShape",
     "Corpus",
+    "CrossTask",
     "EvaluationItem",
     "EvaluationItems",
     "Expectations",
@@ -37,7 +41,9 @@ __all__ = [
     "Pixels",
     "Reading",
     "SampleKey",
+    "SegmentCorpus",
     "ShardStream",
     "UnreadableLog",
     "VideoCorpus",
+    "YouCook2",
 ]

@@ -4,35 +4,40 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from vtlearn.batch import Sample
-from vtlearn.datasets.base import Corpus
+from vtlearn.datasets.base import Corpus, VideoCorpus
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.files import locate_videos
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows, clip_start
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, LostClipsError
+from vtlearn.media.captions.caption import Caption
 
-__all__ = ["CaptionedClip", "CaptionedCorpus", "captioned_items"]
+__all__ = ["CaptionedClip", "CaptionedCorpus", "SegmentCorpus", "captioned_items"]
 
 _LOG = logging.getLogger(__name__)
+_SHOWN = 5  # ids of missing videos that a message names
 _ID_KEYS = {"sentences": "video_id", "annotations": "image_id"}
 
 #: The texts of each clip, by their ids.
 Texts = Mapping[str, Mapping[str, str]]
 
 
-class CaptionedClip(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class CaptionedClip:
     """A clip of a video and what is written of it; a corpus lists them.
 
     Attributes:
         id: The clip's id.
+        video: The id of the video that it is in; of stored features too.
         path: The file that it is in.
         start: Where it begins in the file, in seconds.
         end: Where it ends in the file, in seconds; None where it lasts until the file ends.
@@ -41,11 +46,12 @@ class CaptionedClip(NamedTuple):
 
     Example:
         >>> path, texts, text_ids = Path("video7.mp4"), ("a dog barks",), ("video7#0",)
-        >>> CaptionedClip("video7", path, 0.0, None, texts, text_ids).texts
+        >>> CaptionedClip("video7", "video7", path, 0.0, None, texts, text_ids).texts
         ('a dog barks',)
     """
 
     id: str
+    video: str
     path: Path
     start: float
     end: float | None
@@ -67,7 +73,8 @@ class CaptionedCorpus(Corpus):
         ArgumentError: If ``reading`` asks for what only captions of speech have.
 
     Example:
-        >>> clip = CaptionedClip("video7", Path("video7.mp4"), 0.0, None, ("a dog",), ("video7#0",))
+        >>> path, text_ids = Path("video7.mp4"), ("video7#0",)
+        >>> clip = CaptionedClip("video7", "video7", path, 0.0, None, ("a dog",), text_ids)
         >>> corpus = CaptionedCorpus([clip], Reading())
         >>> len(corpus), list(corpus.texts())
         (1, ['a dog'])
@@ -99,7 +106,13 @@ class CaptionedCorpus(Corpus):
         order = rng.permutation(len(clip.texts)).tolist()[: self.reading.sampling.candidates]
         order += order[:1] * (self.reading.sampling.candidates - len(order))
         end = self._loader.duration(str(clip.path)) if clip.end is None else clip.end
-        start = clip_start(clip.start, end, self.reading.clip_seconds, rng)
+        start = clip_start(
+            clip.start,
+            end,
+            self.reading.clip_seconds,
+            rng,
+            floor_seconds=self.reading.sampling.floor_seconds,
+        )
         clips = self._loader.draw(str(clip.path), [start], rng)
         if not clips.valid.all():
             raise LostClipsError(clip.id, [start])
@@ -123,6 +136,32 @@ class CaptionedCorpus(Corpus):
             index: Its place in ``ids``.
         """
         return str(self.clips[index].path)
+
+
+class SegmentCorpus(VideoCorpus):
+    """Annotated videos: a sample is a run of a video's segments, with a clip in each.
+
+    Args:
+        clips: The segments of all videos, with one text each.
+        reading: How they are read.
+
+    Example:
+        >>> path, text_ids = Path("v.mp4"), ("v_0",)
+        >>> segment = CaptionedClip("v_0", "v", path, 3.0, 9.0, ("add ham",), text_ids)
+        >>> corpus = SegmentCorpus([segment], Reading())
+        >>> list(corpus.ids), list(corpus.texts())
+        (['v'], ['add ham'])
+    """
+
+    def __init__(self, clips: Sequence[CaptionedClip], reading: Reading) -> None:
+        said: dict[str, list[Caption]] = {}
+        paths: dict[str, str] = {}
+        for clip in clips:
+            end = clip.start if clip.end is None else clip.end
+            said.setdefault(clip.video, []).append(Caption(clip.start, end, clip.texts[0]))
+            paths[clip.video] = str(clip.path)
+        captions = [sorted(segments) for segments in said.values()]
+        super().__init__(list(said), list(paths.values()), captions, reading)
 
 
 def captioned_items(clips: Sequence[CaptionedClip], windows: int) -> list[EvaluationItem]:
@@ -162,38 +201,71 @@ def list_clips(videos: Path, texts: Texts) -> list[CaptionedClip]:
     """
     paths = locate_videos(videos, list(texts))
     return [
-        CaptionedClip(clip_id, paths[clip_id], 0.0, None, tuple(own.values()), tuple(own))
-        for clip_id, own in texts.items()
+        CaptionedClip(one, one, paths[one], 0.0, None, tuple(own.values()), tuple(own))
+        for one, own in texts.items()
+    ]
+
+
+def list_segments(videos: Path, annotated: Mapping[str, Sequence[Caption]]) -> list[CaptionedClip]:
+    """List the annotated segments of videos, wherever their files are below a folder.
+
+    Args:
+        videos: The folder.
+        annotated: The segments of each video, in the order of their annotation.
+
+    Returns:
+        A clip for each segment, with one text; its id, and that of the text, are
+        ``<video>_<k>``, k from 0. A file may not be there.
+
+    Raises:
+        ArgumentError: If several files have the id of one video.
+    """
+    paths = locate_videos(videos, list(annotated))
+    return [
+        CaptionedClip(
+            *(f"{video}_{k}", video, paths[video], start, end, (text,), (f"{video}_{k}",))
+        )
+        for video, segments in annotated.items()
+        for k, (start, end, text) in enumerate(segments)
     ]
 
 
 def require_clips(
-    corpus: str, clips: Sequence[CaptionedClip], listed: Path, source: str, max_missing: float
+    corpus: str,
+    clips: Sequence[CaptionedClip],
+    listed: Path,
+    source: str,
+    max_missing: float,
+    check: str,
 ) -> None:
-    """Refuse to go on where more files are not there than may be.
+    """Refuse to continue where more videos are not there than may be.
 
     Args:
         corpus: The corpus's name.
         clips: What should be there.
         listed: The file that lists them.
         source: Where the corpus's authors publish it.
-        max_missing: How many may be missing; a share of them, if less than 1.
+        max_missing: How many videos may be missing; a share of them, if less than 1.
+        check: The arguments of ``vtlearn data check`` for this corpus.
 
     Raises:
         CorpusNotFoundError: If no file at all is there.
         ArgumentError: If too many are not.
     """
-    missing = [clip for clip in clips if not clip.path.exists()]
-    where = missing[0].path.parent if missing else Path()
-    if missing and len(missing) == len(clips):
+    paths = {clip.video: clip.path for clip in clips}
+    missing = [video for video, path in paths.items() if not path.exists()]
+    where = paths[missing[0]].parent if missing else Path()
+    if missing and len(missing) == len(paths):
         lines = [f"{where}: the videos listed in {listed}, <id>.mp4  (there are none)"]
         raise CorpusNotFoundError(corpus, lines, source)
-    if len(missing) > (max_missing if max_missing >= 1 else max_missing * len(clips)):
-        share = math.ceil(100 * len(missing) / len(clips)) / 100
+    if len(missing) > (max_missing if max_missing >= 1 else max_missing * len(paths)):
+        share = math.ceil(100 * len(missing) / len(paths)) / 100
+        first = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         message = (
-            f"{len(missing)} of {len(clips)} videos listed in {listed} are missing under {where} "
-            f"(first: {missing[0].id}); download them, or pass max_unreadable={len(missing)} (in "
-            f"training, max_unreadable_fraction={share}) to go on without them"
+            f"{len(missing)} of {len(paths)} videos listed in {listed} are missing under {where}: "
+            f"{first}. Download them (`vtlearn data check {check}` lists all), or pass "
+            f"max_unreadable={len(missing)} (in training, max_unreadable_fraction={share}) to "
+            "continue without them"
         )
         raise ArgumentError(message)
 
@@ -240,13 +312,25 @@ def read_captions(
     return captions
 
 
-def _captions(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield each caption of a file, after the id of its clip."""
+def read_json(path: Path) -> object:
+    """Read a file of annotations.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ArgumentError: If it cannot be read, or is not valid JSON.
+    """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         message = f"{path} cannot be read as JSON: {error}"
         raise ArgumentError(message) from error
+
+
+def _captions(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield each caption of a file, after the id of its clip."""
+    content: Any = read_json(path)
     name = next((name for name in _ID_KEYS if _has_list(content, name)), None)
     if name is None:
         message = f"{path} has neither sentences nor annotations: it is not a file of captions"

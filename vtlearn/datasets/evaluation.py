@@ -1,5 +1,6 @@
 """Items that a protocol scores, read from their videos: clips, or whole videos, as windows."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from vtlearn.errors import EvaluationError, UnreadableVideoError
 __all__ = ["EvaluationItem", "EvaluationItems"]
 
 _MOST_WINDOWS = 16  # of a part
+_ROUNDING = 1e-6  # of a vector, by which a product with the rate may miss a whole number
 
 
 class EvaluationItem(NamedTuple):
@@ -42,6 +44,9 @@ class EvaluationItem(NamedTuple):
 
 class EvaluationItems(Dataset[Sample | Unreadable]):
     """Read items' windows; a video that cannot be read is an error or a record, never zeros.
+
+    Where features are read, a segment is one window: its own vectors, floor(start) to ceil(end) in
+    those of the store, at most as many as a clip has, however many windows were asked for.
 
     An item of more than 16 windows comes in parts of at most 16, so that a video of any length is
     read, moved and encoded in little memory. Each part is an index of its own, the parts of an item
@@ -69,7 +74,8 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     ) -> None:
         self.items = items
         self.max_unreadable = max_unreadable
-        self.part_counts = [max(1, -(-_count(item.starts) // _MOST_WINDOWS)) for item in items]
+        self._stored = reading.features is not None
+        self.part_counts = [max(1, -(-self._count(item) // _MOST_WINDOWS)) for item in items]
         self._ends = np.cumsum(self.part_counts, dtype=np.int64)
         self._loader = ClipLoader(reading)
         self._unreadable: dict[str, Unreadable] = {}
@@ -121,13 +127,41 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         """
         return self._read(item, (0, 1))
 
+    def _count(self, item: EvaluationItem) -> int:
+        if isinstance(item.starts, UniformWindows):
+            return 1 if self._stored else item.starts.count
+        return len(item.starts)
+
     def _starts(self, item: EvaluationItem) -> Sequence[float]:
         if not isinstance(item.starts, UniformWindows):
             return item.starts
         duration = self._loader.duration(item.path)
         return item.starts.starts(duration, self._loader.reading.clip_seconds)
 
+    def _read_segment(self, item: EvaluationItem, segment: UniformWindows) -> Sample:
+        """Read the stored vectors of a segment."""
+        fps, most = self._loader.reading.fps, self._loader.reading.clip_shape.num_frames
+        end = self._loader.duration(item.path) if segment.end is None else segment.end
+        first = math.floor(segment.start * fps + _ROUNDING)
+        length = max(1, min(most, math.ceil(end * fps - _ROUNDING) - first))
+        clips = self._loader.read(item.path, [first / fps])
+        if not clips.valid[0, :length].all():
+            reason = f"vectors of the segment from {segment.start} s to {end} s are lost"
+            raise UnreadableVideoError(str(item.path), reason, "decode")
+        return Sample.of(
+            item.id,
+            clips.frames,
+            [first / fps],
+            fps,
+            texts=item.texts,
+            text_spans=item.text_spans,
+            text_ids=item.text_ids,
+            frame_length=[length],
+        )
+
     def _read(self, item: EvaluationItem, part: tuple[int, int]) -> Sample:
+        if self._stored and isinstance(item.starts, UniformWindows):
+            return self._read_segment(item, item.starts)
         number, count = part
         starts = self._starts(item)
         if count > 1:
@@ -152,7 +186,3 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             text_ids=item.text_ids,
             part=part,
         )
-
-
-def _count(starts: Sequence[float] | UniformWindows) -> int:
-    return starts.count if isinstance(starts, UniformWindows) else len(starts)

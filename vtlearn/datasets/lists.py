@@ -176,6 +176,79 @@ def read_table(path: Path, columns: Sequence[str], unique: str | None = None) ->
     return table
 
 
+def read_ids(path: Path) -> list[str]:
+    r"""Read a list of ids, one per line.
+
+    Args:
+        path: The file. Blank lines are skipped.
+
+    Returns:
+        The ids in the list's order, each once.
+
+    Raises:
+        ArgumentError: If the file cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "list.txt")
+        ...     _ = file.write_text("video1\nvideo0\n")
+        ...     read_ids(file)
+        ['video1', 'video0']
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read as a list of ids: {error}"
+        raise ArgumentError(message) from error
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def read_columns(path: Path, columns: Sequence[str]) -> list[Row]:
+    r"""Read a csv that has no header.
+
+    Args:
+        path: The file. Spaces around cells are ignored.
+        columns: What its columns hold, in order.
+
+    Returns:
+        Its rows.
+
+    Raises:
+        ArgumentError: If the file cannot be read, or a row has more or fewer cells, or a blank one.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "113766__uAZw6L_R5g.csv")
+        ...     _ = file.write_text("1,33.54,39.94\n")
+        ...     read_columns(file, ["step", "start", "end"])
+        [Row(line=1, cells={'step': '1', 'start': '33.54', 'end': '39.94'})]
+    """
+    rows = _rows(path)
+    return [Row(line, _cells(path, line, row, columns, columns)) for line, row in rows]
+
+
+def number_in(path: Path, row: Row, column: str) -> float:
+    """Read a number of a row.
+
+    Args:
+        path: The file, for the message.
+        row: One of its rows.
+        column: The column.
+
+    Raises:
+        ArgumentError: If it is not a number, or not finite.
+    """
+    number = _number(row.cells[column])
+    if number is None or not math.isfinite(number):
+        message = (
+            f"{path}, line {row.line}: expected a number for {column}, got {row.cells[column]!r}"
+        )
+        raise ArgumentError(message)
+    return number
+
+
 def _cells(
     path: Path, line: int, row: list[str], names: Sequence[str], columns: Sequence[str]
 ) -> dict[str, str]:

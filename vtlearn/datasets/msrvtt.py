@@ -1,34 +1,57 @@
 """MSR-VTT: ten thousand clips of web videos, each of which 20 people described in a sentence.
 
-Clips and sentences are as its authors published them; which are trained on and which sentence asks
-for which clip is in lists that later papers published, the split 1k-A.
+Clips and sentences are as its authors published them, with a split of their own; which others are
+trained on, and which sentence asks for which clip, is in lists that later papers published.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from vtlearn.datasets.base import Expectations
 from vtlearn.datasets.captioned import (
     CaptionedClip,
     CaptionedCorpus,
+    Texts,
     list_clips,
     read_captions,
+    read_json,
     require_clips,
 )
 from vtlearn.datasets.files import first_file, first_files, require_paths
-from vtlearn.datasets.lists import read_table
+from vtlearn.datasets.lists import read_ids, read_table
 from vtlearn.errors import ArgumentError
 from vtlearn.suggestions import nearest
 
 __all__ = ["MSRVTT", "read_msrvtt"]
 
-SPLITS = ("1kA-9k", "1kA-7k", "1kA-test")
-"""What can be read: two training lists, the longer of which contains the other, and the test."""
 
-_LISTS = (  # of each split, by the names that it circulates under
-    ["MSRVTT_train.9k.csv"],
-    ["MSRVTT_train.7k.csv"],
-    ["MSRVTT_JSFUSION_test.csv", "msrvtt_test.csv"],
-)
+class _List(NamedTuple):
+    """Where a split is written down.
+
+    Attributes:
+        names: The list's names, by which it circulates.
+        word: What the captions' file calls the split, where it says it itself.
+    """
+
+    names: Sequence[str]
+    word: str | None = None
+
+
+_LISTS: Mapping[str, _List] = {
+    "1kA-9k": _List(["MSRVTT_train.9k.csv"]),
+    "1kA-7k": _List(["MSRVTT_train.7k.csv"]),
+    "1kA-test": _List(["MSRVTT_JSFUSION_test.csv", "msrvtt_test.csv"]),
+    "1kB-train": _List(["train_list_miech.txt"]),
+    "1kB-test": _List(["test_list_miech.txt"]),
+    "full-train": _List(["train_list_full.txt"], "train"),
+    "full-validate": _List(["val_list_full.txt"], "validate"),
+    "full-test": _List(["test_list_full.txt"], "test"),
+}
+
+SPLITS = tuple(_LISTS)
+"""What can be read: training, validation and test splits of 1k-A, 1k-B and the authors' own."""
+
 _CAPTIONS = (  # each of these is all captions
     ["MSRVTT_data.json"],
     ["train_val_videodatainfo.json", "test_videodatainfo.json"],
@@ -74,9 +97,10 @@ def read_msrvtt(
     Args:
         root: The corpus's folder. Annotations are looked for in it and in its folders
             ``msrvtt_data``, ``annotation`` and ``annotations``, videos anywhere below it.
-        split: ``1kA-9k`` or ``1kA-7k``, whose clips have all their captions (the ids of these
-            are ``<video_id>#<k>``), or ``1kA-test``, whose clips have the sentence that asks for
-            them (``ret<k>``).
+        split: ``1kA-9k`` or ``1kA-7k`` and ``1kA-test``, whose clips have the sentence that asks
+            for them (``ret<k>``); ``1kB-train`` and ``1kB-test``, whose clips have their first
+            caption; or ``full-train``, ``full-validate`` and ``full-test``. All others have all
+            their captions; the ids of these are ``<video_id>#<k>``.
         videos: The folder of the videos, however deep, in place of ``root``.
         max_missing: How many of the clips may lack their files (a share of them, if less than 1);
             these are listed all the same, so that they are counted where they are read. None for
@@ -88,7 +112,8 @@ def read_msrvtt(
     Raises:
         CorpusNotFoundError: If the folder, an annotation file, or every listed video is not there.
         ArgumentError: If there is no such split, a file holds anything else, listed clips have no
-            captions, or more of them than may lack their files, or have several.
+            captions, more of them than may lack their files, or have several, or a training list
+            names clips of its test.
 
     Example:
         >>> import tempfile
@@ -102,31 +127,110 @@ def read_msrvtt(
         >>> clip.id, clip.path.name, clip.texts, clip.text_ids
         ('video9770', 'video9770.mp4', ('a boy is singing',), ('ret0',))
     """
-    if split not in SPLITS:
-        message = (
-            f"{_NAME} has no split {split!r}; it has {', '.join(SPLITS)}{nearest(split, SPLITS)}"
-        )
-        raise ArgumentError(message)
-    names = _LISTS[SPLITS.index(split)]
-    listed = first_file(root, names, _FOLDERS)
-    captions = [] if split == "1kA-test" else first_files(root, _CAPTIONS, _FOLDERS)
-    expected = {listed: f"the list of {split} ({' or '.join(names)})"}
+    listed, captions = _files(root, split)
+    names = _LISTS[split].names
+    expected = {} if listed is None else {listed: f"the list of {split} ({' or '.join(names)})"}
     any_of = "; or ".join(" and ".join(names) for names in _CAPTIONS)
     expected |= dict.fromkeys(captions, f"captions ({any_of})")
     if max_missing is not None:
         expected[videos or root] = "videos, <id>.mp4, in it or in folders below it"
     require_paths(_NAME, expected, _SOURCE)
-    texts: dict[str, dict[str, str]] = {}
-    if captions:
-        ids = [row.cells["video_id"] for row in read_table(listed, ["video_id"])]
-        texts = read_captions(captions, ids, listed)
-    else:
-        for row in read_table(listed, ["key", "video_id", "sentence"], unique="key"):
-            texts.setdefault(row.cells["video_id"], {})[row.cells["key"]] = row.cells["sentence"]
+    where = captions[0] if listed is None else listed
+    texts = _questions(where) if split == "1kA-test" else _captions(root, split, listed, captions)
     if not texts:
-        message = f"{listed} lists no clips; download it again"
+        message = f"{where} lists no clips of {split}; download it again"
         raise ArgumentError(message)
     clips = list_clips(videos or root, texts)
     if max_missing is not None:
-        require_clips(_NAME, clips, listed, _SOURCE, max_missing)
+        check = f"{root} --data MSRVTT"
+        require_clips(_NAME, clips, where, _SOURCE, max_missing, check)
     return clips
+
+
+def annotation_files(root: Path, split: str) -> list[Path]:
+    """Return the files that say what there is in a split.
+
+    Args:
+        root: The corpus's folder.
+        split: One of ``SPLITS``.
+    """
+    listed, captions = _files(root, split)
+    return [*([] if listed is None else [listed]), *captions]
+
+
+def _files(root: Path, split: str) -> tuple[Path | None, list[Path]]:
+    """Find a split's list, unless the captions' file says it, and its captions."""
+    if split not in SPLITS:
+        message = (
+            f"{_NAME} has no split {split!r}; it has {', '.join(SPLITS)}{nearest(split, SPLITS)}"
+        )
+        raise ArgumentError(message)
+    names, word = _LISTS[split]
+    listed = first_file(root, names, _FOLDERS)
+    if split == "1kA-test":
+        return listed, []
+    captions = first_files(root, _CAPTIONS, _FOLDERS)
+    says_itself = word is not None and captions[0].name != _CAPTIONS[-1][0]
+    return (None if says_itself and not listed.is_file() else listed), captions
+
+
+def _questions(listed: Path) -> Texts:
+    """Read the sentence that asks for each clip of 1k-A."""
+    texts: dict[str, dict[str, str]] = {}
+    for row in read_table(listed, ["key", "video_id", "sentence"], unique="key"):
+        texts.setdefault(row.cells["video_id"], {})[row.cells["key"]] = row.cells["sentence"]
+    return texts
+
+
+def _captions(root: Path, split: str, listed: Path | None, captions: list[Path]) -> Texts:
+    """Read the captions of a split that is trained on, or asked for with its captions."""
+    if listed is None:
+        ids = _split_ids(captions, str(_LISTS[split].word))
+        return read_captions(captions, ids, captions[0])
+    ids = _listed_ids(listed)
+    if split in ("1kA-9k", "1kA-7k", "1kB-train"):
+        test = first_file(root, _LISTS[f"{split[:3]}-test"].names, _FOLDERS)
+        _require_disjoint(listed, ids, test)
+    texts = read_captions(captions, ids, listed)
+    if split == "1kB-test":
+        return {one: dict(list(own.items())[:1]) for one, own in texts.items()}
+    return texts
+
+
+def _listed_ids(listed: Path) -> list[str]:
+    if listed.suffix == ".txt":
+        return read_ids(listed)
+    return [row.cells["video_id"] for row in read_table(listed, ["video_id"])]
+
+
+def _require_disjoint(listed: Path, ids: Sequence[str], test: Path) -> None:
+    """Refuse a training list that names clips of the test, as another split's does."""
+    if not test.is_file():
+        return
+    shared = set(ids) & set(_listed_ids(test))
+    if shared:
+        message = (
+            f"{len(shared)} of {len(ids)} ids of {listed} are those of the test {test} (first: "
+            f"{min(shared)}): it is another split's list; download this one's"
+        )
+        raise ArgumentError(message)
+
+
+def _split_ids(captions: Sequence[Path], word: str) -> list[str]:
+    """Return the clips that the authors' files put into a split."""
+    ids = []
+    for path in captions:
+        content = read_json(path)
+        videos = content.get("videos") if isinstance(content, dict) else None
+        for index, video in enumerate(videos or []):
+            named = isinstance(video, dict) and isinstance(video.get("video_id"), str)
+            if not named:
+                message = f"{path} has no string video_id in videos[{index}]; download it again"
+                raise ArgumentError(message)
+            if video.get("split") == word:
+                ids.append(video["video_id"])
+    if not ids:
+        where = " and ".join(map(str, captions))
+        message = f"no clip has the split {word!r} in {where}; download it again, or bring its list"
+        raise ArgumentError(message)
+    return ids
