@@ -4,11 +4,11 @@ An ``evaluator`` is given what the model made of some items and answers with res
 a task's items serves all of its protocols. A ``protocol`` says which ids must come, keeps a little
 of each ``encoded_item``, and computes the figures; it knows neither model nor processes.
 ``retrieval`` looks for the video of a text and the text of a video, ``localization`` for the moment
-of a caption, ``full_video`` for the video of a paragraph; ``sequences`` is what protocols share
-whose videos are several items. ``reference`` computes what published code does, quirks and all, and
-``vectors`` holds what came until everything is there. What they count is in ``metrics``. A
-``result`` is what was found, with all that is needed to say whether two figures may be compared,
-and ``results`` writes it.
+of a caption, ``steps`` for those of a task's steps, ``full_video`` for the video of a paragraph;
+``sequences`` is what protocols share whose videos are several items. ``reference`` computes what
+published code does, quirks and all, and ``vectors`` holds what came until everything is there. What
+they count is in ``metrics``. A ``result`` is what was found, with all that is needed to say whether
+two figures may be compared, and ``results`` writes it.
 """
 
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
@@ -28,6 +28,7 @@ from vtlearn.evaluation.results import (
 )
 from vtlearn.evaluation.retrieval import Retrieval, VideoWithTexts
 from vtlearn.evaluation.sequences import SequenceProtocol
+from vtlearn.evaluation.steps import StepLocalization, StepVideo
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
 __all__ = [
@@ -46,6 +47,8 @@ __all__ = [
     "Result",
     "Retrieval",
     "SequenceProtocol",
+    "StepLocalization",
+    "StepVideo",
     "VectorTable",
     "VideoWithTexts",
     "checkpoint_sha256",

@@ -3,8 +3,9 @@
 ``similarity`` compares vectors so that equal ones tie; ``retrieval`` turns scores into ranks that
 are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vectors, tile by tile;
 ``sequence_scores`` compares paragraphs with videos of several windows; ``step_recall`` counts steps
-that were found; ``bootstrap`` says how sure a figure is, and ``chance`` what a blind model would
-reach.
+that were found, ``split_recall`` averages over splits, and ``step_limits`` says how many are found
+by luck and at most; ``bootstrap`` says how sure a figure is, and ``chance`` what a blind model
+would reach.
 """
 
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
@@ -17,6 +18,8 @@ from vtlearn.evaluation.metrics.retrieval import (
 )
 from vtlearn.evaluation.metrics.sequence_scores import SequenceScores, sequence_scores
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
+from vtlearn.evaluation.metrics.split_recall import SplitRecall
+from vtlearn.evaluation.metrics.step_limits import StepLimits, TimedSteps, step_limits
 from vtlearn.evaluation.metrics.step_recall import (
     StepCounts,
     StepRecall,
@@ -32,9 +35,12 @@ __all__ = [
     "Ranks",
     "SequenceScores",
     "Similarity",
+    "SplitRecall",
     "Statistic",
     "StepCounts",
+    "StepLimits",
     "StepRecall",
+    "TimedSteps",
     "bootstrap_interval",
     "chance_of",
     "comparable",
@@ -45,5 +51,6 @@ __all__ = [
     "ranks",
     "recall_at",
     "sequence_scores",
+    "step_limits",
     "vector_ranks",
 ]

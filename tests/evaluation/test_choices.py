@@ -1,0 +1,27 @@
+from typing import Any
+
+import pytest
+
+from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.choices import check_choices
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"similarity": "l2"}, "few: similarity='l2' is neither 'cosine' nor 'dot'"),
+        ({"similarity": "none"}, "similarity='none' is neither"),
+        ({"pooling": "mean"}, "few: pooling='mean' is none of 'head', 'raw', 'unit'"),
+        ({"mode": "fast"}, "few: mode='fast' is neither 'exact' nor 'reference'"),
+    ],
+)
+def test_choices_that_there_are_not_are_refused(choices: dict[str, Any], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        check_choices("few", **({"similarity": None} | choices))
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot", None])
+def test_choices_that_there_are_pass(similarity: str | None) -> None:
+    for pooling in ("head", "raw", "unit"):
+        for mode in ("exact", "reference"):
+            check_choices("few", similarity, pooling=pooling, mode=mode)

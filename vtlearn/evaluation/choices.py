@@ -1,0 +1,30 @@
+"""The choices that several protocols offer, checked in one place."""
+
+from vtlearn.errors import ArgumentError
+
+__all__: list[str] = []
+
+
+def check_choices(
+    name: str, similarity: str | None, *, pooling: str = "head", mode: str = "exact"
+) -> None:
+    """Refuse a choice that there is not.
+
+    Args:
+        name: The protocol's name, for the message.
+        similarity: ``cosine``, ``dot`` or None.
+        pooling: ``head``, ``raw`` or ``unit``.
+        mode: ``exact`` or ``reference``.
+
+    Raises:
+        ArgumentError: If one of them is something else.
+    """
+    if similarity not in ("cosine", "dot", None):
+        message = f"{name}: similarity={similarity!r} is neither 'cosine' nor 'dot'."
+        raise ArgumentError(message)
+    if pooling not in ("head", "raw", "unit"):
+        message = f"{name}: pooling={pooling!r} is none of 'head', 'raw', 'unit'."
+        raise ArgumentError(message)
+    if mode not in ("exact", "reference"):
+        message = f"{name}: mode={mode!r} is neither 'exact' nor 'reference'."
+        raise ArgumentError(message)
