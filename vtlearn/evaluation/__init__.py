@@ -4,11 +4,12 @@ An ``evaluator`` is given what the model made of some items and answers with res
 a task's items serves all of its protocols. A ``protocol`` says which ids must come, keeps a little
 of each ``encoded_item``, and computes the figures; it knows neither model nor processes.
 ``retrieval`` looks for the video of a text and the text of a video, ``localization`` for the moment
-of a caption, ``steps`` for those of a task's steps, ``full_video`` for the video of a paragraph;
-``sequences`` is what protocols share whose videos are several items. ``reference`` computes what
-published code does, quirks and all, and ``vectors`` holds what came until everything is there. What
-they count is in ``metrics``. A ``result`` is what was found, with all that is needed to say whether
-two figures may be compared, and ``results`` writes it.
+of a caption, ``steps`` for those of a task's steps, ``step_classification`` for the step of a
+segment, ``full_video`` for the video of a paragraph; ``sequences`` is what protocols share whose
+videos are several items. ``reference`` computes what published code does, quirks and all, and
+``vectors`` holds what came until everything is there. What they count is in ``metrics``. A
+``result`` is what was found, with all that is needed to say whether two figures may be compared,
+and ``results`` writes it.
 """
 
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
@@ -28,6 +29,7 @@ from vtlearn.evaluation.results import (
 )
 from vtlearn.evaluation.retrieval import Retrieval, VideoWithTexts
 from vtlearn.evaluation.sequences import SequenceProtocol
+from vtlearn.evaluation.step_classification import StepClassification
 from vtlearn.evaluation.steps import StepLocalization, StepVideo
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
@@ -47,6 +49,7 @@ __all__ = [
     "Result",
     "Retrieval",
     "SequenceProtocol",
+    "StepClassification",
     "StepLocalization",
     "StepVideo",
     "VectorTable",
