@@ -345,7 +345,12 @@ class VideoTextLearner(SavedModule):
         """Score, log the figures, and publish them unless this is training."""
         if self._evaluator is None or self.trainer.sanity_checking:
             return
-        results = self._evaluator.compute(partial=is_partial(self.trainer))
+        data = self._data()
+        clips = {} if data is None else {"clips": data.clip_settings()}
+        results = [
+            replace(result, settings={**result.settings, **clips})
+            for result in self._evaluator.compute(partial=is_partial(self.trainer))
+        ]
         if self.trainer.state.fn == "fit":
             self.selected_on |= {result.ids_sha256 for result in results}
         else:

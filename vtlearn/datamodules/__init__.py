@@ -1,25 +1,32 @@
 """Datamodules batch corpora, share them among processes, and say how they are scored.
 
 ``base`` holds the loaders and what a datamodule promises, ``samplers`` the order and the shares,
-``captioned`` how clips with written captions are scored. A corpus' own module, of the same name as
+``captioned`` how clips with written captions are scored, ``benchmark`` what published benchmarks
+share beside. A corpus' own module, of the same name as
 its dataset, says only which files and which protocols.
 """
 
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datamodules.captioned import CaptionedData
+from vtlearn.datamodules.crosstask import CrossTask
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.msrvtt import MSRVTT
 from vtlearn.datamodules.shards import Shards
+from vtlearn.datamodules.youcook2 import YouCook2
 
 __all__ = [
     "MSRVTT",
     "AlignmentExample",
+    "BenchmarkData",
     "CaptionedData",
+    "CrossTask",
     "HowTo100M",
     "Kitchen",
     "Shards",
     "Stage",
     "VideoTextData",
+    "YouCook2",
 ]

@@ -72,6 +72,7 @@ class VideoTextData(LightningDataModule, ABC):
         num_workers: Loader processes of each training or evaluating process; 0 to read in itself.
         max_unreadable: How many videos of a split may be missing when it is scored; what is scored
             without them is marked as not comparable.
+        max_words: How many words of a text are read when scoring; left out, as many as in training.
         loading: How videos are read: any argument of
             :class:`~vtlearn.datasets.reading.Reading`.
 
@@ -91,6 +92,7 @@ class VideoTextData(LightningDataModule, ABC):
         evaluation_chunk: int = 256,
         num_workers: int = 0,
         max_unreadable: int = 0,
+        max_words: int | None = None,
         **loading: Any,
     ) -> None:
         super().__init__()
@@ -110,6 +112,9 @@ class VideoTextData(LightningDataModule, ABC):
         self.evaluation_chunk = evaluation_chunk
         self.num_workers = num_workers
         self.max_unreadable = max_unreadable
+        if max_words is not None:
+            require_positive(max_words=max_words)
+        self.max_words = max_words
         _require_known(type(self).__name__, loading)
         self.reading = self._asked = Reading(**loading)
         self.unreadable: UnreadableLog | None = None
@@ -185,7 +190,8 @@ class VideoTextData(LightningDataModule, ABC):
     def _listed(self, ids: Sequence[str], paths: Sequence[str]) -> VideoList:
         reading = self.reading
         return VideoList(
-            ids, paths, reading.fps, reading.max_unreadable_fraction, reading.time_budget
+            *(ids, paths, reading.fps, reading.max_unreadable_fraction, reading.time_budget),
+            frame_at=reading.sampling.frame_at,
         )
 
     def is_training(self) -> bool:

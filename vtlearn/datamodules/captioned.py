@@ -2,17 +2,23 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from vtlearn.datamodules.base import VideoTextData
+from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, captioned_items
 from vtlearn.datasets.clips import require_stored
-from vtlearn.datasets.evaluation import EvaluationItems
+from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.windows import VideoList, require_pixels
+from vtlearn.evaluation.encoded_item import Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.evaluation.protocol import Protocol
 from vtlearn.evaluation.retrieval import Retrieval
 
 __all__ = ["CaptionedData"]
+
+#: How figures are computed.
+Mode = Literal["exact", "reference"]
 
 
 class CaptionedData(VideoTextData):
@@ -25,9 +31,13 @@ class CaptionedData(VideoTextData):
 
     Attributes:
         train_split: What is trained on.
+        pooling: What is compared: vectors as the head embeds them, or those of the encoders.
+        mode: ``reference`` to score as published code does, with its quirks.
     """
 
     train_split = "train"
+    pooling: Pooling = "head"
+    mode: Mode = "exact"
 
     def __init__(self, **loading: Any) -> None:
         super().__init__(**loading)
@@ -62,7 +72,7 @@ class CaptionedData(VideoTextData):
             self._clips[split] = clips
         return self._clips[split]
 
-    def train_dataset(self) -> CaptionedCorpus:
+    def train_dataset(self) -> Corpus:
         """Return the training clips."""
         return CaptionedCorpus(self.clips(self.train_split), self.reading)
 
@@ -73,7 +83,7 @@ class CaptionedData(VideoTextData):
             ArgumentError: If the corpus is set to read features itself.
         """
         require_pixels(self.reading.features)
-        files = {clip.id: str(clip.path) for clip in self.train_dataset().clips}
+        files = {clip.video: str(clip.path) for clip in self.clips(self.train_split)}
         tasks = [*self.tasks("validate"), *self.tasks("test")]
         files |= {item.id: str(item.path) for task in tasks for item in task.items.items}
         return self._listed(list(files), list(files.values()))
@@ -99,7 +109,39 @@ class CaptionedData(VideoTextData):
             version,
             expected=[clip.id for clip in clips],
             relevance={text_id: [clip.id] for clip in clips for text_id in clip.text_ids},
-            windows=f"{windows}, spread evenly over a clip and averaged",
+            windows=self.describe_windows(windows),
+            pooling=self.pooling,
+            captions={
+                text_id: text
+                for clip in clips
+                for text_id, text in zip(clip.text_ids, clip.texts, strict=True)
+            },
         )
-        items = EvaluationItems(captioned_items(clips, windows), self.reading, self.max_unreadable)
-        return EvaluationTask([protocol], items, self.evaluation_batch_size)
+        return self.task([protocol], captioned_items(clips, windows))
+
+    def task(
+        self, protocols: Sequence[Protocol], items: Sequence[EvaluationItem]
+    ) -> EvaluationTask:
+        """Make a task that reads items as this corpus is read.
+
+        Args:
+            protocols: What scores them.
+            items: What is scored.
+
+        Returns:
+            The task.
+        """
+        for protocol in protocols:
+            protocol.settings = {**protocol.settings, "max_words": self.max_words}
+        readable = EvaluationItems(items, self.reading, self.max_unreadable)
+        return EvaluationTask(protocols, readable, self.evaluation_batch_size, self.max_words)
+
+    def describe_windows(self, windows: int) -> str:
+        """Say how the windows of a clip are chosen.
+
+        Args:
+            windows: How many are asked for.
+        """
+        if self.reading.features is not None:
+            return "the stored vectors of a clip, as many as the video encoder takes"
+        return f"{windows}, spread evenly over a clip and averaged"

@@ -55,6 +55,7 @@ class Kitchen(VideoTextData):
         num_workers: Loader processes of each process; 0 to read in itself.
         max_unreadable: How many videos of a split may be missing when it is scored; what is scored
             without them is marked as not comparable.
+        max_words: How many words of a text are read when scoring; left out, as many as in training.
         kitchen_seed: Another seed renders another Kitchen.
         kitchen: What the corpus is rendered with: how many videos, their size, how noisy the
             narrator is.
@@ -81,6 +82,7 @@ class Kitchen(VideoTextData):
         evaluation_chunk: int = 256,
         num_workers: int = 0,
         max_unreadable: int = 0,
+        max_words: int | None = None,
         kitchen_seed: int = 0,
         **kitchen: Any,
     ) -> None:
@@ -94,6 +96,7 @@ class Kitchen(VideoTextData):
             evaluation_chunk=evaluation_chunk,
             num_workers=num_workers,
             max_unreadable=max_unreadable,
+            max_words=max_words,
             sampling=sampling,
             pixels=pixels or Pixels(),
             features=features,
@@ -155,7 +158,8 @@ class Kitchen(VideoTextData):
             relevance={item.text_ids[0]: [item.id] for item in items},
             windows="one, from the middle of a pair's first occurrence",
         )
-        return EvaluationTask([protocol], self._items(items), 8 * self.evaluation_batch_size)
+        size = 8 * self.evaluation_batch_size
+        return EvaluationTask([protocol], self._items(items), size, self.max_words)
 
     def _alignment(self, stage: Stage) -> EvaluationTask:
         videos = self._split(stage)
@@ -168,7 +172,8 @@ class Kitchen(VideoTextData):
             "kitchen-alignment", 1, truth=truth, windows="one a second over the whole video"
         )
         items = alignment_items(videos, self.reading.clip_seconds)
-        return EvaluationTask([protocol], self._items(items), self.evaluation_batch_size)
+        size = self.evaluation_batch_size
+        return EvaluationTask([protocol], self._items(items), size, self.max_words)
 
     def _items(self, items: list[EvaluationItem]) -> EvaluationItems:
         return EvaluationItems(items, self.reading, self.max_unreadable)

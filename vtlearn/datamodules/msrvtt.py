@@ -1,13 +1,13 @@
-"""MSR-VTT, the split 1k-A: train on 9,000 or 7,010 clips, find 1,000 others by a sentence."""
+"""MSR-VTT: find a clip by a sentence, in the splits 1k-A, 1k-B and the authors' own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from vtlearn.checks import require_positive
-from vtlearn.data_source import Stage
-from vtlearn.datamodules.captioned import CaptionedData
+from vtlearn.datamodules.benchmark import BenchmarkData, require_apart
 from vtlearn.datasets.captioned import CaptionedClip
-from vtlearn.datasets.msrvtt import read_msrvtt
+from vtlearn.datasets.msrvtt import annotation_files, read_msrvtt
+from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.kitchen.layouts import KitchenMSRVTT
@@ -15,71 +15,93 @@ from vtlearn.suggestions import nearest
 
 __all__ = ["MSRVTT"]
 
-_TRAINING = ("1kA-9k", "1kA-7k")
+# What is trained on, and what is then scored, under which name.
+_SPLITS: Mapping[str, tuple[str, str, str]] = {
+    "1kA-9k": ("1kA-9k", "1kA-test", "msrvtt-1kA"),
+    "1kA-7k": ("1kA-7k", "1kA-test", "msrvtt-1kA"),
+    "1kB": ("1kB-train", "1kB-test", "msrvtt-1kB"),
+    "full": ("full-train", "full-test", "msrvtt-full"),
+}
 
 
-class MSRVTT(CaptionedData):
-    """Train on MSR-VTT and score text-to-video retrieval by the protocol ``msrvtt-1kA@1``.
+class MSRVTT(BenchmarkData):
+    """Train on MSR-VTT and score text-to-video retrieval.
 
-    There is no validation split: a training keeps its last checkpoint.
+    The protocols are ``msrvtt-1kA@1``, where a sentence asks for each of 1,000 clips,
+    ``msrvtt-1kB@1``, where the first caption of each of 1,000 others does, and ``msrvtt-full@1``,
+    where each of about 20 captions asks for each of 2,990. With the split ``full`` a training is
+    validated on the authors' validation clips; the others train on some of these, and have no
+    validation split: their training keeps its last checkpoint.
 
     Args:
-        root: The folder of videos, lists and captions, in any of the layouts that circulate; see
+        root: The folder of videos, lists and captions; see
             :func:`~vtlearn.datasets.msrvtt.read_msrvtt`.
-        videos: The folder of the videos, if it is not ``root``.
-        split: What is trained on: all clips but those of the test (``1kA-9k``), or those of the
-            published training split (``1kA-7k``). One of a clip's captions is drawn each time.
-        windows: Windows of a clip that are averaged when it is scored.
-        kitchen: Render a small corpus of cooking clips in this layout where ``root`` is not there.
-        loading: What every corpus takes.
+        split: What is trained on, and scored: ``1kA-9k`` (all clips but those of the test) and
+            ``1kA-7k`` (those of the published training list), ``1kB``, or ``full``. One of a clip's
+            captions is drawn each time.
+        benchmark: How it is scored.
 
     Raises:
-        ArgumentError: If there is no such split, or no windows.
+        ArgumentError: If there is no such split, or a choice is none.
 
     Example:
-        >>> MSRVTT(Path("data/msrvtt"), split="1kA-7k").train_split
-        '1kA-7k'
+        >>> MSRVTT(Path("data/msrvtt"), split="full").train_split
+        'full-train'
     """
 
     def __init__(
         self,
         root: Path = Path("data/msrvtt"),
         *,
-        videos: Path | None = None,
-        split: Literal["1kA-9k", "1kA-7k"] = "1kA-9k",
-        windows: int = 4,
-        kitchen: bool = False,
-        **loading: Any,
+        split: Literal["1kA-9k", "1kA-7k", "1kB", "full"] = "1kA-9k",
+        **benchmark: Any,
     ) -> None:
-        super().__init__(**loading)
-        require_positive(windows=windows)
-        if split not in _TRAINING:
-            message = f"MSRVTT cannot be trained on {split!r}{nearest(split, _TRAINING)}"
+        super().__init__(root, **benchmark)
+        if split not in _SPLITS:
+            message = f"MSRVTT cannot be trained on {split!r}{nearest(split, _SPLITS)}"
             raise ArgumentError(message)
-        self.root, self.videos_root = Path(root), videos
-        self.train_split, self.windows, self.kitchen = split, windows, kitchen
+        self.train_split, self.test_split, self._protocol = _SPLITS[split]
 
-    def prepare_data(self) -> None:
-        """Render what is missing, if that is wanted; a training forgets what was unreadable."""
-        if self.kitchen and not (self.root.is_dir() and any(self.root.iterdir())):
-            KitchenMSRVTT(self.root).prepare()
-        super().prepare_data()
+    def test_tasks(self) -> list[EvaluationTask]:
+        """Return retrieval among the test clips."""
+        return [self._retrieval(self.test_split)]
 
-    def tasks(self, stage: Stage) -> list[EvaluationTask]:
-        """Return retrieval among the test clips, and nothing to validate by.
-
-        Args:
-            stage: Which split.
-        """
-        if stage == "validate":
+    def validation_tasks(self) -> list[EvaluationTask]:
+        """Return retrieval among the authors' validation clips, where the split is ``full``."""
+        if self.train_split != "full-train":
             return []
-        return [self.retrieval("msrvtt-1kA", 1, self.clips("1kA-test"), self.windows)]
+        ids = {
+            split: [clip.id for clip in self.list_split(split, None)]
+            for split in ("full-validate", self.test_split)
+        }
+        require_apart("MSR-VTT", ids["full-validate"], ids[self.test_split])
+        return [self._retrieval("full-validate")]
+
+    def render(self) -> None:
+        """Render Kitchen in this corpus's layout."""
+        KitchenMSRVTT(self.root).prepare()
 
     def list_split(self, split: str, max_missing: float | None) -> list[CaptionedClip]:
-        """List the clips of ``1kA-9k``, ``1kA-7k`` or ``1kA-test``.
+        """List the clips of a split.
 
         Args:
-            split: Its name.
+            split: As :func:`~vtlearn.datasets.msrvtt.read_msrvtt` names it.
             max_missing: How many of the clips may lack their files; None for any number.
         """
         return read_msrvtt(self.root, split, videos=self.videos_root, max_missing=max_missing)
+
+    def videos(self) -> VideoList:
+        """List the files of all clips, to make features of: those that are scored as well.
+
+        Raises:
+            ArgumentError: If the corpus is set to read features itself.
+        """
+        require_pixels(self.reading.features)
+        splits = [self.train_split, self.test_split]
+        splits += ["full-validate"] if self.train_split == "full-train" else []
+        files = {clip.video: str(clip.path) for split in splits for clip in self.clips(split)}
+        return self._listed(list(files), list(files.values()))
+
+    def _retrieval(self, split: str) -> EvaluationTask:
+        task = self.retrieval(self._protocol, 1, self.clips(split), self.windows)
+        return self.annotated(task, annotation_files(self.root, split))

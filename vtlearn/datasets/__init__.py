@@ -6,9 +6,9 @@ windows, and ``unreadable`` keeps account of what cannot be read. ``howto100m`` 
 videos, ``kitchen`` those that we render in the same layout; ``shards`` streams the same, and
 pictures with captions, out of tar shards. ``captioned`` has what corpora of clips with written
 captions share: ``msrvtt``, and ``youcook2`` and ``crosstask``, whose videos are annotated in
-segments; ``annotations`` hashes what says so. ``evaluation`` reads the clips and videos that a protocol
-scores, ``windows`` all of a video, and ``extraction`` keeps what is made of that. ``files`` and
-``lists`` find what there is, and ``checking`` compares it with what there should be.
+segments; ``annotations`` hashes the files that say so. ``evaluation`` reads the clips and videos
+that a protocol scores, ``windows`` all of a video, and ``extraction`` keeps what is made of that.
+``files`` and ``lists`` find what there is, and ``checking`` compares it with what there should be.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus

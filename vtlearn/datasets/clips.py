@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vtlearn.datasets.reading import Reading
-from vtlearn.errors import FeatureError
+from vtlearn.errors import FeatureError, UnreadableVideoError
 from vtlearn.media.clips import ClipReader, Clips, Source
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.video.reader import VideoInfo, VideoReader
@@ -139,6 +139,23 @@ class ClipLoader:
         return torch.tensor(
             [[top, left, side, side] for top, left in zip(tops, lefts, strict=True)]
         )
+
+
+def duration_or(path: Path, reading: Reading, unreadable: float) -> float:
+    """Return how long a video is, to lay windows over it before it is read.
+
+    Args:
+        path: Its file.
+        reading: How it will be read.
+        unreadable: What to take where that cannot be told; why is said when it is read.
+
+    Returns:
+        Seconds.
+    """
+    try:
+        return ClipLoader(reading).duration(path)
+    except UnreadableVideoError:
+        return unreadable
 
 
 def require_stored(features: Path, ids: Collection[str]) -> None:

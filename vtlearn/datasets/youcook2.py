@@ -58,13 +58,12 @@ class YouCook2(SegmentCorpus):
         listed = dict.fromkeys(videos)
         if table.is_file():
             listed |= dict.fromkeys(_read_table(table)[0])
-        durations = {
-            video: float(entry["duration"])
-            for video, entry in videos.items()
-            if isinstance(entry.get("duration"), (int, float))
-        }
         return Expectations(
-            _NAME, root, captions=list(listed), listed=list(listed), durations=durations
+            _NAME,
+            root,
+            captions=list(listed),
+            listed=list(listed),
+            durations=read_video_durations(root),
         )
 
 
@@ -269,3 +268,24 @@ def _string(path: Path, where: str, record: Mapping[str, Any], key: str) -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def read_video_durations(root: Path) -> dict[str, float]:
+    """Return how long videos are said to last, in seconds.
+
+    Args:
+        root: The corpus's folder.
+
+    Returns:
+        Seconds by video; nothing where the authors' file is not there.
+
+    Raises:
+        ArgumentError: If it cannot be read.
+    """
+    database = _files(root)[1]
+    videos = _read_database(database) if database.is_file() else {}
+    return {
+        video: float(entry["duration"])
+        for video, entry in videos.items()
+        if _is_number(entry.get("duration"))
+    }

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -84,9 +85,12 @@ def publish(
     write_results(path, results, checkpoint=checkpoint, dtype=dtype, world_size=world_size)
     console = Console()
     console.print(results_table(results))
+    said: dict[str, list[str]] = {}
     for result in results:
         for remark in remarks(result):
-            console.print(Text(f"{result.protocol}@{result.version}: {remark}"))
+            said.setdefault(remark, []).append(f"{result.protocol}@{result.version}")
+    for remark, protocols in said.items():
+        console.print(Text(f"{', '.join(protocols)}: {remark}"))
     console.print(f"results: {path}", soft_wrap=True, highlight=False)
     return path
 
@@ -176,28 +180,27 @@ def results_table(results: Sequence[Result]) -> Table:
         results: What the protocols found.
 
     Returns:
-        A table of protocol, metric, value, 95 % interval, chance, ceiling (where it is below 100)
-        and coverage. NOT COMPARABLE stands beside every figure of a protocol that did not get all
-        it expects.
+        A table of metric, value, 95 % interval, chance, ceiling (where it is below 100) and
+        coverage, protocol by protocol. NOT COMPARABLE stands beside every figure of a protocol that
+        did not get all it expects.
 
     Example:
         >>> results_table([]).columns[1].header
-        'metric'
+        'value'
     """
-    table = Table(title="Results (shares in percent)")
-    table.add_column("protocol", overflow="fold")
-    table.add_column("metric")
+    table = Table(title="Results (shares in percent)", box=SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("metric", overflow="fold")
     table.add_column("value", justify="right")
-    table.add_column("95 % interval", justify="right")
+    table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("chance", justify="right")
     table.add_column("ceiling", justify="right")
     table.add_column("coverage", no_wrap=True)  # NOT COMPARABLE must stay in one piece
     for result in results:
+        table.add_row(Text(f"{result.protocol}@{result.version}", style="bold"))
         for metric, value in result.metrics.items():
             low, high = result.intervals[metric]
             table.add_row(
-                Text(f"{result.protocol}@{result.version}"),
-                Text(metric),
+                Text(f"  {metric}"),
                 Text(f"{value:.2f}"),
                 Text(f"{low:.2f} - {high:.2f}"),
                 Text(f"{result.chance[metric].value:.2f}" if metric in result.chance else ""),

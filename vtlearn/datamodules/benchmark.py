@@ -1,0 +1,139 @@
+"""What datamodules of published benchmarks share: where they are, and how they are scored."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from vtlearn.checks import require_positive
+from vtlearn.data_source import Stage
+from vtlearn.datamodules.captioned import CaptionedData
+from vtlearn.datasets.annotations import are_published, hash_annotations
+from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.evaluation.result import Annotations
+
+__all__ = ["BenchmarkData"]
+
+
+class BenchmarkData(CaptionedData):
+    """A published benchmark: its files on disk, or Kitchen's in the same layout.
+
+    A corpus's own module lists its splits and says what each stage is scored by.
+
+    Args:
+        root: The folder of videos and annotations, in any of the layouts that circulate.
+        videos: The folder of the videos, if it is not ``root``.
+        windows: Windows of a clip that are averaged when it is scored. Where features are read, a
+            clip is one window of its own vectors.
+        pooling: What is compared: ``head`` for vectors as the head embeds them, ``raw`` for the
+            mean of the video encoder's own, by dot product, ``unit`` for the mean of these at unit
+            length.
+        mode: ``reference`` to score as published code does, with its quirks.
+        kitchen: Render a small corpus of cooking videos in this layout where ``root`` is not there.
+        allow_test_selection: Where there is no validation split, validate on the test's; results on
+            the same ids then say that the model was chosen by them.
+        loading: What every corpus takes.
+
+    Raises:
+        ArgumentError: If a choice is none, or there are no windows.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        videos: Path | None = None,
+        windows: int = 4,
+        pooling: Literal["head", "raw", "unit"] = "head",
+        mode: Literal["exact", "reference"] = "exact",
+        kitchen: bool = False,
+        allow_test_selection: bool = False,
+        **loading: Any,
+    ) -> None:
+        super().__init__(**loading)
+        require_positive(windows=windows)
+        if pooling not in ("head", "raw", "unit") or mode not in ("exact", "reference"):
+            message = (
+                f"expected pooling head, raw or unit, got {pooling!r}; and mode exact or "
+                f"reference, got {mode!r}"
+            )
+            raise ArgumentError(message)
+        self.root, self.videos_root = Path(root), videos and Path(videos)
+        self.windows, self.pooling, self.mode = windows, pooling, mode
+        self.kitchen, self.allow_test_selection = kitchen, allow_test_selection
+
+    def prepare_data(self) -> None:
+        """Render what is missing, if that is wanted; a training forgets what was unreadable."""
+        if self.kitchen and not (self.root.is_dir() and any(self.root.iterdir())):
+            self.render()
+        super().prepare_data()
+
+    @abstractmethod
+    def render(self) -> None:
+        """Render Kitchen in this corpus's layout."""
+
+    @property
+    def allowed_missing(self) -> float | None:
+        """How many videos of what is scored may be missing; None where features are read."""
+        return None if self.reading.features is not None else float(self.max_unreadable)
+
+    def tasks(self, stage: Stage) -> list[EvaluationTask]:
+        """Return what a stage is scored by.
+
+        Args:
+            stage: Which split.
+
+        Raises:
+            ArgumentError: If validation and test share ids.
+        """
+        if stage == "test" or self.allow_test_selection:
+            return self.test_tasks()
+        return self.validation_tasks()
+
+    @abstractmethod
+    def test_tasks(self) -> list[EvaluationTask]:
+        """Return what the test split is scored by."""
+
+    def validation_tasks(self) -> list[EvaluationTask]:
+        """Return what the authors' validation split is scored by; nothing where there is none."""
+        return []
+
+    def annotated(self, task: EvaluationTask, files: Sequence[Path]) -> EvaluationTask:
+        """Note which files said what there is to score.
+
+        Args:
+            task: What is scored.
+            files: The files.
+
+        Returns:
+            The same task.
+        """
+        annotations = Annotations(hash_annotations(files), are_published(files))
+        for protocol in task.protocols:
+            protocol.annotations = annotations
+        return task
+
+
+def require_apart(corpus: str, validation: Collection[str], test: Collection[str]) -> None:
+    """Refuse a validation split that has ids of the test.
+
+    Args:
+        corpus: The corpus's name.
+        validation: Its validation ids.
+        test: Its test ids.
+
+    Raises:
+        ArgumentError: If they share any.
+
+    Example:
+        >>> require_apart("MSR-VTT", ["video1"], ["video2"])
+    """
+    shared = sorted(set(validation) & set(test))
+    if shared:
+        message = (
+            f"{corpus}: {len(shared)} of {len(validation)} validation ids are those of the test "
+            f"(first: {shared[0]}), and a model chosen by them would be scored too high; correct "
+            "the lists, or set data.init_args.allow_test_selection=true, which results then say"
+        )
+        raise ArgumentError(message)

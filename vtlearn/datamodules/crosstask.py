@@ -1,0 +1,198 @@
+"""CrossTask: find the second of each step of a task, and name the step of a segment."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vtlearn.datamodules.benchmark import BenchmarkData
+from vtlearn.datasets import crosstask
+from vtlearn.datasets.captioned import CaptionedClip, captioned_items
+from vtlearn.datasets.clips import duration_or, require_stored
+from vtlearn.datasets.crosstask import (
+    CrossTaskFiles,
+    CrossTaskVideo,
+    annotation_files,
+    draw_training,
+    read_crosstask,
+    read_segments,
+    require_videos,
+    segments_file,
+    step_clips,
+)
+from vtlearn.datasets.evaluation import EvaluationItem
+from vtlearn.datasets.sampling.spans import sliding_windows
+from vtlearn.datasets.windows import VideoList, require_pixels
+from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.evaluation.step_classification import StepClassification
+from vtlearn.evaluation.steps import StepLocalization, StepVideo
+from vtlearn.kitchen.layouts import KitchenCrossTask
+
+__all__ = ["CrossTask"]
+
+_ALL_SPLITS = 20
+
+
+class CrossTask(BenchmarkData):
+    """Train on CrossTask and score how steps are found and named.
+
+    A training sample is a run of the annotated steps of one of the videos that ``split_seed``
+    draws. The protocols are ``crosstask-recall@1``, one second for each step of a task, in their
+    order, on all videos that are neither trained nor validated on; and, where ``crosstask.csv`` is
+    there, ``crosstask-ctr@1``, the step of each of its segments. A training is validated by
+    ``crosstask-recall@1`` on the authors' validation videos.
+
+    Args:
+        root: The folder of tasks, annotations and videos; see
+            :func:`~vtlearn.datasets.crosstask.read_crosstask`.
+        windows: Windows of a segment that are averaged for ``crosstask-ctr@1``.
+        split_seed: Which videos are drawn for training; 0 is the published split.
+        train_per_task: How many videos are, of each task that has more.
+        all_splits: Score by ``crosstask-recall-20@1`` instead, the mean over the splits of seeds 0
+            to 19 in one pass; a model that was trained on one of them has seen videos of it.
+        benchmark: How it is scored.
+
+    Raises:
+        ArgumentError: If a choice is none, or a number outside its range.
+
+    Example:
+        >>> CrossTask(Path("data/crosstask"), split_seed=3).train_split
+        'train'
+    """
+
+    def __init__(
+        self,
+        root: Path = Path("data/crosstask"),
+        *,
+        windows: int = 1,
+        split_seed: int = 0,
+        train_per_task: int = 30,
+        all_splits: bool = False,
+        **benchmark: Any,
+    ) -> None:
+        super().__init__(root, windows=windows, **benchmark)
+        self.split_seed, self.train_per_task = split_seed, train_per_task
+        self.all_splits = all_splits
+
+    @cached_property
+    def files(self) -> CrossTaskFiles:
+        """What the annotation files say."""
+        return read_crosstask(self.root, videos=self.videos_root)
+
+    def train_dataset(self) -> crosstask.CrossTask:
+        """Return runs of the training videos' steps."""
+        return crosstask.CrossTask(self.clips(self.train_split), self.reading)
+
+    def render(self) -> None:
+        """Render Kitchen in this corpus's layout."""
+        KitchenCrossTask(self.root).prepare()
+
+    def list_split(self, split: str, max_missing: float | None) -> list[CaptionedClip]:
+        """List the annotated steps of ``train``, ``validate`` or ``test``.
+
+        Args:
+            split: Its name.
+            max_missing: How many of the videos may lack their files; None for any number.
+        """
+        videos = self._split(split)
+        if max_missing is not None:
+            require_videos(self.root, self.files, videos, max_missing)
+        return step_clips(self.files, videos)
+
+    def test_tasks(self) -> list[EvaluationTask]:
+        """Return the recall of steps, and the names of segments where these are listed."""
+        seeds = range(_ALL_SPLITS) if self.all_splits else [self.split_seed]
+        drawn = [draw_training(self.files, seed, self.train_per_task) for seed in seeds]
+        rest = self._outside_validation()
+        splits = [[video.id for video in rest if video.id not in one] for one in drawn]
+        name = f"crosstask-recall{f'-{_ALL_SPLITS}' if self.all_splits else ''}"
+        scored = set().union(*splits)
+        tasks = [self._recall(name, [video for video in rest if video.id in scored], splits)]
+        if segments_file(self.root).is_file():
+            tasks.append(self._names())
+        return tasks
+
+    def validation_tasks(self) -> list[EvaluationTask]:
+        """Return the recall of steps on the authors' validation videos."""
+        return [self._recall("crosstask-recall", self._split("validate"), [])]
+
+    def videos(self) -> VideoList:
+        """List the files of all annotated videos, to make features of.
+
+        Raises:
+            ArgumentError: If the corpus is set to read features itself.
+        """
+        require_pixels(self.reading.features)
+        found = [video for video in self.files.videos if video.annotated]
+        require_videos(self.root, self.files, found, self.reading.max_unreadable_fraction)
+        return self._listed([video.id for video in found], [str(video.path) for video in found])
+
+    def _split(self, split: str) -> list[CrossTaskVideo]:
+        if split == "validate":
+            validation = self.files.validation
+            return [x for x in self.files.videos if x.annotated and x.id in validation]
+        training = draw_training(self.files, self.split_seed, self.train_per_task)
+        chosen = [x for x in self._outside_validation() if (x.id in training) == (split == "train")]
+        if not chosen:
+            message = (
+                f"no video of {self.files.listed} is left to {split} with train_per_task="
+                f"{self.train_per_task}: choose a smaller number"
+            )
+            raise ArgumentError(message)
+        return chosen
+
+    def _outside_validation(self) -> list[CrossTaskVideo]:
+        validation = self.files.validation
+        return [x for x in self.files.videos if x.annotated and x.id not in validation]
+
+    def _recall(
+        self, name: str, videos: Sequence[CrossTaskVideo], splits: Sequence[Sequence[str]]
+    ) -> EvaluationTask:
+        self._require(videos)
+        protocol = StepLocalization(
+            name,
+            1,
+            {video.id: StepVideo(video.task, video.spans) for video in videos},
+            {task.id: task.steps for task in self.files.tasks.values()},
+            windows="one per second, starting there",
+            splits=splits,
+            pooling=self.pooling,
+            mode=self.mode,
+        )
+        protocol.settings = {
+            **protocol.settings,
+            "split_seed": self.split_seed,
+            "train_per_task": self.train_per_task,
+        }
+        items = [EvaluationItem(x.id, x.path, self._seconds(x.path), [], []) for x in videos]
+        return self.annotated(self.task([protocol], items), annotation_files(self.root))
+
+    def _names(self) -> EvaluationTask:
+        segments = read_segments(self.root, self.videos_root)
+        clips = [clip for own in segments.values() for clip in own]
+        listed = {clip.video: clip.path for clip in clips}
+        self._require([CrossTaskVideo(x, "", path, ()) for x, path in listed.items()])
+        protocol = StepClassification(
+            "crosstask-ctr",
+            1,
+            {task: {clip.id: clip.texts[0] for clip in own} for task, own in segments.items()},
+            windows=self.describe_windows(self.windows),
+            pooling=self.pooling,
+            mode=self.mode,
+        )
+        items = [
+            item._replace(texts=[], text_ids=[]) for item in captioned_items(clips, self.windows)
+        ]
+        return self.annotated(self.task([protocol], items), [segments_file(self.root)])
+
+    def _require(self, videos: Sequence[CrossTaskVideo]) -> None:
+        allowed = self.allowed_missing
+        if self.reading.features is not None:
+            require_stored(self.reading.features, [video.id for video in videos])
+        elif allowed is not None:
+            require_videos(self.root, self.files, videos, allowed)
+
+    def _seconds(self, path: Path) -> list[float]:
+        """Lay a window per second over a video; its last ones run on into its last frame."""
+        return sliding_windows(duration_or(path, self.reading, 1.0), 1.0, partial=True)
