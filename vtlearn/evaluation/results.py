@@ -188,7 +188,7 @@ def results_table(results: Sequence[Result]) -> Table:
         >>> results_table([]).columns[1].header
         'value'
     """
-    table = Table(title="Results (shares in percent)", box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(title="Results (shares in percent)", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("metric", overflow="fold")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right", no_wrap=True)
