@@ -9,6 +9,8 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import EncodedItem
+from vtlearn.evaluation.metrics.similarity import product
+from vtlearn.evaluation.reference import published_retrieval
 from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.results import write_results
 from vtlearn.evaluation.retrieval import Retrieval
@@ -285,6 +287,8 @@ def test_widths_that_differ_are_refused() -> None:
     [
         ({"primary": "t2v_median_rank"}, "is none of t2v_R@1"),
         ({"similarity": "euclidean"}, "neither 'cosine' nor 'dot'"),
+        ({"pooling": "mean"}, "none of 'head', 'raw', 'unit'"),
+        ({"mode": "fast"}, "neither 'exact' nor 'reference'"),
         ({"expected": [*VIDEOS, "video0"]}, "an id is listed twice"),
         ({"relevance": {"t": []}}, "'t' must belong to one or more"),
         ({"relevance": {"t": "video0"}}, "as a list; it is said"),
@@ -361,3 +365,80 @@ def test_vectors_that_no_head_has_embedded_are_compared_as_they_are(pooling: str
     result = pairs.result()
     assert result.metrics == expected.metrics
     assert (result.similarity, result.settings) == ("dot", {"pooling": pooling})
+
+
+def published(videos: Tensor, texts: Tensor) -> dict[str, float]:
+    """The released computation, in both directions, of items in the order of the texts."""
+    order = sorted(range(N), key=TEXTS.__getitem__)
+    scores = product(texts[order], videos[order]).numpy()
+    return {
+        f"{direction}_{metric}": value
+        for direction, table in (("t2v", scores), ("v2t", scores.T))
+        for metric, value in published_retrieval(table).items()
+    }
+
+
+@pytest.mark.parametrize("levels", [2, 1000])
+def test_reference_is_the_published_computation(levels: int) -> None:
+    rng = torch.Generator().manual_seed(levels)
+    videos, texts = (torch.randint(levels, (N, 4), generator=rng).float() for _ in range(2))
+    result = scored_by(texts, videos, mode="reference")
+    assert result.metrics == pytest.approx(published(videos, texts))
+    assert (result.mode, result.similarity) == ("reference", "dot")
+    assert list(result.intervals) == list(result.metrics)
+    for metric, (low, high) in result.intervals.items():
+        assert low <= result.metrics[metric] <= high
+    exact = scored_by(texts, videos, similarity="dot").metrics
+    ties = levels == 2
+    assert (result.metrics["t2v_R@5"] != pytest.approx(exact["t2v_R@5"])) == ties
+    assert "t2v_mean_rank" not in result.metrics
+
+
+def test_reference_gives_a_constant_model_what_was_published_of_it() -> None:
+    ones = torch.ones(N, 4)
+    result = scored_by(ones, ones, mode="reference", captions={text: text for text in TEXTS})
+    for direction in ("t2v", "v2t"):
+        for k in (1, 5, 10):
+            assert result.metrics[f"{direction}_R@{k}"] == pytest.approx(100 * k / N)
+        assert result.metrics[f"{direction}_median_rank"] == (N + 1) / 2
+    assert result.at_chance
+    assert result.ceiling == {}  # queries that tie can pass that of the exact figures
+
+
+def test_reference_ranks_pairs_that_came_whole() -> None:
+    videos, texts = vectors()
+    result = protocol(mode="reference").score(
+        VectorTable(VIDEOS[:10], videos[:10]), VectorTable(TEXTS[2:], texts[2:])
+    )
+    few = Retrieval(
+        "few", 1, VIDEOS[2:10], dict(zip(TEXTS[2:10], ([v] for v in VIDEOS[2:10]), strict=True)),
+        windows="whole", mode="reference",
+    )  # fmt: skip
+    alone = few.score(
+        VectorTable(VIDEOS[2:10], videos[2:10]), VectorTable(TEXTS[2:10], texts[2:10])
+    )
+    assert result.metrics == alone.metrics
+    assert result.coverage.missing == sorted([*VIDEOS[:2], *VIDEOS[10:]])
+
+
+def test_reference_refuses_scores_that_overflow() -> None:
+    huge = 1e30 * torch.eye(N)
+    with pytest.raises(EvaluationError, match="not finite"):
+        scored_by(huge, huge, mode="reference")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"similarity": "cosine"}, "mode='reference' compares by dot product"),
+        ({"expected": [*VIDEOS, "more"]}, "the video 'more' has not exactly one of the texts"),
+        (
+            {"relevance": {"a": ["video0"], "b": ["video0"]}},
+            "the video 'video0' has not exactly one",
+        ),
+        ({"relevance": {"a": ["video0", "video1"]}}, "the text 'a' has not exactly one of the"),
+    ],
+)
+def test_reference_takes_pairs_alone(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        protocol(mode="reference", **changes)

@@ -1,9 +1,10 @@
 """Retrieval: find the video of a text among all videos, and the text of a video."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,18 +12,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
+from vtlearn.evaluation.choices import check_choices
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.metrics.chance import Chance, chance_of
 from vtlearn.evaluation.metrics.retrieval import Ranks, expected_rank, recall_at
-from vtlearn.evaluation.metrics.similarity import Similarity, comparable
+from vtlearn.evaluation.metrics.sequence_scores import check_finite_scores
+from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
 from vtlearn.evaluation.metrics.tiled_ranks import vector_ranks
 from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.reference import published_ranks
 from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
 __all__ = ["Retrieval", "VideoWithTexts"]
 
 _AT = (1, 5, 10)
+Values = dict[str, NDArray[np.float64]]
+
 _PRIMARIES = [f"{direction}_R@{k}" for direction in ("t2v", "v2t") for k in _AT]
 
 
@@ -61,9 +67,15 @@ class Retrieval(Protocol):
             of the encoders, ``unit`` for those of the encoders at unit length.
         captions: What each text says, by its id. Texts that say the same are found by the same
             vector, so that no model tells their videos apart; this gives the ceilings.
+        mode: ``reference`` reproduces the code that MIL-NCE and VT-TWINS released, to compare with
+            published figures: by dot product, without ``mean_rank`` and ceilings, of texts and
+            videos that came in pairs alone. A query that ties has several ranks, all of which
+            count, and the shares are of ranks (see
+            :func:`~vtlearn.evaluation.reference.published_ranks`); intervals resample ranks.
 
     Raises:
-        ArgumentError: If the ids contradict each other, or a choice is none.
+        ArgumentError: If the ids contradict each other, a choice is none, or ``reference`` is to
+            score texts and videos that are not pairs.
 
     Example:
         >>> pairs = Retrieval("pairs", 1, ["v1", "v2"], {"a": ["v1"], "b": ["v2"]}, windows="whole")
@@ -90,9 +102,14 @@ class Retrieval(Protocol):
         similarity: Similarity | None = None,
         pooling: Pooling = "head",
         captions: Mapping[str, str] = MappingProxyType({}),
+        mode: Literal["exact", "reference"] = "exact",
     ) -> None:
-        _check_choices(name, primary, similarity)
+        check_choices(name, similarity, pooling=pooling, mode=mode)
+        _check_primary(name, primary)
         _check_ids(name, expected, relevance)
+        if mode == "reference":
+            _check_reference(name, similarity, expected, relevance)
+            similarity = "dot"
         self.name = name
         self.version = version
         self.expected = list(expected)
@@ -102,6 +119,7 @@ class Retrieval(Protocol):
         self.similarity = similarity or (None if pooling == "head" else "dot")
         self.pooling = pooling
         self.captions = captions
+        self.mode = mode
         self._videos = frozenset(expected)
 
     def update(self, item: EncodedItem) -> VideoWithTexts:
@@ -174,13 +192,14 @@ class Retrieval(Protocol):
 
     def _score(self, video_store: IdVectors, text_store: IdVectors) -> Result:
         videos, texts = video_store.table(), text_store.table()
-        found = vector_ranks(
-            *self._comparable(videos.vectors, texts.vectors), self._pairs(videos.ids, texts.ids)
-        )
-        values: dict[str, NDArray[np.float64]] = {}
-        for direction, counts in zip(("t2v", "v2t"), found, strict=True):
-            for metric, one_per_query in _measures(counts).items():
-                values[f"{direction}_{metric}"] = one_per_query
+        vectors = self._comparable(videos.vectors, texts.vectors)
+        pairs = self._pairs(videos.ids, texts.ids)
+        measured = zip(("t2v", "v2t"), self._measured(*vectors, pairs), strict=True)
+        values = {
+            f"{direction}_{metric}": several
+            for direction, measures in measured
+            for metric, several in measures.items()
+        }
         absent = [text for text in self.relevance if text not in text_store]
         incomplete = {video for text in absent for video in self.relevance[text]}
         complete = set(videos.ids) - incomplete
@@ -188,6 +207,15 @@ class Retrieval(Protocol):
         return self.summarize(
             values, complete, medians, chance=self._chance(), ceiling=self._ceiling()
         )
+
+    def _measured(self, videos: Tensor, texts: Tensor, pairs: Tensor) -> list[Values]:
+        """Return the values of each metric when texts ask, and when videos do."""
+        if self.mode == "exact":
+            return [_measures(counts) for counts in vector_ranks(videos, texts, pairs)]
+        video, text = pairs.T  # in the order of the texts
+        scores = product(texts[text], videos[video])
+        check_finite_scores(scores)
+        return [_published_measures(published_ranks(one.numpy())) for one in (scores, scores.T)]
 
     def _chance(self) -> dict[str, Chance]:
         """Return what a model reaches to which all items are alike, and any order as good."""
@@ -204,7 +232,7 @@ class Retrieval(Protocol):
 
     def _ceiling(self) -> dict[str, float]:
         """Return what a model reaches that ties where texts are equal, and nowhere else."""
-        if not self.captions:
+        if not self.captions or self.mode == "reference":  # as published, ties can pass it
             return {}
         alike: dict[str, set[str]] = {}  # videos that a sentence is said of
         for text, videos in self.relevance.items():
@@ -256,7 +284,13 @@ class Retrieval(Protocol):
         return torch.tensor(pairs)
 
 
-def _measures(counts: Ranks) -> dict[str, NDArray[np.float64]]:
+def _published_measures(found: NDArray[np.int64]) -> Values:
+    """Return, for each metric, one value per rank from 0."""
+    recalls = {f"R@{k}": 100.0 * (found < k) for k in _AT}
+    return {**recalls, "median_rank": found + 1.0}
+
+
+def _measures(counts: Ranks) -> Values:
     """Return, for each metric, one value per query."""
     rank = expected_rank(*counts).numpy()
     found = {k: recall_at(counts.greater, counts.ties, k, counts.best).numpy() for k in _AT}
@@ -271,12 +305,33 @@ def _shares(ties: NDArray[np.int64], best: NDArray[np.int64], k: int) -> NDArray
     return found.numpy()
 
 
-def _check_choices(name: str, primary: str, similarity: str | None) -> None:
+def _check_primary(name: str, primary: str) -> None:
     if primary not in _PRIMARIES:
         message = f"{name}: primary={primary!r} is none of {', '.join(_PRIMARIES)}."
         raise ArgumentError(message)
-    if similarity not in ("cosine", "dot", None):
-        message = f"{name}: similarity={similarity!r} is neither 'cosine' nor 'dot'."
+
+
+def _check_reference(
+    name: str,
+    similarity: str | None,
+    expected: Sequence[str],
+    relevance: Mapping[str, Sequence[str]],
+) -> None:
+    if similarity not in ("dot", None):
+        message = (
+            f"{name}: mode='reference' compares by dot product; leave out similarity, or set "
+            "mode='exact'."
+        )
+        raise ArgumentError(message)
+    owners = Counter(chain.from_iterable(relevance.values()))
+    several = [text for text, videos in relevance.items() if len(videos) > 1]
+    odd = several or [video for video in expected if owners[video] != 1]
+    if odd:
+        kind, count = ("text", "videos") if several else ("video", "texts")
+        message = (
+            f"{name}: mode='reference' scores pairs of one text and one video, and the {kind} "
+            f"{odd[0]!r} has not exactly one of the {count}; set mode='exact'."
+        )
         raise ArgumentError(message)
 
 
