@@ -286,8 +286,8 @@ class Retrieval(Protocol):
 
 def _published_measures(found: NDArray[np.int64]) -> Values:
     """Return, for each metric, one value per rank from 0."""
-    recalls = {f"R@{k}": 100.0 * (found < k) for k in _AT}
-    return {**recalls, "median_rank": found + 1.0}
+    ranks = found.astype(np.float64)
+    return {**{f"R@{k}": np.where(ranks < k, 100.0, 0.0) for k in _AT}, "median_rank": ranks + 1}
 
 
 def _measures(counts: Ranks) -> Values:

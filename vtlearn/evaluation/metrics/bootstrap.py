@@ -14,7 +14,7 @@ _AT_A_TIME = 2**20  # numbers drawn at once, which bounds the memory
 class Statistic(Protocol):
     """What reduces an axis to a figure, as ``np.mean`` and ``np.median`` do."""
 
-    def __call__(self, a: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    def __call__(self, a: NDArray[np.float64], /, axis: int) -> NDArray[np.float64]:
         """Reduce one axis."""
 
 
