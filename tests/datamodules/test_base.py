@@ -160,3 +160,19 @@ def test_clips_are_those_of_the_encoder_that_is_trained(
         options = {"max_steps": 1, "limit_val_batches": 1}
         quiet_trainer(tmp_path, **options).fit(learner, datamodule=data)
         assert data.clip_shape == (num_frames, size)
+
+
+def test_what_is_only_listed_has_no_size_and_a_length_where_it_is_known(tmp_path: Path) -> None:
+    report = tmp_path / "unreadable.jsonl"
+    report.touch()
+    for given, asked, found in ((4, None, 4), (4, 2, 4), (None, 2, 2)):
+        sampling = ClipSampling(num_frames=given, fps=8.0)
+        bare = Bare(sampling=sampling, unreadable_log=report)
+        bare.list_only(asked)
+        bare.prepare_data()
+        assert bare.reading.clip_seconds == found / 8
+    assert report.exists()  # what a training could not read
+    bare = Bare()
+    bare.list_only()
+    with pytest.raises(ArgumentError, match=r"sampling\.num_frames is left to the video encoder"):
+        _ = bare.reading.clip_seconds

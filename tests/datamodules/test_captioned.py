@@ -51,3 +51,13 @@ def test_features_are_made_of_all_clips_and_a_store_has_to_have_them(tmp_path: P
     assert data.train_dataset().ids == ["a"]
     with pytest.raises(FeatureError, match=r"no features of 1 of 2 videos \(first: b\)"):
         data.tasks("test")
+
+
+def test_what_is_only_listed_need_not_be_there(tmp_path: Path) -> None:
+    ASKED.clear()
+    fill_store(tmp_path, {"a": 3.0})
+    for options in ({}, {"features": tmp_path}):
+        data = TwoClips(**options)
+        data.list_only()
+        assert [item.id for item in data.tasks("test")[0].items.items] == ["a", "b"]
+    assert ASKED == [("test", None)] * 2

@@ -3,7 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 from pytorch_lightning import LightningDataModule
@@ -78,6 +78,7 @@ class VideoTextData(LightningDataModule, ABC):
 
     Attributes:
         reading: How videos are read.
+        videos_needed: Whether the videos of what is listed have to be there.
         unreadable: What could not be read in training, once the training loader is made.
 
     Raises:
@@ -117,6 +118,7 @@ class VideoTextData(LightningDataModule, ABC):
         self.max_words = max_words
         _require_known(type(self).__name__, loading)
         self.reading = self._asked = Reading(**loading)
+        self.videos_needed = True
         self.unreadable: UnreadableLog | None = None
 
     @property
@@ -140,13 +142,31 @@ class VideoTextData(LightningDataModule, ABC):
             # from what was asked for: the encoder of another run may have been another one
             self.reading = self._asked.completed(encoder.num_frames, encoder.size)
 
+    def list_only(self, num_frames: int | None = None) -> None:
+        """Get ready to list what is scored, and to read none of it.
+
+        No encoder says how large frames are, and videos need not be there.
+
+        Args:
+            num_frames: Frames per clip, where the settings leave them to the video encoder; None to
+                leave them open, for what is listed without them.
+        """
+        self.videos_needed = False
+        size = self.reading.pixels.size or 1  # of pixels that nothing reads
+        frames = self.reading.sampling.num_frames or num_frames
+        self.reading = replace(
+            self.reading,
+            sampling=replace(self.reading.sampling, num_frames=frames),
+            pixels=replace(self.reading.pixels, size=size),
+        )
+
     def clip_settings(self) -> dict[str, Any]:
         """Describe how clips are read, in plain values, for a checkpoint to keep."""
         return self.reading.clip_settings()
 
     def prepare_data(self) -> None:
         """Forget what an earlier training could not read."""
-        if self.is_training():
+        if self.videos_needed and self.is_training():
             forget_unreadable(self.reading.unreadable_log)
 
     def captions(self) -> Iterator[str]:

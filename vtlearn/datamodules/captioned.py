@@ -66,8 +66,9 @@ class CaptionedData(VideoTextData):
         if split not in self._clips:
             reading, allowed = self.reading, float(self.max_unreadable)
             allowed = reading.max_unreadable_fraction if split == self.train_split else allowed
-            clips = self.list_split(split, None if reading.features else allowed)
-            if reading.features is not None:
+            any_number = reading.features is not None or not self.videos_needed
+            clips = self.list_split(split, None if any_number else allowed)
+            if reading.features is not None and self.videos_needed:
                 require_stored(reading.features, list({clip.video: None for clip in clips}))
             self._clips[split] = clips
         return self._clips[split]
