@@ -40,6 +40,7 @@ KEYS = [
     "notes",
     "selected_on_test",
     "checkpoint",
+    "vectors",
     "code",
     "dtype",
     "world_size",
@@ -118,6 +119,21 @@ def test_a_model_that_was_never_saved_has_no_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     write_results(path, [result()], checkpoint=None, dtype="float32", world_size=1)
     assert json.loads(path.read_text())[0]["checkpoint"] == {"path": None, "sha256": None}
+
+
+def test_vectors_that_no_model_of_ours_made_are_named_with_their_hash(tmp_path: Path) -> None:
+    vectors, path = tmp_path / "vectors.npz", tmp_path / "results.json"
+    vectors.write_bytes(b"vectors")
+    for given, expected in (
+        (vectors, {"path": str(vectors), "sha256": hashlib.sha256(b"vectors").hexdigest()}),
+        (None, None),
+    ):
+        write_results(
+            path, [result()], checkpoint=None, dtype="float16", world_size=1, vectors=given
+        )
+        record = json.loads(path.read_text())[0]
+        assert record["vectors"] == expected
+        assert record["checkpoint"] == {"path": None, "sha256": None}
 
 
 @pytest.mark.parametrize(

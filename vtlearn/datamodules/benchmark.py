@@ -73,11 +73,6 @@ class BenchmarkData(CaptionedData):
     def render(self) -> None:
         """Render Kitchen in this corpus's layout."""
 
-    @property
-    def allowed_missing(self) -> float | None:
-        """How many videos of what is scored may be missing; None where features are read."""
-        return None if self.reading.features is not None else float(self.max_unreadable)
-
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
         """Return what a stage is scored by.
 

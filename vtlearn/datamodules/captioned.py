@@ -112,6 +112,7 @@ class CaptionedData(VideoTextData):
             relevance={text_id: [clip.id] for clip in clips for text_id in clip.text_ids},
             windows=self.describe_windows(windows),
             pooling=self.pooling,
+            mode=self.mode,
             captions={
                 text_id: text
                 for clip in clips

@@ -187,11 +187,12 @@ class CrossTask(BenchmarkData):
         return self.annotated(self.task([protocol], items), [segments_file(self.root)])
 
     def _require(self, videos: Sequence[CrossTaskVideo]) -> None:
-        allowed = self.allowed_missing
+        if not self.videos_needed:
+            return
         if self.reading.features is not None:
             require_stored(self.reading.features, [video.id for video in videos])
-        elif allowed is not None:
-            require_videos(self.root, self.files, videos, allowed)
+        else:
+            require_videos(self.root, self.files, videos, self.max_unreadable)
 
     def _seconds(self, path: Path) -> list[float]:
         """Lay a window per second over a video; its last ones run on into its last frame."""

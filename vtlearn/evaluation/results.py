@@ -24,6 +24,7 @@ __all__ = [
     "CodeVersion",
     "checkpoint_sha256",
     "code_version",
+    "print_results",
     "publish",
     "result_record",
     "results_table",
@@ -83,6 +84,17 @@ def publish(
     path = Path(folder) / "results.json"
     dtype = _DTYPES.get(precision.split("-")[0], precision)
     write_results(path, results, checkpoint=checkpoint, dtype=dtype, world_size=world_size)
+    print_results(results, path)
+    return path
+
+
+def print_results(results: Sequence[Result], path: Path | None = None) -> None:
+    """Print the figures, and what a reader of them has to know.
+
+    Args:
+        results: What the protocols found.
+        path: The file that they were written to; None where they were not.
+    """
     console = Console()
     console.print(results_table(results))
     said: dict[str, list[str]] = {}
@@ -91,8 +103,8 @@ def publish(
             said.setdefault(remark, []).append(f"{result.protocol}@{result.version}")
     for remark, protocols in said.items():
         console.print(Text(f"{', '.join(protocols)}: {remark}"))
-    console.print(f"results: {path}", soft_wrap=True, highlight=False)
-    return path
+    if path is not None:
+        console.print(f"results: {path}", soft_wrap=True, highlight=False)
 
 
 def write_results(
@@ -102,6 +114,7 @@ def write_results(
     checkpoint: str | Path | None,
     dtype: str,
     world_size: int,
+    vectors: str | Path | None = None,
 ) -> None:
     """Write ``results.json``: a list of one record per protocol.
 
@@ -113,6 +126,7 @@ def write_results(
         checkpoint: The file the weights came from; None for a model that was never saved.
         dtype: What the model computed in, as ``float32`` or ``bfloat16``.
         world_size: How many processes took part.
+        vectors: The file of vectors that were scored in place of a model's.
 
     Raises:
         CheckpointError: If there is no such checkpoint.
@@ -126,8 +140,9 @@ def write_results(
         []
     """
     weights = _checkpoint_record(checkpoint)
+    given = None if vectors is None else _file_record(Path(vectors))
     records = [
-        result_record(result, checkpoint=weights, dtype=dtype, world_size=world_size)
+        result_record(result, checkpoint=weights, dtype=dtype, world_size=world_size, vectors=given)
         for result in results
     ]
     text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
@@ -136,7 +151,12 @@ def write_results(
 
 
 def result_record(
-    result: Result, *, checkpoint: dict[str, str | None], dtype: str, world_size: int
+    result: Result,
+    *,
+    checkpoint: dict[str, str | None],
+    dtype: str,
+    world_size: int,
+    vectors: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Lay out one protocol's result as ``results.json`` holds it.
 
@@ -145,6 +165,7 @@ def result_record(
         checkpoint: ``path`` and ``sha256`` of the weights; both None where they were never saved.
         dtype: What the model computed in.
         world_size: How many processes took part.
+        vectors: ``path`` and ``sha256`` of the vectors that were scored in place of a model's.
 
     Returns:
         What JSON can hold.
@@ -167,6 +188,7 @@ def result_record(
         "chance": {name: chance._asdict() for name, chance in result.chance.items()},
         "annotations": result.annotations and result.annotations._asdict(),
         "checkpoint": checkpoint,
+        "vectors": vectors,
         "code": code_version()._asdict(),
         "dtype": dtype,
         "world_size": world_size,
@@ -322,6 +344,10 @@ def _checkpoint_record(path: str | Path | None) -> dict[str, str | None]:
     if path is None:
         return {"path": None, "sha256": None}
     return {"path": str(path), "sha256": checkpoint_sha256(path)}
+
+
+def _file_record(path: Path) -> dict[str, str]:
+    return {"path": str(path), "sha256": _file_sha256(path)}
 
 
 def _file_sha256(path: Path) -> str:
