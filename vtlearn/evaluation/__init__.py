@@ -7,7 +7,9 @@ of each ``encoded_item``, and computes the figures; it knows neither model nor p
 of a caption, ``steps`` for those of a task's steps, ``step_classification`` for the step of a
 segment, ``full_video`` for the video of a paragraph; ``sequences`` is what protocols share whose
 videos are several items. ``reference`` computes what published code does, quirks and all, and
-``vectors`` holds what came until everything is there. What they count is in ``metrics``. A
+``vectors`` holds what came until everything is there. ``given_vectors`` reads vectors that were
+made anywhere, ``items_to_embed`` says of what they have to be, and ``vector_scoring`` gives them to
+the same protocols. What they count is in ``metrics``. A
 ``result`` is what was found, with all that is needed to say whether two figures may be compared,
 and ``results`` writes it.
 """
@@ -15,6 +17,15 @@ and ``results`` writes it.
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
 from vtlearn.evaluation.full_video import FullVideo
+from vtlearn.evaluation.given_vectors import GivenVectors, read_vectors
+from vtlearn.evaluation.items_to_embed import (
+    ItemToEmbed,
+    RowToEmbed,
+    VectorIds,
+    VectorTask,
+    chosen_tasks,
+    rows_to_embed,
+)
 from vtlearn.evaluation.localization import CaptionHit, NarrationAlignment
 from vtlearn.evaluation.protocol import Protocol
 from vtlearn.evaluation.result import Annotations, Coverage, Result, hash_ids
@@ -22,6 +33,7 @@ from vtlearn.evaluation.results import (
     CodeVersion,
     checkpoint_sha256,
     code_version,
+    print_results,
     publish,
     result_record,
     results_table,
@@ -31,6 +43,7 @@ from vtlearn.evaluation.retrieval import Retrieval, VideoWithTexts
 from vtlearn.evaluation.sequences import SequenceProtocol
 from vtlearn.evaluation.step_classification import StepClassification
 from vtlearn.evaluation.steps import StepLocalization, StepVideo
+from vtlearn.evaluation.vector_scoring import score_vectors, unserved
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
 
 __all__ = [
@@ -42,23 +55,34 @@ __all__ = [
     "EvaluationTask",
     "Evaluator",
     "FullVideo",
+    "GivenVectors",
     "IdVectors",
+    "ItemToEmbed",
     "NarrationAlignment",
     "Pooling",
     "Protocol",
     "Result",
     "Retrieval",
+    "RowToEmbed",
     "SequenceProtocol",
     "StepClassification",
     "StepLocalization",
     "StepVideo",
+    "VectorIds",
     "VectorTable",
+    "VectorTask",
     "VideoWithTexts",
     "checkpoint_sha256",
+    "chosen_tasks",
     "code_version",
     "hash_ids",
+    "print_results",
     "publish",
+    "read_vectors",
     "result_record",
     "results_table",
+    "rows_to_embed",
+    "score_vectors",
+    "unserved",
     "write_results",
 ]
