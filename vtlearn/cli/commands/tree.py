@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, str] = {
     "data kitchen": "render the corpus of cooking videos",
     "data pack": "write a corpus into tar shards",
     "doctor": "look whether everything works on this machine",
+    "score": "score vectors that any model made",
 }
 """What each command is for, by its name."""
 
@@ -90,6 +91,10 @@ def _load(name: str) -> Command:
         from vtlearn.cli.commands import data_pack
 
         return data_pack
+    if name == "score":
+        from vtlearn.cli.commands import score
+
+        return score
     from vtlearn.cli.commands import doctor
 
     return doctor

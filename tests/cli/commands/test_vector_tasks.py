@@ -1,0 +1,79 @@
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.models import LOADING
+from vtlearn.cli.commands.vector_tasks import load_data, pairs_task, vector_tasks
+from vtlearn.datamodules import MSRVTT, Kitchen
+from vtlearn.datasets import ClipSampling
+from vtlearn.errors import ArgumentError
+
+
+def test_the_data_are_a_file_a_part_of_one_a_shipped_one_or_a_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data.yaml").write_text("class_path: MSRVTT\ninit_args: {root: here}\n")
+    Path("whole.yml").write_text("model: {}\ndata: {class_path: MSRVTT, init_args: {root: here}}\n")
+    Path("short.yaml").write_text("data: Kitchen\n")
+    for file in ("data.yaml", "whole.yml"):
+        data = load_data(file)
+        assert isinstance(data, MSRVTT)
+        assert data.root == Path("here")
+    shipped = load_data("configs/data/kitchen/msrvtt.yaml")
+    assert isinstance(shipped, MSRVTT)
+    assert shipped.reading.sampling == ClipSampling(fps=4.0)
+    assert isinstance(load_data("short.yaml"), Kitchen)
+    assert isinstance(load_data("Kitchen"), Kitchen)
+
+
+def test_a_clip_is_one_vector_whatever_its_windows(msrvtt_root: Path, tmp_path: Path) -> None:
+    data = MSRVTT(msrvtt_root, windows=3, unreadable_log=tmp_path / "u.jsonl")
+    data.list_only()
+    (task,) = vector_tasks(data, "test")
+    assert len(task.items) == 16
+    for item in task.items:
+        assert item.vector_ids == [item.id]
+        ((start, end),) = item.spans
+        assert start == 0.0
+        assert math.isnan(end)
+        assert (Path(item.path).stem, len(item.texts)) == (item.id, 1)
+    assert vector_tasks(data, "validate") == []
+
+
+def test_a_video_has_a_vector_for_each_window(kitchen_root: Path, small: dict[str, Any]) -> None:
+    data = Kitchen(kitchen_root, **LOADING, **small)
+    clips, videos = vector_tasks(data, "validate")
+    assert all(len(item.spans) == 1 for item in clips.items)
+    for item in videos.items:
+        assert item.vector_ids == [f"{item.id}@{k}" for k in range(len(item.spans))]
+        assert item.spans == [(float(k), k + 0.5) for k in range(len(item.spans))]
+        assert len(item.spans) > 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text,video\na,v\n", "pairs.csv has no column item; its columns are"),
+        ("text,item\n", "pairs.csv has no pairs"),
+        ("text,item\na,v\nb,v\na,v\n", "pairs.csv has the pair a,v again in line 4; remove one"),
+        ("text,item\na,\n", "pairs.csv has no item in line 2"),
+    ],
+)
+def test_pairs_that_make_no_sense(content: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(content)
+    with pytest.raises(ArgumentError, match=words):
+        pairs_task(path)
+
+
+def test_pairs_are_many_to_many(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("item,text,more\nv,a,1\nw,a,2\nw,b,3\n")
+    task = pairs_task(path)
+    assert {item.id: list(item.texts) for item in task.items} == {"v": ["a"], "w": ["a", "b"]}
+    annotations = task.protocols[0].annotations
+    assert annotations is not None
+    assert annotations.published is None

@@ -1,0 +1,245 @@
+"""Score vectors that any model made by the protocols that vtlearn scores its own models by.
+
+  vtlearn score --data FILE --list items.csv         what has to be embedded
+  vtlearn score --data FILE --vectors vectors.npz    score it
+  vtlearn score --pairs pairs.csv --vectors vectors.npz
+
+--data is a data configuration, such as configs/data/kitchen/msrvtt.yaml. No model is made and no
+video is opened.
+
+--list writes a CSV of item, path, start, end, text_id and caption, a row for each video and text of
+it. An item that is scored by several windows has a row for each, as <item>@0, <item>@1 and so on,
+from `start` to `end` in seconds; an empty `end` is that of the video. Any other is one vector,
+pooled as you see fit. An item without texts has a row with an empty text_id; texts that belong to
+no item, such as steps or paragraphs, have one with an empty item.
+
+--vectors is an .npz or a .safetensors with `video` (videos, dim) and `text` (texts, dim), one for
+each `item` and each `text_id`, whose ids are `video_ids` and `text_ids`: arrays of strings in an
+.npz, JSON lists in the metadata of a .safetensors. `similarity` (texts, videos) may be there in
+place of both. Vectors are compared as they are, by dot product unless --similarity says otherwise.
+
+--pairs is a CSV of text and item, ids of your own: what is right for what. A text may have several
+items, and an item several texts.
+"""
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vtlearn.cli.commands.vector_tasks import load_data, pairs_task, vector_tasks
+from vtlearn.datamodules import Stage
+from vtlearn.datamodules.base import VideoTextData
+from vtlearn.errors import ArgumentError, VTLearnError
+from vtlearn.evaluation.given_vectors import GivenVectors, read_vectors
+from vtlearn.evaluation.items_to_embed import (
+    RowToEmbed,
+    VectorIds,
+    VectorTask,
+    chosen_tasks,
+    rows_to_embed,
+)
+from vtlearn.evaluation.results import print_results, write_results
+from vtlearn.evaluation.vector_scoring import score_vectors, unserved
+from vtlearn.storage.atomic import replace_text
+
+__all__ = ["add_arguments", "run"]
+
+_STAGES: Mapping[Stage, Stage] = {"test": "validate", "validate": "test"}
+_OF_DATA = ("stage", "protocol", "num_frames", "list")
+_OF_VECTORS = ("similarity", "max_missing", "output")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options.
+
+    Args:
+        parser: The command's.
+    """
+    add = parser.add_argument
+    add("--data", metavar="FILE", help="the corpus: a YAML file, or a class of datamodules")
+    add("--pairs", type=Path, metavar="CSV", help="in place of a corpus, ids of your own")
+    add("--vectors", type=Path, metavar="FILE", help="what to score, .npz or .safetensors")
+    add("--list", type=Path, metavar="CSV", help="write what has to be embedded")
+    add("--stage", choices=tuple(_STAGES), help="which split (test)")
+    add("--protocol", metavar="NAME", help="score by this one alone, name or name@version")
+    add("--similarity", choices=("cosine", "dot"), help="how vectors are compared (dot)")
+    add(
+        "--max-missing",
+        type=int,
+        metavar="N",
+        help="how many ids may have no vector; figures are then not comparable (0)",
+    )
+    add(
+        "--num-frames",
+        type=int,
+        metavar="N",
+        help="frames of a window, where the data leave them to a video encoder",
+    )
+    add("--output", type=Path, metavar="FILE", help="write results to this JSON file")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List, or score and print.
+
+    Args:
+        arguments: The command's options.
+
+    Returns:
+        0.
+
+    Raises:
+        VTLearnError: If options contradict each other, the corpus is not there, or the vectors
+            cannot be scored.
+    """
+    _check_options(arguments)
+    if arguments.pairs is not None:
+        _score(arguments, _Corpus([pairs_task(arguments.pairs)]))
+        return 0
+    corpus = _corpus(arguments)
+    if arguments.list is not None:
+        tasks = corpus.chosen(arguments.protocol)
+        _write_list(arguments.list, list(rows_to_embed(tasks)))
+    else:
+        _score(arguments, corpus)
+    return 0
+
+
+class _Corpus:
+    """What there is to score, and what else ids may belong to."""
+
+    def __init__(
+        self,
+        tasks: Sequence[VectorTask],
+        data: VideoTextData | None = None,
+        other_stage: Stage = "validate",
+    ) -> None:
+        self.tasks = list(tasks)
+        self.known = VectorIds.of(self.tasks)
+        self._data = data
+        self._other_stage: Stage = other_stage
+
+    def chosen(self, name: str | None) -> list[VectorTask]:
+        return self.tasks if name is None else chosen_tasks(self.tasks, name)
+
+    def elsewhere(self) -> dict[str, VectorIds]:
+        """Return the ids of the other stage, unless its files are not there."""
+        if self._data is None:
+            return {}
+        try:
+            tasks = vector_tasks(self._data, self._other_stage)
+        except (VTLearnError, OSError):
+            return {}
+        return {f"--stage {self._other_stage}": VectorIds.of(tasks)}
+
+
+def _corpus(arguments: argparse.Namespace) -> _Corpus:
+    data = load_data(arguments.data)
+    data.list_only(arguments.num_frames)
+    data.prepare_data()
+    stage: Stage = arguments.stage or "test"
+    tasks = vector_tasks(data, stage)
+    if not any(task.protocols for task in tasks):
+        other = [one for one in _STAGES if one != stage and data.tasks(one)]
+        way_out = f"; give --stage {other[0]}" if other else ""
+        message = f"{type(data).__name__} has no protocol for --stage {stage}{way_out}"
+        raise ArgumentError(message)
+    return _Corpus(tasks, data, _STAGES[stage])
+
+
+def _score(arguments: argparse.Namespace, corpus: _Corpus) -> None:
+    given = read_vectors(arguments.vectors)
+    tasks = _served(corpus.chosen(arguments.protocol), given, asked_for=bool(arguments.protocol))
+    results = score_vectors(
+        tasks,
+        given,
+        similarity=arguments.similarity or "dot",
+        max_missing=arguments.max_missing or 0,
+        known=corpus.known,
+        elsewhere=corpus.elsewhere,
+    )
+    if arguments.output is not None:
+        write_results(
+            arguments.output,
+            results,
+            checkpoint=None,
+            dtype=given.dtype,
+            world_size=1,
+            vectors=arguments.vectors,
+        )
+    print_results(results, arguments.output)
+
+
+def _served(
+    tasks: Sequence[VectorTask], given: GivenVectors, *, asked_for: bool
+) -> list[VectorTask]:
+    """Leave out protocols that cannot score vectors, and say so."""
+    reasons = [why for task in tasks for one in task.protocols if (why := unserved(one, given))]
+    served = [
+        VectorTask([one for one in task.protocols if unserved(one, given) is None], task.items)
+        for task in tasks
+    ]
+    served = [task for task in served if task.protocols]
+    if reasons and (asked_for or not served):
+        raise ArgumentError("; ".join(reasons))
+    for reason in reasons:
+        sys.stderr.write(f"not scored: {reason}\n")
+    return served
+
+
+def _write_list(path: Path, rows: Sequence[RowToEmbed]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(RowToEmbed._fields)
+    writer.writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(path, text.getvalue())
+    videos = {row.item for row in rows if row.item}
+    texts = {row.text_id for row in rows if row.text_id}
+    sys.stdout.write(f"{path}: {len(videos)} videos or windows and {len(texts)} texts\n")
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    if (arguments.data is None) == (arguments.pairs is None):
+        message = "give either --data, a corpus's configuration, or --pairs, ids of your own"
+        raise ArgumentError(message)
+    if arguments.data is not None and (arguments.vectors is None) == (arguments.list is None):
+        message = "give either --vectors, to score them, or --list, to write what to embed"
+        raise ArgumentError(message)
+    if arguments.pairs is not None:
+        _refuse(arguments, _OF_DATA, "--pairs")
+        if arguments.vectors is None:
+            message = "give --vectors, which are to be scored by --pairs"
+            raise ArgumentError(message)
+    if arguments.list is not None:
+        _refuse(arguments, _OF_VECTORS, "--list")
+    for name in ("max_missing", "num_frames"):
+        number = getattr(arguments, name)
+        if number is not None and number < (name == "num_frames"):
+            message = f"--{name.replace('_', '-')} is {number}, which is too small"
+            raise ArgumentError(message)
+    _check_written(arguments)
+
+
+def _refuse(arguments: argparse.Namespace, names: Sequence[str], beside: str) -> None:
+    for name in names:
+        if getattr(arguments, name) is not None:
+            message = f"--{name.replace('_', '-')} has no meaning beside {beside}; leave it out"
+            raise ArgumentError(message)
+
+
+def _check_written(arguments: argparse.Namespace) -> None:
+    """Refuse to write over what is read, or a folder."""
+    read = [Path(one) for one in (arguments.data, arguments.pairs, arguments.vectors) if one]
+    for name in ("output", "list"):
+        path: Path | None = getattr(arguments, name)
+        if path is None:
+            continue
+        if path.is_dir():
+            message = f"--{name} {path} is a directory; give the name of a file"
+            raise ArgumentError(message)
+        if path.resolve() in [one.resolve() for one in read]:
+            message = f"--{name} {path} is read by this command; give another name"
+            raise ArgumentError(message)

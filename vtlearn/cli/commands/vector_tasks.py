@@ -1,0 +1,146 @@
+"""What there is to score: of a data configuration, as far as no video is read, or of pairs."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vtlearn.cli.argv import find_configs
+from vtlearn.cli.messages import Parser
+from vtlearn.datamodules import Stage
+from vtlearn.datamodules.base import VideoTextData
+from vtlearn.datasets.evaluation import EvaluationItem
+from vtlearn.datasets.lists import read_table
+from vtlearn.datasets.reading import Reading
+from vtlearn.datasets.sampling.spans import UniformWindows
+from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.items_to_embed import ItemToEmbed, VectorTask
+from vtlearn.evaluation.result import Annotations
+from vtlearn.evaluation.retrieval import Retrieval
+
+__all__: list[str] = []
+
+
+def load_data(data: str) -> VideoTextData:
+    """Make the datamodule that a configuration describes.
+
+    Args:
+        data: A YAML file, which is a data section or has one, here or among the shipped ones; or
+            the name of a class whose arguments may all be left out.
+
+    Returns:
+        The datamodule.
+
+    Raises:
+        ArgumentError: If there is no such file, or it is not valid YAML or has no data.
+        SystemExit: With code 2 and a sentence, if it is not the configuration of a datamodule.
+    """
+    _, found = find_configs(["--data", data])
+    parser = Parser(prog="vtlearn score")
+    parser.add_argument("--data", type=VideoTextData, required=True)
+    config = parser.parse_args(["--data", data if _is_class(data) else _section(Path(found))])
+    make = (
+        getattr(parser, "instantiate", None) or parser.instantiate_classes
+    )  # the former from 4.49
+    made: VideoTextData = make(config).data
+    return made
+
+
+def vector_tasks(data: VideoTextData, stage: Stage) -> list[VectorTask]:
+    """List what a stage is scored by, and the vectors that it takes.
+
+    Args:
+        data: The datamodule; none of its videos is opened.
+        stage: Which split.
+
+    Returns:
+        A task for each of the datamodule's.
+
+    Raises:
+        VTLearnError: If the corpus is not there, or windows depend on a length that is left open.
+    """
+    return [
+        VectorTask(
+            list(task.protocols),
+            [_to_embed(item, data.reading) for item in task.items.items],
+        )
+        for task in data.tasks(stage)
+    ]
+
+
+def pairs_task(path: Path) -> VectorTask:
+    r"""Make a task of ids of the user's own: find each text's items, and each item's texts.
+
+    Args:
+        path: A csv with the columns ``text`` and ``item``, a row per pair.
+
+    Returns:
+        Retrieval under the name ``pairs@1``.
+
+    Raises:
+        ArgumentError: If the file cannot be read, lacks a column or rows, or a pair comes twice.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "pairs.csv")
+        ...     _ = file.write_text("text,item\nt,v\nt,w\n")
+        ...     pairs_task(file).protocols[0].expected
+        ['v', 'w']
+    """
+    relevance: dict[str, list[str]] = {}
+    texts: dict[str, dict[str, str]] = {}
+    for line, cells in read_table(path, ["text", "item"]):
+        text, item = cells["text"], cells["item"]
+        if text in texts.get(item, {}):
+            message = f"{path} has the pair {text},{item} again in line {line}; remove one"
+            raise ArgumentError(message)
+        relevance.setdefault(text, []).append(item)
+        texts.setdefault(item, {})[text] = ""
+    if not texts:
+        message = f"{path} has no pairs; give a row for each"
+        raise ArgumentError(message)
+    protocol = Retrieval("pairs", 1, list(texts), relevance, windows="as given")
+    protocol.annotations = Annotations(hashlib.sha256(path.read_bytes()).hexdigest(), None)
+    whole = [(math.nan, math.nan)]
+    return VectorTask([protocol], [ItemToEmbed(item, whole, own) for item, own in texts.items()])
+
+
+def _is_class(word: str) -> bool:
+    return not Path(word).exists() and word.isidentifier()
+
+
+def _section(path: Path) -> str:
+    """Return the data section of a file, which it may be as a whole, as YAML in one line."""
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        message = f"{path} is not valid YAML: {' '.join(str(error).split())}"
+        raise ArgumentError(message) from error
+    if isinstance(content, dict) and "class_path" not in content:
+        content = content.get("data")
+    if not content:
+        message = f"{path} has no data section, and is none: give class_path and init_args"
+        raise ArgumentError(message)
+    if isinstance(content, str):
+        return content
+    return yaml.safe_dump(content, default_flow_style=True, width=math.inf)
+
+
+def _to_embed(item: EvaluationItem, reading: Reading) -> ItemToEmbed:
+    texts = dict(zip(item.text_ids, item.texts, strict=True))
+    return ItemToEmbed(item.id, list(_spans(item.starts, reading)), texts, str(item.path))
+
+
+def _spans(starts: UniformWindows | Any, reading: Reading) -> Iterator[tuple[float, float]]:
+    """Yield what each vector of an item is made of; several windows have to have a known length."""
+    if isinstance(starts, UniformWindows):  # averaged to one vector
+        yield starts.start, math.nan if starts.end is None else starts.end
+        return
+    known = len(starts) != 1 or reading.sampling.num_frames is not None
+    seconds = reading.clip_seconds if known else math.nan
+    for start in starts:
+        yield start, start + seconds
