@@ -43,11 +43,16 @@ def overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def small_data(
-    name: str, kitchen_root: Path, msrvtt_root: Path, small: dict[str, int]
-) -> list[str]:
-    """Point a corpus at a small Kitchen that is laid out like it."""
-    places: dict[str, dict[str, object]] = {
+@pytest.fixture
+def places(
+    kitchen_root: Path,
+    msrvtt_root: Path,
+    youcook2_root: Path,
+    crosstask_root: Path,
+    small: dict[str, int],
+) -> dict[str, dict[str, object]]:
+    """A small Kitchen that is laid out like each corpus."""
+    return {
         "Kitchen": {"root": kitchen_root, **small},
         "HowTo100M": {
             "videos": kitchen_root / "videos",
@@ -56,8 +61,14 @@ def small_data(
         },
         "Shards": {"shards": pack_kitchen(kitchen_root, kitchen_root.with_name("shards"))},
         "MSRVTT": {"root": msrvtt_root},
+        "YouCook2": {"root": youcook2_root},
+        "CrossTask": {"root": crosstask_root, "train_per_task": 2},
     }
-    options = {"batch_size": 4, "num_workers": 0, **places[name]}
+
+
+def small_data(place: dict[str, object]) -> list[str]:
+    """Point a corpus at a small one, and read it without workers."""
+    options = {"batch_size": 4, "num_workers": 0, **place}
     options |= {"pixels.crop_pixels": 32}
     return [
         word for key, value in options.items() for word in (f"--data.init_args.{key}", str(value))
@@ -66,28 +77,28 @@ def small_data(
 
 @pytest.mark.parametrize("config", METHODS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_method_fits_a_step(
-    config: Path, overlay: Path, kitchen_root: Path, msrvtt_root: Path, small: dict[str, int]
+    config: Path, overlay: Path, places: dict[str, dict[str, object]]
 ) -> None:
     corpus = yaml.safe_load(config.read_text())["data"]["class_path"]
     argv = ["fit", "--config", str(config), "--config", str(overlay)]
-    assert main([*argv, *small_data(corpus, kitchen_root, msrvtt_root, small)]) == 0
+    assert main([*argv, *small_data(places[corpus])]) == 0
     assert len(list(overlay.parent.rglob("last.ckpt"))) == 1
 
 
 @pytest.mark.parametrize("config", TRAINERS, ids=lambda path: path.stem)
 def test_every_trainer_lies_over_a_method(
-    config: Path, overlay: Path, kitchen_root: Path, msrvtt_root: Path, small: dict[str, int]
+    config: Path, overlay: Path, places: dict[str, dict[str, object]]
 ) -> None:
     argv = ["fit", "--config", str(ROOT / "vttwins.yaml"), "--config", str(config)]
     argv += ["--config", str(overlay), "--trainer.strategy", "auto"]
-    assert main([*argv, *small_data("Kitchen", kitchen_root, msrvtt_root, small)]) == 0
+    assert main([*argv, *small_data(places["Kitchen"])]) == 0
 
 
 @pytest.mark.parametrize("config", DATA, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_corpus_takes_the_place_of_a_methods_own(
-    config: Path, overlay: Path, kitchen_root: Path, msrvtt_root: Path, small: dict[str, int]
+    config: Path, overlay: Path, places: dict[str, dict[str, object]]
 ) -> None:
     corpus = yaml.safe_load(config.read_text())["class_path"]
     argv = ["fit", "--config", str(ROOT / "vttwins.yaml"), "--config", str(overlay)]
-    argv += ["--data", str(config), *small_data(corpus, kitchen_root, msrvtt_root, small)]
+    argv += ["--data", str(config), *small_data(places[corpus])]
     assert main(argv) == 0
