@@ -1,9 +1,8 @@
 """Batch types: from a dataset to a batch, from an encoder to a head.
 
-Training, evaluation, prediction and alignment all read samples: some clips of one video and some
-texts about it. Axes are named batch B, clips N, texts M, candidates K, frames T, tokens L, dim D,
-as everywhere in vtlearn. A batch is a NamedTuple because a loader pins it without being told how;
-it is ragged, so that padding is never read or encoded. A mask is a length: valid entries first.
+All that is read is samples: some clips of one video and some texts about it. Axes are named batch
+B, clips N, texts M, candidates K, frames T, tokens L, dim D. A batch is a NamedTuple because a
+loader pins it without being told how; it is ragged, and a mask is a length: valid entries first.
 """
 
 from collections.abc import Sequence
@@ -58,7 +57,6 @@ class Unreadable(NamedTuple):
 class Sample(NamedTuple):
     """Some clips of one video and some texts about it.
 
-    A narration has one text per clip, a retrieval item one clip, a whole video one clip per second.
     Clips and texts may differ in number, and either may be none. In temporal order of the texts
     where clip i belongs to text i, else each in its own.
 
@@ -121,8 +119,7 @@ class Sample(NamedTuple):
             tensor([[0.0000, 2.0000],
                     [1.5000, 3.5000]], dtype=torch.float64)
         """
-        frames = clips.shape[1]
-        length = torch.tensor(frame_length or [frames] * len(clips), dtype=torch.int64)
+        length = torch.tensor(frame_length or [clips.shape[1]] * len(clips), dtype=torch.int64)
         begin = torch.tensor(starts, dtype=torch.float64)
         spans = [(float("nan"),) * 2] * (len(texts) // candidates)
         return cls(
