@@ -61,6 +61,18 @@ def paragraphs() -> VectorTask:
     return VectorTask([protocol], [ItemToEmbed(one, [(0.0, 1.0)]) for one in IDS])
 
 
+def test_a_video_of_several_windows_is_not_one_vector() -> None:
+    protocol = NarrationAlignment("steps", 1, {"w": {"a": (2.0, 4.0)}}, windows="2 s")
+    item = ItemToEmbed("w", [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0)], {"a": ""})
+    vectors = GivenVectors.of(["w"], torch.ones(1, 2), ["a"], torch.ones(1, 2))
+    with pytest.raises(EvaluationError) as raised:
+        score_vectors([VectorTask([protocol], [item])], vectors)
+    assert str(raised.value) == (
+        "1 of 1 video ids are unknown to steps@1 (first: w); w has a vector for each of its "
+        "windows, w@0 to w@2"
+    )
+
+
 def test_texts_of_a_protocols_own_have_vectors_too() -> None:
     (result,) = score_vectors([paragraphs()], given(), similarity="cosine")
     assert result.metrics["dtw_R@1"] == 100.0

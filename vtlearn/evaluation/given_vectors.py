@@ -31,7 +31,8 @@ _IDS = ("video_ids", "text_ids")
 _DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # how an .npz begins, with arrays or without
 _NEEDED = "video, text, video_ids and text_ids, or similarity in place of the first two"
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+# what zipfile and NumPy raise of a file that is damaged, besides errors of their own
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,11 @@ must come from the same model
             raise EvaluationError(message)
         columns = torch.eye(len(video_ids), dtype=similarity.dtype)
         return cls(list(video_ids), list(text_ids), columns, similarity, from_similarity=True)
+
+    @property
+    def ids(self) -> dict[str, list[str]]:
+        """The ids of ``video`` and of ``text``."""
+        return {"video": self.video_ids, "text": self.text_ids}
 
     @property
     def dtype(self) -> str:

@@ -82,6 +82,11 @@ class VectorIds(NamedTuple):
         videos = chain.from_iterable(item.vector_ids for item in items)
         return cls(list(dict.fromkeys(videos)), list(dict.fromkeys(texts)))
 
+    @property
+    def by_kind(self) -> dict[str, Collection[str]]:
+        """The ids of ``video`` and of ``text``."""
+        return self._asdict()
+
 
 def chosen_tasks(tasks: Sequence[VectorTask], name: str) -> list[VectorTask]:
     """Choose the protocol of a name, and leave out all others.

@@ -88,7 +88,9 @@ def score_vectors(
         raise ArgumentError(message)
     ids = VectorIds.of(tasks)
     names = " and ".join(versioned(protocol) for protocol in protocols_of(tasks))
-    _check_known(given, [ids, known or ids], names, elsewhere)
+    unknown = _unknown(given, [ids, known or ids])
+    if any(unknown.values()):
+        raise EvaluationError(_told_of_unknown(unknown, given, names, tasks, elsewhere()))
     _check_missing(tasks, given, names, max_missing)
     vectors = _Rows(given)
     return [
@@ -134,27 +136,37 @@ def _result(
     return protocol.result()
 
 
-def _check_known(
+def _unknown(given: GivenVectors, known: Sequence[VectorIds]) -> dict[str, list[str]]:
+    """Return the ids that came and are not known, by kind."""
+    return {
+        kind: _absent(came, list(chain.from_iterable(ids.by_kind[kind] for ids in known)))
+        for kind, came in given.ids.items()
+    }
+
+
+def _told_of_unknown(
+    unknown: Mapping[str, list[str]],
     given: GivenVectors,
-    known: Sequence[VectorIds],
     names: str,
-    elsewhere: Callable[[], Mapping[str, VectorIds]],
-) -> None:
-    for kind, came in (("video", given.video_ids), ("text", given.text_ids)):
-        allowed = set(chain.from_iterable(getattr(ids, kind) for ids in known))
-        unknown = [one for one in came if one not in allowed]
-        if not unknown:
-            continue
-        homes = (
-            f"; they are those of {place}"
-            for place, ids in elsewhere().items()
-            if set(unknown) <= set(getattr(ids, kind))
-        )
-        message = (
-            f"{len(unknown)} of {len(came)} {kind} ids are unknown to {names} "
-            f"({first_ids(unknown)}){next(homes, '')}"
-        )
-        raise EvaluationError(message)
+    tasks: Sequence[VectorTask],
+    elsewhere: Mapping[str, VectorIds],
+) -> str:
+    """Say which ids of the first kind that has unknown ones these are, and what they may be."""
+    kind = next(kind for kind, ids in unknown.items() if ids)
+    ids, came = unknown[kind], given.ids[kind]
+    home = next(
+        (at for at, there in elsewhere.items() if not _absent(ids, there.by_kind[kind])), None
+    )
+    windows = {item.id: item.vector_ids for task in tasks for item in task.items}
+    way_out = ""
+    if home is not None:
+        way_out = f"; they are those of {home}"
+    elif kind == "video" and len(windows.get(ids[0], ())) > 1:
+        first, *_, last = windows[ids[0]]
+        way_out = f"; {ids[0]} has a vector for each of its windows, {first} to {last}"
+    return (
+        f"{len(ids)} of {len(came)} {kind} ids are unknown to {names} ({first_ids(ids)}){way_out}"
+    )
 
 
 def _check_missing(
@@ -167,7 +179,7 @@ def _check_missing(
         return
     ids = VectorIds.of(tasks)
     told = " and ".join(
-        f"{len(absent)} of {len(getattr(ids, kind))} {kind} ids of {names} have no vector "
+        f"{len(absent)} of {len(ids.by_kind[kind])} {kind} ids of {names} have no vector "
         f"({first_ids(absent)})"
         for kind, absent in missing.items()
         if absent
@@ -185,11 +197,8 @@ def _check_missing(
 
 def _missing(tasks: Sequence[VectorTask], given: GivenVectors) -> dict[str, list[str]]:
     """Return the ids that have no vector, by kind."""
-    ids = VectorIds.of(tasks)
-    return {
-        "video": _absent(ids.video, given.video_ids),
-        "text": _absent(ids.text, given.text_ids),
-    }
+    ids = VectorIds.of(tasks).by_kind
+    return {kind: _absent(ids[kind], came) for kind, came in given.ids.items()}
 
 
 def _alone(tasks: Sequence[VectorTask]) -> list[VectorTask]:
