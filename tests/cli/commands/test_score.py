@@ -14,10 +14,10 @@ from torch import Tensor
 from tests.models import LOADING, quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.__main__ import main
 from vtlearn.cli.commands import score
-from vtlearn.datamodules import MSRVTT, VideoTextData
+from vtlearn.cli.commands.vector_tasks import vector_tasks
+from vtlearn.datamodules import MSRVTT, CrossTask, VideoTextData, YouCook2
 from vtlearn.evaluation.encoded_item import EncodedItem, encoded_items
 from vtlearn.evaluation.result import Result
-from vtlearn.evaluation.retrieval import Retrieval
 from vtlearn.learner import VideoTextLearner
 
 SAMPLING = {"num_clips": 3, "num_frames": 2, "fps": 4.0}
@@ -39,22 +39,25 @@ def encoded_by(learner: VideoTextLearner, data: VideoTextData, folder: Path) -> 
     quiet_trainer(folder).test(learner, datamodule=data, verbose=False)
     learner.eval()
     made = Made({}, {}, list(learner.results), learner.head.similarity)  # type: ignore[arg-type]
-    for task, loader in zip(data.tasks("test"), data.test_dataloader(), strict=True):
+    tasks = vector_tasks(data, "test")
+    for task, loader in zip(tasks, data.test_dataloader(), strict=True):
         parts: dict[str, list[EncodedItem]] = {}
         for batch in loader:
             with torch.no_grad():
                 encoded = learner.encode(batch)
             for part in encoded_items(encoded, frozenset({"windows"})):
                 parts.setdefault(part.id, []).append(part)
-        for several in parts.values():
-            item = EncodedItem.joined(several, embed=learner.head.embed)  # type: ignore[arg-type]
-            if isinstance(task.protocols[0], Retrieval):
-                made.video[item.id] = item.clip("head").detach()
-            else:
-                windows = item.embedded(item.windows, "head").detach()
-                made.video.update({f"{item.id}@{k}": row for k, row in enumerate(windows)})
+        for wanted in task.items:
+            item = EncodedItem.joined(parts[wanted.id], embed=learner.head.embed)  # type: ignore[arg-type]
+            several = len(wanted.spans) > 1
+            rows = item.embedded(item.windows, "head") if several else item.clip("head")[None]
+            made.video.update(zip(wanted.vector_ids, rows.detach(), strict=True))
             texts = item.embedded(item.texts, "head").detach()
-            made.text.update(dict(zip(item.text_ids, texts, strict=True)))
+            made.text.update(zip(item.text_ids, texts, strict=True))
+    own = dict(text for task in tasks for one in task.protocols for text in one.texts.items())
+    new = {one: text for one, text in own.items() if one not in made.text}
+    if new:
+        made.text.update(zip(new, learner.encode_text(list(new.values())), strict=True))
     return made
 
 
@@ -182,6 +185,30 @@ def test_kitchen_has_the_figures_of_the_model(
         *("--protocol", "kitchen-alignment@1"),
     )
     assert alone["metrics"] == records[1]["metrics"]
+
+
+@pytest.mark.parametrize("kind", [YouCook2, CrossTask])
+@pytest.mark.parametrize("save", [save_npz, save_similarity])
+def test_benchmarks_have_the_figures_of_the_model(
+    kind: type[YouCook2 | CrossTask],
+    save: Callable[..., str],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root: Path = request.getfixturevalue(f"{kind.__name__.lower()}_root")
+    own = {"train_per_task": 2} if kind is CrossTask else {"order": True}
+    log = tmp_path / "unreadable.jsonl"
+    made = encoded_by(tiny_learner(), kind(root, **LOADING, unreadable_log=log, **own), tmp_path)
+    arguments = {"root": str(root), "sampling": SAMPLING, **own}
+    data = {"class_path": kind.__name__, "init_args": arguments}
+    Path("data.yaml").write_text(yaml.safe_dump(data))
+    vectors = save(Path("vectors.npz"), made.video, made.text)
+    similarity = "dot" if save is save_similarity else made.similarity
+    records = scored("--data", "data.yaml", "--vectors", vectors, "--similarity", similarity)
+    assert len(records) > 1
+    assert same_figures(records, made.results)
 
 
 def pairs_of(path: str) -> dict[str, str]:

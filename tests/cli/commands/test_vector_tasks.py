@@ -1,4 +1,5 @@
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 
 from tests.models import LOADING
 from vtlearn.cli.commands.vector_tasks import load_data, pairs_task, vector_tasks
-from vtlearn.datamodules import MSRVTT, Kitchen
+from vtlearn.datamodules import MSRVTT, CrossTask, Kitchen
 from vtlearn.datasets import ClipSampling
 from vtlearn.errors import ArgumentError
 
@@ -77,3 +78,18 @@ def test_pairs_are_many_to_many(tmp_path: Path) -> None:
     annotations = task.protocols[0].annotations
     assert annotations is not None
     assert annotations.published is None
+
+
+def test_windows_of_videos_that_are_not_there_are_not_guessed(
+    crosstask_root: Path, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(crosstask_root, tmp_path / "copy"))
+    data = CrossTask(root, **LOADING, train_per_task=2, unreadable_log=tmp_path / "u.jsonl")
+    data.list_only()
+    (recall, names) = vector_tasks(data, "test")
+    assert all(len(item.spans) > 1 for item in recall.items)
+    assert all(len(item.spans) == 1 and not item.texts for item in names.items)
+    for path in [Path(item.path) for item in recall.items][:3]:
+        path.unlink()
+    with pytest.raises(ArgumentError, match=r"3 of 4 videos are not there \(first: .*\.mp4\)"):
+        vector_tasks(data, "test")

@@ -5,7 +5,7 @@
   vtlearn score --pairs pairs.csv --vectors vectors.npz
 
 --data is a data configuration, such as configs/data/kitchen/msrvtt.yaml. No model is made and no
-video is opened.
+video is decoded; videos need not be there, unless how long they last says which windows they have.
 
 --list writes a CSV of item, path, start, end, text_id and caption, a row for each video and text of
 it. An item that is scored by several windows has a row for each, as <item>@0, <item>@1 and so on,

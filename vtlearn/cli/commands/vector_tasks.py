@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +53,27 @@ def vector_tasks(data: VideoTextData, stage: Stage) -> list[VectorTask]:
     """List what a stage is scored by, and the vectors that it takes.
 
     Args:
-        data: The datamodule; none of its videos is opened.
+        data: The datamodule; none of its videos is decoded.
         stage: Which split.
 
     Returns:
         A task for each of the datamodule's.
 
     Raises:
-        VTLearnError: If the corpus is not there, or windows depend on a length that is left open.
+        VTLearnError: If the corpus is not there, or windows depend on a length that is not known.
     """
+    tasks = data.tasks(stage)
+    if data.reading.features is None:
+        _require_lengths([item for task in tasks for item in task.items.items])
     return [
         VectorTask(
             list(task.protocols),
-            [_to_embed(item, data.reading) for item in task.items.items],
+            [
+                _to_embed(item, data.reading, texts=any(one.item_texts for one in task.protocols))
+                for item in task.items.items
+            ],
         )
-        for task in data.tasks(stage)
+        for task in tasks
     ]
 
 
@@ -130,12 +136,27 @@ def _section(path: Path) -> str:
     return yaml.safe_dump(content, default_flow_style=True, width=math.inf)
 
 
-def _to_embed(item: EvaluationItem, reading: Reading) -> ItemToEmbed:
-    texts = dict(zip(item.text_ids, item.texts, strict=True))
-    return ItemToEmbed(item.id, list(_spans(item.starts, reading)), texts, str(item.path))
+def _require_lengths(items: Sequence[EvaluationItem]) -> None:
+    """Refuse to guess how many windows a video has that is not there."""
+    laid = [item for item in items if not isinstance(item.starts, UniformWindows)]
+    absent = [item for item in laid if not item.path.exists()]
+    if absent:
+        message = (
+            f"{len(absent)} of {len(laid)} videos are not there (first: {absent[0].path}), and "
+            "what their windows are depends on how long they last; bring them, or set "
+            "data.init_args.features to a store of their features"
+        )
+        raise ArgumentError(message)
 
 
-def _spans(starts: UniformWindows | Any, reading: Reading) -> Iterator[tuple[float, float]]:
+def _to_embed(item: EvaluationItem, reading: Reading, *, texts: bool) -> ItemToEmbed:
+    own = dict(zip(item.text_ids, item.texts, strict=True)) if texts else {}
+    return ItemToEmbed(item.id, list(_spans(item.starts, reading)), own, str(item.path))
+
+
+def _spans(
+    starts: UniformWindows | Sequence[float], reading: Reading
+) -> Iterator[tuple[float, float]]:
     """Yield what each vector of an item is made of; several windows have to have a known length."""
     if isinstance(starts, UniformWindows):  # averaged to one vector
         yield starts.start, math.nan if starts.end is None else starts.end
