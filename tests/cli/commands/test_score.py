@@ -396,7 +396,7 @@ def test_a_protocol_can_be_scored_without_the_vectors_of_others(
         ),
         (
             ("--data", "msrvtt.yaml", "--list", "a.csv", "--num-frames", "0"),
-            "--num-frames is 0, which is too small",
+            "--num-frames is 0; it has to be 1 or more",
         ),
         (("--data", "empty.yaml", "--list", "a.csv"), "empty.yaml has no data section"),
         (("--data", "broken.yaml", "--list", "a.csv"), "broken.yaml is not valid YAML"),

@@ -215,10 +215,12 @@ def _check_options(arguments: argparse.Namespace) -> None:
             raise ArgumentError(message)
     if arguments.list is not None:
         _refuse(arguments, _OF_VECTORS, "--list")
-    for name in ("max_missing", "num_frames"):
-        number = getattr(arguments, name)
-        if number is not None and number < (name == "num_frames"):
-            message = f"--{name.replace('_', '-')} is {number}, which is too small"
+    for option, number, least in (
+        ("--max-missing", arguments.max_missing, 0),
+        ("--num-frames", arguments.num_frames, 1),
+    ):
+        if number is not None and number < least:
+            message = f"{option} is {number}; it has to be {least} or more"
             raise ArgumentError(message)
     _check_written(arguments)
 
