@@ -10,9 +10,15 @@ from tests.media.features.stores import fill_store
 from tests.media.video.writing import write_video
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import SampleKey
-from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, captioned_items
+from vtlearn.datasets.captioned import (
+    CaptionedClip,
+    CaptionedCorpus,
+    SegmentCorpus,
+    captioned_items,
+)
 from vtlearn.datasets.evaluation import EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
+from vtlearn.errors import ArgumentError
 
 READING = Reading(
     sampling=ClipSampling(num_frames=2, fps=2.0), pixels=Pixels(size=16, flip=0.0), seed=3
@@ -96,3 +102,26 @@ def test_many_windows_come_in_parts(clip: CaptionedClip) -> None:
     items = EvaluationItems(captioned_items([clip], 40), READING)
     parts = [items[index] for index in range(len(items))]
     assert [len(part.clips) for part in parts if isinstance(part, Sample)] == [16, 16, 8]
+
+
+def segment(k: int, start: float, end: float | None, *texts: str) -> CaptionedClip:
+    ids = tuple(f"v_{k}#{number}" for number in range(len(texts)))
+    return CaptionedClip(f"v_{k}", "v", Path("v.mp4"), start, end, texts, ids)
+
+
+def test_segments_of_a_video_are_told_in_temporal_order() -> None:
+    other = replace(segment(0, 1.0, 2.0, "wait"), id="w_0", video="w", path=Path("w.mp4"))
+    clips = [segment(0, 9.0, 12.0, "fry"), other, segment(1, 3.0, 5.0, "cut")]
+    corpus = SegmentCorpus(clips, READING)
+    assert list(corpus.ids) == ["v", "w"]
+    assert list(corpus.texts()) == ["cut", "fry", "wait"]
+    assert [corpus.source(index) for index in range(2)] == ["v.mp4", "w.mp4"]
+    assert corpus.transcript("v") == [(3.0, 5.0, "cut"), (9.0, 12.0, "fry")]
+
+
+@pytest.mark.parametrize("texts", [(), ("cut", "slice")])
+def test_a_segment_has_one_text_and_an_end(texts: tuple[str, ...]) -> None:
+    with pytest.raises(ArgumentError, match=r"v_0 has [02] texts and the end 2\.0: one text"):
+        SegmentCorpus([segment(0, 1.0, 2.0, *texts)], READING)
+    with pytest.raises(ArgumentError, match=r"v_0 has 1 texts and the end None: one text"):
+        SegmentCorpus([segment(0, 1.0, None, "cut")], READING)

@@ -8,11 +8,14 @@ import torch
 from torch.utils.data import DataLoader
 
 from tests.damage import cut_off
+from tests.media.features.stores import fill_store
 from tests.media.video.writing import write_video
 from vtlearn.batch import Batch, Sample, Unreadable, collate
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
+from vtlearn.datasets.sampling.spans import UniformWindows
+from vtlearn.encoders.video import CachedFeatures
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips
 from vtlearn.media.video.reader import VideoReader
@@ -154,3 +157,55 @@ def test_a_loader_sends_on_what_a_watched_reader_reads(video: Path) -> None:
     wanted = items_of(item(video, 20))
     for index, batch in enumerate(batches):
         assert torch.equal(batch.clips, read(wanted, index).clips)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "fps", "first", "count"),
+    [
+        (3.2, 6.1, 1.0, 3, 4),  # floor and ceil
+        (3.0, 6.0, 1.0, 3, 3),  # on whole seconds
+        (3.2, 3.3, 1.0, 3, 1),
+        (3.0, 3.0, 1.0, 3, 1),  # a moment has a vector too
+        (2.0, 30.0, 1.0, 2, 8),  # at most as many as a clip has
+        (17.5, None, 1.0, 17, 3),  # to the end of the video
+        (18.2, 25.0, 1.0, 18, 2),  # what is past the end is not there
+        (3.2, 6.1, 2.0, 6, 7),
+        (3.0, 9.0, 1 / 3, 1, 2),
+        (0.3, 0.9, 10.0, 3, 6),  # 0.3 x 10 is less than 3 in floats
+    ],
+)
+def test_a_stored_segment_is_its_own_vectors(
+    start: float, end: float | None, fps: float, first: int, count: int, tmp_path: Path
+) -> None:
+    vectors = fill_store(tmp_path, {"v": 20.0}, fps=fps, stride=1 / fps)["v"]
+    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
+    item = EvaluationItem("s", Path("v.mp4"), UniformWindows(start, end, 10), ["cut"], ["s"])
+    items = EvaluationItems([item], reading)
+    assert items.part_counts == [1]
+    sample = read(items, 0)
+    assert sample.clips.shape == (1, 8, vectors.shape[1])
+    assert sample.frame_length.tolist() == [count]
+    assert torch.equal(sample.clips[0, :count], vectors[first : first + count].float())
+    assert sample.clip_spans[0].tolist() == pytest.approx([first / fps, (first + count) / fps])
+    assert (sample.texts, sample.text_ids) == (["cut"], ["s"])
+
+
+def test_padding_of_a_stored_segment_changes_nothing(tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"v": 20.0})["v"].float()
+    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
+    item = EvaluationItem("s", Path("v.mp4"), UniformWindows(3.2, 6.1, 4), [], [])
+    sample = read(EvaluationItems([item], reading), 0)
+    encoder = CachedFeatures(dim=8, input_dim=vectors.shape[1], num_frames=8, layers=1, heads=2)
+    encoder.eval()
+    padded = encoder(sample.clips, sample.frame_length).pooled
+    torch.testing.assert_close(padded, encoder(vectors[None, 3:7]).pooled)
+
+
+def test_a_stored_segment_that_is_not_there_is_told(tmp_path: Path) -> None:
+    fill_store(tmp_path, {"v": 20.0})
+    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
+    item = EvaluationItem("s", Path("v.mp4"), UniformWindows(20.5, 25.0, 4), [], [])
+    with pytest.raises(EvaluationError, match=r"from 20\.5 s on: its features end at 20 s"):
+        EvaluationItems([item], reading)[0]
+    record = EvaluationItems([item], reading, max_unreadable=1)[0]
+    assert isinstance(record, Unreadable)

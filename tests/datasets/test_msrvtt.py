@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vtlearn.datasets.msrvtt import SPLITS, read_msrvtt
+from vtlearn.datasets.msrvtt import SPLITS, annotation_files, read_msrvtt
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.kitchen.layouts import KitchenMSRVTT
 from vtlearn.media.video.reader import VideoReader
@@ -303,3 +303,57 @@ def test_it_reads_what_kitchen_writes_in_this_layout(tmp_path: Path) -> None:
         assert all(step.action in text.split() for text in clip.texts)
         clips = VideoReader().clips(clip.path, [clip.start], num_frames=2, fps=1.0, size=16)
         assert clips.valid.all()
+
+
+def authors_split(root: Path, word: dict[str, str]) -> None:
+    """Let the captions' file say the authors' split."""
+    videos = [{"video_id": one, "split": split} for one, split in word.items()]
+    content = {"info": {}, "videos": videos, "sentences": sentences(list(word))}
+    next(root.rglob("MSRVTT_data.json")).write_text(json.dumps(content))
+
+
+WORDS = {"video0": "train", "video1": "train", "video2": "validate"}
+WORDS |= {"video7": "test", "video9": "test"}
+
+
+def test_the_authors_split_is_in_the_captions_file(root: Path) -> None:
+    authors_split(root, WORDS)
+    for split, ids in (
+        ("train", SMALLER),
+        ("validate", ["video2"]),
+        ("test", ["video7", "video9"]),
+    ):
+        clips = read_msrvtt(root, f"full-{split}")
+        assert [clip.id for clip in clips] == ids
+        assert [clip.texts for clip in clips] == [tuple(CAPTIONS[one]) for one in ids]
+        assert annotation_files(root, f"full-{split}") == list(root.rglob("MSRVTT_data.json"))
+
+
+def test_a_list_of_the_authors_split_is_taken_first(root: Path) -> None:
+    authors_split(root, WORDS)
+    (root / "test_list_full.txt").write_text("video9\n\n video1 \nvideo9")
+    assert [clip.id for clip in read_msrvtt(root, "full-test")] == ["video9", "video1"]
+    assert annotation_files(root, "full-test")[0].name == "test_list_full.txt"
+
+
+def test_a_split_that_is_written_nowhere_is_named(root: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"no clip has the split 'test' in .*bring its list"):
+        read_msrvtt(root, "full-test")
+
+
+def test_the_first_caption_asks_in_1kb(root: Path) -> None:
+    (root / "test_list_miech.txt").write_text("video9\nvideo0\n")
+    (root / "train_list_miech.txt").write_text("video1\nvideo2\n")
+    clips = read_msrvtt(root, "1kB-test")
+    assert [(clip.id, clip.texts, clip.text_ids) for clip in clips] == [
+        ("video9", ("a woman cooks",), ("video9#0",)),
+        ("video0", ("a man sings",), ("video0#0",)),
+    ]
+    assert [len(clip.texts) for clip in read_msrvtt(root, "1kB-train")] == [1, 3]
+
+
+def test_a_training_list_with_clips_of_the_test_is_refused(root: Path) -> None:
+    with (root / "MSRVTT_train.9k.csv").open("a") as file:
+        file.write("video7\n")
+    with pytest.raises(ArgumentError, match=r"1 of 4 ids of .*train\.9k\.csv.*first: video7"):
+        read_msrvtt(root, "1kA-9k")

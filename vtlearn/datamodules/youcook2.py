@@ -162,7 +162,9 @@ class YouCook2(BenchmarkData):
 
     def _duration(self, video: str, path: Path) -> float:
         if video not in self._durations:
-            self._durations[video] = duration_or(path, self.reading, _BACKGROUND_SECONDS)
+            # without the videos, as for vectors of anybody's, nothing would say that it is a guess
+            guess = _BACKGROUND_SECONDS if self.videos_needed else None
+            self._durations[video] = duration_or(path, self.reading, guess)
         return self._durations[video]
 
 

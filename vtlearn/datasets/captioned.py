@@ -145,6 +145,9 @@ class SegmentCorpus(VideoCorpus):
         clips: The segments of all videos, with one text each.
         reading: How they are read.
 
+    Raises:
+        ArgumentError: If a segment does not have one text, or no end.
+
     Example:
         >>> path, text_ids = Path("v.mp4"), ("v_0",)
         >>> segment = CaptionedClip("v_0", "v", path, 3.0, 9.0, ("add ham",), text_ids)
@@ -157,8 +160,13 @@ class SegmentCorpus(VideoCorpus):
         said: dict[str, list[Caption]] = {}
         paths: dict[str, str] = {}
         for clip in clips:
-            end = clip.start if clip.end is None else clip.end
-            said.setdefault(clip.video, []).append(Caption(clip.start, end, clip.texts[0]))
+            if clip.end is None or len(clip.texts) != 1:
+                message = (
+                    f"the segment {clip.id} has {len(clip.texts)} texts and the end {clip.end}: "
+                    "one text and an end in seconds were expected"
+                )
+                raise ArgumentError(message)
+            said.setdefault(clip.video, []).append(Caption(clip.start, clip.end, clip.texts[0]))
             paths[clip.video] = str(clip.path)
         captions = [sorted(segments) for segments in said.values()]
         super().__init__(list(said), list(paths.values()), captions, reading)

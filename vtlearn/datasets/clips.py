@@ -141,20 +141,26 @@ class ClipLoader:
         )
 
 
-def duration_or(path: Path, reading: Reading, unreadable: float) -> float:
+def duration_or(path: Path, reading: Reading, unreadable: float | None) -> float:
     """Return how long a video is, to lay windows over it before it is read.
 
     Args:
         path: Its file.
         reading: How it will be read.
-        unreadable: What to take where that cannot be told; why is said when it is read.
+        unreadable: What to take where that cannot be told; why is said when it is read. None for
+            an error.
 
     Returns:
         Seconds.
+
+    Raises:
+        UnreadableVideoError: If that cannot be told, and nothing is given to take.
     """
     try:
         return ClipLoader(reading).duration(path)
     except UnreadableVideoError:
+        if unreadable is None:
+            raise
         return unreadable
 
 

@@ -15,6 +15,7 @@ from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
+from vtlearn.media.features.spec import num_vectors
 
 __all__ = ["EvaluationItem", "EvaluationItems"]
 
@@ -141,12 +142,18 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     def _read_segment(self, item: EvaluationItem, segment: UniformWindows) -> Sample:
         """Read the stored vectors of a segment."""
         fps, most = self._loader.reading.fps, self._loader.reading.clip_shape.num_frames
-        end = self._loader.duration(item.path) if segment.end is None else segment.end
+        duration = self._loader.duration(item.path)
+        end = duration if segment.end is None else min(duration, segment.end)
         first = math.floor(segment.start * fps + _ROUNDING)
-        length = max(1, min(most, math.ceil(end * fps - _ROUNDING) - first))
+        length = min(most, max(first + 1, math.ceil(end * fps - _ROUNDING)) - first)
         clips = self._loader.read(item.path, [first / fps])
-        if not clips.valid[0, :length].all():
-            reason = f"vectors of the segment from {segment.start} s to {end} s are lost"
+        if first >= num_vectors(duration, fps) or not clips.valid[0, :length].all():
+            there = (
+                f"its features end at {duration:g} s"
+                if first / fps >= duration
+                else "some are lost"
+            )
+            reason = f"there are no vectors of the segment from {segment.start:g} s on: {there}"
             raise UnreadableVideoError(str(item.path), reason, "decode")
         return Sample.of(
             item.id,
