@@ -322,6 +322,47 @@ def test_a_checkpoint_of_another_model(capsys: pytest.CaptureFixture[str]) -> No
     assert "the checkpoint is one of another model" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize("command", ["fit", "test"])
+def test_what_a_datamodule_refuses_is_a_sentence(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--config", "tiny.yaml", "--data.init_args.batch_size", "0"]) == 2
+    assert capsys.readouterr().err == "vtlearn: error: batch_size must be positive, but is 0\n"
+
+
+@pytest.mark.ddp
+@pytest.mark.slow
+@pytest.mark.parametrize("corpus", ["YouCook2", "CrossTask"])
+def test_benchmarks_are_scored_alike_by_several_processes(
+    corpus: str, workplace: Path, youcook2_root: Path, crosstask_root: Path
+) -> None:
+    root = {"YouCook2": youcook2_root, "CrossTask": crosstask_root}[corpus]
+    loading = {"sampling": {"num_frames": 2, "fps": 4.0}, "pixels": {"size": 16}}
+    content = yaml.safe_load((workplace / "tiny.yaml").read_text())
+    content["data"] = {
+        "class_path": corpus,
+        "init_args": {"root": str(root), "batch_size": 2, **loading},
+    }
+    if corpus == "CrossTask":
+        content["data"]["init_args"]["train_per_task"] = 2
+    (workplace / "benchmark.yaml").write_text(yaml.safe_dump(content))
+    assert main(["fit", "--config", "benchmark.yaml"]) == 0
+    last = str(next(workplace.rglob("last.ckpt")))
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    figures = []
+    for world in (1, 2, 3):
+        launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={world}", "--standalone"]
+        argv = ["test", "--config", "benchmark.yaml", "--ckpt_path", last]
+        command = [sys.executable, *(launcher if world > 1 else []), "-m", "vtlearn", *argv]
+        subprocess.run(command, check=True, env=environment, capture_output=True)
+        newest = max(workplace.rglob("results.json"), key=lambda path: path.stat().st_mtime)
+        records = json.loads(newest.read_text())
+        assert {record.pop("world_size") for record in records} == {world}
+        figures.append(json.dumps(records))
+    assert figures[0] == figures[1] == figures[2]
+
+
 @pytest.mark.ddp
 @pytest.mark.slow
 def test_one_and_two_processes_train_and_score_alike(workplace: Path) -> None:

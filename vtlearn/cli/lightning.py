@@ -202,7 +202,20 @@ def run(argv: Sequence[str]) -> int:
     except (VTLearnError, OSError) as error:
         sys.stderr.write(format_error(error))
         return 2
+    except ValueError as error:
+        own = _own_error(error)
+        if own is None:
+            raise
+        sys.stderr.write(format_error(own))
+        return 2
     return 0
+
+
+def _own_error(error: BaseException | None) -> VTLearnError | None:
+    """Find what a constructor said, where jsonargparse tried to make something of its class."""
+    while error is not None and not isinstance(error, VTLearnError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _log_plainly() -> None:
