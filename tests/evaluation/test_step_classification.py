@@ -226,7 +226,7 @@ def test_vectors_are_embedded_and_compared_as_chosen(
 def test_what_cannot_be_scored_is_refused() -> None:
     classification = protocol({"cake": {"a": "stir"}})
     classification.begin(text_vectors={"cake#stir": torch.ones(2)})
-    with pytest.raises(EvaluationError, match="item 'a' hold NaN"):
+    with pytest.raises(EvaluationError, match="segment 'a' hold NaN"):
         classification.add(EncodedItem("a", windows=torch.full((1, 2), torch.nan)))
     with pytest.raises(EvaluationError, match="'a' has no window"):
         classification.add(EncodedItem("a", windows=torch.ones(0, 2)))

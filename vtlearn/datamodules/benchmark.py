@@ -9,6 +9,7 @@ from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.captioned import CaptionedData
 from vtlearn.datasets.annotations import are_published, hash_annotations
+from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.result import Annotations
@@ -68,6 +69,21 @@ class BenchmarkData(CaptionedData):
         if self.kitchen and not (self.root.is_dir() and any(self.root.iterdir())):
             self.render()
         super().prepare_data()
+
+    @abstractmethod
+    def split_names(self) -> Sequence[str]:
+        """Return the splits that are trained on, validated on and tested."""
+
+    def videos(self) -> VideoList:
+        """List the files of all splits, to make features of.
+
+        Raises:
+            ArgumentError: If the corpus is set to read features itself.
+        """
+        require_pixels(self.reading.features)
+        names = self.split_names()
+        files = {clip.video: str(clip.path) for split in names for clip in self.clips(split)}
+        return self._listed(list(files), list(files.values()))
 
     @abstractmethod
     def render(self) -> None:

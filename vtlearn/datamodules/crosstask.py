@@ -22,7 +22,6 @@ from vtlearn.datasets.crosstask import (
 )
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.sampling.spans import sliding_windows
-from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.step_classification import StepClassification
@@ -117,16 +116,9 @@ class CrossTask(BenchmarkData):
         """Return the recall of steps on the authors' validation videos."""
         return [self._recall("crosstask-recall", self._split("validate"), [])]
 
-    def videos(self) -> VideoList:
-        """List the files of all annotated videos, to make features of.
-
-        Raises:
-            ArgumentError: If the corpus is set to read features itself.
-        """
-        require_pixels(self.reading.features)
-        found = [video for video in self.files.videos if video.annotated]
-        require_videos(self.root, self.files, found, self.reading.max_unreadable_fraction)
-        return self._listed([video.id for video in found], [str(video.path) for video in found])
+    def split_names(self) -> list[str]:
+        """Return the splits that are trained on, validated on and tested."""
+        return ["train", "validate", "test"]
 
     def _split(self, split: str) -> list[CrossTaskVideo]:
         if split == "validate":

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from vtlearn.datamodules.benchmark import BenchmarkData, require_apart
 from vtlearn.datasets.captioned import CaptionedClip
 from vtlearn.datasets.msrvtt import annotation_files, read_msrvtt
-from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.kitchen.layouts import KitchenMSRVTT
@@ -68,7 +67,7 @@ class MSRVTT(BenchmarkData):
 
     def validation_tasks(self) -> list[EvaluationTask]:
         """Return retrieval among the authors' validation clips, where the split is ``full``."""
-        if self.train_split != "full-train":
+        if "full-validate" not in self.split_names():
             return []
         ids = {
             split: [clip.id for clip in self.list_split(split, None)]
@@ -90,17 +89,10 @@ class MSRVTT(BenchmarkData):
         """
         return read_msrvtt(self.root, split, videos=self.videos_root, max_missing=max_missing)
 
-    def videos(self) -> VideoList:
-        """List the files of all clips, to make features of: those that are scored as well.
-
-        Raises:
-            ArgumentError: If the corpus is set to read features itself.
-        """
-        require_pixels(self.reading.features)
-        splits = [self.train_split, self.test_split]
-        splits += ["full-validate"] if self.train_split == "full-train" else []
-        files = {clip.video: str(clip.path) for split in splits for clip in self.clips(split)}
-        return self._listed(list(files), list(files.values()))
+    def split_names(self) -> list[str]:
+        """Return the splits that are trained on, validated on and tested."""
+        validation = ["full-validate"] if self.train_split == "full-train" else []
+        return [self.train_split, *validation, self.test_split]
 
     def _retrieval(self, split: str) -> EvaluationTask:
         task = self.retrieval(self._protocol, 1, self.clips(split), self.windows)

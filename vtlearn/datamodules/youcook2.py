@@ -10,7 +10,6 @@ from vtlearn.datasets.captioned import CaptionedClip
 from vtlearn.datasets.clips import duration_or
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.sampling.spans import UniformWindows, sliding_windows
-from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.datasets.youcook2 import (
     annotation_files,
     read_recipe_types,
@@ -100,16 +99,9 @@ class YouCook2(BenchmarkData):
         """
         return read_youcook2(self.root, split, videos=self.videos_root, max_missing=max_missing)
 
-    def videos(self) -> VideoList:
-        """List the files of all videos, to make features of.
-
-        Raises:
-            ArgumentError: If the corpus is set to read features itself.
-        """
-        require_pixels(self.reading.features)
-        splits = ("training", "validation")
-        files = {clip.video: str(clip.path) for split in splits for clip in self.clips(split)}
-        return self._listed(list(files), list(files.values()))
+    def split_names(self) -> list[str]:
+        """Return the splits that are trained on and tested."""
+        return ["training", "validation"]
 
     def _full_video(
         self,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
+from vtlearn.evaluation.checks import check_choices, require_finite
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.metrics.chance import Chance, chance_of
 from vtlearn.evaluation.metrics.retrieval import expected_rank, ranks, recall_at
@@ -129,7 +130,7 @@ class FullVideo(SequenceProtocol):
             clips = item.embedded(item.windows, self.pooling)
         else:
             clips = item.clip(self.pooling)[None]
-        _check_finite(f"item {item.id!r}", clips)
+        require_finite(clips, f"The vectors of item {item.id!r}")
         return clips.detach().to("cpu", torch.float32, copy=True)
 
     def compute(self, kept: Mapping[str, Tensor]) -> Result:
@@ -169,7 +170,7 @@ class FullVideo(SequenceProtocol):
     def _sentences(self, video: str) -> Tensor:
         texts = self.paragraphs[video]
         vectors = torch.stack([self.text_embeddings[text] for text in texts])
-        _check_finite(f"a sentence of video {video!r}", vectors)
+        require_finite(vectors, f"The sentences of video {video!r}")
         return vectors.detach().to("cpu", torch.float32)
 
     def _check_widths(self, videos: Mapping[str, Sequence[Tensor]]) -> None:
@@ -270,21 +271,10 @@ def _runs(counts: Sequence[int]) -> Iterator[range]:
         yield range(end - count, end)
 
 
-def _check_finite(what: str, vectors: Tensor) -> None:
-    if not vectors.isfinite().all():
-        message = (
-            f"A vector of {what} holds NaN or infinity; a model that computes such cannot be "
-            "ranked. Look at that item, or evaluate in float32."
-        )
-        raise EvaluationError(message)
-
-
 def _check_mode(
     name: str, mode: str, similarity: str | None, groups: Mapping[str, str] | None
 ) -> None:
-    if mode not in ("exact", "reference"):
-        message = f"{name}: mode={mode!r} is neither 'exact' nor 'reference'."
-        raise ArgumentError(message)
+    check_choices(name, similarity, mode=mode)
     if mode == "reference" and (similarity not in ("dot", None) or groups is not None):
         message = (
             f"{name}: mode='reference' compares by dot product, and knows no groups; leave out "

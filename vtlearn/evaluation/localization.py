@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
+from vtlearn.evaluation.checks import check_choices
 from vtlearn.evaluation.encoded_item import EncodedItem
 from vtlearn.evaluation.metrics.chance import chance_of
 from vtlearn.evaluation.metrics.similarity import Similarity
@@ -82,9 +83,7 @@ class NarrationAlignment(Protocol):
         *,
         similarity: Similarity | None = None,
     ) -> None:
-        if similarity not in ("cosine", "dot", None):
-            message = f"{name}: similarity={similarity!r} is neither 'cosine' nor 'dot'."
-            raise ArgumentError(message)
+        check_choices(name, similarity)
         _check_truth(name, truth)
         self.name = name
         self.version = version

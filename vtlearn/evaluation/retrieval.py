@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.evaluation.choices import check_choices
+from vtlearn.evaluation.checks import check_choices
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.metrics.chance import Chance, chance_of
 from vtlearn.evaluation.metrics.retrieval import Ranks, expected_rank, recall_at

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from vtlearn.errors import ArgumentError, EvaluationError
+from vtlearn.evaluation.checks import check_choices
 from vtlearn.evaluation.encoded_item import Pooling
 from vtlearn.evaluation.metrics.similarity import Similarity
 from vtlearn.evaluation.protocol import Protocol
@@ -48,12 +49,7 @@ class SequenceProtocol(Protocol):
         similarity: Similarity | None = None,
         pooling: Pooling = "head",
     ) -> None:
-        if similarity not in ("cosine", "dot", None):
-            message = f"{name}: similarity={similarity!r} is neither 'cosine' nor 'dot'."
-            raise ArgumentError(message)
-        if pooling not in ("head", "raw", "unit"):
-            message = f"{name}: pooling={pooling!r} is none of 'head', 'raw', 'unit'."
-            raise ArgumentError(message)
+        check_choices(name, similarity, pooling=pooling)
         _check_sequences(name, sequences)
         self.name = name
         self.version = version

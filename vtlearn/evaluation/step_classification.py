@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.evaluation.choices import check_choices
+from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.checks import check_choices, require_finite
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES
 from vtlearn.evaluation.metrics.chance import Chance
@@ -113,12 +113,7 @@ class StepClassification(Protocol):
         counts = self._counts[task]
         vectors = torch.stack([self.text_embeddings[f"{task}#{text}"] for text in counts])
         scores = self.compare(item.clip(self.pooling)[None], vectors)[0].cpu()
-        if not scores.isfinite().all():
-            message = (
-                f"The similarities of item {item.id!r} hold NaN or infinity; a model that computes "
-                "such cannot be scored. Look at that item, or evaluate in float32."
-            )
-            raise EvaluationError(message)
+        require_finite(scores, f"The similarities of segment {item.id!r}")
         is_best = dict(zip(counts, (scores == scores.max()).tolist(), strict=True))
         best = {text: count for text, count in counts.items() if is_best[text]}
         own = self.segments[task][item.id]

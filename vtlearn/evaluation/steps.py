@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vtlearn.alignment import ordered_assignment
 from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.evaluation.choices import check_choices
+from vtlearn.evaluation.checks import check_choices, require_finite
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.metrics.bootstrap import Statistic
 from vtlearn.evaluation.metrics.chance import Chance
@@ -221,12 +221,7 @@ class StepLocalization(Protocol):
         texts = [self.text_embeddings[f"{task}#{step}"] for step in range(len(self.steps[task]))]
         windows = item.embedded(item.windows, self.pooling)
         scores = self.compare(windows, torch.stack(texts)).cpu()
-        if not scores.isfinite().all():
-            message = (
-                f"The similarities of video {item.id!r} hold NaN or infinity; a model that "
-                "computes such cannot be scored. Look at that video, or evaluate in float32."
-            )
-            raise EvaluationError(message)
+        require_finite(scores, f"The similarities of video {item.id!r}")
         return scores
 
     def _count(self, scores: Tensor, video: StepVideo) -> StepCounts:

@@ -1,6 +1,8 @@
-"""The choices that several protocols offer, checked in one place."""
+"""What several protocols refuse: choices that there are not, and numbers that cannot be scored."""
 
-from vtlearn.errors import ArgumentError
+from torch import Tensor
+
+from vtlearn.errors import ArgumentError, EvaluationError
 
 __all__: list[str] = []
 
@@ -28,3 +30,21 @@ def check_choices(
     if mode not in ("exact", "reference"):
         message = f"{name}: mode={mode!r} is neither 'exact' nor 'reference'."
         raise ArgumentError(message)
+
+
+def require_finite(numbers: Tensor, what: str) -> None:
+    """Refuse NaN and infinity, which compare with nothing.
+
+    Args:
+        numbers: Vectors or similarities, of any shape.
+        what: What they are, for the message.
+
+    Raises:
+        EvaluationError: If one of them is not finite.
+    """
+    if not numbers.isfinite().all():
+        message = (
+            f"{what} hold NaN or infinity; a model that computes such cannot be scored. Look at "
+            "that item, or evaluate in float32."
+        )
+        raise EvaluationError(message)
