@@ -276,7 +276,7 @@ def test_vectors_that_are_not_finite_are_refused(broken: float) -> None:
     nowhere = torch.full((2,), broken)
     with pytest.raises(EvaluationError, match="item 'w:0' hold NaN"):
         corpus.score((texts, items | {"w:0": nowhere}))
-    with pytest.raises(EvaluationError, match="sentence of video 'v' holds NaN"):
+    with pytest.raises(EvaluationError, match="sentences of video 'v' hold NaN"):
         corpus.score((texts | {"v.0": nowhere}, items))
 
 
