@@ -89,6 +89,11 @@ def test_similarity_is_the_protocols_own_or_else_the_heads() -> None:
         assert protocol.make_result({}, {}, []).similarity == (own or head)
 
 
+def test_vectors_of_different_widths_are_refused() -> None:
+    with pytest.raises(EvaluationError, match=r"zero-shot cannot compare .* width 2 .* width 3;"):
+        begun().compare(CHOP[None], torch.ones(1, 3))
+
+
 def test_a_protocol_that_compares_nothing_says_so() -> None:
     protocol = begun(similarity="none")
     assert protocol.make_result({}, {}, []).similarity == "none"

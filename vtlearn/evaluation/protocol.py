@@ -125,7 +125,17 @@ class Protocol(ABC):
 
         Returns:
             (rows, columns), float32; higher is better.
+
+        Raises:
+            EvaluationError: If their widths differ.
         """
+        if rows.shape[-1] != columns.shape[-1]:
+            message = (
+                f"{self.name} cannot compare vectors of width {rows.shape[-1]} with vectors of "
+                f"width {columns.shape[-1]}; both must come from the same model, and with "
+                f"pooling={self.pooling!r} its encoders must be as wide."
+            )
+            raise EvaluationError(message)
         similarity = self.compared_by
         return product(comparable(rows, similarity), comparable(columns, similarity))
 
