@@ -205,7 +205,9 @@ def test_a_stored_segment_that_is_not_there_is_told(tmp_path: Path) -> None:
     fill_store(tmp_path, {"v": 20.0})
     reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
     item = EvaluationItem("s", Path("v.mp4"), UniformWindows(20.5, 25.0, 4), [], [])
-    with pytest.raises(EvaluationError, match=r"from 20\.5 s on: its features end at 20 s"):
+    with pytest.raises(
+        EvaluationError, match=r"from 20\.5 s to 25\.0 s begins after its features end, at 20\.0 s"
+    ):
         EvaluationItems([item], reading)[0]
     record = EvaluationItems([item], reading, max_unreadable=1)[0]
     assert isinstance(record, Unreadable)

@@ -47,7 +47,8 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     """Read items' windows; a video that cannot be read is an error or a record, never zeros.
 
     Where features are read, a segment is one window: its own vectors, floor(start) to ceil(end) in
-    those of the store, at most as many as a clip has, however many windows were asked for.
+    those of the store, at most as many as a clip has, however many windows were asked for. One that
+    begins after the video has ended cannot be read.
 
     An item of more than 16 windows comes in parts of at most 16, so that a video of any length is
     read, moved and encoded in little memory. Each part is an index of its own, the parts of an item
@@ -142,18 +143,22 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     def _read_segment(self, item: EvaluationItem, segment: UniformWindows) -> Sample:
         """Read the stored vectors of a segment."""
         fps, most = self._loader.reading.fps, self._loader.reading.clip_shape.num_frames
-        duration = self._loader.duration(item.path)
-        end = duration if segment.end is None else min(duration, segment.end)
+        seconds = self._loader.duration(item.path)
+        end = seconds if segment.end is None else segment.end
         first = math.floor(segment.start * fps + _ROUNDING)
-        length = min(most, max(first + 1, math.ceil(end * fps - _ROUNDING)) - first)
-        clips = self._loader.read(item.path, [first / fps])
-        if first >= num_vectors(duration, fps) or not clips.valid[0, :length].all():
-            there = (
-                f"its features end at {duration:g} s"
-                if first / fps >= duration
-                else "some are lost"
+        stored = num_vectors(seconds, fps)
+        if first >= stored:
+            reason = (
+                f"the segment from {segment.start} s to {end} s begins after its features end, at "
+                f"{seconds} s"
             )
-            reason = f"there are no vectors of the segment from {segment.start:g} s on: {there}"
+            raise UnreadableVideoError(str(item.path), reason, "decode")
+        # what a segment goes on for after the video has ended has no vectors
+        last = min(stored, math.ceil(end * fps - _ROUNDING))
+        length = max(1, min(most, last - first))
+        clips = self._loader.read(item.path, [first / fps])
+        if not clips.valid[0, :length].all():
+            reason = f"vectors of the segment from {segment.start} s to {end} s are lost"
             raise UnreadableVideoError(str(item.path), reason, "decode")
         return Sample.of(
             item.id,

@@ -222,7 +222,7 @@ def _split_ids(captions: Sequence[Path], word: str) -> list[str]:
     for path in captions:
         content = read_json(path)
         videos = content.get("videos") if isinstance(content, dict) else None
-        for index, video in enumerate(videos or []):
+        for index, video in enumerate(videos if isinstance(videos, list) else []):
             named = isinstance(video, dict) and isinstance(video.get("video_id"), str)
             if not named:
                 message = f"{path} has no string video_id in videos[{index}]; download it again"
