@@ -10,6 +10,7 @@ from tests.models import LOADING, quiet_trainer, tiny_learner
 from vtlearn.batch import Batch, Sample
 from vtlearn.datamodules import YouCook2
 from vtlearn.datasets import ClipSampling
+from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.full_video import FullVideo
 from vtlearn.evaluation.retrieval import Retrieval
 from vtlearn.heads import InfoNCE
@@ -63,6 +64,11 @@ def test_segments_of_a_video_are_in_temporal_order(youcook2_root: Path, tmp_path
         assert starts == sorted(starts)
         assert {clips[item].video for item in items} == {video}
         assert list(videos.paragraphs[video]) == items
+
+
+def test_order_is_not_scored_as_published(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="leave it out with mode=reference"):
+        YouCook2(tmp_path, order=True, mode="reference")
 
 
 def test_a_video_is_cut_into_windows_side_by_side(youcook2_root: Path, tmp_path: Path) -> None:

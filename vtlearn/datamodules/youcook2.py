@@ -16,6 +16,7 @@ from vtlearn.datasets.youcook2 import (
     read_video_durations,
     read_youcook2,
 )
+from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.full_video import FullVideo
 from vtlearn.kitchen.layouts import KitchenYouCook2
@@ -65,6 +66,12 @@ class YouCook2(BenchmarkData):
         **benchmark: Any,
     ) -> None:
         super().__init__(root, **benchmark)
+        if order and self.mode == "reference":
+            message = (
+                "order=true compares the videos of a type of recipe, which no published code does: "
+                "leave it out with mode=reference"
+            )
+            raise ArgumentError(message)
         self.background, self.select, self.order = background, select, order
         self._durations: dict[str, float] = {}
 
