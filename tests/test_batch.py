@@ -75,3 +75,17 @@ def test_own_samples_are_taken_out_of_the_whole() -> None:
 def test_plain_tensors_of_other_shapes_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"\(batch, clips, dim\)"):
         EncodedBatch.of(torch.zeros(2, 3), torch.zeros(2, 3, 4))
+
+
+def test_clips_of_a_sample_may_be_padded() -> None:
+    clips = torch.zeros(2, 8, 4)
+    sample = Sample.of("v", clips, [1.0, 5.0], 2.0, frame_length=[8, 3])
+    assert sample.frame_length.dtype == torch.int64
+    assert sample.frame_length.tolist() == [8, 3]
+    assert sample.clip_spans.tolist() == [[1.0, 5.0], [5.0, 6.5]]
+    whole = Sample.of("v", clips, [1.0, 5.0], 2.0)
+    assert whole.frame_length.tolist() == [8, 8]
+    assert whole.clip_spans.tolist() == [[1.0, 5.0], [5.0, 9.0]]
+    none = Sample.of("v", clips[:0], [], 2.0)
+    assert (none.frame_length.tolist(), none.clip_spans.shape) == ([], (0, 2))
+    assert none.frame_length.dtype == torch.int64

@@ -8,45 +8,67 @@ from vtlearn.datasets.annotations import are_published, hash_annotations
 from vtlearn.errors import ArgumentError
 
 
-def write(path: Path, text: str) -> Path:
-    path.write_text(text)
+def write(folder: Path, name: str, content: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text(content)
     return path
 
 
-def test_one_file_has_the_hash_of_its_bytes(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "x\n")
-    assert hash_annotations([path]) == hashlib.sha256(b"x\n").hexdigest()
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_several_files_are_hashed_by_name_in_any_order(tmp_path: Path) -> None:
-    one, two = write(tmp_path / "a.csv", "x\n"), write(tmp_path / "b.csv", "y\n")
-    both = hash_annotations([one, two])
-    assert both == hash_annotations([two, one])
-    lines = "".join(
-        f"{name} {hashlib.sha256(text).hexdigest()}\n"
-        for name, text in (("a.csv", b"x\n"), ("b.csv", b"y\n"))
-    )
-    assert both == hashlib.sha256(lines.encode()).hexdigest()
-    write(two, "z\n")
-    assert both != hash_annotations([one, two])
+def test_one_file_has_its_own_hash(tmp_path: Path) -> None:
+    assert hash_annotations([write(tmp_path, "a.csv", "abc")]) == sha256("abc")
 
 
-def test_published_files_are_known_by_name_and_hash(
+def test_several_files_have_a_hash_of_names_and_contents(tmp_path: Path) -> None:
+    a, b = write(tmp_path, "a.csv", "1"), write(tmp_path, "b.csv", "2")
+    expected = sha256(f"a.csv {sha256('1')}\nb.csv {sha256('2')}\n")
+    assert hash_annotations([a, b]) == hash_annotations([b, a]) == expected
+    moved = [write(tmp_path / "moved", path.name, path.read_text()) for path in (a, b)]
+    assert hash_annotations(moved) == expected
+    b.write_text("3")
+    assert hash_annotations([a, b]) != expected
+    b.write_text("1")
+    a.write_text("2")
+    assert hash_annotations([a, b]) != expected  # contents that changed places
+
+
+def test_published_files_are_told_from_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = write(tmp_path / "known.csv", "x\n")
-    unknown = write(tmp_path / "unknown.csv", "y\n")
-    monkeypatch.setitem(
-        vars(annotations)["_PUBLISHED"], "known.csv", hashlib.sha256(b"x\n").hexdigest()
-    )
-    assert are_published([known]) is True
-    assert are_published([unknown]) is None
-    assert are_published([known, unknown]) is None
-    write(known, "x \n")
-    assert are_published([known]) is False
-    assert are_published([known, unknown]) is False
+    monkeypatch.setattr(annotations, "_PUBLISHED", {"a.csv": sha256("1"), "b.csv": sha256("2")})
+    a, b = write(tmp_path, "a.csv", "1"), write(tmp_path, "b.csv", "2")
+    other = write(tmp_path, "other.json", "{}")
+    assert are_published([a]) is True
+    assert are_published([a, b]) is True
+    assert are_published([other]) is None
+    assert are_published([a, other]) is None
+    b.write_text("2\n")
+    assert are_published([b]) is False
+    assert are_published([a, b]) is False
+    assert are_published([b, other]) is False
+
+
+def test_known_hashes_are_hashes() -> None:
+    known = annotations._PUBLISHED
+    assert all(len(bytes.fromhex(one)) == 32 for one in known.values())
+    assert known["MSRVTT_JSFUSION_test.csv"] == known["msrvtt_test.csv"]
+
+
+def test_a_rendered_file_is_not_the_published_one(
+    youcook2_root: Path, crosstask_root: Path
+) -> None:
+    assert are_published([youcook2_root / "validation_youcook.csv"]) is False
+    assert are_published([crosstask_root / "crosstask.csv"]) is False
+    assert are_published([crosstask_root / "videos.csv"]) is None
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"none\.csv cannot be read: No such file"):
-        hash_annotations([tmp_path / "none.csv"])
+    for path in (tmp_path / "validation_youcook.csv", tmp_path):
+        with pytest.raises(ArgumentError, match=f"{path} cannot be read: "):
+            hash_annotations([path])
+    with pytest.raises(ArgumentError, match="cannot be read: No such file"):
+        are_published([tmp_path / "validation_youcook.csv"])

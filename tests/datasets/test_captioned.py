@@ -1,5 +1,7 @@
+import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,10 +17,13 @@ from vtlearn.datasets.captioned import (
     CaptionedCorpus,
     SegmentCorpus,
     captioned_items,
+    list_segments,
+    require_clips,
 )
 from vtlearn.datasets.evaluation import EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
-from vtlearn.errors import ArgumentError
+from vtlearn.errors import ArgumentError, CorpusNotFoundError
+from vtlearn.media.captions.caption import Caption
 
 READING = Reading(
     sampling=ClipSampling(num_frames=2, fps=2.0), pixels=Pixels(size=16, flip=0.0), seed=3
@@ -104,24 +109,133 @@ def test_many_windows_come_in_parts(clip: CaptionedClip) -> None:
     assert [len(part.clips) for part in parts if isinstance(part, Sample)] == [16, 16, 8]
 
 
-def segment(k: int, start: float, end: float | None, *texts: str) -> CaptionedClip:
-    ids = tuple(f"v_{k}#{number}" for number in range(len(texts)))
-    return CaptionedClip(f"v_{k}", "v", Path("v.mp4"), start, end, texts, ids)
+GREYS = 12  # a second, of the file in ``clip``
 
 
-def test_segments_of_a_video_are_told_in_temporal_order() -> None:
-    other = replace(segment(0, 1.0, 2.0, "wait"), id="w_0", video="w", path=Path("w.mp4"))
-    clips = [segment(0, 9.0, 12.0, "fry"), other, segment(1, 3.0, 5.0, "cut")]
-    corpus = SegmentCorpus(clips, READING)
-    assert list(corpus.ids) == ["v", "w"]
-    assert list(corpus.texts()) == ["cut", "fry", "wait"]
-    assert [corpus.source(index) for index in range(2)] == ["v.mp4", "w.mp4"]
-    assert corpus.transcript("v") == [(3.0, 5.0, "cut"), (9.0, 12.0, "fry")]
+def segment(clip: CaptionedClip, start: float, end: float | None, text: str) -> CaptionedClip:
+    return replace(clip, id=f"x_{text}", start=start, end=end, texts=(text,), text_ids=(text,))
 
 
-@pytest.mark.parametrize("texts", [(), ("cut", "slice")])
-def test_a_segment_has_one_text_and_an_end(texts: tuple[str, ...]) -> None:
-    with pytest.raises(ArgumentError, match=r"v_0 has [02] texts and the end 2\.0: one text"):
-        SegmentCorpus([segment(0, 1.0, 2.0, *texts)], READING)
-    with pytest.raises(ArgumentError, match=r"v_0 has 1 texts and the end None: one text"):
-        SegmentCorpus([segment(0, 1.0, None, "cut")], READING)
+def test_a_sample_is_a_run_of_segments_in_order_of_time(clip: CaptionedClip) -> None:
+    spans = {"d": (14.0, 18.0), "a": (0.0, 3.0), "c": (9.0, 12.0), "b": (4.0, 8.5)}
+    other = write_video(clip.path.with_name("y.mp4"), [0] * 8, rate=2)
+    clips = [
+        *(segment(clip, *span, text) for text, span in spans.items()),
+        replace(segment(clip, 0.0, 4.0, "z"), id="y_0", video="y", path=other),
+    ]
+    reading = replace(READING, sampling=replace(READING.sampling, num_clips=2))
+    corpus = SegmentCorpus(clips, reading)
+    assert list(corpus.ids) == ["x", "y"]
+    assert [corpus.source(index) for index in range(2)] == [str(clip.path), str(other)]
+    assert list(corpus.texts()) == ["a", "b", "c", "d", "z"]
+    assert [caption.text for caption in corpus.transcript("x")] == ["a", "b", "c", "d"]
+    samples = [corpus[SampleKey(epoch, 0)] for epoch in range(30)]
+    assert {"".join(sample.texts) for sample in samples} == {"ab", "bc", "cd"}
+    for sample in samples:
+        assert sample.id == "x"
+        assert sample.text_spans.tolist() == [list(spans[text]) for text in sample.texts]
+        for text, (start, end), frames in zip(
+            sample.texts, sample.clip_spans.tolist(), sample.clips, strict=True
+        ):
+            assert spans[text][0] <= start < end <= spans[text][1]
+            assert frames[0].float().mean() == pytest.approx(GREYS * (start // 1), abs=16)
+    again = SegmentCorpus(clips, reading)[SampleKey(4, 0)]
+    assert torch.equal(again.clips, samples[4].clips)
+    assert again.texts == samples[4].texts
+    assert corpus[1].texts == ["z"]
+
+
+def test_one_stretch_with_two_texts_is_two_segments(clip: CaptionedClip) -> None:
+    clips = [segment(clip, 5.0, 9.0, text) for text in ("second", "first")]
+    reading = replace(READING, sampling=replace(READING.sampling, num_clips=2))
+    sample = SegmentCorpus(clips, reading)[0]
+    assert sorted(sample.texts) == ["first", "second"]
+    assert sample.text_spans.tolist() == [[5.0, 9.0]] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"end": None}, "the segment x has to have an end and one text, and has the end None"),
+        ({"texts": ("one", "two"), "text_ids": ("x#0", "x#1")}, "and 2 texts"),
+        ({"texts": (), "text_ids": ()}, "and 0 texts: use CaptionedCorpus"),
+    ],
+)
+def test_what_is_no_segment_is_refused(
+    clip: CaptionedClip, changes: dict[str, Any], message: str
+) -> None:
+    good = segment(clip, 0.0, 3.0, "a")
+    wrong = replace(replace(clip, texts=("one",), text_ids=("x#0",)), **changes)
+    with pytest.raises(ArgumentError, match=message):
+        SegmentCorpus([good, wrong], READING)
+
+
+def test_a_corpus_of_segments_is_small_when_it_is_sent_to_a_worker(tmp_path: Path) -> None:
+    clips = [
+        CaptionedClip(
+            id=f"video-{v:06d}_{k}",
+            video=f"video-{v:06d}",
+            path=tmp_path / f"raw_videos/video-{v:06d}.mp4",
+            start=10.0 * k,
+            end=10.0 * k + 8,
+            texts=(f"add ingredient {k} to the pan of video {v}",),
+            text_ids=(f"video-{v:06d}_{k}",),
+        )
+        for v in range(1333)
+        for k in range(8)
+    ]
+    sent = pickle.dumps(SegmentCorpus(clips, READING))
+    assert len(sent) < 1_500_000  # of 10,664 segments
+    loaded = pickle.loads(sent)  # noqa: S301 - what was pickled here
+    assert loaded.transcript("video-001332")[7] == (
+        *(70.0, 78.0, "add ingredient 7 to the pan of video 1332"),
+    )
+
+
+def test_segments_are_listed_by_video(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "-x_y.webm").touch()
+    said = {
+        "-x_y": [Caption(4.0, 5.0, "later"), Caption(1.0, 2.0, "earlier")],
+        "gone": [Caption(0.0, 1.0, "text")],
+    }
+    assert list_segments(tmp_path, said) == [
+        CaptionedClip(
+            *("-x_y_0", "-x_y", tmp_path / "a" / "b" / "-x_y.webm", 4.0, 5.0),
+            *(("later",), ("-x_y_0",)),
+        ),
+        CaptionedClip(
+            *("-x_y_1", "-x_y", tmp_path / "a" / "b" / "-x_y.webm", 1.0, 2.0),
+            *(("earlier",), ("-x_y_1",)),
+        ),
+        CaptionedClip("gone_0", "gone", tmp_path / "gone.mp4", 0.0, 1.0, ("text",), ("gone_0",)),
+    ]
+
+
+def test_videos_are_required_once_each(clip: CaptionedClip) -> None:
+    gone = [
+        replace(clip, id=f"v{n}_{k}", video=f"v{n}", path=clip.path.with_name(f"v{n}.mp4"))
+        for n in range(7)
+        for k in range(2)
+    ]
+    given = ("Corpus", Path("list.csv"), "https://example.org", "ROOT --data X")
+
+    def require(clips: list[CaptionedClip], max_missing: float) -> None:
+        corpus, listed, source, check = given
+        require_clips(corpus, clips, listed, source, max_missing, check)
+
+    require([clip], 0)
+    require([], 0)
+    require([*gone, clip], 7)
+    require([*gone[:2], clip], 0.5)
+    with pytest.raises(ArgumentError) as caught:
+        require([*gone, clip], 6)
+    assert str(caught.value) == (
+        f"7 of 8 videos listed in list.csv are missing under {clip.path.parent}: v0, v1, v2, v3, "
+        "v4, .... Download them (`vtlearn data check ROOT --data X` lists all), or pass "
+        "max_unreadable=7 (in training, max_unreadable_fraction=0.88) to continue without them"
+    )
+    with pytest.raises(ArgumentError, match="1 of 2 videos"):
+        require([*gone[:2], clip], 0.4)
+    with pytest.raises(CorpusNotFoundError, match=r"list.csv, <id>.mp4  \(there are none\)"):
+        require(gone, 7)

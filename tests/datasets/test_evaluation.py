@@ -8,16 +8,18 @@ import torch
 from torch.utils.data import DataLoader
 
 from tests.damage import cut_off
-from tests.media.features.stores import fill_store
+from tests.media.features.stores import fill_store, make_spec
 from tests.media.video.writing import write_video
 from vtlearn.batch import Batch, Sample, Unreadable, collate
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
-from vtlearn.encoders.video import CachedFeatures
+from vtlearn.encoders import CachedFeatures
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips
+from vtlearn.media.features.shard import StoredVideo
+from vtlearn.media.features.store import FeatureStore
 from vtlearn.media.video.reader import VideoReader
 
 READING = Reading(sampling=ClipSampling(num_frames=4, fps=4.0), pixels=Pixels(size=16))
@@ -159,55 +161,120 @@ def test_a_loader_sends_on_what_a_watched_reader_reads(video: Path) -> None:
         assert torch.equal(batch.clips, read(wanted, index).clips)
 
 
+def segments_of(
+    store: Path, *spans: tuple[float, float | None], num_frames: int = 4, windows: int = 1
+) -> EvaluationItems:
+    """Segments of the video x, read from a store."""
+    items = [
+        EvaluationItem(str(n), Path("gone/x.mp4"), UniformWindows(*span, windows), ["a"], ["a#0"])
+        for n, span in enumerate(spans)
+    ]
+    reading = Reading(features=store, sampling=ClipSampling(num_frames=num_frames))
+    return EvaluationItems(items, reading)
+
+
 @pytest.mark.parametrize(
-    ("start", "end", "fps", "first", "count"),
+    ("span", "first", "last"),
     [
-        (3.2, 6.1, 1.0, 3, 4),  # floor and ceil
-        (3.0, 6.0, 1.0, 3, 3),  # on whole seconds
-        (3.2, 3.3, 1.0, 3, 1),
-        (3.0, 3.0, 1.0, 3, 1),  # a moment has a vector too
-        (2.0, 30.0, 1.0, 2, 8),  # at most as many as a clip has
-        (17.5, None, 1.0, 17, 3),  # to the end of the video
-        (18.2, 25.0, 1.0, 18, 2),  # what is past the end is not there
-        (3.2, 6.1, 2.0, 6, 7),
-        (3.0, 9.0, 1 / 3, 1, 2),
-        (0.3, 0.9, 10.0, 3, 6),  # 0.3 x 10 is less than 3 in floats
+        ((2.0, 5.0), 2, 5),
+        ((2.9, 4.1), 2, 5),
+        ((2.1, 2.2), 2, 3),
+        ((3.0, 3.0), 3, 4),  # at least one
+        ((0.0, 4.0), 0, 4),
+        ((0.0, 9.0), 0, 4),  # at most as many as a clip has
+        ((8.0, None), 8, 11),  # to the end of the video, whose last vector is shown for 0.2 s
+        ((9.5, 10.1), 9, 11),
+        ((9.0, 30.0), 9, 11),  # past the end of the video there is nothing
     ],
 )
-def test_a_stored_segment_is_its_own_vectors(
-    start: float, end: float | None, fps: float, first: int, count: int, tmp_path: Path
+def test_a_stored_segment_has_its_own_vectors(
+    span: tuple[float, float | None], first: int, last: int, tmp_path: Path
 ) -> None:
-    vectors = fill_store(tmp_path, {"v": 20.0}, fps=fps, stride=1 / fps)["v"]
-    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
-    item = EvaluationItem("s", Path("v.mp4"), UniformWindows(start, end, 10), ["cut"], ["s"])
-    items = EvaluationItems([item], reading)
-    assert items.part_counts == [1]
-    sample = read(items, 0)
-    assert sample.clips.shape == (1, 8, vectors.shape[1])
-    assert sample.frame_length.tolist() == [count]
-    assert torch.equal(sample.clips[0, :count], vectors[first : first + count].float())
-    assert sample.clip_spans[0].tolist() == pytest.approx([first / fps, (first + count) / fps])
-    assert (sample.texts, sample.text_ids) == (["cut"], ["s"])
+    vectors = fill_store(tmp_path, {"x": 10.2})["x"]
+    sample = read(segments_of(tmp_path, span), 0)
+    assert sample.clips.shape == (1, 4, 4)
+    assert sample.frame_length.tolist() == [last - first]
+    assert torch.equal(sample.clips[0, : last - first], vectors[first:last])
+    assert sample.clip_spans.tolist() == [[first, last]]
+    assert (sample.texts, sample.text_ids, sample.part) == (["a"], ["a#0"], (0, 1))
 
 
-def test_padding_of_a_stored_segment_changes_nothing(tmp_path: Path) -> None:
-    vectors = fill_store(tmp_path, {"v": 20.0})["v"].float()
-    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
-    item = EvaluationItem("s", Path("v.mp4"), UniformWindows(3.2, 6.1, 4), [], [])
-    sample = read(EvaluationItems([item], reading), 0)
-    encoder = CachedFeatures(dim=8, input_dim=vectors.shape[1], num_frames=8, layers=1, heads=2)
-    encoder.eval()
-    padded = encoder(sample.clips, sample.frame_length).pooled
-    torch.testing.assert_close(padded, encoder(vectors[None, 3:7]).pooled)
+@pytest.mark.parametrize("fps", [0.1, 1 / 3, 0.5, 0.7, 1.0, 2.0, 30.0])
+def test_a_segment_that_starts_on_a_vector_begins_with_it(fps: float, tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"x": 120 / fps}, fps=fps, stride=1 / fps)["x"]
+    assert len(vectors) == 120
+    spans = [(k / fps, (k + 3) / fps) for k in range(118)]
+    items = segments_of(tmp_path, *spans)
+    for k in range(len(items)):
+        sample = read(items, k)
+        assert sample.frame_length.tolist() == [min(3, 120 - k)]
+        assert torch.equal(sample.clips[0, :2], vectors[k : k + 2])
+        torch.testing.assert_close(sample.clip_spans[0, 0].item(), k / fps)
 
 
-def test_a_stored_segment_that_is_not_there_is_told(tmp_path: Path) -> None:
-    fill_store(tmp_path, {"v": 20.0})
-    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
-    item = EvaluationItem("s", Path("v.mp4"), UniformWindows(20.5, 25.0, 4), [], [])
-    with pytest.raises(
-        EvaluationError, match=r"from 20\.5 s to 25\.0 s begins after its features end, at 20\.0 s"
-    ):
-        EvaluationItems([item], reading)[0]
-    record = EvaluationItems([item], reading, max_unreadable=1)[0]
-    assert isinstance(record, Unreadable)
+@pytest.mark.parametrize("windows", [1, 4, 16, 40])
+def test_a_stored_segment_is_one_part_however_many_windows(windows: int, tmp_path: Path) -> None:
+    fill_store(tmp_path, {"x": 300.0})
+    items = segments_of(tmp_path, (0.0, 200.0), (200.0, None), num_frames=8, windows=windows)
+    assert (items.part_counts, len(items)) == ([1, 1], 2)
+    for number, first in enumerate((0, 200)):
+        sample = read(items, number)
+        assert sample.clips.shape == (1, 8, 4)
+        assert sample.part == (0, 1)
+        assert sample.clip_spans.tolist() == [[first, first + 8]]
+        assert torch.equal(sample.clips, items.sample(items.items[number]).clips)
+
+
+@pytest.mark.parametrize("start", [10.0, 10.5, 300.0])
+def test_a_segment_after_the_end_of_the_video_is_unreadable(start: float, tmp_path: Path) -> None:
+    fill_store(tmp_path, {"x": 10.0})
+    items = segments_of(tmp_path, (start, start + 5.0), (9.0, 12.0))
+    sentence = rf"segment from {start} s to {start + 5.0} s begins after its features end, at 10.0"
+    with pytest.raises(EvaluationError, match=sentence):
+        items[0]
+    items.max_unreadable = 1
+    lost = items[0]
+    assert isinstance(lost, Unreadable)
+    assert lost[:3] == ("0", "gone/x.mp4", "decode")
+    assert read(items, 1).frame_length.tolist() == [1]
+
+
+def test_lost_vectors_count_where_they_are_of_the_segment(tmp_path: Path) -> None:
+    spec = make_spec()
+    store = FeatureStore(tmp_path, spec, ["x"])
+    vectors = torch.arange(40.0).reshape(10, 4)
+    vectors[5] = torch.nan
+    store.write(0, {"x": StoredVideo(vectors, 10.0)}, {})
+    items = segments_of(tmp_path, (3.0, 5.0), (3.0, 5.1))
+    assert read(items, 0).frame_length.tolist() == [2]
+    with pytest.raises(EvaluationError, match=r"vectors of the segment from 3.0 s to 5.1 s"):
+        items[1]
+
+
+def test_padding_changes_nothing_of_what_is_encoded(tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"x": 40.0})["x"]
+    spans = [(2.0, 5.0), (30.0, None), (7.0, 7.5)]
+    torch.manual_seed(0)
+    encoder = CachedFeatures(dim=8, input_dim=4, num_frames=16, layers=2, heads=2).eval()
+    short = collate([read(segments_of(tmp_path, *spans, num_frames=10), n) for n in range(3)])
+    long = collate([read(segments_of(tmp_path, *spans, num_frames=16), n) for n in range(3)])
+    assert long.frame_length.tolist() == short.frame_length.tolist() == [3, 10, 1]
+    torch.manual_seed(1)
+    noise = long.clips.clone()
+    for clip, length in zip(noise, long.frame_length.tolist(), strict=True):
+        clip[length:] = torch.randn(16 - length, 4)
+    with torch.inference_mode():
+        pooled = encoder(long.clips, long.frame_length).pooled
+        for clips in (short.clips, noise):
+            torch.testing.assert_close(encoder(clips, long.frame_length).pooled, pooled)
+        alone = [
+            encoder(vectors[None, first:last]).pooled for first, last in ((2, 5), (30, 40), (7, 8))
+        ]
+    torch.testing.assert_close(torch.cat(alone), pooled)
+
+
+def test_segments_of_pixels_keep_their_windows(video: Path) -> None:
+    item = EvaluationItem("x", video, UniformWindows(4.0, 20.0, 20), ["a"], ["a#0"])
+    items = items_of(item)
+    assert items.part_counts == [2]
+    assert [len(read(items, n).clips) for n in range(2)] == [16, 4]

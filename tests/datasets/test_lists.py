@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from vtlearn.datasets.lists import read_durations, read_table, read_video_list
+from vtlearn.datasets.lists import (
+    Row,
+    number_in,
+    read_columns,
+    read_durations,
+    read_ids,
+    read_table,
+    read_video_list,
+)
 from vtlearn.errors import ArgumentError
 from vtlearn.media.ids import VideoNames
 
@@ -135,3 +143,55 @@ def test_tables_have_lines_and_named_cells(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="has the id a in lines 2 and 4; remove one"):
         read_table(path, ["id", "text"], unique="id")
     assert len(read_table(path, ["id", "text"])) == 3
+
+
+def test_ids_are_read_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_bytes("\ufeff video1 \r\n\r\n-x_y\n__z\nvideo1\n".encode())
+    assert read_ids(path) == ["video1", "-x_y", "__z"]
+    with pytest.raises(ArgumentError, match=r"absent\.txt cannot be read as a list of ids"):
+        read_ids(tmp_path / "absent.txt")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ArgumentError, match=r"list\.txt cannot be read as a list of ids"):
+        read_ids(path)
+
+
+def test_columns_are_named_where_no_header_names_them(tmp_path: Path) -> None:
+    path = tmp_path / "annotation.csv"
+    path.write_text("1, 33.54,39.94\r\n\r\n2;,3,4\n")
+    assert read_columns(path, ["step", "start", "end"]) == [
+        Row(1, {"step": "1", "start": "33.54", "end": "39.94"}),
+        Row(3, {"step": "2;", "start": "3", "end": "4"}),
+    ]
+    path.write_text("")
+    assert read_columns(path, ["step"]) == []
+    with pytest.raises(ArgumentError, match=r"absent\.csv cannot be read as a csv"):
+        read_columns(tmp_path / "absent.csv", ["step"])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("1,2,3\n1,2\n", "has 2 cells in line 2, and should have 3: step, start, end"),
+        ("1,2,3,4\n", "has 4 cells in line 1, and should have 3: step, start, end"),
+        ("1,,3\n", "has no start in line 1"),
+        ('1,"2,3\n', "cannot be read as a csv"),
+    ],
+)
+def test_a_row_with_other_columns_is_named(text: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "annotation.csv"
+    path.write_text(text)
+    with pytest.raises(ArgumentError, match=sentence) as caught:
+        read_columns(path, ["step", "start", "end"])
+    assert str(path) in str(caught.value)
+    assert "header" not in str(caught.value)
+
+
+def test_numbers_of_a_row() -> None:
+    row = Row(7, {"start": "33.54", "end": "1e2", "step": "x", "far": "inf", "none": "nan"})
+    path = Path("a.csv")
+    assert (number_in(path, row, "start"), number_in(path, row, "end")) == (33.54, 100.0)
+    for column in ("step", "far", "none"):
+        sentence = f"a.csv, line 7: expected a number for {column}, got '{row.cells[column]}'"
+        with pytest.raises(ArgumentError, match=sentence):
+            number_in(path, row, column)

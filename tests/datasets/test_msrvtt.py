@@ -1,7 +1,7 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -305,55 +305,141 @@ def test_it_reads_what_kitchen_writes_in_this_layout(tmp_path: Path) -> None:
         assert clips.valid.all()
 
 
-def authors_split(root: Path, word: dict[str, str]) -> None:
-    """Let the captions' file say the authors' split."""
-    videos = [{"video_id": one, "split": split} for one, split in word.items()]
-    content = {"info": {}, "videos": videos, "sentences": sentences(list(word))}
-    next(root.rglob("MSRVTT_data.json")).write_text(json.dumps(content))
-
-
-WORDS = {"video0": "train", "video1": "train", "video2": "validate"}
-WORDS |= {"video7": "test", "video9": "test"}
-
-
-def test_the_authors_split_is_in_the_captions_file(root: Path) -> None:
-    authors_split(root, WORDS)
-    for split, ids in (
-        ("train", SMALLER),
-        ("validate", ["video2"]),
-        ("test", ["video7", "video9"]),
-    ):
-        clips = read_msrvtt(root, f"full-{split}")
-        assert [clip.id for clip in clips] == ids
-        assert [clip.texts for clip in clips] == [tuple(CAPTIONS[one]) for one in ids]
-        assert annotation_files(root, f"full-{split}") == list(root.rglob("MSRVTT_data.json"))
-
-
-def test_a_list_of_the_authors_split_is_taken_first(root: Path) -> None:
-    authors_split(root, WORDS)
-    (root / "test_list_full.txt").write_text("video9\n\n video1 \nvideo9")
-    assert [clip.id for clip in read_msrvtt(root, "full-test")] == ["video9", "video1"]
-    assert annotation_files(root, "full-test")[0].name == "test_list_full.txt"
-
-
-def test_a_split_that_is_written_nowhere_is_named(root: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"no clip has the split 'test' in .*bring its list"):
-        read_msrvtt(root, "full-test")
-
-
-def test_the_first_caption_asks_in_1kb(root: Path) -> None:
-    (root / "test_list_miech.txt").write_text("video9\nvideo0\n")
-    (root / "train_list_miech.txt").write_text("video1\nvideo2\n")
-    clips = read_msrvtt(root, "1kB-test")
-    assert [(clip.id, clip.texts, clip.text_ids) for clip in clips] == [
-        ("video9", ("a woman cooks",), ("video9#0",)),
-        ("video0", ("a man sings",), ("video0#0",)),
+def write_full(root: Path, splits: Mapping[str, str], path: str = "MSRVTT_data.json") -> None:
+    """Write captions of some videos, and the split of each."""
+    videos = [
+        {"id": number, "video_id": one, "split": split}
+        for number, (one, split) in enumerate(splits.items())
     ]
-    assert [len(clip.texts) for clip in read_msrvtt(root, "1kB-train")] == [1, 3]
+    content = {"info": {}, "videos": videos, "sentences": sentences(list(splits))}
+    (root / path).write_text(json.dumps(content))
 
 
-def test_a_training_list_with_clips_of_the_test_is_refused(root: Path) -> None:
-    with (root / "MSRVTT_train.9k.csv").open("a") as file:
-        file.write("video7\n")
-    with pytest.raises(ArgumentError, match=r"1 of 4 ids of .*train\.9k\.csv.*first: video7"):
-        read_msrvtt(root, "1kA-9k")
+FULL = {
+    "video2": "train",
+    "video0": "train",
+    "video1": "validate",
+    "video7": "test",
+    "video9": "test",
+}
+
+
+def test_a_test_of_1kb_asks_with_the_first_caption(root: Path) -> None:
+    (root / "train_list_miech.txt").write_text("video2\nvideo0\n")
+    (root / "test_list_miech.txt").write_text("video9\nvideo1\n")
+    assert [(clip.id, clip.texts, clip.text_ids) for clip in read_msrvtt(root, "1kB-test")] == [
+        ("video9", ("a woman cooks",), ("video9#0",)),
+        ("video1", ("a dog barks",), ("video1#0",)),
+    ]
+    trained = read_msrvtt(root, "1kB-train")
+    assert {clip.id: list(clip.texts) for clip in trained} == {
+        one: CAPTIONS[one] for one in ("video2", "video0")
+    }
+    assert annotation_files(root, "1kB-test") == [
+        root / "test_list_miech.txt",
+        root / "MSRVTT_data.json",
+    ]
+
+
+def test_the_first_caption_is_the_first_that_is_not_blank(root: Path) -> None:
+    (root / "test_list_miech.txt").write_text("video0\n")
+    data = [{"video_id": "video0", "caption": one} for one in (" ", "he sings", "a man sings")]
+    (root / "MSRVTT_data.json").write_text(json.dumps({"sentences": data}))
+    (clip,) = read_msrvtt(root, "1kB-test")
+    assert (clip.texts, clip.text_ids) == (("he sings",), ("video0#1",))
+
+
+@pytest.mark.parametrize(
+    ("split", "ids"),
+    [
+        ("full-train", ["video2", "video0"]),
+        ("full-validate", ["video1"]),
+        ("full-test", ["video7", "video9"]),
+    ],
+)
+def test_the_authors_splits_are_in_their_files_or_in_lists(
+    root: Path, split: str, ids: list[str]
+) -> None:
+    def read() -> dict[str, list[str]]:
+        clips = read_msrvtt(root, split)
+        assert all(clip.text_ids[0] == f"{clip.id}#0" for clip in clips)
+        return {clip.id: list(clip.texts) for clip in clips}
+
+    expected = {one: CAPTIONS[one] for one in ids}
+    write_full(root, FULL)
+    assert read() == expected
+    assert annotation_files(root, split) == [root / "MSRVTT_data.json"]
+    (root / "MSRVTT_data.json").unlink()
+    of_test = {one: word for one, word in FULL.items() if word == "test"}
+    rest = {one: word for one, word in FULL.items() if word != "test"}
+    write_full(root, rest, "train_val_videodatainfo.json")
+    write_full(root, of_test, "test_videodatainfo.json")
+    assert read() == expected
+    assert len(annotation_files(root, split)) == 2
+    for path in root.glob("*_videodatainfo.json"):
+        path.unlink()
+    records = [
+        {"image_id": one["video_id"], "caption": one["caption"]} for one in sentences(list(FULL))
+    ]
+    (root / "MSR_VTT.json").write_text(json.dumps({"annotations": records}))
+    name = {"full-train": "train", "full-validate": "val", "full-test": "test"}[split]
+    listed = root / f"{name}_list_full.txt"
+    with pytest.raises(CorpusNotFoundError, match=f"{listed}: the list of {split}.*not there"):
+        read()
+    listed.write_text("\n".join(ids))
+    assert read() == expected
+    assert annotation_files(root, split) == [listed, root / "MSR_VTT.json"]
+
+
+def test_a_list_is_read_where_captions_lack_splits(root: Path) -> None:
+    with pytest.raises(ArgumentError) as caught:
+        read_msrvtt(root, "full-validate")
+    assert str(caught.value) == (
+        f"no clip has the split 'validate' in {root / 'MSRVTT_data.json'}; download it again, or "
+        "bring its list"
+    )
+    (root / "val_list_full.txt").write_text("video1\n")
+    assert [clip.id for clip in read_msrvtt(root, "full-validate")] == ["video1"]
+
+
+def test_half_of_the_authors_files(root: Path) -> None:
+    (root / "MSRVTT_data.json").unlink()
+    write_full(root, {"video7": "test"}, "test_videodatainfo.json")
+    assert [clip.id for clip in read_msrvtt(root, "full-test")] == ["video7"]
+    with pytest.raises(ArgumentError, match=r"split 'train' in .*test_videodatainfo\.json"):
+        read_msrvtt(root, "full-train")
+
+
+@pytest.mark.parametrize(
+    ("videos", "message"),
+    [
+        ([{"id": 7, "split": "train"}], r"no string video_id in videos\[0\]"),
+        (["video0"], r"no string video_id in videos\[0\]"),
+        (3, "no clip has the split 'train'"),
+        ({"video0": "train"}, "no clip has the split 'train'"),
+    ],
+)
+def test_damaged_splits_are_named(root: Path, videos: object, message: str) -> None:
+    path = root / "MSRVTT_data.json"
+    path.write_text(json.dumps({"videos": videos, "sentences": sentences(TRAIN)}))
+    with pytest.raises(ArgumentError, match=message) as caught:
+        read_msrvtt(root, "full-train")
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("split", ["1kA-9k", "1kA-7k", "1kB-train"])
+def test_a_training_list_that_holds_test_clips_is_refused(root: Path, split: str) -> None:
+    names = {"1kA-9k": "MSRVTT_train.9k.csv", "1kA-7k": "MSRVTT_train.7k.csv"}
+    listed = root / names.get(split, "train_list_miech.txt")
+    (root / "test_list_miech.txt").write_text("video9\nvideo7\n")
+    header = ["video_id"] if listed.suffix == ".csv" else []
+    listed.write_text("\n".join([*header, "video0", "video9", "video1", "video7"]))
+    test = "test_list_miech.txt" if split == "1kB-train" else "MSRVTT_JSFUSION_test.csv"
+    with pytest.raises(ArgumentError) as caught:
+        read_msrvtt(root, split)
+    assert str(caught.value) == (
+        f"2 of 4 ids of {listed} are those of the test {root / test} (first: video7): it is "
+        "another split's list; download this one's"
+    )
+    (root / test).unlink()  # without a test there is nothing to compare with
+    assert len(read_msrvtt(root, split)) == 4

@@ -142,11 +142,11 @@ class SegmentCorpus(VideoCorpus):
     """Annotated videos: a sample is a run of a video's segments, with a clip in each.
 
     Args:
-        clips: The segments of all videos, with one text each.
+        clips: The segments of all videos in any order, with an end and one text each.
         reading: How they are read.
 
     Raises:
-        ArgumentError: If a segment does not have one text, or no end.
+        ArgumentError: If a segment has no end, or more or fewer texts.
 
     Example:
         >>> path, text_ids = Path("v.mp4"), ("v_0",)
@@ -162,8 +162,8 @@ class SegmentCorpus(VideoCorpus):
         for clip in clips:
             if clip.end is None or len(clip.texts) != 1:
                 message = (
-                    f"the segment {clip.id} has {len(clip.texts)} texts and the end {clip.end}: "
-                    "one text and an end in seconds were expected"
+                    f"the segment {clip.id} has to have an end and one text, and has the end "
+                    f"{clip.end} and {len(clip.texts)} texts: use CaptionedCorpus for such clips"
                 )
                 raise ArgumentError(message)
             said.setdefault(clip.video, []).append(Caption(clip.start, clip.end, clip.texts[0]))

@@ -141,8 +141,11 @@ def read_crosstask(root: Path, *, videos: Path | None = None) -> CrossTaskFiles:
         annotations: "<task>_<video>.csv for each video",
     }
     require_paths(_NAME, expected, _SOURCE)
-    tasks = {task.id: task for task in _read_tasks(cards)}
+    tasks = _read_tasks(cards)
     rows = [row for row in _read_videos(listed) if row[0] in tasks]
+    if not rows:
+        message = f"{listed} lists no video of the tasks of {cards}; download both again"
+        raise ArgumentError(message)
     _require_once(listed, [video for _, video in rows])
     chosen = [video for task, video in _read_videos(validation) if task in tasks]
     _require_listed(validation, chosen, listed, {video for _, video in rows})
@@ -256,6 +259,9 @@ def read_segments(root: Path, videos: Path | None = None) -> dict[str, list[Capt
     path = segments_file(root)
     require_paths(_NAME, {path: "segments: end,start,task_id,text,video_id"}, _SOURCE)
     rows = read_table(path, ["end", "start", "task_id", "text", "video_id"])
+    if not rows:
+        message = f"{path} lists no segments; download it again"
+        raise ArgumentError(message)
     paths = locate_videos(videos or root, list({row.cells["video_id"]: None for row in rows}))
     counts = dict.fromkeys(paths, 0)
     segments: dict[str, list[CaptionedClip]] = {}
@@ -295,7 +301,20 @@ def _files(root: Path) -> tuple[Path, Path, Path, Path]:
     return cards, listed, validation, cards.parent / "annotations"
 
 
-def _read_tasks(path: Path) -> Iterator[Task]:
+def _read_tasks(path: Path) -> dict[str, Task]:
+    tasks: dict[str, Task] = {}
+    for task in _read_cards(path):
+        if task.id in tasks:
+            message = f"{path} has two cards of the task {task.id}; remove one"
+            raise ArgumentError(message)
+        tasks[task.id] = task
+    if not tasks:
+        message = f"{path} has no task; download it again"
+        raise ArgumentError(message)
+    return tasks
+
+
+def _read_cards(path: Path) -> Iterator[Task]:
     """Read cards of five lines, and a blank one; after the last card it may be left out."""
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
@@ -313,6 +332,10 @@ def _read_tasks(path: Path) -> Iterator[Task]:
             raise ArgumentError(message)
         number, title, _, count, names = card
         steps = tuple(name.strip() for name in names.split(","))
+        if not all(steps):
+            message = f"{path}, line {first + 5}: the task {number} ({title}) has a step without a"
+            message += f" name: {names}"
+            raise ArgumentError(message)
         if count != str(len(steps)):
             message = (
                 f"{path}: the task {number} ({title}) is said to have {count} steps in line "

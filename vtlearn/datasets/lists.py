@@ -226,6 +226,13 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[Row]:
         [Row(line=1, cells={'step': '1', 'start': '33.54', 'end': '39.94'})]
     """
     rows = _rows(path)
+    for line, row in rows:
+        if len(row) != len(columns):
+            message = (
+                f"{path} has {len(row)} cells in line {line}, and should have {len(columns)}: "
+                f"{', '.join(columns)}"
+            )
+            raise ArgumentError(message)
     return [Row(line, _cells(path, line, row, columns, columns)) for line, row in rows]
 
 

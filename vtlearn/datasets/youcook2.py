@@ -4,6 +4,8 @@ Its authors published the segments of training and validation in one file. Retri
 those validation videos that are not in HowTo100M, which a table of MIL-NCE's authors lists.
 """
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,12 +58,15 @@ class YouCook2(SegmentCorpus):
         _require_files(root, "validation")
         videos = _read_database(database) if database.is_file() else {}
         listed = dict.fromkeys(videos)
+        annotated = {video: None for video, entry in videos.items() if entry.get("annotations")}
         if table.is_file():
-            listed |= dict.fromkeys(_read_table(table)[0])
+            rows = dict.fromkeys(_read_table(table)[0])
+            listed |= rows
+            annotated |= rows
         return Expectations(
             _NAME,
             root,
-            captions=list(listed),
+            captions=list(annotated),
             listed=list(listed),
             durations=read_video_durations(root),
         )
@@ -134,8 +139,29 @@ def read_recipe_types(root: Path, split: str) -> dict[str, str]:
     if listed.suffix == ".csv":
         return _read_table(listed)[1]
     return {
-        video: _string(listed, video, entry, "recipe_type")
+        video: _string(f"{listed}: {video}", entry, "recipe_type")
         for video, entry in _of_subset(listed, split).items()
+    }
+
+
+def read_video_durations(root: Path) -> dict[str, float]:
+    """Return how long videos are said to last, in seconds.
+
+    Args:
+        root: The corpus's folder.
+
+    Returns:
+        Seconds by video; nothing where the authors' file is not there.
+
+    Raises:
+        ArgumentError: If it cannot be read.
+    """
+    database = _files(root)[1]
+    videos = _read_database(database) if database.is_file() else {}
+    return {
+        video: float(entry["duration"])
+        for video, entry in videos.items()
+        if _is_number(entry.get("duration"))
     }
 
 
@@ -194,8 +220,8 @@ def _require_split(
     strangers = [video for video in segments if subsets.get(video) != split]
     if not strangers:
         return
-    known = [video for video in strangers if video in subsets]
-    where = f"; {len(known)} of them are in split {subsets[known[0]]!r}" if known else ""
+    known = Counter(str(subsets[video]) for video in strangers if video in subsets)
+    where = "".join(f"; {count} of them are in split {one!r}" for one, count in known.items())
     message = (
         f"{len(strangers)} of {len(segments)} videos of {listed} are not in split {split!r} of "
         f"{database} (first: {strangers[0]}){where}. Download the table of this split"
@@ -212,7 +238,12 @@ def _read_table(path: Path) -> tuple[dict[str, list[Caption]], dict[str, str]]:
         start, end = (number_in(path, row, column) for column in ("start", "end"))
         _require_span(f"{path}, line {row.line}", start, end)
         segments.setdefault(video, []).append(Caption(start, end, row.cells["text"]))
-        types[video] = row.cells["task"]
+        if types.setdefault(video, row.cells["task"]) != row.cells["task"]:
+            message = (
+                f"{path}, line {row.line}: {video} has the task {row.cells['task']}, and "
+                f"{types[video]} before; a video has one"
+            )
+            raise ArgumentError(message)
     if not segments:
         message = f"{path} lists no segments; download it again"
         raise ArgumentError(message)
@@ -248,7 +279,7 @@ def _segment(path: Path, video: str, index: int, record: object) -> Caption:
         raise ArgumentError(message)
     start, end = map(float, span)
     _require_span(where, start, end)
-    text = _string(path, where, record, "sentence").strip()  # type: ignore[arg-type]  # a dict
+    text = _string(where, record, "sentence").strip()  # type: ignore[arg-type]  # a dict
     return Caption(start, end, text)
 
 
@@ -258,34 +289,13 @@ def _require_span(where: str, start: float, end: float) -> None:
         raise ArgumentError(message)
 
 
-def _string(path: Path, where: str, record: Mapping[str, Any], key: str) -> str:
+def _string(where: str, record: Mapping[str, Any], key: str) -> str:
     value = record.get(key)
     if not isinstance(value, str) or not value.strip():
-        message = f"{path}: {where} has no string {key}; download it again"
+        message = f"{where} has no string {key}; download the file again"
         raise ArgumentError(message)
     return value
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def read_video_durations(root: Path) -> dict[str, float]:
-    """Return how long videos are said to last, in seconds.
-
-    Args:
-        root: The corpus's folder.
-
-    Returns:
-        Seconds by video; nothing where the authors' file is not there.
-
-    Raises:
-        ArgumentError: If it cannot be read.
-    """
-    database = _files(root)[1]
-    videos = _read_database(database) if database.is_file() else {}
-    return {
-        video: float(entry["duration"])
-        for video, entry in videos.items()
-        if _is_number(entry.get("duration"))
-    }
+    return isinstance(value, (int, float)) and type(value) is not bool and math.isfinite(value)

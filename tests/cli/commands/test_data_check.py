@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.damage import READABLE, UNREADABLE, Way, copy_corpus, damage_videos
+from tests.damage import READABLE, UNREADABLE, Way, copy_corpus, damage_videos, lose_index
 from tests.layouts import LAYOUTS, write_layout
+from tests.media.video.writing import write_video
 from tests.media.webdataset.tars import member, write_tar
 from vtlearn.cli.commands import data_check, tree
 from vtlearn.kitchen import read_truth
@@ -282,3 +283,75 @@ def test_damaged_shards_without_an_index_suffice_for_no_coverage(
         path.write_bytes(b"garbage" * 1000)
     assert (coded("0"), coded("0.1")) == (0, 1)
     assert "0 videos can be used, of 0 or more" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "count"),
+    [("YouCook2", "YouCook2", 10), ("CrossTask", "CrossTask", 10), ("MSRVTT", "MSR-VTT", 32)],
+)
+def test_what_is_annotated_is_checked_in_its_own_layout(
+    data: str,
+    name: str,
+    count: int,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = copy_corpus(request.getfixturevalue(f"{data.lower()}_root"), tmp_path / "corpus")
+    options = ("--data", data, "--min-coverage", "100")
+    assert check(root, *options) == 0
+    assert capsys.readouterr().out == f"{name}: {count} of {count} videos can be used, 100.0 %\n"
+
+    missing, damaged, *_ = sorted(root.rglob("*.mp4"), key=lambda path: path.name)
+    missing.unlink()
+    lose_index(damaged)
+    report = tmp_path / "report.json"
+    assert check(root, *options, "--report", str(report)) == 1
+    captured = capsys.readouterr()
+    share = int(1000 * (count - 2) / count) / 10
+    assert captured.out.startswith(
+        f"{name}: {count - 2} of {count} videos can be used, {share} %\n"
+        f"  missing                       1\n      {missing.stem}\n"
+        f"  unreadable                    1\n      {damaged.stem}  open: "
+    )
+    assert "coverage is below --min-coverage 100" in captured.err
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert (found["missing"], found["unlisted"]) == ([missing.stem], 0)
+    assert [entry["id"] for entry in found["unreadable"]] == [damaged.stem]
+    assert len(found["usable"]) == count - 2
+
+
+@pytest.mark.parametrize("data", ["YouCook2", "CrossTask", "MSRVTT"])
+def test_an_annotated_corpus_that_is_not_there_is_a_mistake(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(tmp_path, "--data", data) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("vtlearn: error: ")
+    assert f"vtlearn data kitchen --layout {data.lower()}" in error
+
+
+def test_a_video_that_is_shorter_than_its_database_says_is_named(
+    youcook2_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_corpus(youcook2_root, tmp_path / "corpus")
+    path = sorted(root.rglob("*.mp4"))[0]
+    write_video(path, [0] * 4, rate=4)
+    assert check(root, "--data", "YouCook2") == 0
+    assert f"      {path.stem}  lasts " in capsys.readouterr().out
+    (root / "youcookii_annotations_trainval.json").write_text("{}")
+    assert check(root, "--data", "YouCook2") == 2
+    assert "has no database of videos" in capsys.readouterr().err
+
+
+def test_a_video_without_annotation_cannot_be_used(
+    crosstask_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copy_corpus(crosstask_root, tmp_path / "corpus")
+    path = sorted((root / "annotations").iterdir())[0]
+    path.unlink()
+    assert check(root, "--data", "CrossTask") == 0
+    output = capsys.readouterr().out
+    assert output.startswith("CrossTask: 9 of 10 videos can be used, 90.0 %\n")
+    video = path.stem.partition("_")[2]
+    assert f"  videos without captions       1\n      {video}\n" in output
