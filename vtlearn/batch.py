@@ -125,7 +125,7 @@ class Sample(NamedTuple):
         return cls(
             sample_id,
             clips,
-            torch.stack([begin, begin + length / fps], 1),
+            torch.stack([begin, begin + length.double() / fps], 1),
             length,
             list(texts),
             torch.tensor(text_spans or spans, dtype=torch.float64).reshape(-1, 2),

@@ -57,6 +57,7 @@ def test_lists_that_share_ids_are_refused(msrvtt_root: Path, tmp_path: Path) -> 
         split: [video["video_id"] for video in content["videos"] if video["split"] == split]
         for split in ("validate", "test")
     }
+    (root / "MSRVTT_data.json").write_text(json.dumps({**content, "videos": []}))
     for name, split in (("val", "validate"), ("test", "test")):
         (root / f"{name}_list_full.txt").write_text("\n".join([*ids[split], ids["test"][0]]))
     data = MSRVTT(root, split="full", **LOADING)

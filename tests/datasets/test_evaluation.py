@@ -14,7 +14,7 @@ from vtlearn.batch import Batch, Sample, Unreadable, collate
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
-from vtlearn.datasets.sampling.spans import UniformWindows
+from vtlearn.datasets.sampling.spans import SecondWindows, UniformWindows
 from vtlearn.encoders import CachedFeatures
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips
@@ -278,3 +278,25 @@ def test_segments_of_pixels_keep_their_windows(video: Path) -> None:
     items = items_of(item)
     assert items.part_counts == [2]
     assert [len(read(items, n).clips) for n in range(2)] == [16, 4]
+
+
+def test_a_segment_after_the_end_of_its_video_is_told(video: Path) -> None:
+    item = EvaluationItem("s", video, UniformWindows(800.0, 900.0, 2), [], [])
+    with pytest.raises(EvaluationError, match=r"from 800\.0 s to 900\.0 s begins after it ends"):
+        EvaluationItems([item], SHORT)[0]
+
+
+def test_a_second_of_stored_features_is_its_own_vectors(tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"v": 20.0}, fps=2.0, stride=0.5)["v"].float()
+    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
+    item = EvaluationItem("v", Path("v.mp4"), SecondWindows(20.0), [], [])
+    items = EvaluationItems([item], reading)
+    parts = [read(items, index) for index in range(len(items))]
+    assert [len(part.clips) for part in parts] == [16, 4]
+    for part in parts:
+        assert set(part.frame_length.tolist()) == {2}
+        for clip, (start, end) in zip(part.clips, part.clip_spans.tolist(), strict=True):
+            assert end == start + 1
+            assert torch.equal(clip[:2], vectors[int(2 * start) :][:2])
+    pixels = replace(SHORT, sampling=ClipSampling(num_frames=2, fps=2.0))
+    assert EvaluationItems([item], pixels).part_counts == [2]

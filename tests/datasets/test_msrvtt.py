@@ -443,3 +443,17 @@ def test_a_training_list_that_holds_test_clips_is_refused(root: Path, split: str
     )
     (root / test).unlink()  # without a test there is nothing to compare with
     assert len(read_msrvtt(root, split)) == 4
+
+
+def test_a_list_of_another_of_the_authors_splits_is_refused(root: Path) -> None:
+    words = {"video0": "train", "video1": "validate", "video7": "test", "video9": "test"}
+    content = {
+        "videos": [{"video_id": one, "split": split} for one, split in words.items()],
+        "sentences": sentences(list(words)),
+    }
+    next(root.rglob("MSRVTT_data.json")).write_text(json.dumps(content))
+    (root / "train_list_full.txt").write_text("video0\nvideo7\nvideo9\nvideo1\n")
+    with pytest.raises(ArgumentError) as caught:
+        read_msrvtt(root, "full-train")
+    assert "3 of 4 ids of" in str(caught.value)
+    assert "(first: video7): 2 are in 'test'; 1 are in 'validate'" in str(caught.value)

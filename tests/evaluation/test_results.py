@@ -226,22 +226,43 @@ def test_a_git_that_hangs_is_given_up(checkout: Path, monkeypatch: pytest.Monkey
 def shown(*results: Result) -> str:
     console = Console(width=120, record=True, file=None, force_terminal=False)
     with console.capture() as capture:
-        console.print(results_table(results))
+        for one in results:
+            console.print(results_table(one))
     return capture.get()
 
 
 def test_table_shows_every_figure_with_its_interval() -> None:
     text = shown(result())
-    for part in ("pairs[1]@2", "t2v_R@1", "41.25", "39.50 - 44.00", "8/8", "t2v_median_rank"):
+    for part in ("pairs[1]@2", "t2v_R@1", "41.25", "39.50 - 44.00", "8/8 items"):
         assert part in text
     assert "NOT COMPARABLE" not in text
 
 
 def test_incomplete_coverage_is_not_comparable() -> None:
     text = shown(result(["v3"]))
-    assert text.count("7/8 NOT COMPARABLE") == 2
+    assert text.count("7/8 items NOT COMPARABLE") == 1
+
+
+def test_a_table_fits_eighty_columns_and_says_what_was_compared() -> None:
+    name = "youcook2-video-background"
+    long = replace(
+        result(["v3"]),
+        protocol=name,
+        mode="reference",
+        metrics={"cap_avg_median_rank": 3.0},
+        intervals={"cap_avg_median_rank": (100.0, 100.0)},
+        chance={"cap_avg_median_rank": Chance(33.33, 0, 100)},
+        ceiling={"cap_avg_median_rank": 33.33},
+        settings={"pooling": "raw"},
+    )
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(results_table(long))
+    lines = capture.get().splitlines()
+    assert any(f"{name}@2  7/8 items NOT COMPARABLE" in line for line in lines)
+    assert any("as published code scores it (reference), cosine of raw" in line for line in lines)
+    assert any("cap_avg_median_rank" in line and "33.33" in line for line in lines)
 
 
 def test_only_the_primary_metric_is_highlighted() -> None:
-    styles = [row.style for row in results_table([result()]).rows]  # the first is the protocol's
-    assert styles == [None, "bold green", None]
+    assert [row.style for row in results_table(result()).rows] == ["bold green", None]

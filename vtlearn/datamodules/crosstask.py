@@ -21,7 +21,7 @@ from vtlearn.datasets.crosstask import (
     step_clips,
 )
 from vtlearn.datasets.evaluation import EvaluationItem
-from vtlearn.datasets.sampling.spans import sliding_windows
+from vtlearn.datasets.sampling.spans import SecondWindows
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.step_classification import StepClassification
@@ -186,6 +186,6 @@ class CrossTask(BenchmarkData):
         else:
             require_videos(self.root, self.files, videos, self.max_unreadable)
 
-    def _seconds(self, path: Path) -> list[float]:
+    def _seconds(self, path: Path) -> SecondWindows:
         """Lay a window per second over a video; its last ones run on into its last frame."""
-        return sliding_windows(duration_or(path, self.reading, 1.0), 1.0, partial=True)
+        return SecondWindows(duration_or(path, self.reading, 1.0))

@@ -1,5 +1,6 @@
 """YouCook2: find a step by its sentence, and a whole video by all of its sentences."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from vtlearn.evaluation.full_video import FullVideo
 from vtlearn.kitchen.layouts import KitchenYouCook2
 
 __all__ = ["YouCook2"]
+
+_LOG = logging.getLogger(__name__)
 
 _BACKGROUND_SECONDS = 16.0  # of a window where videos come with their background
 
@@ -74,6 +77,7 @@ class YouCook2(BenchmarkData):
             raise ArgumentError(message)
         self.background, self.select, self.order = background, select, order
         self._durations: dict[str, float] = {}
+        self._annotated: dict[str, float] = {}
 
     def train_dataset(self) -> youcook2.YouCook2:
         """Return runs of the training videos' segments."""
@@ -82,15 +86,21 @@ class YouCook2(BenchmarkData):
     def test_tasks(self) -> list[EvaluationTask]:
         """Return retrieval of clips and videos, which share a pass, and with background."""
         clips = self.clips("validation")
+        files = annotation_files(self.root, "validation")
+        if files[0].suffix != ".csv":
+            _LOG.warning(
+                "there is no validation_youcook.csv: all validation segments of %s are scored, "
+                "and not those that published figures are of",
+                files[0],
+            )
         videos = _by_video(clips)
         task = self.retrieval("youcook2-clip", 1, clips, self.windows)
         sequences = {video: [clip.id for clip in own] for video, own in videos.items()}
         windows = self.describe_windows(self.windows)
         whole = self._full_video("youcook2-video", videos, sequences, windows=windows)
-        tasks = [task._replace(protocols=[*task.protocols, whole])]
+        tasks = [self.task([*task.protocols, whole], task.items.items)]
         if self.background:
             tasks.append(self._with_background(videos))
-        files = annotation_files(self.root, "validation")
         return [self.annotated(task, files) for task in tasks]
 
     def render(self) -> None:
@@ -133,7 +143,7 @@ class YouCook2(BenchmarkData):
         )
 
     def _with_background(self, videos: Mapping[str, Sequence[CaptionedClip]]) -> EvaluationTask:
-        self._durations |= read_video_durations(self.root)
+        self._annotated = read_video_durations(self.root)
         items = {video: self._windows(video, own[0].path) for video, own in videos.items()}
         protocol = self._full_video(
             "youcook2-video-background",
@@ -160,10 +170,12 @@ class YouCook2(BenchmarkData):
         ]
 
     def _duration(self, video: str, path: Path) -> float:
+        """Return how long a video is; what is annotated may be of another copy."""
         if video not in self._durations:
             # without the videos, as for vectors of anybody's, nothing would say that it is a guess
             guess = _BACKGROUND_SECONDS if self.videos_needed else None
-            self._durations[video] = duration_or(path, self.reading, guess)
+            known = self._annotated.get(video, guess)
+            self._durations[video] = duration_or(path, self.reading, known)
         return self._durations[video]
 
 

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from vtlearn.batch import Sample, Unreadable
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import Reading
-from vtlearn.datasets.sampling.spans import UniformWindows
+from vtlearn.datasets.sampling.spans import SecondWindows, UniformWindows
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.features.spec import num_vectors
@@ -138,6 +138,12 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         if not isinstance(item.starts, UniformWindows):
             return item.starts
         duration = self._loader.duration(item.path)
+        if item.starts.start >= duration:
+            reason = (
+                f"the segment from {item.starts.start} s to {item.starts.end} s begins after it "
+                f"ends, at {duration:g} s: another copy was annotated"
+            )
+            raise UnreadableVideoError(str(item.path), reason, "decode")
         return item.starts.starts(duration, self._loader.reading.clip_seconds)
 
     def _read_segment(self, item: EvaluationItem, segment: UniformWindows) -> Sample:
@@ -171,6 +177,12 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             frame_length=[length],
         )
 
+    def _length(self, item: EvaluationItem, frames: int) -> int:
+        """Return how many frames of a window count: of stored vectors those of its second."""
+        if self._stored and isinstance(item.starts, SecondWindows):
+            return min(frames, max(1, round(self._loader.reading.fps)))
+        return frames
+
     def _read(self, item: EvaluationItem, part: tuple[int, int]) -> Sample:
         if self._stored and isinstance(item.starts, UniformWindows):
             return self._read_segment(item, item.starts)
@@ -179,7 +191,9 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         if count > 1:
             starts = starts[number * _MOST_WINDOWS :][:_MOST_WINDOWS]
         clips = self._loader.read(item.path, starts)
-        lost = [start for start, valid in zip(starts, clips.valid, strict=True) if not valid.all()]
+        length = self._length(item, clips.frames.shape[1])
+        valid = clips.valid[:, :length].all(1)
+        lost = [start for start, whole in zip(starts, valid.tolist(), strict=True) if not whole]
         if lost:
             windows = (
                 f"{len(lost)} of its {len(starts)} windows from {starts[0]} s to {starts[-1]} s"
@@ -197,4 +211,5 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             text_spans=item.text_spans,
             text_ids=item.text_ids,
             part=part,
+            frame_length=[length] * len(starts),
         )

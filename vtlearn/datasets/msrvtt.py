@@ -4,7 +4,8 @@ Clips and sentences are as its authors published them, with a split of their own
 trained on, and which sentence asks for which clip, is in lists that later papers published.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,6 +189,9 @@ def _captions(root: Path, split: str, listed: Path | None, captions: list[Path])
         ids = _split_ids(captions, str(_LISTS[split].word))
         return read_captions(captions, ids, captions[0])
     ids = _listed_ids(listed)
+    word = _LISTS[split].word
+    if word is not None:
+        _require_split(listed, ids, word, captions)
     if split in ("1kA-9k", "1kA-7k", "1kB-train"):
         test = first_file(root, _LISTS[f"{split[:3]}-test"].names, _FOLDERS)
         _require_disjoint(listed, ids, test)
@@ -201,6 +205,20 @@ def _listed_ids(listed: Path) -> list[str]:
     if listed.suffix == ".txt":
         return read_ids(listed)
     return [row.cells["video_id"] for row in read_table(listed, ["video_id"])]
+
+
+def _require_split(listed: Path, ids: Sequence[str], word: str, captions: Sequence[Path]) -> None:
+    """Refuse a list of another of the authors' splits, where their captions' file tells."""
+    splits = {video: split for path in captions for video, split in _video_splits(path)}
+    others = Counter(splits[video] for video in ids if splits.get(video, word) != word)
+    if others:
+        first = next(video for video in ids if splits.get(video, word) != word)
+        where = "; ".join(f"{count} are in {split!r}" for split, count in others.items())
+        message = (
+            f"{sum(others.values())} of {len(ids)} ids of {listed} are not in split {word!r} of "
+            f"{captions[0]} (first: {first}): {where}. Download the list of this split"
+        )
+        raise ArgumentError(message)
 
 
 def _require_disjoint(listed: Path, ids: Sequence[str], test: Path) -> None:
@@ -218,19 +236,21 @@ def _require_disjoint(listed: Path, ids: Sequence[str], test: Path) -> None:
 
 def _split_ids(captions: Sequence[Path], word: str) -> list[str]:
     """Return the clips that the authors' files put into a split."""
-    ids = []
-    for path in captions:
-        content = read_json(path)
-        videos = content.get("videos") if isinstance(content, dict) else None
-        for index, video in enumerate(videos if isinstance(videos, list) else []):
-            named = isinstance(video, dict) and isinstance(video.get("video_id"), str)
-            if not named:
-                message = f"{path} has no string video_id in videos[{index}]; download it again"
-                raise ArgumentError(message)
-            if video.get("split") == word:
-                ids.append(video["video_id"])
+    ids = [video for path in captions for video, split in _video_splits(path) if split == word]
     if not ids:
         where = " and ".join(map(str, captions))
         message = f"no clip has the split {word!r} in {where}; download it again, or bring its list"
         raise ArgumentError(message)
     return ids
+
+
+def _video_splits(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the clips of a captions' file that it puts into a split, and which."""
+    content = read_json(path)
+    videos = content.get("videos") if isinstance(content, dict) else None
+    for index, video in enumerate(videos if isinstance(videos, list) else []):
+        if not isinstance(video, dict) or not isinstance(video.get("video_id"), str):
+            message = f"{path} has no string video_id in videos[{index}]; download it again"
+            raise ArgumentError(message)
+        if isinstance(video.get("split"), str):
+            yield video["video_id"], video["split"]

@@ -79,7 +79,8 @@ class Result:
         ids_sha256: Hash of the expected ids that were scored, by :func:`hash_ids`.
         settings: What else the figures depend on, in plain values.
         chance: What a blind model would reach, by metric; of those for which it is known.
-        ceiling: What no model can pass, in percent, by metric; of those for which it is known.
+        ceiling: What no model can pass that embeds equal texts alike, in percent, by metric; of
+            those for which it is known.
         annotations: The files that said what there is to score; None where there are none.
         notes: Sentences about what was scored that a reader of the figures has to know.
         selected_on_test: Whether the model was chosen, while it was trained, by its figures on

@@ -17,7 +17,7 @@ from rich.text import Text
 
 import vtlearn
 from vtlearn.errors import CheckpointError
-from vtlearn.evaluation.result import Coverage, Result
+from vtlearn.evaluation.result import Result
 from vtlearn.storage.atomic import replace_text
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _GIT_SECONDS = 10.0
+_LEAST_WIDTH = 70  # of a table, so that its title fits
 _GIT_ELSEWHERE = {  # what a hook sets to point git at its own repository
     "GIT_COMMON_DIR",
     "GIT_DIR",
@@ -96,9 +97,9 @@ def print_results(results: Sequence[Result], path: Path | None = None) -> None:
         path: The file that they were written to; None where they were not.
     """
     console = Console()
-    console.print(results_table(results))
     said: dict[str, list[str]] = {}
     for result in results:
+        console.print(results_table(result))
         for remark in remarks(result):
             said.setdefault(remark, []).append(f"{result.protocol}@{result.version}")
     for remark, protocols in said.items():
@@ -171,6 +172,7 @@ def result_record(
         What JSON can hold.
 
     Example:
+        >>> from vtlearn.evaluation import Coverage
         >>> result = Result(
         ...     "pairs", 1, "exact", "cosine", "whole", "R@1", {"R@1": 50.0}, {"R@1": (40.0, 60.0)},
         ...     Coverage.of(["a"], ["a"]), "0" * 64,
@@ -195,42 +197,38 @@ def result_record(
     }
 
 
-def results_table(results: Sequence[Result]) -> Table:
-    """Lay results out for a terminal, the primary metric of each protocol highlighted.
+def results_table(result: Result) -> Table:
+    """Lay a result out for a terminal, the primary metric highlighted.
 
     Args:
-        results: What the protocols found.
+        result: What a protocol found.
 
     Returns:
-        A table of metric, value, 95 % interval, chance, ceiling (where it is below 100) and
-        coverage, protocol by protocol. NOT COMPARABLE stands beside every figure of a protocol that
-        did not get all it expects.
+        A table of metric, value, 95 % interval, chance and ceiling, the last where it is below 100.
+        Its title says how much was scored, with NOT COMPARABLE where that is not all that the
+        protocol expects, and what was compared.
 
     Example:
-        >>> results_table([]).columns[1].header
+        >>> from vtlearn.evaluation import Coverage
+        >>> result = Result(
+        ...     "pairs", 1, "exact", "cosine", "whole", "R@1", {"R@1": 50.0}, {"R@1": (40.0, 60.0)},
+        ...     Coverage.of(["a"], ["a"]), "0" * 64,
+        ... )
+        >>> results_table(result).columns[1].header
         'value'
     """
-    table = Table(title="Results (shares in percent)", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=_title(result), title_justify="left", title_style="", box=SIMPLE_HEAD)
+    table.min_width = _LEAST_WIDTH
     table.add_column("metric", overflow="fold")
-    table.add_column("value", justify="right")
-    table.add_column("95 % interval", justify="right", no_wrap=True)
-    table.add_column("chance", justify="right")
-    table.add_column("ceiling", justify="right")
-    table.add_column("coverage", no_wrap=True)  # NOT COMPARABLE must stay in one piece
-    for result in results:
-        table.add_row(Text(f"{result.protocol}@{result.version}", style="bold"))
-        for metric, value in result.metrics.items():
-            low, high = result.intervals[metric]
-            table.add_row(
-                Text(f"  {metric}"),
-                Text(f"{value:.2f}"),
-                Text(f"{low:.2f} - {high:.2f}"),
-                Text(f"{result.chance[metric].value:.2f}" if metric in result.chance else ""),
-                Text(_limit(result.ceiling.get(metric, 100.0))),
-                _coverage(result.coverage),
-                style="bold green" if metric == result.primary else None,
-            )
-        table.add_section()
+    for column in ("value", "95 % interval", "chance", *(["ceiling"] if result.ceiling else [])):
+        table.add_column(column, justify="right", no_wrap=True)
+    for metric, value in result.metrics.items():
+        low, high = result.intervals[metric]
+        cells = [metric, f"{value:.2f}", f"{low:.2f} - {high:.2f}"]
+        cells.append(f"{result.chance[metric].value:.2f}" if metric in result.chance else "")
+        cells.append(_limit(result.ceiling.get(metric, 100.0)))
+        style = "bold green" if metric == result.primary else None
+        table.add_row(*map(Text, cells[: len(table.columns)]), style=style)
     return table
 
 
@@ -244,6 +242,7 @@ def remarks(result: Result) -> list[str]:
         Sentences; none where there is nothing to say.
 
     Example:
+        >>> from vtlearn.evaluation import Coverage
         >>> from vtlearn.evaluation.metrics import Chance
         >>> result = Result(
         ...     "pairs", 1, "exact", "cosine", "whole", "R@1", {"R@1": 1.0}, {"R@1": (0.0, 2.0)},
@@ -359,6 +358,15 @@ def _limit(ceiling: float) -> str:
     return f"{ceiling:.2f}" if ceiling < 100 else ""
 
 
-def _coverage(coverage: Coverage) -> Text:
-    text = Text(f"{coverage.evaluated}/{coverage.expected}")
-    return text if coverage.complete else text.append(" NOT COMPARABLE", style="bold red")
+def _title(result: Result) -> Text:
+    """Name a result, and say what it is of."""
+    coverage = result.coverage
+    title = Text(f"{result.protocol}@{result.version}", style="bold")
+    title.append(f"  {coverage.evaluated}/{coverage.expected} items", style="not bold")
+    if not coverage.complete:
+        title.append(" NOT COMPARABLE", style="bold red")
+    published = " as published code scores it (reference)," if result.mode == "reference" else ""
+    pooling = result.settings.get("pooling")
+    of = f" of {pooling} vectors" if pooling is not None else ""
+    title.append(f"\n{published} {result.similarity}{of}; shares in percent", style="not bold dim")
+    return title

@@ -6,6 +6,7 @@ All times are float seconds; they are cut to whole ones only where ``floor_secon
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError
 from vtlearn.media.features.spec import num_vectors
 
-__all__ = ["UniformWindows", "clip_start", "sliding_windows"]
+__all__ = ["SecondWindows", "UniformWindows", "clip_start", "sliding_windows"]
 
 
 def sample_consecutive(count: int, num_clips: int, rng: np.random.Generator) -> range:
@@ -225,6 +226,35 @@ class UniformWindows:
         """
         end = duration if self.end is None else self.end
         return uniform_windows(self.start, end, clip_seconds, self.count)
+
+
+class SecondWindows(Sequence[float]):
+    """A window for each second of a video, which starts there; of stored features its own vectors.
+
+    Args:
+        duration: How long the video is, in seconds.
+
+    Example:
+        >>> list(SecondWindows(2.5))
+        [0.0, 1.0, 2.0]
+    """
+
+    def __init__(self, duration: float) -> None:
+        self._starts = sliding_windows(duration, 1.0, partial=True)
+
+    def __len__(self) -> int:
+        """Return how many seconds there are, the last one begun included."""
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[float]: ...
+
+    def __getitem__(self, index: int | slice) -> float | list[float]:
+        """Return when a window starts, in seconds, or when some do."""
+        return self._starts[index]
 
 
 def sliding_windows(
