@@ -185,8 +185,8 @@ def draw_training(files: CrossTaskFiles, seed: int, per_task: int) -> frozenset[
         videos without files; this draws before.
     """
     if seed < 0 or per_task < 1:
-        message = f"expected split_seed of 0 or more, and train_per_task of 1 or more, got {seed}"
-        message += f" and {per_task}"
+        wanted = "expected split_seed of 0 or more, and train_per_task of 1 or more"
+        message = f"{wanted}, got {seed} and {per_task}"
         raise ArgumentError(message)
     rng = np.random.RandomState(seed)
     by_task: dict[str, list[str]] = {}
@@ -333,8 +333,7 @@ def _read_cards(path: Path) -> Iterator[Task]:
         number, title, _, count, names = card
         steps = tuple(name.strip() for name in names.split(","))
         if not all(steps):
-            message = f"{path}, line {first + 5}: the task {number} ({title}) has a step without a"
-            message += f" name: {names}"
+            message = f"{path}, line {first + 5}: task {number} has a step without a name: {names}"
             raise ArgumentError(message)
         if count != str(len(steps)):
             message = (

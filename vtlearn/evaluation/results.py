@@ -220,7 +220,8 @@ def results_table(result: Result) -> Table:
     table = Table(title=_title(result), title_justify="left", title_style="", box=SIMPLE_HEAD)
     table.min_width = _LEAST_WIDTH
     table.add_column("metric", overflow="fold")
-    for column in ("value", "95 % interval", "chance", *(["ceiling"] if result.ceiling else [])):
+    limited = any(most < 100 for most in result.ceiling.values())
+    for column in ("value", "95 % interval", "chance", *(["ceiling"] if limited else [])):
         table.add_column(column, justify="right", no_wrap=True)
     for metric, value in result.metrics.items():
         low, high = result.intervals[metric]
@@ -365,8 +366,8 @@ def _title(result: Result) -> Text:
     title.append(f"  {coverage.evaluated}/{coverage.expected} items", style="not bold")
     if not coverage.complete:
         title.append(" NOT COMPARABLE", style="bold red")
-    published = " as published code scores it (reference)," if result.mode == "reference" else ""
+    published = "as published code scores it (reference), " if result.mode == "reference" else ""
     pooling = result.settings.get("pooling")
     of = f" of {pooling} vectors" if pooling is not None else ""
-    title.append(f"\n{published} {result.similarity}{of}; shares in percent", style="not bold dim")
+    title.append(f"\n{published}{result.similarity}{of}; shares in percent", style="not bold dim")
     return title
