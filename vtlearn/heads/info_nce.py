@@ -33,8 +33,9 @@ class InfoNCE(Contrastive):
     Raises:
         ArgumentError: If the temperature is not positive, or there is no such direction.
 
-    Source: A. van den Oord, Y. Li, O. Vinyals, "Representation Learning with Contrastive Predictive
-    Coding", 2018, equation 4, with all other pairs of the batch as negatives.
+    Source:
+        A. van den Oord, Y. Li, O. Vinyals, "Representation Learning with Contrastive Predictive
+        Coding", 2018, equation 4, with all other pairs of the batch as negatives.
 
     Example:
         >>> import torch

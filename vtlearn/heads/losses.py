@@ -24,9 +24,11 @@ def cross_entropy(row_logits: Tensor | None, column_logits: Tensor | None, own: 
     Returns:
         (own,), 0 or more: the mean of the directions that are given.
 
-    Source: A. van den Oord, Y. Li, O. Vinyals, "Representation Learning with Contrastive Predictive
-    Coding", 2018, equation 4; the mean of both directions is that of A. Radford et al., "Learning
-    Transferable Visual Models From Natural Language Supervision", ICML 2021, figure 3.
+    Source:
+        A. van den Oord, Y. Li, O. Vinyals, "Representation Learning with Contrastive Predictive
+        Coding", 2018, equation 4; the mean of both directions is that of A. Radford et al.,
+        "Learning Transferable Visual Models From Natural Language Supervision", ICML 2021, figure
+        3.
 
     Example:
         >>> logits = torch.eye(2)
@@ -58,8 +60,9 @@ def mil_nce(
     Returns:
         (own,): log of the sum of exp over row and column, less log of the sum over the positives.
 
-    Source: A. Miech, J.-B. Alayrac, L. Smaira, I. Laptev, J. Sivic, A. Zisserman, "End-to-End
-    Learning of Visual Representations from Uncurated Instructional Videos", CVPR 2020, equation 1.
+    Source:
+        A. Miech, J.-B. Alayrac, L. Smaira, I. Laptev, J. Sivic, A. Zisserman, "End-to-End Learning
+        of Visual Representations from Uncurated Instructional Videos", CVPR 2020, equation 1.
 
     Example:
         >>> logits = torch.eye(2)[:, :, None]

@@ -35,10 +35,11 @@ class MILNCE(Contrastive):
         ArgumentError: If ``neighbours`` is negative, ``positives_in_denominator`` neither 1 nor 2,
             or the temperature not positive.
 
-    Source: A. Miech, J.-B. Alayrac, L. Smaira, I. Laptev, J. Sivic, A. Zisserman, "End-to-End
-    Learning of Visual Representations from Uncurated Instructional Videos", CVPR 2020, equation 1.
-    ``neighbours`` are ours: in a narration the captions beside a clip's own serve as candidates
-    without being encoded again.
+    Source:
+        A. Miech, J.-B. Alayrac, L. Smaira, I. Laptev, J. Sivic, A. Zisserman, "End-to-End Learning
+        of Visual Representations from Uncurated Instructional Videos", CVPR 2020, equation 1.
+        ``neighbours`` are ours: in a narration the captions beside a clip's own serve as candidates
+        without being encoded again.
 
     Example:
         >>> import torch

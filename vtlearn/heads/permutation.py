@@ -63,9 +63,10 @@ def permutation_probabilities(vectors: Tensor, length: Tensor, sharpness: float 
         softmax of -sharpness x ||A - A permuted||, (batch, permutations), with A = -vectors
         vectors^T.
 
-    Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text
-    Representation Learning via Differentiable Weak Temporal Alignment", CVPR 2022; the formula is
-    that of its code.
+    Source:
+        D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text Representation
+        Learning via Differentiable Weak Temporal Alignment", CVPR 2022; the formula is that of its
+        code.
     """
     orders = near_permutations(vectors.shape[1]).to(vectors.device)
     places = torch.arange(vectors.shape[1], device=vectors.device)

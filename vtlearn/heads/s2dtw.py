@@ -39,10 +39,11 @@ class S2DTW(SoftDTW):
         ArgumentError: If ``gamma`` is negative, the temperature not positive, or there is no such
             direction.
 
-    Source: D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text
-    Representation Learning via Differentiable Weak Temporal Alignment", CVPR 2022. The released
-    loss has one direction, text to video, and leaves the permutation out; videos and texts may here
-    have different lengths.
+    Source:
+        D. Ko, J. Choi, J. Ko, S. Noh, K.-W. On, E.-S. Kim, H. J. Kim, "Video-Text Representation
+        Learning via Differentiable Weak Temporal Alignment", CVPR 2022. The released loss has one
+        direction, text to video, and leaves the permutation out; videos and texts may here have
+        different lengths.
 
     Example:
         >>> import torch

@@ -38,9 +38,10 @@ class SoftDTW(Contrastive):
         ArgumentError: If ``gamma`` is negative, the temperature not positive, or there is no such
             direction.
 
-    Source: M. Cuturi, M. Blondel, "Soft-DTW: a Differentiable Loss Function for Time-Series",
-    ICML 2017, equation 3; the contrast over pairs of a batch is VT-TWINS's, without its smoothing
-    and its dummies.
+    Source:
+        M. Cuturi, M. Blondel, "Soft-DTW: a Differentiable Loss Function for Time-Series", ICML
+        2017, equation 3; the contrast over pairs of a batch is VT-TWINS's, without its smoothing
+        and its dummies.
 
     Example:
         >>> import torch

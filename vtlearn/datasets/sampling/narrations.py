@@ -36,9 +36,10 @@ class NarrationReader:
             ...
         vtlearn.errors.UnreadableVideoError: absent.mp4 cannot be read: No such file or directory
 
-    Source of the two samplings: VT-TWINS draws eight consecutive captions; MIL-NCE one caption with
-    its nearest as candidates. Both released loaders cut times to whole seconds; here they stay
-    float, unless ``floor_seconds`` is set.
+    Source:
+        VT-TWINS draws eight consecutive captions; MIL-NCE one caption with its nearest as
+        candidates. Both released loaders cut times to whole seconds; here they stay float, unless
+        ``floor_seconds`` is set.
     """
 
     def __init__(self, loader: ClipLoader) -> None:

@@ -68,9 +68,11 @@ def clip_start(
         >>> clip_start(10.9, 16.9, 3.2, floor_seconds=True)  # 10, 11 or 12
         11.0
 
-    Source of ``floor_seconds``: the training loaders released with Miech et al., "End-to-End
-    Learning of Visual Representations from Uncurated Instructional Videos", 2020, and Ko et al.,
-    "Video-Text Representation Learning via Differentiable Weak Temporal Alignment", 2022.
+    Source:
+        ``floor_seconds`` is what the training loaders do that were released with Miech et al.,
+        "End-to-End Learning of Visual Representations from Uncurated Instructional Videos", 2020,
+        and Ko et al., "Video-Text Representation Learning via Differentiable Weak Temporal
+        Alignment", 2022.
     """
     if floor_seconds:
         first = math.floor(start)
@@ -148,9 +150,10 @@ def nearest_captions(spans: Sequence[tuple[float, float]], index: int, k: int) -
         >>> nearest_captions([(0, 1), (8, 9), (10, 11), (15, 16)], 2, 3)
         [2, 1, 3]
 
-    Source: Antoine Miech et al., End-to-End Learning of Visual Representations from Uncurated
-    Instructional Videos, 2020, section 3.1. Where there are at least k captions, the released code
-    chooses the same; where there are fewer, it repeats the first or the last caption.
+    Source:
+        Antoine Miech et al., End-to-End Learning of Visual Representations from Uncurated
+        Instructional Videos, 2020, section 3.1. Where there are at least k captions, the released
+        code chooses the same; where there are fewer, it repeats the first or the last caption.
     """
     require_positive(k=k)
     if not 0 <= index < len(spans):

@@ -150,9 +150,9 @@ def frame_times(
         array([[0. , 0.5, 1. ],
                [5. , 5.5, 6. ]])
 
-    Source of "nearest": FFmpeg's ``fps`` filter with ``round=near`` gives each frame the number
-    round((start - seek) * fps), halves upwards, and frame k of its output is the last with a number
-    up to k.
+    Source:
+        FFmpeg's ``fps`` filter with ``round=near`` gives each frame the number round((start - seek)
+        * fps), halves upwards, and frame k of its output is the last with a number up to k.
     """
     begin = np.asarray(starts, np.float64)
     if begin.ndim != 1 or not np.isfinite(begin).all():
