@@ -351,12 +351,14 @@ class VideoTextLearner(SavedModule):
             replace(result, settings={**result.settings, **clips})
             for result in self._evaluator.compute(partial=is_partial(self.trainer))
         ]
+        # of all expected ids: that one video is missing makes no other test set
+        ids = [str(result.expected_sha256) for result in results]
         if self.trainer.state.fn == "fit":
-            self.selected_on |= {result.ids_sha256 for result in results}
+            self.selected_on |= set(ids)
         else:
             results = [
-                replace(result, selected_on_test=result.ids_sha256 in self.selected_on)
-                for result in results
+                replace(result, selected_on_test=one in self.selected_on)
+                for result, one in zip(results, ids, strict=True)
             ]
         self.results = results
         first = self._evaluator.tasks[0].protocols[0] if self._evaluator.tasks else None

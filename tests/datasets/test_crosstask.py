@@ -208,15 +208,26 @@ def test_validation_videos_that_are_not_listed(root: Path) -> None:
     with pytest.raises(ArgumentError) as caught:
         read_crosstask(root)
     assert str(caught.value) == (
-        f"2 of 3 videos of {root / 'videos_val.csv'} are not in {root / 'videos.csv'} (first: "
-        "stranger_01); they belong to different corpora: download both again"
+        f"3 of 4 videos of {root / 'videos_val.csv'} are not in {root / 'videos.csv'} (first: "
+        "stranger_01 of task 23521); they belong to different corpora: download both again"
     )
 
 
-def test_a_video_that_is_listed_twice(root: Path) -> None:
-    (root / "videos.csv").write_text(list_videos([*VIDEOS, ("23521", UNDERSCORE)]))
-    with pytest.raises(ArgumentError, match=rf"videos\.csv lists the video {UNDERSCORE} twice"):
-        read_crosstask(root)
+def test_a_video_of_two_tasks_is_a_video_of_each(root: Path) -> None:
+    before = {video.id: video for video in read_crosstask(root).videos}
+    twice = [*VIDEOS, ("23521", UNDERSCORE), VIDEOS[0]]  # the last is the same row again
+    (root / "videos.csv").write_text(list_videos(twice))
+    (root / "annotations" / f"23521_{UNDERSCORE}.csv").write_text("3,1.0,2.0\n")
+    files = read_crosstask(root)
+    ids = [video.id for video in files.videos]
+    assert ids == [f"113766_{UNDERSCORE}", DASH, PLAIN, UNSEEN, f"23521_{UNDERSCORE}"]
+    first, last = files.videos[0], files.videos[-1]
+    assert first.spans == before[UNDERSCORE].spans
+    assert (last.task, last.video, last.spans) == ("23521", UNDERSCORE, (StepSpan(2, 1.0, 2.0),))
+    assert first.path == last.path
+    assert {clip.video for clip in step_clips(files, [last])} == {UNDERSCORE}
+    expected = CrossTask.expectations(root)
+    assert expected.listed == [UNDERSCORE, DASH, PLAIN, UNSEEN]
 
 
 def test_the_release_may_be_a_folder_of_its_own(root: Path, tmp_path: Path) -> None:
@@ -256,18 +267,19 @@ def test_missing_videos_are_counted(root: Path) -> None:
     files = read_crosstask(root)
     (root / "videos" / "23521" / f"{DASH}.mp4").unlink()
     files = read_crosstask(root)
+    paths = {video.video: video.path for video in files.videos}
     with pytest.raises(ArgumentError) as caught:
-        require_videos(root, files, files.videos, 0)
+        require_videos(root, files.listed, paths, 0)
     assert str(caught.value) == (
         f"1 of 4 videos listed in {root / 'videos.csv'} are missing under {root}: {DASH}. Download "
         f"them (`vtlearn data check {root} --data CrossTask` lists all), or pass max_unreadable=1 "
         "(in training, max_unreadable_fraction=0.25) to continue without them"
     )
-    require_videos(root, files, files.videos, 1)
-    require_videos(root, files, files.videos[2:3], 0)
+    require_videos(root, files.listed, paths, 1)
+    require_videos(root, files.listed, {PLAIN: paths[PLAIN]}, 0)
     shutil.rmtree(root / "videos")
     with pytest.raises(CorpusNotFoundError, match="there are none"):
-        require_videos(root, files, read_crosstask(root).videos, 4)
+        require_videos(root, files.listed, paths, 4)
 
 
 def test_steps_are_clips(root: Path) -> None:
@@ -326,7 +338,7 @@ def many(counts: Sequence[int], validation: int = 2) -> CrossTaskFiles:
     ids = [(f"task{k}", f"v{k}_{n:03d}") for k, count in enumerate(counts) for n in range(count)]
     rng.shuffle(ids)
     tasks = {task: Task(task, task, ("a", "b")) for task, _ in sorted(ids)}
-    videos = [CrossTaskVideo(video, task, Path(video), ()) for task, video in ids]
+    videos = [CrossTaskVideo(video, task, Path(video), (), video) for task, video in ids]
     chosen = [
         video for own in tasks for video in [one for task, one in ids if task == own][:validation]
     ]
@@ -389,7 +401,7 @@ def test_a_missing_file_changes_no_draw(crosstask_root: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize(("seed", "per_task"), [(-1, 30), (0, 0)])
 def test_a_draw_that_makes_no_sense(seed: int, per_task: int) -> None:
-    with pytest.raises(ArgumentError, match=f"got {seed} and {per_task}"):
+    with pytest.raises(ArgumentError, match=rf"split_seed={seed} .*train_per_task={per_task} "):
         draw_training(many([3]), seed, per_task)
 
 

@@ -33,6 +33,7 @@ KEYS = [
     "intervals",
     "coverage",
     "ids_sha256",
+    "expected_sha256",
     "settings",
     "chance",
     "ceiling",
@@ -71,7 +72,10 @@ def test_remarks_say_what_a_reader_has_to_know() -> None:
     assert at_chance.startswith("model at chance: t2v_R@1 41.25")
     assert remarks(replace(plain, notes=["two videos are short"])) == ["two videos are short"]
     assert "too high" in remarks(replace(plain, selected_on_test=True))[0]
-    for published, count in ((True, 0), (None, 0), (False, 1)):
+    (above,) = remarks(replace(plain, ceiling={"t2v_R@1": 41.2}))
+    assert above.startswith("t2v_R@1 41.25 is above the ceiling of 41.20: texts that say the same")
+    assert remarks(replace(plain, ceiling={"t2v_R@1": 41.25})) == []
+    for published, count in ((True, 0), (None, 1), (False, 1)):
         annotations = Annotations("0" * 64, published)
         assert len(remarks(replace(plain, annotations=annotations))) == count
 

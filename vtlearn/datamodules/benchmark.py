@@ -32,8 +32,8 @@ class BenchmarkData(CaptionedData):
             length.
         mode: ``reference`` to score as published code does, with its quirks.
         kitchen: Render a small corpus of cooking videos in this layout where ``root`` is not there.
-        allow_test_selection: Where there is no validation split, validate on the test's; results on
-            the same ids then say that the model was chosen by them.
+        allow_test_selection: Validate on what the test is scored by; results on the same ids then
+            say that the model was chosen by them.
         loading: What every corpus takes.
 
     Raises:
@@ -110,11 +110,12 @@ class BenchmarkData(CaptionedData):
         """Return what the authors' validation split is scored by; nothing where there is none."""
         return []
 
-    def annotated(self, task: EvaluationTask, files: Sequence[Path]) -> EvaluationTask:
-        """Note which files said what there is to score.
+    def annotated(self, task: EvaluationTask, split: str, files: Sequence[Path]) -> EvaluationTask:
+        """Note which split is scored, and which files said what there is.
 
         Args:
             task: What is scored.
+            split: The split's name.
             files: The files.
 
         Returns:
@@ -123,6 +124,7 @@ class BenchmarkData(CaptionedData):
         annotations = Annotations(hash_annotations(files), are_published(files))
         for protocol in task.protocols:
             protocol.annotations = annotations
+            protocol.settings = {**protocol.settings, "split": split}
         return task
 
 

@@ -1,6 +1,7 @@
 """CrossTask: find the second of each step of a task, and name the step of a segment."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from vtlearn.datasets.crosstask import (
 )
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.sampling.spans import SecondWindows
+from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.step_classification import StepClassification
@@ -29,6 +31,8 @@ from vtlearn.evaluation.steps import StepLocalization, StepVideo
 from vtlearn.kitchen.layouts import KitchenCrossTask
 
 __all__ = ["CrossTask"]
+
+_LOG = logging.getLogger(__name__)
 
 _ALL_SPLITS = 20
 
@@ -96,7 +100,8 @@ class CrossTask(BenchmarkData):
         """
         videos = self._split(split)
         if max_missing is not None:
-            require_videos(self.root, self.files, videos, max_missing)
+            listed = {one.video: one.path for one in videos}
+            require_videos(self.root, self.files.listed, listed, max_missing)
         return step_clips(self.files, videos)
 
     def test_tasks(self) -> list[EvaluationTask]:
@@ -107,18 +112,39 @@ class CrossTask(BenchmarkData):
         splits = [[video.id for video in rest if video.id not in one] for one in drawn]
         name = f"crosstask-recall{f'-{_ALL_SPLITS}' if self.all_splits else ''}"
         scored = set().union(*splits)
-        tasks = [self._recall(name, [video for video in rest if video.id in scored], splits)]
+        chosen = [video for video in rest if video.id in scored]
+        tasks = [self._recall("test", name, chosen, splits)]
         if segments_file(self.root).is_file():
             tasks.append(self._names())
+        else:
+            _LOG.info("crosstask-ctr is not scored: there is no %s", segments_file(self.root))
+        if not any(drawn):
+            _LOG.warning(
+                "no task of %s has more than train_per_task=%d videos: none is kept for training",
+                *(self.files.listed, self.train_per_task),
+            )
         return tasks
 
     def validation_tasks(self) -> list[EvaluationTask]:
         """Return the recall of steps on the authors' validation videos."""
-        return [self._recall("crosstask-recall", self._split("validate"), [])]
+        videos = self._split("validate")
+        return [self._recall("validate", "crosstask-recall", videos, [])] if videos else []
 
     def split_names(self) -> list[str]:
         """Return the splits that are trained on, validated on and tested."""
         return ["train", "validate", "test"]
+
+    def videos(self) -> VideoList:
+        """List the files of all annotated videos, to make features of: of any split's draw.
+
+        Raises:
+            ArgumentError: If the corpus is set to read features itself.
+        """
+        require_pixels(self.reading.features)
+        files = {one.video: one.path for one in self.files.videos if one.annotated}
+        allowed = self.reading.max_unreadable_fraction
+        require_videos(self.root, self.files.listed, files, allowed)
+        return self._listed(list(files), [str(path) for path in files.values()])
 
     def _split(self, split: str) -> list[CrossTaskVideo]:
         if split == "validate":
@@ -139,9 +165,13 @@ class CrossTask(BenchmarkData):
         return [x for x in self.files.videos if x.annotated and x.id not in validation]
 
     def _recall(
-        self, name: str, videos: Sequence[CrossTaskVideo], splits: Sequence[Sequence[str]]
+        self,
+        split: str,
+        name: str,
+        videos: Sequence[CrossTaskVideo],
+        splits: Sequence[Sequence[str]],
     ) -> EvaluationTask:
-        self._require(videos)
+        self._require({one.video: one.path for one in videos}, self.files.listed)
         protocol = StepLocalization(
             name,
             1,
@@ -158,13 +188,13 @@ class CrossTask(BenchmarkData):
             "train_per_task": self.train_per_task,
         }
         items = [EvaluationItem(x.id, x.path, self._seconds(x.path), [], []) for x in videos]
-        return self.annotated(self.task([protocol], items), annotation_files(self.root))
+        return self.annotated(self.task([protocol], items), split, annotation_files(self.root))
 
     def _names(self) -> EvaluationTask:
         segments = read_segments(self.root, self.videos_root)
         clips = [clip for own in segments.values() for clip in own]
-        listed = {clip.video: clip.path for clip in clips}
-        self._require([CrossTaskVideo(x, "", path, ()) for x, path in listed.items()])
+        listed = segments_file(self.root)
+        self._require({clip.video: clip.path for clip in clips}, listed)
         protocol = StepClassification(
             "crosstask-ctr",
             1,
@@ -176,15 +206,15 @@ class CrossTask(BenchmarkData):
         items = [
             item._replace(texts=[], text_ids=[]) for item in captioned_items(clips, self.windows)
         ]
-        return self.annotated(self.task([protocol], items), [segments_file(self.root)])
+        return self.annotated(self.task([protocol], items), "validate", [listed])
 
-    def _require(self, videos: Sequence[CrossTaskVideo]) -> None:
+    def _require(self, videos: Mapping[str, Path], listed: Path) -> None:
         if not self.videos_needed:
             return
         if self.reading.features is not None:
-            require_stored(self.reading.features, [video.id for video in videos])
+            require_stored(self.reading.features, list(videos))
         else:
-            require_videos(self.root, self.files, videos, self.max_unreadable)
+            require_videos(self.root, listed, videos, self.max_unreadable)
 
     def _seconds(self, path: Path) -> SecondWindows:
         """Lay a window per second over a video; its last ones run on into its last frame."""

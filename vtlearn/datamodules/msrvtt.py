@@ -96,4 +96,4 @@ class MSRVTT(BenchmarkData):
 
     def _retrieval(self, split: str) -> EvaluationTask:
         task = self.retrieval(self._protocol, 1, self.clips(split), self.windows)
-        return self.annotated(task, annotation_files(self.root, split))
+        return self.annotated(task, split, annotation_files(self.root, split))

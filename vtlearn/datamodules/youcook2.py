@@ -101,7 +101,7 @@ class YouCook2(BenchmarkData):
         tasks = [self.task([*task.protocols, whole], task.items.items)]
         if self.background:
             tasks.append(self._with_background(videos))
-        return [self.annotated(task, files) for task in tasks]
+        return [self.annotated(task, "validation", files) for task in tasks]
 
     def render(self) -> None:
         """Render Kitchen in this corpus's layout."""

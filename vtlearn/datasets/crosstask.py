@@ -5,6 +5,7 @@ out of it. Which videos are validated on is in a list; which are trained on is d
 """
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,11 +65,12 @@ class CrossTaskVideo(NamedTuple):
     """A video of a task.
 
     Attributes:
-        id: The video's id.
+        id: The video's id; where it is listed under several tasks, ``<task>_<video>``.
         task: The task's id.
         path: Its file, which may not be there.
         spans: When steps are done, in the order of the annotation; a step may be there several
             times, or not at all.
+        video: The video's id, which its file and its stored features have.
         annotated: Whether there is an annotation file.
     """
 
@@ -76,6 +78,7 @@ class CrossTaskVideo(NamedTuple):
     task: str
     path: Path
     spans: tuple[StepSpan, ...]
+    video: str
     annotated: bool = True
 
 
@@ -111,8 +114,8 @@ class CrossTask(SegmentCorpus):
             ArgumentError: If one cannot be read.
         """
         files = read_crosstask(root)
-        ids = [video.id for video in files.videos]
-        annotated = [video.id for video in files.videos if video.annotated]
+        ids = list({one.video: None for one in files.videos})
+        annotated = [one.video for one in files.videos if one.annotated]
         return Expectations(_NAME, root, captions=annotated, listed=ids)
 
 
@@ -142,15 +145,19 @@ def read_crosstask(root: Path, *, videos: Path | None = None) -> CrossTaskFiles:
     }
     require_paths(_NAME, expected, _SOURCE)
     tasks = _read_tasks(cards)
-    rows = [row for row in _read_videos(listed) if row[0] in tasks]
+    every = list(dict.fromkeys(_read_videos(listed)))
+    rows = [row for row in every if row[0] in tasks]
     if not rows:
         message = f"{listed} lists no video of the tasks of {cards}; download both again"
         raise ArgumentError(message)
-    _require_once(listed, [video for _, video in rows])
-    chosen = [video for task, video in _read_videos(validation) if task in tasks]
-    _require_listed(validation, chosen, listed, {video for _, video in rows})
-    paths = locate_videos(videos or root, [video for _, video in rows])
-    found = [_read_video(annotations, tasks[task], video, paths[video]) for task, video in rows]
+    chosen = _read_videos(validation)
+    _require_listed(validation, chosen, listed, set(every))
+    paths = locate_videos(videos or root, list({video: None for _, video in rows}))
+    listings = Counter(video for _, video in rows)
+    found = [
+        _read_video(annotations, tasks[task], video, paths[video], alone=listings[video] == 1)
+        for task, video in rows
+    ]
     without = [video.id for video in found if not video.annotated]
     if len(without) == len(found):
         message = f"{annotations} has no annotation of the {len(found)} videos of {listed}"
@@ -160,7 +167,8 @@ def read_crosstask(root: Path, *, videos: Path | None = None) -> CrossTaskFiles:
             "%d of %d videos have no annotation in %s and are left out (first: %s)",
             *(len(without), len(found), annotations, without[0]),
         )
-    return CrossTaskFiles(tasks, found, frozenset(chosen), listed)
+    validated = {one.id for one in found if (one.task, one.video) in set(chosen)}
+    return CrossTaskFiles(tasks, found, frozenset(validated), listed)
 
 
 def draw_training(files: CrossTaskFiles, seed: int, per_task: int) -> frozenset[str]:
@@ -185,8 +193,7 @@ def draw_training(files: CrossTaskFiles, seed: int, per_task: int) -> frozenset[
         videos without files; this draws before.
     """
     if seed < 0 or per_task < 1:
-        wanted = "expected split_seed of 0 or more, and train_per_task of 1 or more"
-        message = f"{wanted}, got {seed} and {per_task}"
+        message = f"split_seed={seed} must be 0 or more, and train_per_task={per_task} 1 or more"
         raise ArgumentError(message)
     rng = np.random.RandomState(seed)
     by_task: dict[str, list[str]] = {}
@@ -213,7 +220,7 @@ def step_clips(files: CrossTaskFiles, videos: Sequence[CrossTaskVideo]) -> list[
     """
     return [
         CaptionedClip(
-            *(f"{video.id}_{k}", video.id, video.path, start, end),
+            *(f"{video.id}_{k}", video.video, video.path, start, end),
             *((files.tasks[video.task].steps[step],), (f"{video.id}_{k}",)),
         )
         for video in videos
@@ -222,23 +229,23 @@ def step_clips(files: CrossTaskFiles, videos: Sequence[CrossTaskVideo]) -> list[
 
 
 def require_videos(
-    root: Path, files: CrossTaskFiles, videos: Sequence[CrossTaskVideo], max_missing: float
+    root: Path, listed: Path, videos: Mapping[str, Path], max_missing: float
 ) -> None:
     """Refuse to continue where more videos are not there than may be.
 
     Args:
         root: The corpus's folder.
-        files: What the files say.
-        videos: What should be there.
+        listed: The file that lists them.
+        videos: What should be there: files by the videos' ids.
         max_missing: How many may be missing; a share of them, if less than 1.
 
     Raises:
         CorpusNotFoundError: If no file at all is there.
         ArgumentError: If too many are not.
     """
-    clips = [CaptionedClip(one.id, one.id, one.path, 0.0, None, (), ()) for one in videos]
+    clips = [CaptionedClip(one, one, path, 0.0, None, (), ()) for one, path in videos.items()]
     check = f"{root} --data CrossTask"
-    require_clips(_NAME, clips, files.listed, _SOURCE, max_missing, check)
+    require_clips(_NAME, clips, listed, _SOURCE, max_missing, check)
 
 
 def read_segments(root: Path, videos: Path | None = None) -> dict[str, list[CaptionedClip]]:
@@ -349,33 +356,26 @@ def _read_videos(path: Path) -> list[tuple[str, str]]:
     return [(row.cells["task"], row.cells["video"]) for row in rows]
 
 
-def _require_once(path: Path, videos: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for video in videos:
-        if video in seen:
-            message = f"{path} lists the video {video} twice; remove one of the rows"
-            raise ArgumentError(message)
-        seen.add(video)
-
-
-def _require_listed(path: Path, videos: Sequence[str], listed: Path, known: set[str]) -> None:
-    unknown = [video for video in videos if video not in known]
+def _require_listed(
+    path: Path, rows: Sequence[tuple[str, str]], listed: Path, known: set[tuple[str, str]]
+) -> None:
+    unknown = [row for row in rows if row not in known]
     if unknown:
+        task, video = unknown[0]
         message = (
-            f"{len(unknown)} of {len(videos)} videos of {path} are not in {listed} (first: "
-            f"{unknown[0]}); they belong to different corpora: download both again"
+            f"{len(unknown)} of {len(rows)} videos of {path} are not in {listed} (first: {video} "
+            f"of task {task}); they belong to different corpora: download both again"
         )
         raise ArgumentError(message)
 
 
-def _read_video(folder: Path, task: Task, video: str, path: Path) -> CrossTaskVideo:
+def _read_video(folder: Path, task: Task, video: str, path: Path, *, alone: bool) -> CrossTaskVideo:
     # named by both, so that nothing has to be split at an underscore, which ids contain
     annotation = folder / f"{task.id}_{video}.csv"
-    if not annotation.is_file():
-        return CrossTaskVideo(video, task.id, path, (), annotated=False)
-    rows = read_columns(annotation, ["step", "start", "end"])
+    there = annotation.is_file()
+    rows = read_columns(annotation, ["step", "start", "end"]) if there else []
     spans = tuple(StepSpan(_step(annotation, row, task), *_span(annotation, row)) for row in rows)
-    return CrossTaskVideo(video, task.id, path, spans)
+    return CrossTaskVideo(video if alone else annotation.stem, task.id, path, spans, video, there)
 
 
 def _step(path: Path, row: Row, task: Task) -> int:

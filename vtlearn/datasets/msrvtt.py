@@ -192,8 +192,8 @@ def _captions(root: Path, split: str, listed: Path | None, captions: list[Path])
     word = _LISTS[split].word
     if word is not None:
         _require_split(listed, ids, word, captions)
-    if split in ("1kA-9k", "1kA-7k", "1kB-train"):
-        test = first_file(root, _LISTS[f"{split[:3]}-test"].names, _FOLDERS)
+    if split in ("1kA-9k", "1kA-7k", "1kB-train", "full-train"):
+        test = first_file(root, _LISTS[f"{split.partition('-')[0]}-test"].names, _FOLDERS)
         _require_disjoint(listed, ids, test)
     texts = read_captions(captions, ids, listed)
     if split == "1kB-test":

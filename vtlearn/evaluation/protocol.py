@@ -291,6 +291,7 @@ class Protocol(ABC):
             intervals=dict(intervals),
             coverage=Coverage.of(self.expected, evaluated),
             ids_sha256=hash_ids(evaluated),
+            expected_sha256=hash_ids(self.expected),
             settings={"pooling": self.pooling, **self.settings},
             chance=dict(chance),
             ceiling=dict(ceiling),

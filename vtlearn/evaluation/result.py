@@ -77,6 +77,7 @@ class Result:
         intervals: 95 % interval of each metric, over 1000 resamples of the queries with seed 0.
         coverage: How much of what was expected was scored.
         ids_sha256: Hash of the expected ids that were scored, by :func:`hash_ids`.
+        expected_sha256: Hash of all expected ids.
         settings: What else the figures depend on, in plain values.
         chance: What a blind model would reach, by metric; of those for which it is known.
         ceiling: What no model can pass that embeds equal texts alike, in percent, by metric; of
@@ -97,6 +98,7 @@ class Result:
     intervals: dict[str, tuple[float, float]]
     coverage: Coverage
     ids_sha256: str
+    expected_sha256: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     chance: Mapping[str, Chance] = field(default_factory=dict)
     ceiling: Mapping[str, float] = field(default_factory=dict)

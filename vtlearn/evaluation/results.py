@@ -259,10 +259,22 @@ def remarks(result: Result) -> list[str]:
         said.append(
             f"model at chance: {result.primary} {value:.2f}, and blind models' lie in {interval}"
         )
+    above = [name for name, most in result.ceiling.items() if result.metrics[name] > most + 1e-9]
+    if above:
+        name = above[0]
+        value, most = result.metrics[name], result.ceiling[name]
+        said.append(
+            f"{name} {value:.2f} is above the ceiling of {most:.2f}: texts that say the same have "
+            "different vectors, which give their videos away"
+        )
     if result.selected_on_test:
         said.append("the model was chosen by its figures on these ids: they are too high")
     if result.annotations is not None and result.annotations.published is False:
         said.append("the annotations are not the published files: compare with no published figure")
+    if result.annotations is not None and result.annotations.published is None:
+        said.append(
+            "whether the annotations are the published files is not known: their hash isn't"
+        )
     return said
 
 

@@ -30,6 +30,17 @@ def test_the_data_are_a_file_a_part_of_one_a_shipped_one_or_a_class(
     assert isinstance(load_data("Kitchen"), Kitchen)
 
 
+def test_settings_win_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "data.yaml"
+    path.write_text("class_path: MSRVTT\ninit_args: {root: here, windows: 3}\n")
+    data = load_data(str(path), ["root=there", "sampling.num_frames=8", "split=full"])
+    assert isinstance(data, MSRVTT)
+    assert (data.root, data.windows, data.train_split) == (Path("there"), 3, "full-train")
+    assert data.reading.sampling.num_frames == 8
+    with pytest.raises(ArgumentError, match="--set: expected NAME=VALUE, got 'root'"):
+        load_data(str(path), ["root"])
+
+
 def test_a_clip_is_one_vector_whatever_its_windows(msrvtt_root: Path, tmp_path: Path) -> None:
     data = MSRVTT(msrvtt_root, windows=3, unreadable_log=tmp_path / "u.jsonl")
     data.list_only()

@@ -4,8 +4,10 @@
   vtlearn score --data FILE --vectors vectors.npz    score it
   vtlearn score --pairs pairs.csv --vectors vectors.npz
 
---data is a data configuration, such as configs/data/kitchen/msrvtt.yaml. No model is made and no
-video is decoded; videos need not be there, unless how long they last says which windows they have.
+--data is a data configuration, such as configs/data/kitchen/msrvtt.yaml; --set root=DIR changes it,
+and --num-frames says how long a window is where that is left to a video encoder. No model is made
+and no video is decoded; videos need not be there, unless how long they last says which windows they
+have. Texts that say the same should have the same vector, as any model gives them.
 
 --list writes a CSV of item, path, start, end, text_id and caption, a row for each video and text of
 it. An item that is scored by several windows has a row for each, as <item>@0, <item>@1 and so on,
@@ -48,7 +50,7 @@ from vtlearn.storage.atomic import replace_text
 __all__ = ["add_arguments", "run"]
 
 _STAGES: Mapping[Stage, Stage] = {"test": "validate", "validate": "test"}
-_OF_DATA = ("stage", "protocol", "num_frames", "list")
+_OF_DATA = ("set", "stage", "protocol", "num_frames", "list")
 _OF_VECTORS = ("similarity", "max_missing", "output")
 
 
@@ -60,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     add = parser.add_argument
     add("--data", metavar="FILE", help="the corpus: a YAML file, or a class of datamodules")
+    add(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        help="an argument of the corpus that wins over the file, as root=/data/msrvtt",
+    )
     add("--pairs", type=Path, metavar="CSV", help="in place of a corpus, ids of your own")
     add("--vectors", type=Path, metavar="FILE", help="what to score, .npz or .safetensors")
     add("--list", type=Path, metavar="CSV", help="write what has to be embedded")
@@ -136,7 +144,7 @@ class _Corpus:
 
 
 def _corpus(arguments: argparse.Namespace) -> _Corpus:
-    data = load_data(arguments.data)
+    data = load_data(arguments.data, arguments.set or [])
     data.list_only(arguments.num_frames)
     data.prepare_data()
     stage: Stage = arguments.stage or "test"

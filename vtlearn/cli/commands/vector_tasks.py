@@ -24,24 +24,32 @@ from vtlearn.evaluation.retrieval import Retrieval
 __all__: list[str] = []
 
 
-def load_data(data: str) -> VideoTextData:
+def load_data(data: str, settings: Sequence[str] = ()) -> VideoTextData:
     """Make the datamodule that a configuration describes.
 
     Args:
         data: A YAML file, which is a data section or has one, here or among the shipped ones; or
             the name of a class whose arguments may all be left out.
+        settings: Arguments that win over it, as ``root=/data/msrvtt``.
 
     Returns:
         The datamodule.
 
     Raises:
-        ArgumentError: If there is no such file, or it is not valid YAML or has no data.
+        ArgumentError: If there is no such file, or it is not valid YAML or has no data; or a
+            setting is not ``name=value``.
         SystemExit: With code 2 and a sentence, if it is not the configuration of a datamodule.
     """
     _, found = find_configs(["--data", data])
     parser = Parser(prog="vtlearn score")
     parser.add_argument("--data", type=VideoTextData, required=True)
-    config = parser.parse_args(["--data", data if _is_class(data) else _section(Path(found))])
+    wrong = [setting for setting in settings if not setting.partition("=")[1]]
+    if wrong:
+        message = f"--set: expected NAME=VALUE, got {wrong[0]!r}"
+        raise ArgumentError(message)
+    section = data if _is_class(data) else _section(Path(found))
+    changed = [f"--data.init_args.{setting}" for setting in settings]
+    config = parser.parse_args(["--data", section, *changed])
     make = (
         getattr(parser, "instantiate", None) or parser.instantiate_classes
     )  # the former from 4.49
