@@ -64,7 +64,8 @@ def test_the_metric_pools_videos_within_tasks() -> None:
     metric.update(torch.tensor([0]), [(0, 0.0, 0.5)], task=2)
     assert metric.compute().item() == pytest.approx(100 * (5 / 6 + 1) / 2)
     metric.reset()
-    assert metric.compute().item() == 0
+    metric.update(torch.tensor([-1]), [], task=1)
+    assert metric.compute().item() == 0  # no step anywhere
 
 
 def test_there_has_to_be_a_task() -> None:
