@@ -1,9 +1,9 @@
 """What datamodules of published benchmarks share: where they are, and how they are scored."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
@@ -11,7 +11,9 @@ from vtlearn.datamodules.captioned import CaptionedData
 from vtlearn.datasets.annotations import are_published, hash_annotations
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.encoded_item import Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.evaluation.protocol import Mode
 from vtlearn.evaluation.result import Annotations
 
 __all__ = ["BenchmarkData"]
@@ -37,7 +39,7 @@ class BenchmarkData(CaptionedData):
         loading: What every corpus takes.
 
     Raises:
-        ArgumentError: If a choice is none, or there are no windows.
+        ArgumentError: If a choice is unknown, or windows is not positive.
     """
 
     def __init__(
@@ -46,8 +48,8 @@ class BenchmarkData(CaptionedData):
         *,
         videos: Path | None = None,
         windows: int = 4,
-        pooling: Literal["head", "raw", "unit"] = "head",
-        mode: Literal["exact", "reference"] = "exact",
+        pooling: Pooling = "head",
+        mode: Mode = "exact",
         kitchen: bool = False,
         allow_test_selection: bool = False,
         **loading: Any,
@@ -71,8 +73,16 @@ class BenchmarkData(CaptionedData):
         super().prepare_data()
 
     @abstractmethod
-    def split_names(self) -> Sequence[str]:
-        """Return the splits that are trained on, validated on and tested."""
+    def video_files(self) -> Mapping[str, Path]:
+        """Return the files of all splits' videos, by id."""
+
+    def files_of(self, splits: Sequence[str]) -> dict[str, Path]:
+        """Return the files of some splits' videos, by id.
+
+        Args:
+            splits: Their names.
+        """
+        return {clip.video: clip.path for split in splits for clip in self.clips(split)}
 
     def videos(self) -> VideoList:
         """List the files of all splits, to make features of.
@@ -81,9 +91,8 @@ class BenchmarkData(CaptionedData):
             ArgumentError: If the corpus is set to read features itself.
         """
         require_pixels(self.reading.features)
-        names = self.split_names()
-        files = {clip.video: str(clip.path) for split in names for clip in self.clips(split)}
-        return self._listed(list(files), list(files.values()))
+        files = self.video_files()
+        return self._listed(list(files), [str(path) for path in files.values()])
 
     @abstractmethod
     def render(self) -> None:

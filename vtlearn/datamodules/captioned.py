@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.base import Corpus
@@ -12,13 +12,10 @@ from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.evaluation.encoded_item import Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask
-from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.protocol import Mode, Protocol
 from vtlearn.evaluation.retrieval import Retrieval
 
 __all__ = ["CaptionedData"]
-
-#: How figures are computed.
-Mode = Literal["exact", "reference"]
 
 
 class CaptionedData(VideoTextData):
@@ -105,7 +102,24 @@ class CaptionedData(VideoTextData):
         Returns:
             The task.
         """
-        protocol = Retrieval(
+        protocol = self.retrieval_protocol(name, version, clips, windows)
+        return self.task([protocol], captioned_items(clips, windows))
+
+    def retrieval_protocol(
+        self, name: str, version: int, clips: Sequence[CaptionedClip], windows: int
+    ) -> Retrieval:
+        """Make the protocol of finding each clip by each of its texts.
+
+        Args:
+            name: Its name.
+            version: Its version.
+            clips: What is searched, with the texts that ask for each.
+            windows: Windows that are averaged, spread evenly over a clip.
+
+        Returns:
+            The protocol.
+        """
+        return Retrieval(
             name,
             version,
             expected=[clip.id for clip in clips],
@@ -119,7 +133,6 @@ class CaptionedData(VideoTextData):
                 for text_id, text in zip(clip.text_ids, clip.texts, strict=True)
             },
         )
-        return self.task([protocol], captioned_items(clips, windows))
 
     def task(
         self, protocols: Sequence[Protocol], items: Sequence[EvaluationItem]

@@ -9,7 +9,7 @@ from typing import Any
 from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datasets import crosstask
 from vtlearn.datasets.captioned import CaptionedClip, captioned_items
-from vtlearn.datasets.clips import duration_or, require_stored
+from vtlearn.datasets.clips import ClipLoader, duration_or, require_stored
 from vtlearn.datasets.crosstask import (
     CrossTaskFiles,
     CrossTaskVideo,
@@ -23,7 +23,6 @@ from vtlearn.datasets.crosstask import (
 )
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.sampling.spans import SecondWindows
-from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.step_classification import StepClassification
@@ -57,7 +56,7 @@ class CrossTask(BenchmarkData):
         benchmark: How it is scored.
 
     Raises:
-        ArgumentError: If a choice is none, or a number outside its range.
+        ArgumentError: If a choice is unknown, or a number outside its range.
 
     Example:
         >>> CrossTask(Path("data/crosstask"), split_seed=3).train_split
@@ -130,21 +129,12 @@ class CrossTask(BenchmarkData):
         videos = self._split("validate")
         return [self._recall("validate", "crosstask-recall", videos, [])] if videos else []
 
-    def split_names(self) -> list[str]:
-        """Return the splits that are trained on, validated on and tested."""
-        return ["train", "validate", "test"]
-
-    def videos(self) -> VideoList:
-        """List the files of all annotated videos, to make features of: of any split's draw.
-
-        Raises:
-            ArgumentError: If the corpus is set to read features itself.
-        """
-        require_pixels(self.reading.features)
+    def video_files(self) -> dict[str, Path]:
+        """Return the files of all annotated videos, whichever split they are drawn for."""
         files = {one.video: one.path for one in self.files.videos if one.annotated}
         allowed = self.reading.max_unreadable_fraction
         require_videos(self.root, self.files.listed, files, allowed)
-        return self._listed(list(files), [str(path) for path in files.values()])
+        return files
 
     def _split(self, split: str) -> list[CrossTaskVideo]:
         if split == "validate":
@@ -187,7 +177,13 @@ class CrossTask(BenchmarkData):
             "split_seed": self.split_seed,
             "train_per_task": self.train_per_task,
         }
-        items = [EvaluationItem(x.id, x.path, self._seconds(x.path), [], []) for x in videos]
+        # the last windows run on into the last frame
+        loader = ClipLoader(self.reading)
+        seconds = [SecondWindows(duration_or(loader, video.path, 1.0)) for video in videos]
+        items = [
+            EvaluationItem(video.id, video.path, own, [], [])
+            for video, own in zip(videos, seconds, strict=True)
+        ]
         return self.annotated(self.task([protocol], items), split, annotation_files(self.root))
 
     def _names(self) -> EvaluationTask:
@@ -215,7 +211,3 @@ class CrossTask(BenchmarkData):
             require_stored(self.reading.features, list(videos))
         else:
             require_videos(self.root, listed, videos, self.max_unreadable)
-
-    def _seconds(self, path: Path) -> SecondWindows:
-        """Lay a window per second over a video; its last ones run on into its last frame."""
-        return SecondWindows(duration_or(path, self.reading, 1.0))

@@ -41,7 +41,7 @@ class MSRVTT(BenchmarkData):
         benchmark: How it is scored.
 
     Raises:
-        ArgumentError: If there is no such split, or a choice is none.
+        ArgumentError: If there is no such split, or a choice is unknown.
 
     Example:
         >>> MSRVTT(Path("data/msrvtt"), split="full").train_split
@@ -67,7 +67,7 @@ class MSRVTT(BenchmarkData):
 
     def validation_tasks(self) -> list[EvaluationTask]:
         """Return retrieval among the authors' validation clips, where the split is ``full``."""
-        if "full-validate" not in self.split_names():
+        if self.train_split != "full-train":
             return []
         ids = {
             split: [clip.id for clip in self.list_split(split, None)]
@@ -89,10 +89,10 @@ class MSRVTT(BenchmarkData):
         """
         return read_msrvtt(self.root, split, videos=self.videos_root, max_missing=max_missing)
 
-    def split_names(self) -> list[str]:
-        """Return the splits that are trained on, validated on and tested."""
+    def video_files(self) -> dict[str, Path]:
+        """Return the files of all clips, those that are scored as well."""
         validation = ["full-validate"] if self.train_split == "full-train" else []
-        return [self.train_split, *validation, self.test_split]
+        return self.files_of([self.train_split, *validation, self.test_split])
 
     def _retrieval(self, split: str) -> EvaluationTask:
         task = self.retrieval(self._protocol, 1, self.clips(split), self.windows)

@@ -7,8 +7,8 @@ from typing import Any
 
 from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datasets import youcook2
-from vtlearn.datasets.captioned import CaptionedClip
-from vtlearn.datasets.clips import duration_or
+from vtlearn.datasets.captioned import CaptionedClip, captioned_items
+from vtlearn.datasets.clips import ClipLoader, duration_or
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.sampling.spans import UniformWindows, sliding_windows
 from vtlearn.datasets.youcook2 import (
@@ -50,7 +50,7 @@ class YouCook2(BenchmarkData):
         benchmark: How it is scored.
 
     Raises:
-        ArgumentError: If a choice is none.
+        ArgumentError: If a choice is unknown.
 
     Example:
         >>> YouCook2(Path("data/youcook2")).train_split
@@ -94,11 +94,11 @@ class YouCook2(BenchmarkData):
                 files[0],
             )
         videos = _by_video(clips)
-        task = self.retrieval("youcook2-clip", 1, clips, self.windows)
+        one = self.retrieval_protocol("youcook2-clip", 1, clips, self.windows)
         sequences = {video: [clip.id for clip in own] for video, own in videos.items()}
         windows = self.describe_windows(self.windows)
         whole = self._full_video("youcook2-video", videos, sequences, windows=windows)
-        tasks = [self.task([*task.protocols, whole], task.items.items)]
+        tasks = [self.task([one, whole], captioned_items(clips, self.windows))]
         if self.background:
             tasks.append(self._with_background(videos))
         return [self.annotated(task, "validation", files) for task in tasks]
@@ -116,9 +116,9 @@ class YouCook2(BenchmarkData):
         """
         return read_youcook2(self.root, split, videos=self.videos_root, max_missing=max_missing)
 
-    def split_names(self) -> list[str]:
-        """Return the splits that are trained on and tested."""
-        return ["training", "validation"]
+    def video_files(self) -> dict[str, Path]:
+        """Return the files of all videos."""
+        return self.files_of(["training", "validation"])
 
     def _full_video(
         self,
@@ -144,7 +144,8 @@ class YouCook2(BenchmarkData):
 
     def _with_background(self, videos: Mapping[str, Sequence[CaptionedClip]]) -> EvaluationTask:
         self._annotated = read_video_durations(self.root)
-        items = {video: self._windows(video, own[0].path) for video, own in videos.items()}
+        loader = ClipLoader(self.reading)
+        items = {video: self._windows(loader, video, own[0].path) for video, own in videos.items()}
         protocol = self._full_video(
             "youcook2-video-background",
             videos,
@@ -155,9 +156,9 @@ class YouCook2(BenchmarkData):
         )
         return self.task([protocol], [item for own in items.values() for item in own])
 
-    def _windows(self, video: str, path: Path) -> list[EvaluationItem]:
+    def _windows(self, loader: ClipLoader, video: str, path: Path) -> list[EvaluationItem]:
         """Cut a video into windows side by side, the last of which may be shorter."""
-        duration = self._duration(video, path)
+        duration = self._duration(loader, video, path)
         starts = sliding_windows(
             duration, _BACKGROUND_SECONDS, stride=_BACKGROUND_SECONDS, partial=True
         )
@@ -169,13 +170,13 @@ class YouCook2(BenchmarkData):
             for start, end in zip(starts, ends, strict=True)
         ]
 
-    def _duration(self, video: str, path: Path) -> float:
+    def _duration(self, loader: ClipLoader, video: str, path: Path) -> float:
         """Return how long a video is; what is annotated may be of another copy."""
         if video not in self._durations:
             # without the videos, as for vectors of anybody's, nothing would say that it is a guess
             guess = _BACKGROUND_SECONDS if self.videos_needed else None
             known = self._annotated.get(video, guess)
-            self._durations[video] = duration_or(path, self.reading, known)
+            self._durations[video] = duration_or(loader, path, known)
         return self._durations[video]
 
 

@@ -141,12 +141,12 @@ class ClipLoader:
         )
 
 
-def duration_or(path: Path, reading: Reading, unreadable: float | None) -> float:
+def duration_or(loader: ClipLoader, path: Path, unreadable: float | None) -> float:
     """Return how long a video is, to lay windows over it before it is read.
 
     Args:
+        loader: What will read it; one for all videos opens a feature store once.
         path: Its file.
-        reading: How it will be read.
         unreadable: What to take where that cannot be told; why is said when it is read. None for
             an error.
 
@@ -157,7 +157,7 @@ def duration_or(path: Path, reading: Reading, unreadable: float | None) -> float
         UnreadableVideoError: If that cannot be told, and nothing is given to take.
     """
     try:
-        return ClipLoader(reading).duration(path)
+        return loader.duration(path)
     except UnreadableVideoError:
         if unreadable is None:
             raise

@@ -159,7 +159,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
                 f"{seconds} s"
             )
             raise UnreadableVideoError(str(item.path), reason, "decode")
-        # what a segment goes on for after the video has ended has no vectors
+        # past the end of the video there are no vectors
         last = min(stored, math.ceil(end * fps - _ROUNDING))
         length = max(1, min(most, last - first))
         clips = self._loader.read(item.path, [first / fps])

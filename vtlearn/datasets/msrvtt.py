@@ -210,13 +210,13 @@ def _listed_ids(listed: Path) -> list[str]:
 def _require_split(listed: Path, ids: Sequence[str], word: str, captions: Sequence[Path]) -> None:
     """Refuse a list of another of the authors' splits, where their captions' file tells."""
     splits = {video: split for path in captions for video, split in _video_splits(path)}
-    others = Counter(splits[video] for video in ids if splits.get(video, word) != word)
-    if others:
-        first = next(video for video in ids if splits.get(video, word) != word)
+    strangers = [video for video in ids if splits.get(video, word) != word]
+    if strangers:
+        others = Counter(splits[video] for video in strangers)
         where = "; ".join(f"{count} are in {split!r}" for split, count in others.items())
         message = (
-            f"{sum(others.values())} of {len(ids)} ids of {listed} are not in split {word!r} of "
-            f"{captions[0]} (first: {first}): {where}. Download the list of this split"
+            f"{len(strangers)} of {len(ids)} ids of {listed} are not in split {word!r} of "
+            f"{captions[0]} (first: {strangers[0]}): {where}. Download the list of this split"
         )
         raise ArgumentError(message)
 

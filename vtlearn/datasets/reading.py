@@ -46,7 +46,7 @@ class ClipSampling:
             is floored again; the clip starts at an integer drawn uniformly from the first to the
             last, both included. Clips start 0.7 to 1 s earlier that way, on average. A clip drawn
             for a caption without length starts at the floor of what is drawn.
-        frame_at: Which frame a clip has of a time: the one on screen then, or the nearest, which
+        frame_at: Which frame is taken at a time: the one on screen then, or the nearest, which
             FFmpeg's ``fps`` filter gives, as the released loaders do: the last that starts before
             the middle between this time and the clip's next. Stored features were made of one or
             the other, which counts.
@@ -224,7 +224,7 @@ class Reading:
 
     @property
     def frame_at(self) -> FrameAt:
-        """Which frame a clip has of a time; of stored features, the one they were made of."""
+        """Which frame is taken at a time; of stored features, the one they were made of."""
         return self.sampling.frame_at if self._store is None else self._store.frame_at
 
     @property

@@ -30,7 +30,7 @@ class VideoList(NamedTuple):
         fps: Frames per second that a window is sampled at.
         max_unreadable_fraction: Stop when more of the videos than this cannot be read.
         time_budget: Seconds that reading a chunk of windows may take; None for as long as it takes.
-        frame_at: Which frame a window has of a time.
+        frame_at: Which frame of a window is taken at a time.
     """
 
     ids: Sequence[str]
@@ -77,7 +77,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         num_frames: Frames of a window.
         fps: Frames per second it is sampled at.
         size: Height and width of a frame in pixels.
-        frame_at: Which frame a window has of a time.
+        frame_at: Which frame of a window is taken at a time.
         windows_per_chunk: Windows of a chunk; the last one of a video may have fewer.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What several protocols refuse: choices that there are not, and numbers that cannot be scored."""
+"""What several protocols refuse: unknown choices, and numbers that cannot be scored."""
 
 from torch import Tensor
 
@@ -10,7 +10,7 @@ __all__: list[str] = []
 def check_choices(
     name: str, similarity: str | None, *, pooling: str = "head", mode: str = "exact"
 ) -> None:
-    """Refuse a choice that there is not.
+    """Refuse an unknown choice.
 
     Args:
         name: The protocol's name, for the message.

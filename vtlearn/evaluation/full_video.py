@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from vtlearn.evaluation.metrics.chance import Chance, chance_of
 from vtlearn.evaluation.metrics.retrieval import expected_rank, ranks, recall_at
 from vtlearn.evaluation.metrics.sequence_scores import check_finite_scores, sequence_scores
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
+from vtlearn.evaluation.protocol import Mode
 from vtlearn.evaluation.reference import last_k_hits, published_full_video
 from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.sequences import SequenceProtocol
@@ -59,7 +59,7 @@ class FullVideo(SequenceProtocol):
             figures: by dot product, with R@1, R@5 and R@10 alone.
 
     Raises:
-        ArgumentError: If the ids contradict each other, or a choice is none.
+        ArgumentError: If the ids contradict each other, or a choice is unknown.
 
     Example:
         >>> paragraphs = {"v": {"v/0": "cut", "v/1": "fry"}, "w": {"w/0": "fry", "w/1": "cut"}}
@@ -94,7 +94,7 @@ class FullVideo(SequenceProtocol):
         groups: Mapping[str, str] | None = None,
         similarity: Similarity | None = None,
         pooling: Pooling = "head",
-        mode: Literal["exact", "reference"] = "exact",
+        mode: Mode = "exact",
     ) -> None:
         _check_mode(name, mode, similarity, groups)
         if mode == "reference":

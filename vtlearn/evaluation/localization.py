@@ -49,7 +49,7 @@ class NarrationAlignment(Protocol):
             model's head was trained with.
 
     Raises:
-        ArgumentError: If a step ends before it starts, or a choice is none.
+        ArgumentError: If a step ends before it starts, or a choice is unknown.
 
     Example:
         >>> truth = {"v": {"v/0": (0.0, 2.0), "v/1": (2.0, 4.0)}}

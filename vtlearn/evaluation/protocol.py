@@ -25,7 +25,10 @@ from vtlearn.evaluation.metrics.chance import Chance
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
 from vtlearn.evaluation.result import Annotations, Coverage, Result, hash_ids
 
-__all__ = ["EncodedItem", "Protocol"]
+__all__ = ["EncodedItem", "Mode", "Protocol"]
+
+#: How figures are computed: exactly, or as published code does it, with its quirks.
+Mode = Literal["exact", "reference"]
 
 
 class Protocol(ABC):
@@ -58,7 +61,7 @@ class Protocol(ABC):
 
     name: str
     version: int
-    mode: str = "exact"
+    mode: Mode = "exact"
     similarity: Literal["cosine", "dot", "none"] | None = None
     pooling: Pooling = "head"
     windows: str

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from vtlearn.alignment import ordered_assignment
 from vtlearn.evaluation.metrics.sequence_scores import kept_windows, nearest_windows
+from vtlearn.evaluation.metrics.step_limits import step_table
 
 __all__: list[str] = []
 
@@ -108,9 +109,7 @@ def published_step_hits(
         (1, 2)
     """
     seconds, steps = scores.shape
-    truth = torch.zeros(seconds, steps, dtype=torch.bool)
-    for step, start, end in spans:
-        truth[math.floor(start) : math.ceil(end), step] = True
+    truth = step_table(spans, seconds, steps)
     total = int(truth.any(0).sum())
     if seconds <= steps:
         return 0, total

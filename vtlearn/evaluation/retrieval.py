@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from vtlearn.evaluation.metrics.retrieval import Ranks, expected_rank, recall_at
 from vtlearn.evaluation.metrics.sequence_scores import check_finite_scores
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
 from vtlearn.evaluation.metrics.tiled_ranks import vector_ranks
-from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.protocol import Mode, Protocol
 from vtlearn.evaluation.reference import published_ranks
 from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
@@ -74,7 +74,7 @@ class Retrieval(Protocol):
             :func:`~vtlearn.evaluation.reference.published_ranks`); intervals resample ranks.
 
     Raises:
-        ArgumentError: If the ids contradict each other, a choice is none, or ``reference`` is to
+        ArgumentError: If the ids contradict each other, a choice is unknown, or ``reference`` is to
             score texts and videos that are not pairs.
 
     Example:
@@ -102,7 +102,7 @@ class Retrieval(Protocol):
         similarity: Similarity | None = None,
         pooling: Pooling = "head",
         captions: Mapping[str, str] = MappingProxyType({}),
-        mode: Literal["exact", "reference"] = "exact",
+        mode: Mode = "exact",
     ) -> None:
         check_choices(name, similarity, pooling=pooling, mode=mode)
         _check_primary(name, primary)

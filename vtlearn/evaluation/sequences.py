@@ -36,7 +36,7 @@ class SequenceProtocol(Protocol):
 
     Raises:
         ArgumentError: If a video has no item, an item belongs to two videos or comes twice in one,
-            or a choice is none.
+            or a choice is unknown.
     """
 
     def __init__(

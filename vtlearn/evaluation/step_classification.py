@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from vtlearn.evaluation.metrics.bootstrap import RESAMPLES
 from vtlearn.evaluation.metrics.chance import Chance
 from vtlearn.evaluation.metrics.similarity import Similarity
 from vtlearn.evaluation.metrics.step_recall import mean_over_groups
-from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.protocol import Mode, Protocol
 from vtlearn.evaluation.result import Result
 
 __all__ = ["StepClassification"]
@@ -48,7 +47,7 @@ class StepClassification(Protocol):
             model that gives one score to everything is always right.
 
     Raises:
-        ArgumentError: If an item is of two tasks, a task has none, or a choice is none.
+        ArgumentError: If an item is of two tasks, a task has none, or a choice is unknown.
 
     Example:
         >>> segments = {"cake": {"s0": "stir", "s1": "bake", "s2": "stir"}}
@@ -77,7 +76,7 @@ class StepClassification(Protocol):
         windows: str,
         similarity: Similarity | None = None,
         pooling: Pooling = "head",
-        mode: Literal["exact", "reference"] = "exact",
+        mode: Mode = "exact",
     ) -> None:
         check_choices(name, similarity, pooling=pooling, mode=mode)
         _check_segments(name, segments)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from vtlearn.evaluation.metrics.similarity import Similarity
 from vtlearn.evaluation.metrics.split_recall import SplitRecall
 from vtlearn.evaluation.metrics.step_limits import TimedSteps, step_limits
 from vtlearn.evaluation.metrics.step_recall import StepCounts, count_steps
-from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.protocol import Mode, Protocol
 from vtlearn.evaluation.reference import published_step_hits
 from vtlearn.evaluation.result import Result
 
@@ -96,7 +96,7 @@ class StepLocalization(Protocol):
             not there.
 
     Raises:
-        ArgumentError: If videos, steps and splits contradict each other, or a choice is none.
+        ArgumentError: If videos, steps and splits contradict each other, or a choice is unknown.
 
     Example:
         >>> videos = {"v": StepVideo("cake", [(0, 0.0, 1.5), (1, 2.0, 3.0)])}
@@ -128,7 +128,7 @@ class StepLocalization(Protocol):
         splits: Sequence[Collection[str]] = (),
         similarity: Similarity | None = None,
         pooling: Pooling = "head",
-        mode: Literal["exact", "reference"] = "exact",
+        mode: Mode = "exact",
     ) -> None:
         check_choices(name, similarity, pooling=pooling, mode=mode)
         _check_videos(name, videos, steps)

@@ -42,7 +42,7 @@ Source = str | Path | VideoBytes
 """Where a video is."""
 
 FrameAt = Literal["screen", "nearest"]
-"""Which frame a clip has of a time: the one on screen then, or the one that FFmpeg's ``fps`` filter
+"""Which frame is taken at a time: the one on screen then, or the one that FFmpeg's ``fps`` filter
 gives: the last that starts before the middle between this time and the clip's next.
 """
 

@@ -137,7 +137,7 @@ def describe_encoder(
         std: What it divides them by afterwards.
         l2_norm: Whether the vectors are scaled to length 1.
         dtype: What they are stored as.
-        frame_at: Which frame a window has of a time.
+        frame_at: Which frame of a window is taken at a time.
 
     Raises:
         ArgumentError: If mean or std is not known, or a value makes no sense.

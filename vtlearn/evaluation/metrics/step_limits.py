@@ -1,7 +1,7 @@
 """How many steps are found by random scores, and by the best ordered assignment that there is."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +77,7 @@ def step_limits(videos: Sequence[TimedSteps], *, draws: int = 20, seed: int = 0)
     return limits
 
 
-def step_table(spans: Sequence[tuple[int, float, float]], seconds: int, steps: int) -> Tensor:
+def step_table(spans: Iterable[tuple[int, float, float]], seconds: int, steps: int) -> Tensor:
     """Mark the seconds at which each step is done, from floor(start) to ceil(end) - 1.
 
     Args:
