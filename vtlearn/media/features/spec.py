@@ -41,7 +41,7 @@ class FeatureSpec:
         std: What each channel was divided by afterwards.
         l2_norm: Whether the vectors have length 1.
         dtype: What they are stored as.
-        frame_at: Which frame of a window is taken at a time: the one on screen, or the nearest, as FFmpeg's
+        frame_at: Which frame is taken at a time: the one on screen, or the nearest, as FFmpeg's
             ``fps`` filter has it. Left out of the metadata file where it is "screen".
 
     Raises:
