@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from tests import captioning
@@ -19,7 +20,7 @@ from vtlearn.datamodules import HowTo100M
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError
-from vtlearn.heads import MILNCE, S2DTW, Aligner, Head, HeadOutput, InfoNCE, LossTerm
+from vtlearn.heads import MILNCE, S2DTW, Aligner, Head, HeadOutput, InfoNCE, LossTerm, TempCLR
 from vtlearn.learner import VideoTextLearner
 
 
@@ -318,3 +319,29 @@ def test_two_processes_train_as_one_though_one_has_no_texts(name: str, tmp_path:
     for name, value in one.items():
         if isinstance(value, torch.Tensor):
             torch.testing.assert_close(two[name], value, rtol=0, atol=1e-9)
+
+
+def test_an_epoch_in_which_a_loss_is_computed_of_nothing_is_an_error(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    learner = tiny_learner(TempCLR(chain="all", sequence=4))  # samples have 3 clips
+    trainer = quiet_trainer(tmp_path, limit_val_batches=0)
+    message = r"no sample of the epoch has a chain of sequence=4 .* the longest so far has 3\."
+    with pytest.raises(ArgumentError, match=message):
+        trainer.fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
+
+
+def test_an_epoch_is_counted_by_itself(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    head = TempCLR(chain="all", sequence=3)
+    learner = tiny_learner(head)
+
+    class Longer(Callback):
+        def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            head.sequence += trainer.current_epoch  # of the second epoch none counts
+
+    trainer = quiet_trainer(tmp_path, limit_val_batches=0, max_epochs=3, callbacks=[Longer()])
+    with pytest.raises(ArgumentError, match="sequence=4"):
+        trainer.fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
+    assert trainer.current_epoch == 1

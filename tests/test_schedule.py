@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vtlearn.errors import ArgumentError
-from vtlearn.schedule import WarmupCosine
+from vtlearn.schedule import PlannedSchedule, WarmupCosine, WarmupLinear
 
 
 def optimizer() -> torch.optim.SGD:
@@ -32,9 +32,22 @@ def test_a_given_length_is_kept() -> None:
     assert schedule.total_steps == 100
 
 
-def test_refusals() -> None:
+@pytest.mark.parametrize("schedule", [WarmupCosine, WarmupLinear])
+def test_refusals(schedule: type[PlannedSchedule]) -> None:
     with pytest.raises(ArgumentError, match="warmup_steps=-1"):
-        WarmupCosine(optimizer(), warmup_steps=-1)
+        schedule(optimizer(), warmup_steps=-1)
+
+
+def test_warms_up_and_cools_down_linearly() -> None:
+    sgd = optimizer()
+    schedule = WarmupLinear(sgd, warmup_steps=2)
+    schedule.plan(6)
+    rates = []
+    for _ in range(8):
+        rates.append(schedule.get_last_lr()[0])
+        sgd.step()
+        schedule.step()
+    assert rates == [0.0, 1.0, 2.0, 1.5, 1.0, 0.5, 0.0, 0.0]
 
 
 def test_a_training_shorter_than_the_warm_up_ends_within_it() -> None:

@@ -1,6 +1,7 @@
 """The LightningModule: a video encoder, a text encoder and a head, trained and scored together."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,14 +32,10 @@ from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.results import publish
 from vtlearn.heads.base import Aligner, Alignment, Head, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
-from vtlearn.parameters import (
-    freeze,
-    hold_in_eval_mode,
-    parameter_groups,
-)
+from vtlearn.parameters import freeze, hold_in_eval_mode, parameter_groups
 from vtlearn.run_folder import run_folder
 from vtlearn.saved_module import SavedModule
-from vtlearn.schedule import WarmupCosine
+from vtlearn.schedule import PlannedSchedule, WarmupCosine
 from vtlearn.scoring import POOLED, encoded_for, is_partial, make_evaluator
 
 __all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
@@ -109,6 +106,7 @@ class VideoTextLearner(SavedModule):
         self._evaluator: Evaluator | None = None
         self._chunk = _CHUNK
         self.results: list[Result] = []
+        self._items: Counter[str] = Counter()
         config = {
             "video_encoder": to_config(video_encoder),
             "text_encoder": to_config(text_encoder),
@@ -155,7 +153,7 @@ class VideoTextLearner(SavedModule):
             raise ArgumentError(message)
         optimizer = self._optimizer(parameters)  # type: ignore[arg-type]
         scheduler = self._scheduler(optimizer)
-        if isinstance(scheduler, WarmupCosine):
+        if isinstance(scheduler, PlannedSchedule):
             scheduler.plan(int(self.trainer.estimated_stepping_batches))
         return {
             "optimizer": optimizer,
@@ -183,6 +181,8 @@ class VideoTextLearner(SavedModule):
         rows = Rows(rank * size, size, world, seed, self.trainer.global_step)
         output = require_losses(self.head, self.head(whole, rows))
         counts = sum_counts([len(x.values) for x in output.terms.values()], self.device)
+        if self.training:
+            self._items.update(dict(zip(output.terms, counts, strict=True)))
         loss = total_loss(output.terms, counts, world)
         # of one type: processes exchange them
         logs = {name: value.to(torch.float32) for name, value in output.logs.items()}
@@ -270,12 +270,21 @@ class VideoTextLearner(SavedModule):
             self.train(was_training)
 
     @override
+    def on_train_epoch_end(self) -> None:
+        """Refuse to train on where a whole epoch had nothing for a loss to be computed of."""
+        for term, count in self._items.items():
+            if count == 0:  # of all processes, so that each of them stops
+                raise ArgumentError(self.head.explain_empty(term))
+        self._items.clear()
+
+    @override
     def on_validation_epoch_start(self) -> None:
-        self._begin()
+        if self._evaluator is not None:
+            self._evaluator.begin()
 
     @override
     def on_test_epoch_start(self) -> None:
-        self._begin()
+        self.on_validation_epoch_start()
 
     @override
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
@@ -336,10 +345,6 @@ class VideoTextLearner(SavedModule):
             raise ArgumentError(message)
         encode = None if self.text_encoder is None else self._encode_texts
         return make_evaluator(tasks, self.head, self.video_encoder, encode, data.max_unreadable)
-
-    def _begin(self) -> None:
-        if self._evaluator is not None:
-            self._evaluator.begin()
 
     def _finish(self, name: str) -> None:
         """Score, log the figures, and publish them unless this is training."""

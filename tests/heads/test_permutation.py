@@ -1,4 +1,5 @@
 from itertools import permutations
+from math import factorial
 
 import pytest
 import torch
@@ -7,9 +8,11 @@ from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import unit_length
 from vtlearn.heads.contrastive import Embeddings
 from vtlearn.heads.permutation import (
+    draw_orders,
     draws_for,
     near_permutations,
     permutation_probabilities,
+    permutations_of,
     permute_time,
 )
 
@@ -73,3 +76,43 @@ def test_draws_belong_to_positions() -> None:
     assert alone[0] == among[1]
     assert alone[0] != draws_for(torch.tensor([7]), seed=2, stream=0)[0]
     assert alone[0] != draws_for(torch.tensor([7]), seed=1, stream=1)[0]
+
+
+@pytest.mark.parametrize("size", range(2, 7))
+def test_permutations_by_their_rank_against_all_of_them(size: int) -> None:
+    ranks = torch.arange(factorial(size)).reshape(2, -1)
+    wanted = torch.tensor(list(permutations(range(size)))).reshape(2, -1, size)
+    assert torch.equal(permutations_of(ranks, size), wanted)
+
+
+def test_the_last_order_of_twenty_is_the_reverse() -> None:
+    last = permutations_of(torch.tensor(factorial(20) - 1), 20)
+    assert last.tolist() == list(reversed(range(20)))
+
+
+@pytest.mark.parametrize(("size", "count"), [(5, 31), (20, 31), (4, 23), (4, 40), (2, 1)])
+def test_orders_are_distinct_and_the_identity_is_the_first(size: int, count: int) -> None:
+    orders = draw_orders([0, 7], size, count, seed=3)
+    assert orders.shape == (2, 1 + min(count, factorial(size) - 1), size)
+    for of_sample in orders.tolist():
+        assert of_sample[0] == list(range(size))
+        assert len({tuple(order) for order in of_sample}) == len(of_sample)
+        assert all(sorted(order) == list(range(size)) for order in of_sample)
+
+
+def test_orders_depend_on_the_seed_and_the_sample_alone() -> None:
+    both = draw_orders([2, 5], 5, 31, seed=1)
+    assert torch.equal(draw_orders([5], 5, 31, seed=1), both[1:])
+    assert not torch.equal(both[0], both[1])
+    assert not torch.equal(draw_orders([5], 5, 31, seed=2), both[1:])
+
+
+def test_every_other_order_is_drawn_as_often() -> None:
+    count = 4_000
+    drawn = draw_orders(range(count), 4, 3, seed=0)[:, 1:].reshape(-1, 4)
+    numbers = (drawn * torch.tensor([64, 16, 4, 1])).sum(1)
+    _, observed = numbers.unique(return_counts=True)
+    expected = 3 * count / 23
+    assert len(observed) == 23
+    chi_square = ((observed - expected) ** 2 / expected).sum()
+    assert chi_square < 54  # 22 degrees of freedom: p = 2e-4

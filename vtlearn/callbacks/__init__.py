@@ -1,10 +1,11 @@
-"""What a person looks at or keeps of a run: checkpoints, pictures, waiting, losses of videos."""
+"""What is looked at or kept of a run, and what of a model trains: Lightning's callbacks."""
 
 from vtlearn.callbacks.alignment_pictures import AlignmentPictures
 from vtlearn.callbacks.checkpoints import BestCheckpoint, StepCheckpoint
 from vtlearn.callbacks.config_writer import ConfigWriter
 from vtlearn.callbacks.data_wait import DataWait
 from vtlearn.callbacks.feature_writer import FeatureWriter
+from vtlearn.callbacks.train_norms import TrainNorms
 from vtlearn.callbacks.unreadable import UnreadableReport
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "DataWait",
     "FeatureWriter",
     "StepCheckpoint",
+    "TrainNorms",
     "UnreadableReport",
 ]

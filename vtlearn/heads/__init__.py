@@ -8,8 +8,10 @@ how two items are compared:
 - ``InfoNCE``: a clip and its text, by cosine.
 - ``MILNCE``: a clip and any of several texts near it.
 - ``SoftDTW``: a whole video and a whole text, by dynamic time warping.
-- ``S2DTW``: the same with local smoothing and dummies, as VT-TWINS has it; ``permutation`` is its
-  augmentation.
+- ``S2DTW``: the same with local smoothing and dummies, as VT-TWINS has it.
+- ``TempCLR``: a clip and its text, and beside that whole sequences against their own other orders.
+
+``permutation`` draws orders for the last two; ``chains`` says of which clips an order is known.
 """
 
 from typing import NoReturn
@@ -20,6 +22,7 @@ from vtlearn.heads.info_nce import InfoNCE
 from vtlearn.heads.mil_nce import MILNCE
 from vtlearn.heads.s2dtw import S2DTW
 from vtlearn.heads.soft_dtw import SoftDTW
+from vtlearn.heads.tempclr import TempCLR
 
 __all__ = [
     "MILNCE",
@@ -33,6 +36,7 @@ __all__ = [
     "InfoNCE",
     "LossTerm",
     "SoftDTW",
+    "TempCLR",
 ]
 
 _RENAMED = {

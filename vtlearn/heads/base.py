@@ -177,6 +177,17 @@ class Head(Configurable, ABC):
             text_encoder: Has them too; None for a model without one.
         """
 
+    def explain_empty(self, term: str) -> str:
+        """Say why no item of a whole epoch had a loss, and what to change: an error's message.
+
+        Args:
+            term: The name of a term that is weighted, and stayed without items.
+        """
+        return (
+            f"no item of the epoch had a loss in the term {term} of {type(self).__name__}: its "
+            "samples have no clips, or no texts, that it could compare"
+        )
+
     @property
     def needs_vocabulary(self) -> bool:
         """Whether :meth:`build` has to be called before the first batch."""

@@ -1,11 +1,14 @@
-"""Shuffle look-alike neighbours in time: the augmentation of VT-TWINS.
+"""Orders in time, drawn: the augmentation of VT-TWINS, and the negatives of TempCLR.
 
-Clips that look alike may as well have come in another order. A permutation that moves no entry by
-more than two places is drawn with a probability that falls with the change it makes to the matrix
-of similarities, and the entries are put in that order before the loss.
+Clips that look alike may as well have come in another order: VT-TWINS draws a permutation that
+moves no entry by more than two places, with a probability that falls with the change it makes to
+the matrix of similarities, and puts the entries in that order before the loss. TempCLR draws some
+of all permutations, to tell them from the order in which things happened.
 """
 
+from collections.abc import Sequence
 from functools import cache
+from math import factorial
 
 import numpy as np
 import torch
@@ -112,3 +115,57 @@ def draws_for(samples: Tensor, seed: int, stream: int) -> Tensor:
     """
     values = [np.random.default_rng((seed, stream, sample)).random() for sample in samples.tolist()]
     return torch.tensor(values, dtype=torch.float64, device=samples.device)
+
+
+def draw_orders(samples: Sequence[int], size: int, count: int, seed: int) -> Tensor:
+    """Draw distinct permutations for each sample, from (seed, sample), alike on every process.
+
+    They are drawn by their rank, so that no more of them are made than are asked for.
+
+    Args:
+        samples: Positions in the batch.
+        size: Entries of a permutation, from 2 to 20.
+        count: How many to draw beside the identity; all there are, if there are fewer.
+        seed: The step's.
+
+    Returns:
+        (samples, 1 + count, size), int64, on the CPU; the identity first, and not again.
+
+    Example:
+        >>> draw_orders([0], size=2, count=31, seed=0)
+        tensor([[[0, 1],
+                 [1, 0]]])
+    """
+    others = factorial(size) - 1
+    ranks = np.zeros((len(samples), 1 + min(count, others)), np.int64)
+    for row, sample in zip(ranks, samples, strict=True):
+        draw = np.random.default_rng((seed, 0, sample))
+        row[1:] = 1 + draw.choice(others, len(row) - 1, replace=False)
+    return permutations_of(torch.from_numpy(ranks), size)
+
+
+def permutations_of(ranks: Tensor, size: int) -> Tensor:
+    """Make permutations of their ranks among all permutations in lexicographic order.
+
+    Args:
+        ranks: (...), int64, from 0, the identity, to size! - 1, the reverse.
+        size: Entries of a permutation, at most 20.
+
+    Returns:
+        (..., size), int64.
+
+    Example:
+        >>> permutations_of(torch.tensor([0, 1, 5]), 3)
+        tensor([[0, 1, 2],
+                [0, 2, 1],
+                [2, 1, 0]])
+    """
+    left = torch.arange(size).repeat(ranks.numel(), 1)
+    rest, chosen = ranks.reshape(-1), []
+    for place in range(size):
+        digit = rest // factorial(size - 1 - place)
+        rest = rest % factorial(size - 1 - place)
+        taken = torch.arange(size - place) == digit[:, None]
+        chosen.append(left[taken])
+        left = left[~taken].reshape(len(rest), size - place - 1)
+    return torch.stack(chosen, -1).reshape(*ranks.shape, size)

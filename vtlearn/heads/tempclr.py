@@ -1,0 +1,258 @@
+"""TempCLR: pairs that recognise each other, and sequences that recognise their own order."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vtlearn.alignment.costs import cosine
+from vtlearn.alignment.otam import otam
+from vtlearn.alignment.soft_dtw import soft_dtw
+from vtlearn.batch import EncodedBatch, Rows
+from vtlearn.errors import ArgumentError
+from vtlearn.heads.base import HeadOutput, LossTerm
+from vtlearn.heads.chains import disjoint_chains, spread
+from vtlearn.heads.contrastive import Direction
+from vtlearn.heads.info_nce import InfoNCE
+from vtlearn.heads.permutation import draw_orders
+
+__all__ = ["TempCLR"]
+
+Metric = Literal["dtw", "otam"]
+Shuffle = Literal["text", "video", "both"]
+Chain = Literal["disjoint", "all"]
+
+_LONGEST = 20  # 21! orders have no number of 64 bits
+_ORDER = "order_loss"
+
+
+class TempCLR(InfoNCE):
+    """Contrast single clips with single texts, and each sequence with itself in other orders.
+
+    The loss is 2 (1 - alpha) InfoNCE + alpha order. For the order, a sample gives ``sequence`` of
+    its clips with their texts, spread over a chain of them; the distance of the two sequences has
+    to be smaller as they are than with the texts (or clips) in other orders: cross-entropy of
+    -distance / ``order_temperature``. A sample whose chain is shorter does not count; the order is
+    the mean over the samples that do, 0 where none does. Logged are ``order_loss``,
+    ``order_accuracy``, the share of sequences that are nearest as they are, and ``counted``, the
+    share of samples that count.
+
+    Args:
+        alpha: The share of the order, from 0 to 1; at 0 it is not computed.
+        metric: The distance of two sequences: soft-DTW, or OTAM both ways.
+        gamma: Smoothing of the distance, in units of the cost, which is 1 - cosine.
+        sequence: Clips and texts of a sequence, from 2 to 20.
+        negatives: Other orders that a sequence is compared with, drawn anew in each step; all there
+            are, if there are fewer.
+        shuffle: Whether the texts, the clips or both are put in other orders.
+        order_temperature: What distances are divided by.
+        chain: Which clips a sequence is taken from: ``disjoint`` for those that, like their texts,
+            come after the one taken before, from the first on; ``all`` for every clip of a sample,
+            in its order.
+        gap: Whether clips and texts of a ``disjoint`` chain have time between them; otherwise they
+            may touch.
+        direction: Of InfoNCE: whether a video looks for its text, a text for its video, or both.
+        temperature: Of InfoNCE: what scores are divided by.
+        learn_temperature: Train that temperature.
+        normalize: Compare vectors by cosine (True) or by raw dot product (False).
+
+    Raises:
+        ArgumentError: If a number is outside its range, or a choice is unknown.
+
+    Source:
+        Y. Yang, J. Ma, S. Huang, L. Chen, X. Lin, G. Han, S.-F. Chang, "TempCLR: Temporal Alignment
+        Representation with Contrastive Learning", ICLR 2023, and its published code. The defaults
+        are that code's, which has one temperature of 1, and shuffles texts where the paper shuffles
+        clips. There the order is averaged over the samples of each process, here over all; there a
+        chain is of texts that do not share captions, here of texts that do not overlap in time.
+
+    Example:
+        >>> eye = torch.eye(5, dtype=torch.float64)[None]
+        >>> output = TempCLR(chain="all")(EncodedBatch.of(eye, eye))
+        >>> output.logs["order_accuracy"].item(), round(output.terms["order_loss"].values.item(), 2)
+        (1.0, 0.93)
+    """
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.7,
+        metric: Metric = "dtw",
+        gamma: float = 0.1,
+        sequence: int = 5,
+        negatives: int = 31,
+        shuffle: Shuffle = "text",
+        order_temperature: float = 1.0,
+        chain: Chain = "disjoint",
+        gap: bool = True,
+        direction: Direction = "both",
+        temperature: float = 1.0,
+        learn_temperature: bool = False,
+        normalize: bool = False,
+    ) -> None:
+        super().__init__(
+            direction=direction,
+            temperature=temperature,
+            learn_temperature=learn_temperature,
+            normalize=normalize,
+        )
+        _check_numbers(alpha, gamma, sequence, negatives, order_temperature)
+        for name, choice, known in (
+            ("metric", metric, get_args(Metric)),
+            ("shuffle", shuffle, get_args(Shuffle)),
+            ("chain", chain, get_args(Chain)),
+        ):
+            if choice not in known:
+                message = f"{name}: expected one of {', '.join(known)}, got {choice!r}"
+                raise ArgumentError(message)
+        if shuffle == "both" and (sequence < 3 or negatives < 2):
+            message = (
+                "shuffle=both needs a sequence of 3 or more and 2 or more negatives: two in "
+                "reverse go as well together as before"
+            )
+            raise ArgumentError(message)
+        self.alpha, self.metric, self.gamma = alpha, metric, gamma
+        self.sequence, self.negatives, self.shuffle = sequence, negatives, shuffle
+        self.order_temperature = order_temperature
+        self.chain, self.gap = chain, gap
+        self._longest = 0
+
+    def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
+        """Contrast this process's own items with those of the whole batch, and their orders.
+
+        Args:
+            batch: Features of the whole batch; clip i of a sample belongs to its text i.
+            rows: The samples of the batch that belong to this process; None: all.
+
+        Returns:
+            The terms ``contrastive``, one loss per own clip, and ``order_loss``, one per own sample
+            that counts; and what is logged.
+        """
+        rows = batch.all_rows() if rows is None else rows
+        output = super().forward(batch, rows)
+        pairs = output.terms["contrastive"]._replace(weight=2 * (1 - self.alpha))
+        if self.alpha == 0:
+            return output._replace(terms={"contrastive": pairs})
+        with torch.autocast(batch.video.pooled.device.type, enabled=False):  # float32 or wider
+            values, logs = self._order(batch, rows)
+        order = LossTerm(values, weight=self.alpha)
+        return HeadOutput({"contrastive": pairs, _ORDER: order}, output.logs | logs)
+
+    def explain_empty(self, term: str) -> str:
+        """Say why no sample of an epoch counted, and what to change.
+
+        Args:
+            term: The name of a term.
+        """
+        if term != _ORDER:
+            return super().explain_empty(term)
+        touching = ", or model.head.init_args.gap=false" if self.gap else ""
+        way_out = (
+            f"draw shorter clips and texts (data.init_args.overlap){touching}, or set "
+            "model.head.init_args.chain=all"
+            if self.chain == "disjoint"
+            else "draw more clips (data.init_args.sampling.num_clips)"
+        )
+        return (
+            f"no sample of the epoch has a chain of sequence={self.sequence} clips, so that their "
+            f"order is never compared; the longest so far has {self._longest}. To change that, "
+            f"{way_out}, or lower model.head.init_args.sequence"
+        )
+
+    def _order(self, batch: EncodedBatch, rows: Rows) -> tuple[Tensor, dict[str, Tensor]]:
+        chains = self._chains(batch)
+        self._longest = max([self._longest, *map(len, chains)])
+        own = range(rows.start, rows.start + rows.size)
+        counting = [sample for sample in own if len(chains[sample]) >= self.sequence]
+        device = batch.video.pooled.device
+        share = torch.tensor(len(counting) / max(rows.size, 1), device=device)
+        if not counting:
+            nothing = batch.video.pooled.reshape(-1)[:0]
+            return nothing, {"order_accuracy": torch.zeros_like(share), "counted": share}
+        sample = torch.tensor(counting, device=device)[:, None]
+        picked = torch.tensor(
+            [spread(chains[one], self.sequence) for one in counting], device=device
+        )
+        video = batch.video.pooled[sample, picked]
+        text = batch.text.pooled[sample, picked, 0]
+        # eps is the published code's
+        logits = -self._distances(cosine(video, text, eps=0.01), counting, rows.seed)
+        right = torch.zeros(len(logits), dtype=torch.int64, device=device)
+        values = functional.cross_entropy(logits / self.order_temperature, right, reduction="none")
+        accuracy = (logits.detach().argmax(1) == right).to(torch.float32).mean()
+        return values, {"order_accuracy": accuracy, "counted": share}
+
+    def _chains(self, batch: EncodedBatch) -> list[list[int]]:
+        """Return the positions that each sample of the whole batch may give."""
+        length = batch.video.length.minimum(batch.text.length).cpu()
+        if self.chain == "all":
+            return [list(range(count)) for count in length.tolist()]
+        shared = int(length.max()) if len(length) else 0
+        clips, texts = (x[:, :shared] for x in (batch.clip_spans, batch.text_spans))
+        return disjoint_chains(clips, texts, length, gap=self.gap)
+
+    def _distances(self, cost: Tensor, samples: list[int], seed: int) -> Tensor:
+        """Compute the distance of each sequence as it is, and in other orders.
+
+        Args:
+            cost: (sequences, clips, texts).
+            samples: Where they come from.
+            seed: The step's.
+
+        Returns:
+            (sequences, orders), the first as it is.
+        """
+        orders = draw_orders(samples, self.sequence, self.negatives, seed).to(cost.device)
+        return sequence_distances(_reordered(cost, orders, self.shuffle), self.metric, self.gamma)
+
+
+def sequence_distances(cost: Tensor, metric: Metric, gamma: float) -> Tensor:
+    """Compute how far two sequences are from each other.
+
+    Args:
+        cost: (..., clips, texts).
+        metric: soft-DTW, or OTAM both ways.
+        gamma: Smoothing, in units of the cost.
+
+    Returns:
+        (...), lower is better.
+
+    Example:
+        >>> cost = torch.tensor([[1.0, 2.0, 3.0], [4.0, 1.0, 2.0], [3.0, 2.0, 1.0]]).double()
+        >>> sequence_distances(cost, "otam", 0.1)  # once over the clips and once over the texts
+        tensor(6.0000, dtype=torch.float64)
+    """
+    if metric == "dtw":
+        return soft_dtw(cost, gamma)
+    return otam(cost, gamma) + otam(cost.mT, gamma)
+
+
+def _reordered(cost: Tensor, orders: Tensor, shuffle: Shuffle) -> Tensor:
+    """Put texts, clips or both in other orders, (sequences, orders, clips, texts)."""
+    several = cost[:, None].expand(-1, orders.shape[1], -1, -1)
+    if shuffle != "video":
+        several = several.gather(3, orders[:, :, None, :].expand_as(several))
+    if shuffle == "text":
+        return several
+    if shuffle == "both":
+        # the next order, so that clips and texts never change places together
+        orders = torch.cat([orders[:, :1], orders[:, 1:].roll(1, dims=1)], dim=1)
+    return several.gather(2, orders[:, :, :, None].expand_as(several))
+
+
+def _check_numbers(
+    alpha: float, gamma: float, sequence: int, negatives: int, order_temperature: float
+) -> None:
+    if not 0 <= alpha <= 1:
+        message = f"alpha={alpha} of TempCLR: it is a share, from 0 to 1"
+        raise ArgumentError(message)
+    if not 2 <= sequence <= _LONGEST:
+        message = f"sequence={sequence} of TempCLR: an order takes from 2 to {_LONGEST} clips"
+        raise ArgumentError(message)
+    if gamma < 0 or negatives < 1 or not order_temperature > 0:
+        message = (
+            f"gamma={gamma} of TempCLR has to be 0 or more, negatives={negatives} 1 or more, and "
+            f"order_temperature={order_temperature} positive"
+        )
+        raise ArgumentError(message)
