@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from vtlearn.batch import Encoded
 from vtlearn.encoders.base import VideoEncoder
-from vtlearn.encoders.video.frames import clip_lengths, mean_over_frames
+from vtlearn.encoders.video.frames import check_vectors, clip_lengths, mean_over_frames, zeroed
 from vtlearn.errors import ArgumentError
 from vtlearn.padding import valid
 
@@ -99,28 +99,17 @@ class CachedFeatures(VideoEncoder):
             ArgumentError: If these are pictures, or vectors of another width; or if a length is not
                 from 1 to all frames.
         """
-        if frames.ndim != 3 or frames.shape[2] != self.size or frames.shape[1] > self.num_frames:
-            message = (
-                f"the clips are {tuple(frames.shape)}; CachedFeatures takes (clips, up to "
-                f"{self.num_frames} frames, {self.size}) of stored vectors: set data.init_args."
-                "features to a store of them, or choose an encoder of pictures"
-            )
-            raise ArgumentError(message)
+        check_vectors(frames, self.num_frames, self.size, encoder="CachedFeatures")
         length, whole = clip_lengths(frames, frame_length)
         padding = None if whole else ~valid(length, frames.shape[1])
-        x = self.project(_zeroed(frames, padding).to(self.project.weight.dtype))
+        x = self.project(zeroed(frames, padding).to(self.project.weight.dtype))
         if self.positions is not None:
             x = x + self.positions[: x.shape[1]]
         for layer in self.layers:
             x = layer(x, src_key_padding_mask=padding)
-        tokens = _zeroed(self.norm(x), padding)
+        tokens = zeroed(self.norm(x), padding)
         pooled = mean_over_frames(tokens, None if whole else length)
         return Encoded(self.fc(pooled), tokens[:, :, None], length)
-
-
-def _zeroed(x: Tensor, padding: Tensor | None) -> Tensor:
-    # not a product with the mask: padding may hold NaN
-    return x if padding is None else x.masked_fill(padding[:, :, None], 0)
 
 
 def _layer(width: int, heads: int, dropout: float) -> nn.TransformerEncoderLayer:

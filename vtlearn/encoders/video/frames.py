@@ -1,4 +1,4 @@
-"""What video encoders share: frames must not be scaled yet, and clips may be of unequal length."""
+"""What video encoders share: what a clip has to look like, and clips of unequal length."""
 
 import torch
 from torch import Tensor
@@ -27,6 +27,49 @@ def check_frames(frames: Tensor) -> None:
         " 3, height, width) of torch.uint8 and scales them itself: give it the decoder's frames"
     )
     raise ArgumentError(message)
+
+
+def check_vectors(frames: Tensor, num_frames: int, size: int, *, encoder: str) -> None:
+    """Refuse what is not a list of clips of stored vectors.
+
+    Args:
+        frames: (clips, frames, width).
+        num_frames: How many frames a clip may have.
+        size: Width of the vectors.
+        encoder: Who refuses, for the error.
+
+    Raises:
+        ArgumentError: If these are pictures, too many frames, or vectors of another width.
+
+    Example:
+        >>> check_vectors(torch.zeros(2, 8, 512), 32, 512, encoder="CachedFeatures")
+    """
+    if frames.ndim == 3 and frames.shape[2] == size and frames.shape[1] <= num_frames:
+        return
+    message = (
+        f"the clips are {tuple(frames.shape)}; {encoder} takes (clips, up to {num_frames} frames, "
+        f"{size}) of stored vectors: set data.init_args.features to a store of them, or choose an "
+        "encoder of pictures"
+    )
+    raise ArgumentError(message)
+
+
+def zeroed(x: Tensor, padding: Tensor | None) -> Tensor:
+    """Replace vectors that do not count by zeros, whatever they hold.
+
+    Args:
+        x: (clips, frames, width); padding may hold NaN, so that a product would not do.
+        padding: Which vectors do not count, (clips, frames), bool; None: all count.
+
+    Returns:
+        (clips, frames, width).
+
+    Example:
+        >>> zeroed(torch.tensor([[[1.0], [float("nan")]]]), torch.tensor([[False, True]]))
+        tensor([[[1.],
+                 [0.]]])
+    """
+    return x if padding is None else x.masked_fill(padding[:, :, None], 0)
 
 
 def clip_lengths(frames: Tensor, frame_length: Tensor | None) -> tuple[Tensor, bool]:
