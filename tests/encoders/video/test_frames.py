@@ -1,7 +1,13 @@
 import pytest
 import torch
 
-from vtlearn.encoders.video.frames import check_frames, clip_lengths, mean_over_frames
+from vtlearn.encoders.video.frames import (
+    check_frames,
+    check_vectors,
+    clip_lengths,
+    mean_over_frames,
+    zeroed,
+)
 from vtlearn.errors import ArgumentError
 
 
@@ -20,6 +26,19 @@ def test_clips_of_a_decoder_pass() -> None:
 def test_anything_else_is_refused(shape: tuple[int, ...], dtype: torch.dtype) -> None:
     with pytest.raises(ArgumentError, match=r"of torch\.uint8 and scales them itself"):
         check_frames(torch.zeros(shape, dtype=dtype))
+
+
+@pytest.mark.parametrize("shape", [(2, 9, 7), (2, 8, 6), (8, 7), (2, 8, 3, 7, 7)])
+def test_clips_of_other_vectors_are_refused(shape: tuple[int, ...]) -> None:
+    check_vectors(torch.zeros(0, 1, 7), 8, 7, encoder="It")
+    with pytest.raises(ArgumentError, match=r"; It takes \(clips, up to 8 frames, 7\) of stored"):
+        check_vectors(torch.zeros(shape), 8, 7, encoder="It")
+
+
+def test_padding_becomes_zeros_whatever_it_holds() -> None:
+    x = torch.tensor([[[1.0], [float("nan")], [float("inf")]]])
+    assert zeroed(x, torch.tensor([[False, True, True]])).flatten().tolist() == [1, 0, 0]
+    assert zeroed(x, None) is x
 
 
 FRAMES = torch.zeros(3, 4, 7)
