@@ -54,6 +54,19 @@ def test_a_moment_inside_the_clip_and_one_of_its_captions(clip: CaptionedClip) -
     assert torch.equal(again.clips, samples[7].clips)
 
 
+def test_the_whole_of_the_clip(clip: CaptionedClip) -> None:
+    whole = replace(READING, sampling=replace(READING.sampling, whole=True, candidates=2))
+    one, other = (CaptionedCorpus([clip], whole)[SampleKey(epoch, 0)] for epoch in range(2))
+    assert one.clip_spans.tolist() == [[5.0, 15.0]]
+    assert one.clips.float().mean((0, 2, 3, 4)).tolist() == pytest.approx([84, 144], abs=6)
+    assert torch.equal(one.clips, other.clips)
+    assert len(one.texts) == 2
+    assert one.text_spans.shape == (1, 2)
+    assert one.text_spans.isnan().all()
+    file = CaptionedCorpus([replace(clip, start=0.0, end=None)], whole)[0]
+    assert file.clip_spans.tolist() == [[0.0, 20.0]]
+
+
 def test_a_clip_without_an_end_lasts_as_long_as_its_file(clip: CaptionedClip) -> None:
     corpus = CaptionedCorpus([replace(clip, start=0.0, end=None)], READING)
     starts = [float(corpus[SampleKey(epoch, 0)].clip_spans[0, 0]) for epoch in range(60)]

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from tests.media.features.stores import fill_store
+from tests.media.features.stores import fill_store, make_spec
 from tests.media.video.writing import write_video
 from vtlearn.datasets.clips import ClipLoader, clip_reader
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.errors import ArgumentError
 from vtlearn.media.features.reader import FeatureReader
+from vtlearn.media.features.shard import StoredVideo
+from vtlearn.media.features.store import FeatureStore
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 
@@ -79,6 +81,60 @@ def test_stored_vectors_are_neither(tmp_path: Path) -> None:
     drawn = both.draw("a", [1.0], np.random.default_rng(0))
     assert torch.equal(drawn.frames, both.read("a.mp4", [1.0]).frames)
     assert torch.equal(drawn.frames[0], vectors["a"][2:4].float())
+
+
+def test_whole_times_of_pixels_are_shown_in_the_middles_of_equal_parts(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "x.mp4", range(0, 200, 4), rate=10, gop=5)
+    spans = [(1.0, 4.2), (0.0, 0.4), (3.0, 3.0), (4.0, 6.0)]  # the last goes on after the end
+    for frame_at in ("screen", "nearest"):
+        sampling = ClipSampling(num_frames=4, fps=3.0, whole=True, frame_at=frame_at)
+        clips = ClipLoader(Reading(sampling=sampling, pixels=Pixels(size=16, flip=0.0)))
+        drawn = clips.draw_spans(video, spans, np.random.default_rng(0))
+        shown = (drawn.frames.float().mean((2, 3, 4)) / 4).round().int().tolist()
+        assert shown == [[14, 22, 30, 38], [0, 1, 2, 3], [30] * 4, [42, 47, 49, 49]]
+        for frames, (start, end) in zip(drawn.frames, spans[:2], strict=False):
+            part = (end - start) / 4
+            read = VideoReader().clips(
+                video, [start + part / 2], num_frames=4, fps=1 / part, size=16
+            )
+            assert torch.equal(frames, read.frames[0])
+        assert drawn.spans == spans
+        assert drawn.frame_length == [4] * 4
+        assert drawn.readable.all()
+
+
+def test_whole_times_are_mirrored_and_cropped_clip_by_clip(video: Path) -> None:
+    rng, spans = np.random.default_rng, [(0.0, 2.0), (1.0, 4.0), (2.0, 2.5)]
+    plain = loader(flip=0.0).draw_spans(video, spans, rng(0)).frames
+    mirrored = loader(flip=1.0).draw_spans(video, spans, rng(0)).frames
+    assert torch.equal(mirrored, plain.flip(-1))
+    boxes = loader(flip=0.0, crop="random", crop_pixels=8)
+    cropped = boxes.draw_spans(video, [(0.0, 2.0)] * 8, rng(0)).frames.float()
+    assert (cropped[:, 0] - cropped[:, 1]).abs().max() < 4  # one box for all frames of a clip
+    assert cropped.mean((1, 2, 3, 4)).std() > 4  # and another for another clip
+
+
+def test_whole_times_of_stored_vectors(tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"a": 4.6}, fps=2.0, stride=0.5)["a"].float()
+    clips = ClipLoader(Reading(features=tmp_path, sampling=ClipSampling(num_frames=4, whole=True)))
+    spans = [(0.7, 1.9), (1.0, 4.0), (4.2, 9.0), (7.0, 8.0), (2.0, 2.0)]
+    drawn = clips.draw_spans("a.mp4", spans, np.random.default_rng(0))
+    chosen = [(1, 4), (2, 6), (8, 10), (9, 10), (4, 5)]
+    assert drawn.frame_length == [3, 4, 2, 1, 1]
+    assert drawn.spans == [(first / 2, last / 2) for first, last in chosen]
+    for frames, (first, last) in zip(drawn.frames, chosen, strict=True):
+        assert torch.equal(frames[: last - first], vectors[first:last])
+        assert not frames[last - first :].any()
+
+
+def test_a_vector_that_does_not_count_may_be_lost(tmp_path: Path) -> None:
+    vectors = torch.ones(6, 4)
+    vectors[3] = torch.nan
+    store = FeatureStore(tmp_path, make_spec(), ["a"])
+    store.write(0, {"a": StoredVideo(vectors, 6.0)}, {})
+    clips = ClipLoader(Reading(features=tmp_path, sampling=ClipSampling(num_frames=4, whole=True)))
+    drawn = clips.draw_spans("a", [(1.0, 3.0), (2.0, 4.0)], np.random.default_rng(0))
+    assert drawn.readable.tolist() == [True, False]
 
 
 def test_a_loader_is_sent_to_a_worker_without_what_is_open(video: Path) -> None:

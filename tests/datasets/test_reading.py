@@ -53,6 +53,13 @@ def test_a_checkpoint_keeps_how_frames_are_taken_where_it_is_not_the_screen() ->
     assert nearest.clip_settings() == {**settings, "frame_at": "nearest"}
 
 
+def test_a_checkpoint_keeps_that_clips_were_whole() -> None:
+    reading = Reading(sampling=ClipSampling(num_frames=2, whole=True), pixels=Pixels(size=8))
+    assert reading.clip_settings()["whole"] is True
+    with pytest.raises(ArgumentError, match=r"sampling\.whole takes a caption's own time"):
+        ClipSampling(whole=True, floor_seconds=True)
+
+
 def test_a_store_tells_which_frames_it_is_of(tmp_path: Path) -> None:
     fill_store(tmp_path / "nearest", {"a": 3.0}, frame_at="nearest")
     fill_store(tmp_path / "screen", {"a": 3.0})

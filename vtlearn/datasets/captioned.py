@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import Corpus, VideoCorpus
-from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.clips import ClipLoader, TimedClips
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.files import locate_videos
 from vtlearn.datasets.reading import Reading
@@ -62,8 +63,9 @@ class CaptionedClip:
 class CaptionedCorpus(Corpus):
     """Clips with written captions: a sample is a moment of a clip and one of its captions.
 
-    Both are drawn anew in each epoch. Where ``sampling.candidates`` is more than 1, other captions
-    of the clip follow the first, each at most once; where it has fewer, the first is repeated.
+    Both are drawn anew in each epoch; with ``sampling.whole`` the moment is the whole clip. Where
+    ``sampling.candidates`` is more than 1, other captions of the clip follow the first, each at
+    most once; where it has fewer, the first is repeated.
 
     Args:
         clips: What there is; each has a caption at least.
@@ -106,24 +108,27 @@ class CaptionedCorpus(Corpus):
         order = rng.permutation(len(clip.texts)).tolist()[: self.reading.sampling.candidates]
         order += order[:1] * (self.reading.sampling.candidates - len(order))
         end = self._loader.duration(str(clip.path)) if clip.end is None else clip.end
-        start = clip_start(
-            clip.start,
-            end,
-            self.reading.clip_seconds,
-            rng,
-            floor_seconds=self.reading.sampling.floor_seconds,
-        )
-        clips = self._loader.draw(str(clip.path), [start], rng)
-        if not clips.valid.all():
-            raise LostClipsError(clip.id, [start])
-        return Sample.of(
+        drawn = self._drawn(str(clip.path), clip.start, end, rng)
+        if not drawn.readable.all():
+            raise LostClipsError(clip.id, [start for start, _ in drawn.spans])
+        return Sample(
             clip.id,
-            clips.frames,
-            [start],
-            self.reading.fps,
+            drawn.frames,
+            torch.tensor(drawn.spans, dtype=torch.float64),
+            torch.tensor(drawn.frame_length),
             texts=[clip.texts[number] for number in order],
+            text_spans=torch.full((1, 2), torch.nan, dtype=torch.float64),
+            text_ids=[],
             candidates=self.reading.sampling.candidates,
         )
+
+    def _drawn(self, path: str, start: float, end: float, rng: np.random.Generator) -> TimedClips:
+        """Read the whole of a clip, or a moment of it."""
+        if self.reading.sampling.whole:
+            return self._loader.draw_spans(path, [(start, end)], rng)
+        seconds, floor = self.reading.clip_seconds, self.reading.sampling.floor_seconds
+        starts = [clip_start(start, end, seconds, rng, floor_seconds=floor)]
+        return TimedClips.of(self._loader.draw(path, starts, rng), starts, self.reading.fps)
 
     def texts(self) -> Iterator[str]:
         """Yield every caption, clip by clip."""

@@ -3,20 +3,54 @@
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vtlearn.datasets.reading import Reading
+from vtlearn.datasets.sampling.spans import part_middles, stored_vectors
 from vtlearn.errors import FeatureError, UnreadableVideoError
 from vtlearn.media.clips import ClipReader, Clips, Source
 from vtlearn.media.features.reader import FeatureReader
+from vtlearn.media.features.spec import num_vectors
 from vtlearn.media.video.reader import VideoInfo, VideoReader
 from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
+from vtlearn.padding import valid
 
 __all__ = ["ClipLoader", "clip_reader"]
+
+
+class TimedClips(NamedTuple):
+    """Clips with times of their own.
+
+    Attributes:
+        frames: (clips, frames, ...), as :class:`~vtlearn.media.clips.Clips` has them; zeros where
+            they do not count.
+        readable: Which clips have all the frames that count, (clips,), bool.
+        spans: Start and end of what counts of each clip, in seconds.
+        frame_length: How many frames of each clip count.
+    """
+
+    frames: Tensor
+    readable: Tensor
+    spans: list[tuple[float, float]]
+    frame_length: list[int]
+
+    @classmethod
+    def of(cls, clips: Clips, starts: Sequence[float], fps: float) -> Self:
+        """Describe clips of one length, all of whose frames count.
+
+        Args:
+            clips: The clips.
+            starts: When each starts, in seconds.
+            fps: Frames per second.
+        """
+        num_frames = clips.frames.shape[1]
+        spans = [(start, start + num_frames / fps) for start in starts]
+        # a lost frame would be a black one
+        return cls(clips.frames, clips.valid.all(1), spans, [num_frames] * len(starts))
 
 
 @runtime_checkable
@@ -80,15 +114,36 @@ class ClipLoader:
             UnreadableVideoError: If the video cannot be read.
             ArgumentError: As :meth:`read` does.
         """
-        pixels = self.reading.pixels
         boxes = self._boxes(source, len(starts), rng)
         clips = self._clips(source, starts, boxes)
-        if isinstance(self._reader, _PixelReader):
-            mirrored = rng.random(len(starts)) < pixels.flip
-            for clip in mirrored.nonzero()[0]:
-                frames = clips.frames[clip].numpy()  # torch's threads cost more than this saves
-                frames[:] = frames[..., ::-1].copy()
+        self._mirror(clips.frames, rng)
         return clips
+
+    def draw_spans(
+        self, source: Source, spans: Sequence[tuple[float, float]], rng: np.random.Generator
+    ) -> TimedClips:
+        """Read clips of given times for training, cropped and mirrored as :meth:`draw` does.
+
+        Of pixels, a clip is what is on screen in the middles of ``num_frames`` equal parts of its
+        time: that is also what "nearest" means at this distance of frames. Of stored features, it
+        is the vectors of its time: see
+        :func:`~vtlearn.datasets.sampling.spans.stored_vectors`.
+
+        Args:
+            source: The video, which is decoded once, however many of the times overlap.
+            spans: When each clip starts and ends, in seconds.
+            rng: Where randomness comes from.
+
+        Returns:
+            The clips; those of stored vectors with the time of these.
+
+        Raises:
+            UnreadableVideoError: If the video cannot be read.
+            ArgumentError: As :meth:`read` does.
+        """
+        if isinstance(self._reader, FeatureReader):
+            return self._vectors(source, spans, self._reader.duration(source))
+        return self._pictures(source, spans, rng)
 
     def duration(self, source: Source) -> float:
         """Return how long a video is, in seconds.
@@ -113,6 +168,51 @@ class ClipLoader:
     def __getstate__(self) -> dict[str, object]:
         """Leave behind what is open."""
         return {"reading": self.reading, "_given": self._given}
+
+    def _vectors(
+        self, source: Source, spans: Sequence[tuple[float, float]], duration: float
+    ) -> TimedClips:
+        fps, most = self.reading.fps, self.reading.clip_shape.num_frames
+        stored = num_vectors(duration, fps)
+        chosen = [
+            stored_vectors(start, end, fps=fps, stored=stored, most=most) for start, end in spans
+        ]
+        clips = self._clips(source, [vectors.start / fps for vectors in chosen], None)
+        length = torch.tensor([len(vectors) for vectors in chosen], dtype=torch.int64)
+        rest = ~valid(length, most)
+        clips.frames[rest] = 0
+        times = [(vectors.start / fps, vectors.stop / fps) for vectors in chosen]
+        return TimedClips(clips.frames, (clips.valid | rest).all(1), times, length.tolist())
+
+    def _pictures(
+        self, source: Source, spans: Sequence[tuple[float, float]], rng: np.random.Generator
+    ) -> TimedClips:
+        num_frames, size = self.reading.clip_shape
+        boxes = self._boxes(source, len(spans), rng)
+        # Clips of one frame each: the reader's have one distance of frames, these each their own.
+        times = [time for start, end in spans for time in part_middles(start, end, num_frames)]
+        pictures = self._reader.clips(
+            source,
+            times,
+            num_frames=1,
+            fps=self.reading.fps,
+            size=size,
+            crop="center" if boxes is None else boxes.repeat_interleave(num_frames, 0),
+            pad=self.reading.pixels.pad,
+        )
+        frames = pictures.frames.squeeze(1).unflatten(0, (len(spans), num_frames))
+        self._mirror(frames, rng)
+        readable = pictures.valid.view(len(spans), num_frames).all(1)
+        return TimedClips(frames, readable, list(spans), [num_frames] * len(spans))
+
+    def _mirror(self, clips: Tensor, rng: np.random.Generator) -> None:
+        """Mirror some clips where they are; stored vectors never."""
+        if not isinstance(self._reader, _PixelReader):
+            return
+        mirrored = rng.random(len(clips)) < self.reading.pixels.flip
+        for clip in mirrored.nonzero()[0]:
+            frames = clips[clip].numpy()  # torch's threads cost more than this saves
+            frames[:] = frames[..., ::-1].copy()
 
     def _clips(self, source: Source, starts: Sequence[float], boxes: Tensor | None) -> Clips:
         num_frames, size = self.reading.clip_shape

@@ -46,13 +46,19 @@ class ClipSampling:
             is floored again; the clip starts at an integer drawn uniformly from the first to the
             last, both included. Clips start 0.7 to 1 s earlier that way, on average. A clip drawn
             for a caption without length starts at the floor of what is drawn.
+        whole: A clip is its caption's whole time, widened to ``min_seconds``, in place of
+            ``num_frames`` at ``fps`` from a place that is drawn in it. Of pixels it has
+            ``num_frames`` frames, each on screen in the middle of one of as many equal parts of
+            that time. Of stored features it has the vectors of that time, at least one and at most
+            the first ``num_frames``: ``frame_length`` of a sample says how many.
         frame_at: Which frame is taken at a time: the one on screen then, or the nearest, which
             FFmpeg's ``fps`` filter gives, as the released loaders do: the last that starts before
             the middle between this time and the clip's next. Stored features were made of one or
             the other, which counts.
 
     Raises:
-        ArgumentError: If a number is outside its range, or ``frame_at`` is neither of the two.
+        ArgumentError: If a number is outside its range, ``frame_at`` is neither of the two, or
+            ``whole`` clips are to start at whole seconds as well.
 
     Example:
         >>> ClipSampling(num_clips=0)
@@ -68,6 +74,7 @@ class ClipSampling:
     min_seconds: float = 0.0
     repeat_last: bool = False
     floor_seconds: bool = False
+    whole: bool = False
     frame_at: FrameAt = "screen"
 
     def __post_init__(self) -> None:
@@ -85,6 +92,12 @@ class ClipSampling:
             raise ArgumentError(message)
         if self.frame_at not in ("screen", "nearest"):
             message = f"expected frame_at screen or nearest, got {self.frame_at!r}"
+            raise ArgumentError(message)
+        if self.whole and self.floor_seconds:
+            message = (
+                "sampling.whole takes a caption's own time, sampling.floor_seconds draws a whole "
+                "second in it: leave one of them out"
+            )
             raise ArgumentError(message)
 
 
@@ -237,11 +250,14 @@ class Reading:
 
         Returns:
             ``num_frames``, ``fps``, ``size``, ``crop`` and ``pad``; ``frame_at`` where it is not
-            "screen"; where stored features are read, what these are, as ``features``.
+            "screen", ``whole`` where clips are their captions' whole time; where stored features
+            are read, what these are, as ``features``.
         """
         settings: dict[str, Any] = {"fps": self.fps, **self.clip_shape._asdict()}
         if self.frame_at != "screen":  # checkpoints without it are older, or show the screen
             settings["frame_at"] = self.frame_at
+        if self.sampling.whole:
+            settings["whole"] = True
         spec = self._store
         if spec is None:
             return {**settings, "crop": self.pixels.crop, "pad": self.pixels.pad}

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests.damage import cut_off
+from tests.media.features.stores import fill_store
 from tests.media.video.writing import write_video
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
@@ -117,6 +118,39 @@ def test_stored_features_stand_where_pixels_would(video: Path) -> None:
     narration = reader.read("x", video, captions, rng())
     assert narration.clips.shape == (2, 4, 16)
     assert narration.clips[:, 0, 0].tolist() == [1.0, 4.0]
+
+
+def test_a_whole_caption_is_one_clip(video: Path) -> None:
+    captions = [Caption(1.0, 5.0, "long"), Caption(4.0, 4.4, "short"), Caption(8.0, 8.0, "now")]
+    narration = narrations(whole=True, candidates=2).read("x", video, captions, rng())
+    assert narration.clip_spans.tolist() == narration.text_spans.tolist()
+    assert narration.text_spans.tolist() == [[1.0, 5.0], [4.0, 4.4], [8.0, 8.0]]
+    assert narration.frame_length.tolist() == [4] * 3
+    assert narration.texts == ["long", "short", "short", "long", "now", "short"]
+    levels = narration.clips.float().mean((2, 3, 4))
+    assert levels[0].tolist() == pytest.approx([20, 40, 60, 80], abs=5)  # in 1.5, 2.5, ... seconds
+    assert levels[2].tolist() == pytest.approx([160] * 4, abs=5)
+    again = narrations(whole=True).read("x", video, captions, rng(1))
+    assert torch.equal(again.clips, narration.clips)  # nothing is drawn
+    widened = narrations(whole=True, min_seconds=2.0).read("x", video, captions, rng())
+    assert widened.clip_spans.tolist() == [[1.0, 5.0], [pytest.approx(3.2), pytest.approx(5.2)],
+                                           [7.0, 9.0]]  # fmt: skip
+    assert torch.equal(widened.text_spans, narration.text_spans)
+
+
+def test_whole_captions_have_as_many_stored_vectors_as_they_last(tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"x": 9.5})["x"]
+    reading = replace(
+        READING, features=tmp_path, sampling=ClipSampling(num_clips=4, num_frames=4, whole=True)
+    )
+    captions = [Caption(0.2, 1.9, "a"), Caption(2.0, 8.0, "b"), Caption(8.5, 20.0, "c"),
+                Caption(11.0, 12.0, "after the end")]  # fmt: skip
+    sample = NarrationReader(ClipLoader(reading)).read("x", "x", captions, rng())
+    assert sample.frame_length.tolist() == [2, 4, 2, 1]
+    assert sample.clip_spans.tolist() == [[0.0, 2.0], [2.0, 6.0], [8.0, 10.0], [9.0, 10.0]]
+    assert sample.text_spans[3].tolist() == [11.0, 12.0]
+    assert sample.clips.shape == (4, 4, 4)
+    assert torch.equal(sample.clips[2, :2], vectors[8:].float())
 
 
 def test_clips_in_a_lost_stretch_are_left_out(kitchen_root: Path, tmp_path: Path) -> None:

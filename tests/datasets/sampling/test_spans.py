@@ -48,6 +48,44 @@ def test_a_clip_starts_at_any_fraction_of_a_second() -> None:
     assert sampling.clip_start(10.0, 12.0, 3.2) == 10.0
 
 
+@given(seconds, st.floats(0, 100), st.integers(1, 40))
+def test_moments_are_the_middles_of_equal_parts(start: float, length: float, count: int) -> None:
+    edges = np.linspace(start, start + length, count + 1)
+    middles = sampling.part_middles(start, start + length, count)
+    assert middles == pytest.approx((edges[:-1] + edges[1:]) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "fps", "chosen"),
+    [
+        (1.4, 3.2, 1.0, range(1, 4)),
+        (2.0, 4.0, 1.0, range(2, 4)),  # to the second: no vector of what follows
+        (0.3, 0.6, 10.0, range(3, 6)),  # 0.3 * 10 is more than 3, and 0.6 * 10 less than 6
+        (0.1 + 0.2, 0.7 - 0.1, 10.0, range(3, 6)),
+        (3.5, 3.5, 1.0, range(3, 4)),  # a moment
+        (3.0, 3.0, 1.0, range(3, 4)),
+        (1.0, 3.0, 0.5, range(2)),  # each lasts two seconds
+        (2.0, 8.0, 1.0, range(2, 7)),  # at most five
+        (7.5, 12.0, 1.0, range(7, 9)),  # nine vectors in all
+        (8.5, 8.9, 1.0, range(8, 9)),
+        (30.0, 31.0, 1.0, range(8, 9)),  # after the end: the last one
+        (-2.0, 0.5, 1.0, range(1)),
+    ],
+)
+def test_stored_vectors_of_a_time(start: float, end: float, fps: float, chosen: range) -> None:
+    assert sampling.stored_vectors(start, end, fps=fps, stored=9, most=5) == chosen
+
+
+@given(seconds, st.floats(0, 100), st.sampled_from([0.5, 1.0, 4.0]), st.integers(1, 9999),
+       st.integers(1, 40))  # fmt: skip
+def test_stored_vectors_are_some_of_those_there_are(
+    start: float, length: float, fps: float, stored: int, most: int
+) -> None:
+    chosen = sampling.stored_vectors(start, start + length, fps=fps, stored=stored, most=most)
+    assert 1 <= len(chosen) <= most
+    assert 0 <= chosen.start < chosen.stop <= stored
+
+
 def whole_starts(start: float, end: float, clip_seconds: float) -> list[int]:
     """All starts of the released rule, second by second."""
     first = 0

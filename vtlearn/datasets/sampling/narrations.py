@@ -1,12 +1,14 @@
 """Draw narrations: a run of a video's captions, each with a clip from the time it is said."""
 
 from collections.abc import Sequence
-from itertools import compress
+from itertools import chain, compress
+from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from vtlearn.batch import Sample
-from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.clips import ClipLoader, TimedClips
 from vtlearn.datasets.sampling.spans import (
     clip_start,
     moment_start,
@@ -19,6 +21,13 @@ from vtlearn.media.captions.caption import Caption
 from vtlearn.media.clips import Source
 
 __all__ = ["NarrationReader"]
+
+
+class _Said(NamedTuple):
+    """What is said of a clip: the text and its candidates, and when the text is spoken."""
+
+    texts: list[str]
+    span: tuple[float, float]
 
 
 class NarrationReader:
@@ -68,28 +77,52 @@ class NarrationReader:
         chosen = list(sample_consecutive(len(captions), sampling.num_clips, rng))
         if sampling.repeat_last:
             chosen += chosen[-1:] * (sampling.num_clips - len(chosen))
-        starts = [self._start(captions[index], rng) for index in chosen]
-        clips = self._loader.draw(source, starts, rng)
-        readable = clips.valid.all(1)  # a lost frame would be a black one
-        if not readable.any():
-            raise LostClipsError(video_id, starts)
+        drawn = self._drawn(source, [captions[index] for index in chosen], rng)
         spans = [(caption.start, caption.end) for caption in captions]
-        chosen = list(compress(chosen, readable.tolist()))
-        near = [nearest_captions(spans, index, sampling.candidates) for index in chosen]
-        return Sample.of(
-            video_id,
-            clips.frames if readable.all() else clips.frames[readable],
-            list(compress(starts, readable.tolist())),
-            self._loader.reading.fps,
-            texts=[captions[index].text for indices in near for index in indices],
-            text_spans=[spans[index] for index in chosen],
-            candidates=sampling.candidates,
-        )
+        said = [
+            _Said(
+                [captions[n].text for n in nearest_captions(spans, index, sampling.candidates)],
+                spans[index],
+            )
+            for index in chosen
+        ]
+        return _readable(video_id, drawn, said, sampling.candidates)
+
+    def _drawn(
+        self, source: Source, captions: Sequence[Caption], rng: np.random.Generator
+    ) -> TimedClips:
+        """Read a clip of each caption."""
+        reading = self._loader.reading
+        if reading.sampling.whole:
+            return self._loader.draw_spans(source, [self._span(one) for one in captions], rng)
+        starts = [self._start(caption, rng) for caption in captions]
+        return TimedClips.of(self._loader.draw(source, starts, rng), starts, reading.fps)
+
+    def _span(self, caption: Caption) -> tuple[float, float]:
+        return pad_span(caption.start, caption.end, self._loader.reading.sampling.min_seconds)
 
     def _start(self, caption: Caption, rng: np.random.Generator) -> float:
         reading = self._loader.reading
         floor = reading.sampling.floor_seconds
         if caption.start == caption.end:  # a moment, such as HTM-AA's: its clip contains it
             return moment_start(caption.start, reading.clip_seconds, rng, floor_seconds=floor)
-        start, end = pad_span(caption.start, caption.end, reading.sampling.min_seconds)
+        start, end = self._span(caption)
         return clip_start(start, end, reading.clip_seconds, rng, floor_seconds=floor)
+
+
+def _readable(video_id: str, drawn: TimedClips, said: Sequence[_Said], candidates: int) -> Sample:
+    """Make a sample of the clips that can be read, each with what is said of it."""
+    kept = drawn.readable.tolist()
+    if not any(kept):
+        raise LostClipsError(video_id, [start for start, _ in drawn.spans])
+    said = list(compress(said, kept))
+    return Sample(
+        video_id,
+        drawn.frames if all(kept) else drawn.frames[drawn.readable],
+        torch.tensor(list(compress(drawn.spans, kept)), dtype=torch.float64),
+        torch.tensor(list(compress(drawn.frame_length, kept)), dtype=torch.int64),
+        texts=list(chain.from_iterable(one.texts for one in said)),
+        text_spans=torch.tensor([one.span for one in said], dtype=torch.float64),
+        text_ids=[],
+        candidates=candidates,
+    )

@@ -16,6 +16,8 @@ from vtlearn.media.features.spec import num_vectors
 
 __all__ = ["SecondWindows", "UniformWindows", "clip_start", "sliding_windows"]
 
+_ROUNDING = 1e-6  # seconds by which a time may miss the one that it means
+
 
 def sample_consecutive(count: int, num_clips: int, rng: np.random.Generator) -> range:
     """Draw a run of captions that follow each other, uniformly over where it starts.
@@ -126,6 +128,57 @@ def pad_span(start: float, end: float, least: float) -> tuple[float, float]:
         return start, end
     begin = max(0.0, start - missing / 2)
     return begin, begin + least
+
+
+def part_middles(start: float, end: float, count: int) -> list[float]:
+    """Spread moments over a time: the middles of equal parts of it.
+
+    Args:
+        start: When it starts, in seconds.
+        end: When it ends.
+        count: How many parts there are.
+
+    Returns:
+        The middle of each part, in seconds.
+
+    Raises:
+        ArgumentError: If no part is asked for.
+
+    Example:
+        >>> part_middles(2.0, 4.0, 4)
+        [2.25, 2.75, 3.25, 3.75]
+    """
+    require_positive(count=count)
+    return [start + (end - start) * (part + 0.5) / count for part in range(count)]
+
+
+def stored_vectors(start: float, end: float, *, fps: float, stored: int, most: int) -> range:
+    """Choose the stored vectors of a time: those that are shown in it, to the microsecond.
+
+    Args:
+        start: When it starts, in seconds.
+        end: When it ends.
+        fps: Vectors per second; vector k is shown from ``k / fps`` on.
+        stored: How many vectors the video has.
+        most: How many to choose at most; the first of them are.
+
+    Returns:
+        Indices of the vectors from ``floor(start * fps)`` to below ``ceil(end * fps)`` that there
+        are, and at least one: the first at ``start``, or the video's last where that is earlier.
+
+    Raises:
+        ArgumentError: If a number is not positive.
+
+    Example:
+        >>> stored_vectors(1.4, 3.2, fps=1.0, stored=9, most=4)
+        range(1, 4)
+        >>> stored_vectors(9.5, 12.0, fps=1.0, stored=9, most=4)
+        range(8, 9)
+    """
+    require_positive(fps=fps, stored=stored, most=most)
+    first = max(0, min(math.floor((start + _ROUNDING) * fps), stored - 1))
+    last = min(math.ceil((end - _ROUNDING) * fps), stored, first + most)
+    return range(first, max(last, first + 1))
 
 
 def nearest_captions(spans: Sequence[tuple[float, float]], index: int, k: int) -> list[int]:
