@@ -1,12 +1,22 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.media.features.stores import fill_store
+from tests.models import quiet_trainer, tiny_learner
+from vtlearn.batch import Batch
 from vtlearn.datamodules import Kitchen
+from vtlearn.datasets.files import find_videos
 from vtlearn.datasets.kitchen import narrated_videos
 from vtlearn.datasets.reading import ClipSampling, Pixels
+from vtlearn.datasets.sampling.overlap import OverlapSampling
+from vtlearn.encoders.video import CachedFeatures
 from vtlearn.errors import ArgumentError
+from vtlearn.heads import InfoNCE
+from vtlearn.learner import VideoTextLearner
+from vtlearn.media.video.reader import VideoReader
 
 TINY: dict[str, Any] = {
     "sampling": ClipSampling(num_clips=3, num_frames=2, fps=4.0),
@@ -63,6 +73,39 @@ def test_protocols_expect_the_split(data: Kitchen, kitchen_root: Path) -> None:
     assert (alignment.name, alignment.version) == ("kitchen-alignment", 1)
     assert retrieval.similarity is None
     assert alignment.similarity is None
+
+
+def test_whole_and_overlapping_clips_are_trained_on(
+    kitchen_root: Path, small: dict[str, Any], tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    videos = find_videos(kitchen_root / "videos")
+    durations = {name: VideoReader().probe(path).duration for name, path in videos.items()}
+    fill_store(store, durations, fps=2.0, stride=0.5)
+    whole = ClipSampling(num_clips=3, num_frames=2, whole=True)
+    overlap = OverlapSampling(num_clips=5, words=(3, 9), seconds=(1, 3))
+    plain = ClipSampling(num_clips=3, num_frames=2)
+    loading: dict[str, Any] = {"pixels": Pixels(size=16), "batch_size": 4} | small
+    for clips, options in (
+        (12, {"sampling": whole}),
+        (20, {"sampling": plain, "overlap": overlap}),
+        (12, {"sampling": replace(whole, num_frames=9), "features": store}),
+        (20, {"sampling": replace(plain, num_frames=9), "features": store, "overlap": overlap}),
+    ):
+        data = Kitchen(
+            kitchen_root, **loading, **options, unreadable_log=tmp_path / "unreadable.jsonl"
+        )
+        batch: Batch = next(iter(data.train_dataloader()))
+        assert len(batch.clips) == len(batch.texts) == clips
+        learner = tiny_learner(InfoNCE())
+        if "features" in options:
+            lengths = set(batch.frame_length.tolist())
+            assert len(lengths) > 2
+            assert lengths <= set(range(1, 10))
+            encoder = CachedFeatures(dim=8, input_dim=4, num_frames=9, layers=1, heads=2)
+            learner = VideoTextLearner(encoder, learner.text_encoder, InfoNCE())
+        quiet_trainer(tmp_path, limit_train_batches=1, limit_val_batches=0).fit(learner, data)
+        assert learner.clips == data.clip_settings()
 
 
 def test_the_example_knows_the_truth(data: Kitchen) -> None:

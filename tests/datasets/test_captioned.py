@@ -22,6 +22,7 @@ from vtlearn.datasets.captioned import (
 )
 from vtlearn.datasets.evaluation import EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
+from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.media.captions.caption import Caption
 
@@ -65,6 +66,17 @@ def test_the_whole_of_the_clip(clip: CaptionedClip) -> None:
     assert one.text_spans.isnan().all()
     file = CaptionedCorpus([replace(clip, start=0.0, end=None)], whole)[0]
     assert file.clip_spans.tolist() == [[0.0, 20.0]]
+
+
+def test_overlap_is_for_captions_of_speech(clip: CaptionedClip) -> None:
+    reading = replace(READING, overlap=OverlapSampling(num_clips=5, words=(2, 2), seconds=(2, 2)))
+    with pytest.raises(ArgumentError, match="overlap joins captions of speech"):
+        CaptionedCorpus([clip], reading)
+    segments = [replace(clip, start=start, end=start + 4.0, texts=(text,))
+                for start, text in ((1.0, "add ham"), (9.0, "stir"))]  # fmt: skip
+    sample = SegmentCorpus(segments, reading)[0]  # or steps that are annotated
+    assert set(sample.texts) == {"add ham", "add ham stir"}
+    assert sample.clips.shape == (5, 2, 3, 16, 16)
 
 
 def test_a_clip_without_an_end_lasts_as_long_as_its_file(clip: CaptionedClip) -> None:

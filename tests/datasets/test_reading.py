@@ -7,6 +7,7 @@ import pytest
 
 from tests.media.features.stores import fill_store
 from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
+from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.errors import ArgumentError
 
 
@@ -58,6 +59,21 @@ def test_a_checkpoint_keeps_that_clips_were_whole() -> None:
     assert reading.clip_settings()["whole"] is True
     with pytest.raises(ArgumentError, match=r"sampling\.whole takes a caption's own time"):
         ClipSampling(whole=True, floor_seconds=True)
+
+
+def test_overlap_leaves_no_clip_of_a_caption() -> None:
+    sampling = ClipSampling(num_frames=2, num_clips=3)
+    reading = Reading(sampling=sampling, overlap=OverlapSampling(), pixels=Pixels(size=8))
+    assert reading.clip_settings()["overlap"]["seconds"] == (3, 32)
+    assert "overlap" not in replace(reading, overlap=None).clip_settings()
+    assert reading.completed(2, 8) == reading
+    for name, value in {
+        "candidates": 2, "min_seconds": 5.0, "repeat_last": True, "floor_seconds": True,
+        "whole": True,
+    }.items():  # fmt: skip
+        wrong = replace(sampling, **{name: value})  # type: ignore[arg-type]
+        with pytest.raises(ArgumentError, match=rf"sampling\.{name}={value} is about the clip of"):
+            replace(reading, sampling=wrong)
 
 
 def test_a_store_tells_which_frames_it_is_of(tmp_path: Path) -> None:

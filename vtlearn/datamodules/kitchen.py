@@ -20,6 +20,7 @@ from vtlearn.datasets.kitchen import (
     whole_video,
 )
 from vtlearn.datasets.reading import ClipSampling, Pixels
+from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.evaluation.evaluator import EvaluationTask
@@ -40,6 +41,8 @@ class Kitchen(VideoTextData):
     Args:
         root: Where they are, or will be.
         sampling: What is drawn from a video; windows of the protocols are as long as its clips.
+        overlap: Draw texts and clips of training narrations that only overlap in time, in place of
+            a clip of each caption.
         pixels: What is made of the pictures.
         features: Folder of stored features to read in place of the videos' pixels.
         max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
@@ -71,6 +74,7 @@ class Kitchen(VideoTextData):
         root: Path = Path("data/kitchen"),
         *,
         sampling: ClipSampling | None = None,
+        overlap: OverlapSampling | None = None,
         pixels: Pixels | None = None,
         features: Path | None = None,
         max_unreadable_fraction: float = 0.01,
@@ -98,6 +102,7 @@ class Kitchen(VideoTextData):
             max_unreadable=max_unreadable,
             max_words=max_words,
             sampling=sampling,
+            overlap=overlap,
             pixels=pixels or Pixels(),
             features=features,
             max_unreadable_fraction=max_unreadable_fraction,

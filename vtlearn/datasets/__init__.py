@@ -19,6 +19,7 @@ from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.kitchen import Kitchen
 from vtlearn.datasets.msrvtt import MSRVTT
 from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
+from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.datasets.youcook2 import YouCook2
@@ -38,6 +39,7 @@ __all__ = [
     "HowTo100M",
     "Kitchen",
     "KitchenCorpus",
+    "OverlapSampling",
     "Pixels",
     "Reading",
     "SampleKey",

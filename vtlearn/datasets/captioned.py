@@ -90,6 +90,12 @@ class CaptionedCorpus(Corpus):
                 "captions are of a whole clip: leave them out"
             )
             raise ArgumentError(message)
+        if reading.overlap is not None:
+            message = (
+                "overlap joins captions of speech that follow each other; written captions are of "
+                "a whole clip: leave it out"
+            )
+            raise ArgumentError(message)
         self.clips = clips
         self._loader = ClipLoader(reading)
 

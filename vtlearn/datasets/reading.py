@@ -1,11 +1,12 @@
 """How a corpus is read: the settings that all of them take, under one name each."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from vtlearn.checks import require_positive
+from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.errors import ArgumentError
 from vtlearn.media.clips import FrameAt
 from vtlearn.media.features.spec import FeatureSpec, read_metadata, spec_record
@@ -152,6 +153,9 @@ class Reading:
 
     Args:
         sampling: What is drawn from a video and its captions.
+        overlap: Draw texts and clips of narrations that only overlap in time, in place of a clip
+            of each caption. Clips are read as ``sampling.whole`` reads them, and ``num_clips`` of
+            ``sampling`` does not count.
         pixels: What is made of the pictures.
         features: Folder of stored features to read in place of the videos' pixels.
         max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
@@ -161,7 +165,8 @@ class Reading:
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
 
     Raises:
-        ArgumentError: If a number is outside its range.
+        ArgumentError: If a number is outside its range, or ``sampling`` says of each caption's clip
+            what ``overlap`` leaves no place for.
 
     Example:
         >>> reading = Reading(sampling=ClipSampling(fps=4.0)).completed(num_frames=8, size=64)
@@ -170,6 +175,7 @@ class Reading:
     """
 
     sampling: ClipSampling = field(default_factory=ClipSampling)
+    overlap: OverlapSampling | None = None
     pixels: Pixels = field(default_factory=Pixels)
     features: Path | None = None
     max_unreadable_fraction: float = 0.01
@@ -189,6 +195,8 @@ class Reading:
             raise ArgumentError(message)
         if self.time_budget is not None:
             require_positive(time_budget=self.time_budget)
+        if self.overlap is not None:
+            _require_no_clip_of_a_caption(self.sampling)
         # as at the command line, a text is a path
         object.__setattr__(self, "unreadable_log", Path(self.unreadable_log))
         if self.features is not None:
@@ -250,14 +258,16 @@ class Reading:
 
         Returns:
             ``num_frames``, ``fps``, ``size``, ``crop`` and ``pad``; ``frame_at`` where it is not
-            "screen", ``whole`` where clips are their captions' whole time; where stored features
-            are read, what these are, as ``features``.
+            "screen"; ``whole`` where clips are their captions' whole time; ``overlap`` where they
+            are drawn by it; where stored features are read, what these are, as ``features``.
         """
         settings: dict[str, Any] = {"fps": self.fps, **self.clip_shape._asdict()}
         if self.frame_at != "screen":  # checkpoints without it are older, or show the screen
             settings["frame_at"] = self.frame_at
         if self.sampling.whole:
             settings["whole"] = True
+        if self.overlap is not None:
+            settings["overlap"] = asdict(self.overlap)
         spec = self._store
         if spec is None:
             return {**settings, "crop": self.pixels.crop, "pad": self.pixels.pad}
@@ -266,3 +276,14 @@ class Reading:
     @cached_property
     def _store(self) -> FeatureSpec | None:
         return None if self.features is None else read_metadata(self.features)[0]
+
+
+def _require_no_clip_of_a_caption(sampling: ClipSampling) -> None:
+    for name in ("candidates", "min_seconds", "repeat_last", "floor_seconds", "whole"):
+        value = getattr(sampling, name)
+        if value != getattr(ClipSampling, name):
+            message = (
+                f"sampling.{name}={value} is about the clip of one caption, and overlap draws "
+                f"clips that belong to none: leave sampling.{name} or overlap out"
+            )
+            raise ArgumentError(message)

@@ -9,14 +9,18 @@ import torch
 from numpy.typing import NDArray
 
 from tests.damage import cut_off
-from tests.media.features.stores import fill_store
+from tests.media.features.stores import fill_store, make_spec
 from tests.media.video.writing import write_video
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.narrations import NarrationReader
+from vtlearn.datasets.sampling.overlap import OverlapSampling
+from vtlearn.datasets.sampling.spans import part_middles
 from vtlearn.errors import LostClipsError
 from vtlearn.media.captions.transcripts import Caption
 from vtlearn.media.clips import Clips
+from vtlearn.media.features.shard import StoredVideo
+from vtlearn.media.features.store import FeatureStore
 from vtlearn.media.video.reader import VideoReader
 
 READING = Reading(
@@ -151,6 +155,71 @@ def test_whole_captions_have_as_many_stored_vectors_as_they_last(tmp_path: Path)
     assert sample.text_spans[3].tolist() == [11.0, 12.0]
     assert sample.clips.shape == (4, 4, 4)
     assert torch.equal(sample.clips[2, :2], vectors[8:].float())
+
+
+def overlapping(reading: Reading = READING, **overlap: Any) -> NarrationReader:
+    options: dict[str, Any] = {"num_clips": 12, "words": (2, 4), "seconds": (2, 5)} | overlap
+    return NarrationReader(ClipLoader(replace(reading, overlap=OverlapSampling(**options))))
+
+
+SAID = [Caption(3.0 * n, 3.0 * n + 2, f"word {n}") for n in range(4)]
+
+
+def test_texts_and_clips_that_overlap(video: Path) -> None:
+    sample = overlapping().read("x", video, SAID, rng())
+    assert sample.clips.shape == (12, 4, 3, 16, 16)
+    assert sample.frame_length.tolist() == [4] * 12
+    assert len(sample.texts) == len(sample.text_spans) == 12
+    assert sample.candidates == 1
+    starts = sample.text_spans[:, 0].tolist()
+    assert starts == sorted(starts)
+    for text, (start, end) in zip(sample.texts, sample.text_spans.tolist(), strict=True):
+        said = [caption for caption in SAID if start <= caption.start < end]
+        assert text == " ".join(caption.text for caption in said)
+        assert 1 <= len(said) <= 2  # of two words each
+        assert (start, end) == (said[0].start, said[-1].end)
+    for frames, (start, end) in zip(sample.clips, sample.clip_spans.tolist(), strict=True):
+        assert 0 <= start < end <= 10
+        assert 2 <= end - start <= 5
+        seconds = [int(time) for time in part_middles(start, end, 4)]
+        shown = frames.float().mean((1, 2, 3))
+        assert shown.tolist() == pytest.approx([20 * second for second in seconds], abs=5)
+    again = overlapping().read("x", video, SAID, rng())
+    assert torch.equal(again.clips, sample.clips)
+    assert again.texts == sample.texts
+
+
+def test_overlapping_clips_of_stored_vectors_have_their_own_lengths(tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"x": 9.5})["x"]
+    stored = replace(READING, features=tmp_path, sampling=ClipSampling(num_frames=4))
+    sample = overlapping(stored, seconds=(2, 5)).read("x", "x.mp4", SAID, rng())
+    lengths = sample.frame_length.tolist()
+    assert set(lengths) == {2, 3, 4}  # of five seconds the first four
+    for frames, length, span in zip(sample.clips, lengths, sample.clip_spans, strict=True):
+        start, end = span.long().tolist()
+        assert end - start == length
+        assert torch.equal(frames[:length], vectors[start:end].float())
+
+
+def test_the_last_second_may_be_no_whole_one(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "x.mp4", [0] * 22, rate=5)  # 4.4 s
+    sample = overlapping(seconds=(9, 9)).read("x", video, SAID, rng())
+    assert sample.clip_spans.tolist() == [[0.0, pytest.approx(4.4)]] * 12
+
+
+def test_an_overlapping_clip_that_is_lost_is_left_out_with_its_text(tmp_path: Path) -> None:
+    vectors = torch.ones(10, 4)
+    vectors[0] = torch.nan
+    store = FeatureStore(tmp_path, make_spec(), ["x"])
+    store.write(0, {"x": StoredVideo(vectors, 10.0)}, {})
+    stored = replace(READING, features=tmp_path, sampling=ClipSampling(num_frames=4))
+    sample = overlapping(stored).read("x", "x", SAID, rng())
+    count = len(sample.clips)
+    assert 0 < count < 12
+    assert count == len(sample.texts) == len(sample.text_spans) == len(sample.frame_length)
+    assert sample.clip_spans.min() > 0
+    with pytest.raises(LostClipsError, match="x has no frame in the clips drawn"):
+        overlapping(stored, seconds=(99, 99)).read("x", "x", SAID, rng())
 
 
 def test_clips_in_a_lost_stretch_are_left_out(kitchen_root: Path, tmp_path: Path) -> None:

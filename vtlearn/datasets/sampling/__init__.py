@@ -1,6 +1,7 @@
 """What is drawn of a video: captions and spans of seconds, by pure functions of a generator.
 
-``spans`` chooses captions and lays windows; ``narrations`` draws a training sample by them.
+``spans`` chooses captions and lays windows; ``overlap`` draws texts and clips that only overlap;
+``narrations`` draws a training sample by them.
 """
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Draw narrations: a run of a video's captions, each with a clip from the time it is said."""
+"""Draw narrations: captions of a video and clips, of the time they are said or overlapping it."""
 
 from collections.abc import Sequence
 from itertools import chain, compress
@@ -9,6 +9,7 @@ import torch
 
 from vtlearn.batch import Sample
 from vtlearn.datasets.clips import ClipLoader, TimedClips
+from vtlearn.datasets.sampling.overlap import OverlapSampling, draw_pairs, run_span
 from vtlearn.datasets.sampling.spans import (
     clip_start,
     moment_start,
@@ -19,6 +20,7 @@ from vtlearn.datasets.sampling.spans import (
 from vtlearn.errors import LostClipsError
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.clips import Source
+from vtlearn.media.features.spec import num_vectors
 
 __all__ = ["NarrationReader"]
 
@@ -67,13 +69,17 @@ class NarrationReader:
 
         Returns:
             ``num_clips`` clips, or as many as the video has captions and can be read, with
-            ``candidates`` texts each.
+            ``candidates`` texts each; with ``overlap`` its ``num_clips``, or as many as can be
+            read, of one text each.
 
         Raises:
             UnreadableVideoError: If the video cannot be read.
             LostClipsError: If it can, but none of the clips that were drawn has a frame.
         """
-        sampling = self._loader.reading.sampling
+        reading = self._loader.reading
+        if reading.overlap is not None:
+            return self._overlapping(video_id, source, captions, reading.overlap, rng)
+        sampling = reading.sampling
         chosen = list(sample_consecutive(len(captions), sampling.num_clips, rng))
         if sampling.repeat_last:
             chosen += chosen[-1:] * (sampling.num_clips - len(chosen))
@@ -87,6 +93,27 @@ class NarrationReader:
             for index in chosen
         ]
         return _readable(video_id, drawn, said, sampling.candidates)
+
+    def _overlapping(
+        self,
+        video_id: str,
+        source: Source,
+        captions: Sequence[Caption],
+        overlap: OverlapSampling,
+        rng: np.random.Generator,
+    ) -> Sample:
+        """Read clips of whole seconds, each with a run of captions that is said around it."""
+        duration = self._loader.duration(source)
+        pairs = draw_pairs(captions, num_vectors(duration, 1.0), overlap, rng)
+        # the last second may be no whole one
+        windows = [(float(one.start), min(one.stop, duration)) for _, one in pairs]
+        drawn = self._loader.draw_spans(source, windows, rng)
+        spans = [(caption.start, caption.end) for caption in captions]
+        said = [
+            _Said([" ".join(captions[index].text for index in run)], run_span(spans, run))
+            for run, _ in pairs
+        ]
+        return _readable(video_id, drawn, said, candidates=1)
 
     def _drawn(
         self, source: Source, captions: Sequence[Caption], rng: np.random.Generator
