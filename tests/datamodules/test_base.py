@@ -9,6 +9,7 @@ from pytorch_lightning import Callback
 from tests.models import quiet_trainer, tiny_learner
 from vtlearn.batch import Batch
 from vtlearn.datamodules import Kitchen, VideoTextData
+from vtlearn.datamodules.samplers import EpochOrder
 from vtlearn.datasets.extraction import Extractor
 from vtlearn.datasets.reading import ClipSampling, Pixels
 from vtlearn.datasets.windows import VideoList, WindowChunks
@@ -37,6 +38,19 @@ def test_training_batches(data: Kitchen) -> None:
         assert batch.num_clips == batch.num_texts == (3,) * 4
         assert batch.clips.shape == (12, 2, 3, 16, 16)
         assert len(batch.texts) == 12
+
+
+def test_a_datamodule_may_say_which_samples_an_epoch_has(
+    kitchen_root: Path, small: dict[str, Any]
+) -> None:
+    class Ordered(Kitchen):
+        def epoch_order(self) -> EpochOrder:
+            return lambda seed, epoch: [7, 5, 3, 1][seed + epoch :] * 2
+
+    data = Ordered(kitchen_root, **TINY, batch_size=4, **small)
+    ids = data.train_dataset().ids
+    batches: list[Batch] = list(data.train_dataloader())
+    assert [batch.ids for batch in batches] == [[ids[n] for n in (7, 5, 3, 1)]] * 2
 
 
 def test_workers_change_nothing(kitchen_root: Path, small: dict[str, Any]) -> None:

@@ -1,8 +1,15 @@
 from itertools import chain
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from vtlearn.datamodules.samplers import DistributedBatchSampler, ShuffledBatchSampler
+from vtlearn.datamodules.samplers import (
+    DistributedBatchSampler,
+    EpochOrder,
+    ShuffledBatchSampler,
+)
 from vtlearn.datasets.base import SampleKey
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError
@@ -35,6 +42,67 @@ def test_batches_that_cannot_be_shared_are_refused() -> None:
         ShuffledBatchSampler(13, 4, seed=0, process=Process(0, 3))
     with pytest.raises(ArgumentError, match="more than the 3 samples"):
         ShuffledBatchSampler(3, 4, seed=0, process=Process(0, 1))
+
+
+class Order:
+    """Each batch is of samples that follow each other; notes when it was asked."""
+
+    def __init__(self, length: int = 12) -> None:
+        self.length = length
+        self.asked: list[tuple[int, int]] = []
+
+    def __call__(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        self.asked.append((seed, epoch))
+        return (np.arange(self.length) + seed + epoch) % 13
+
+
+def ordered(order: EpochOrder, rank: int = 0, world: int = 1) -> ShuffledBatchSampler:
+    return ShuffledBatchSampler(13, 4, seed=5, process=Process(rank, world), order=order)
+
+
+def test_another_order_is_a_function_of_seed_and_epoch() -> None:
+    order = Order(length=14)  # one sample twice; the last two fill no batch
+    batches = ordered(order)
+    assert len(batches) == 3
+    samples = [[key.sample for key in batch] for batch in batches]
+    assert samples == [[5, 6, 7, 8], [9, 10, 11, 12], [0, 1, 2, 3]]
+    assert order.asked == [(5, 0)]  # once an epoch
+    batches.set_epoch(2)
+    assert next(iter(batches)) == [SampleKey(2, sample) for sample in (7, 8, 9, 10)]
+    assert len(batches) == 3
+    assert order.asked == [(5, 0), (5, 2)]
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_processes_share_the_batches_of_another_order(world: int) -> None:
+    alone = list(ordered(Order()))
+    given = [list(ordered(Order(), rank, world)) for rank in range(world)]
+    assert [list(chain(*rows)) for rows in zip(*given, strict=True)] == alone
+
+
+@pytest.mark.parametrize(
+    ("positions", "message"),
+    [
+        ([0, 1, 2], r"4 or more integers from 0 to 12.*the shape \(3,\)"),
+        ([[0, 1, 2, 3]] * 4, r"the shape \(4, 4\)"),
+        ([0, 1, 2, 13], "positions from 0 to 13"),
+        ([-1, 1, 2, 3], "positions from -1 to 3"),
+        ([0.0, 1.0, 2.0, 3.0], "an array of float64"),
+    ],
+)
+def test_what_are_no_positions_is_refused(positions: Any, message: str) -> None:
+    batches = ordered(lambda seed, epoch: positions)  # noqa: ARG005
+    for ask in (len, list):
+        with pytest.raises(ArgumentError, match=f"the order of epoch 0: .*{message}"):
+            ask(batches)
+
+
+def test_every_epoch_has_as_many_samples() -> None:
+    batches = ordered(lambda seed, epoch: range(8 + 4 * epoch))  # noqa: ARG005
+    assert len(batches) == 2
+    batches.set_epoch(1)
+    with pytest.raises(ArgumentError, match="epoch 1 has 12 samples, that of epoch 0 8"):
+        next(iter(batches))
 
 
 def shares(part_counts: list[int], batch_size: int, world: int) -> list[list[list[int]]]:

@@ -14,6 +14,7 @@ from vtlearn.datamodules.crosstask import CrossTask
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.msrvtt import MSRVTT
+from vtlearn.datamodules.samplers import EpochOrder
 from vtlearn.datamodules.shards import Shards
 from vtlearn.datamodules.youcook2 import YouCook2
 
@@ -23,6 +24,7 @@ __all__ = [
     "BenchmarkData",
     "CaptionedData",
     "CrossTask",
+    "EpochOrder",
     "HowTo100M",
     "Kitchen",
     "Shards",

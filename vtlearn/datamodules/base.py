@@ -15,6 +15,7 @@ from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.samplers import (
     DistributedBatchSampler,
+    EpochOrder,
     ShuffledBatchSampler,
     per_rank_batch_size,
 )
@@ -177,6 +178,13 @@ class VideoTextData(LightningDataModule, ABC):
     def train_dataset(self) -> Corpus | ShardStream:
         """Return the training corpus, or this process's stream of it."""
 
+    def epoch_order(self) -> EpochOrder | None:
+        """Return what says which samples an epoch has; None for a permutation of all.
+
+        Override it for batches of videos that belong together. A stream of shards has its own.
+        """
+        return None
+
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
         """Return what a stage is scored by: a loader of items each, and the protocols it serves.
 
@@ -226,7 +234,11 @@ class VideoTextData(LightningDataModule, ABC):
         if isinstance(dataset, ShardStream):
             return self._stream_loader(dataset)
         batches = ShuffledBatchSampler(
-            len(dataset), self.batch_size, seed=self.seed, process=process()
+            len(dataset),
+            self.batch_size,
+            seed=self.seed,
+            process=process(),
+            order=self.epoch_order(),
         )
         return LazyDataLoader(
             dataset,

@@ -6,15 +6,17 @@ the figures, are the same for any number of processes.
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from vtlearn.datasets.base import SampleKey
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError
 
-__all__: list[str] = []
+__all__ = ["EpochOrder"]
 
 
 def per_rank_batch_size(batch_size: int, process: Process) -> int:
@@ -44,6 +46,27 @@ def per_rank_batch_size(batch_size: int, process: Process) -> int:
     return own
 
 
+class EpochOrder(Protocol):
+    """Which samples an epoch has, in which order; batches are taken from it one after another.
+
+    This is the place for batches of videos that are like each other, as VideoCLIP finds them by the
+    vectors of its last epoch: the samples of one batch after those of another.
+    """
+
+    def __call__(self, seed: int, epoch: int) -> Sequence[int] | NDArray[np.integer[Any]]:
+        """Return an epoch's samples, as positions in the corpus.
+
+        Args:
+            seed: The corpus's.
+            epoch: From 0.
+
+        Returns:
+            As many in every epoch, the same in every process: each process calls it and takes its
+            own rows. A position may come more than once, or not at all; what is drawn of a sample
+            is a function of (seed, epoch, position), so that it is then the same each time.
+        """
+
+
 class ShuffledBatchSampler(Sampler[list[SampleKey]]):
     """Shuffle the corpus in each epoch and give each process its rows of every batch.
 
@@ -55,17 +78,34 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
         batch_size: Samples of a batch over all processes together.
         seed: Another seed, another order.
         process: This process.
+        order: Says which samples an epoch has, in place of a permutation of all. It is asked once
+            for each epoch, when the epoch's length or its first batch is.
 
     Raises:
         ArgumentError: If the processes cannot share the batch evenly, or the corpus fills none.
+            When an epoch is asked for: if ``order`` gives what are not positions in the corpus,
+            fewer than fill a batch, or more or fewer than for another epoch.
 
     Example:
         >>> batches = ShuffledBatchSampler(4, 2, seed=0, process=Process(rank=1, world=2))
         >>> [len(batch) for batch in batches]
         [1, 1]
+        >>> backwards = ShuffledBatchSampler(
+        ...     4, 2, seed=0, process=Process(0, 1), order=lambda seed, epoch: [3, 2, 1, 0]
+        ... )
+        >>> [[key.sample for key in batch] for batch in backwards]
+        [[3, 2], [1, 0]]
     """
 
-    def __init__(self, count: int, batch_size: int, *, seed: int, process: Process) -> None:
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        *,
+        seed: int,
+        process: Process,
+        order: EpochOrder | None = None,
+    ) -> None:
         self._own = per_rank_batch_size(batch_size, process)
         if count < batch_size:
             message = f"batch_size={batch_size} is more than the {count} samples of the corpus"
@@ -75,6 +115,8 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
         self.seed = seed
         self.process = process
         self.epoch = 0
+        self._order = order
+        self._given: tuple[int, NDArray[np.integer[Any]]] | None = None  # what order said last
 
     @property
     def sampler(self) -> "ShuffledBatchSampler":
@@ -91,15 +133,51 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
 
     def __len__(self) -> int:
         """Return how many batches an epoch has."""
-        return self.count // self.batch_size
+        samples = self.count if self._order is None else len(self._ordered(self._order))
+        return samples // self.batch_size
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         """Yield this process's rows of each batch."""
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.count)
-        for batch in range(len(self)):
+        epoch = self.epoch
+        order: NDArray[np.integer[Any]]
+        if self._order is None:
+            order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
+        else:
+            order = self._ordered(self._order)
+        for batch in range(len(order) // self.batch_size):
             first = batch * self.batch_size + self.process.rank * self._own
             rows = order[first : first + self._own]
-            yield [SampleKey(self.epoch, int(index)) for index in rows]
+            yield [SampleKey(epoch, int(index)) for index in rows]
+
+    def _ordered(self, order: EpochOrder) -> NDArray[np.integer[Any]]:
+        """Ask for the samples of this epoch, once."""
+        if self._given is not None and self._given[0] == self.epoch:
+            return self._given[1]
+        positions = np.asarray(order(self.seed, self.epoch))
+        self._require_positions(positions)
+        self._given = (self.epoch, positions)
+        return positions
+
+    def _require_positions(self, positions: NDArray[Any]) -> None:
+        wrong = None
+        if positions.ndim != 1 or len(positions) < self.batch_size:
+            wrong = f"an array of the shape {positions.shape}"
+        elif not np.issubdtype(positions.dtype, np.integer):
+            wrong = f"an array of {positions.dtype}"
+        elif positions.min() < 0 or positions.max() >= self.count:
+            wrong = f"positions from {positions.min()} to {positions.max()}"
+        if wrong is not None:
+            message = (
+                f"the order of epoch {self.epoch}: expected a list of {self.batch_size} or more "
+                f"integers from 0 to {self.count - 1}, the positions of samples, got {wrong}"
+            )
+            raise ArgumentError(message)
+        if self._given is not None and len(positions) != len(self._given[1]):
+            message = (
+                f"the order of epoch {self.epoch} has {len(positions)} samples, that of epoch "
+                f"{self._given[0]} {len(self._given[1])}: give as many in every epoch"
+            )
+            raise ArgumentError(message)
 
 
 class DistributedBatchSampler(Sampler[list[int]]):
