@@ -80,6 +80,28 @@ def test_fit_then_test_the_best_without_a_model_configuration(
     assert [record["metrics"] for record in again] == [record["metrics"] for record in first]
 
 
+def test_overlapping_clips_are_set_by_a_file(
+    workplace: Path, kitchen_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = yaml.safe_load((workplace / "data.yaml").read_text())["init_args"]
+    arguments["overlap"] = {"num_clips": 4, "words": [3, 9], "seconds": [1, 3]}
+    named = {"class_path": "Kitchen", "init_args": arguments}
+    loading = {key: arguments[key] for key in ("sampling", "pixels", "overlap")}
+    folders = {name: str(kitchen_root / name) for name in ("captions", "videos")}
+    for data in (
+        named,
+        {"class_path": "HowTo100M", "init_args": {**loading, **folders, "batch_size": 4}},
+    ):
+        (workplace / "overlap.yaml").write_text(yaml.safe_dump(data))
+        assert main(["fit", "--config", "tiny.yaml", "--data", "overlap.yaml"]) == 0
+        last = max(workplace.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
+        clips = torch.load(last, weights_only=True)["clips"]
+        assert clips["overlap"] == {**arguments["overlap"], "max_seconds": 256.0}
+    argv = ["fit", "--config", "tiny.yaml", "--data", "overlap.yaml"]
+    assert main([*argv, "--data.init_args.sampling.candidates", "2"]) == 2
+    assert "sampling.candidates=2 is about the clip of one caption" in capsys.readouterr().err
+
+
 def test_training_goes_on_from_the_last(workplace: Path) -> None:
     assert main(["fit", "--config", "tiny.yaml"]) == 0
     argv = ["fit", "--config", "tiny.yaml", "--ckpt_path", "last", "--trainer.max_epochs", "3"]

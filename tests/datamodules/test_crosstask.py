@@ -3,10 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.models import LOADING, quiet_trainer, tiny_learner
 from vtlearn.datamodules import CrossTask
 from vtlearn.datasets.crosstask import draw_training, read_crosstask, segments_file
+from vtlearn.datasets.reading import ClipSampling
+from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.step_classification import StepClassification
 from vtlearn.evaluation.steps import StepLocalization
@@ -40,6 +43,17 @@ def test_runs_of_steps_are_trained_on(crosstask_root: Path, tmp_path: Path) -> N
     (batch, _) = data.train_dataloader()
     assert batch.num_clips == batch.num_texts
     assert set(batch.texts) <= steps
+
+
+def test_whole_and_overlapping_steps_are_trained_on(crosstask_root: Path, tmp_path: Path) -> None:
+    whole = ClipSampling(num_clips=3, num_frames=2, whole=True)
+    (batch, _) = crosstask(crosstask_root, tmp_path, sampling=whole).train_dataloader()
+    assert torch.equal(batch.clip_spans, batch.text_spans)
+    overlap = OverlapSampling(num_clips=4, words=(3, 12), seconds=(1, 3))
+    data = crosstask(crosstask_root, tmp_path, overlap=overlap)
+    (batch, _) = data.train_dataloader()
+    assert batch.num_clips == batch.num_texts == (4, 4)
+    assert set(batch.clip_spans.diff().flatten().tolist()) <= {1.0, 2.0, 3.0}
 
 
 def test_steps_are_found_on_what_is_neither_trained_nor_validated_on(

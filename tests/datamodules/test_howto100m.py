@@ -5,6 +5,7 @@ import pytest
 
 from vtlearn.datamodules import HowTo100M
 from vtlearn.datasets.reading import ClipSampling, Pixels
+from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 
 TINY: dict[str, Any] = {
@@ -29,6 +30,25 @@ def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
     assert data.clip_shape == (2, 16)
     assert len(list(data.captions())) > 8
     assert data.val_dataloader() == []
+
+
+def test_overlap_is_an_argument_like_the_others(kitchen_root: Path, tmp_path: Path) -> None:
+    data = HowTo100M(
+        kitchen_root / "captions",
+        videos=kitchen_root / "videos",
+        video_list=kitchen_root / "splits" / "train.csv",
+        sampling=ClipSampling(num_frames=2),
+        overlap=OverlapSampling(num_clips=6, words=(3, 9), seconds=(1, 3)),
+        pixels=Pixels(size=16),
+        batch_size=8,
+        unreadable_log=tmp_path / "unreadable.jsonl",
+    )
+    (batch,) = list(data.train_dataloader())
+    assert batch.num_clips == batch.num_texts == (6,) * 8
+    assert batch.clips.shape == (48, 2, 3, 16, 16)
+    wrong = ClipSampling(num_frames=2, candidates=3)
+    with pytest.raises(ArgumentError, match=r"sampling\.candidates=3 is about the clip"):
+        HowTo100M(kitchen_root, sampling=wrong, overlap=OverlapSampling())
 
 
 def test_features_are_made_of_the_listed_videos(kitchen_root: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_checkpoint_keeps_that_clips_were_whole() -> None:
 def test_overlap_leaves_no_clip_of_a_caption() -> None:
     sampling = ClipSampling(num_frames=2, num_clips=3)
     reading = Reading(sampling=sampling, overlap=OverlapSampling(), pixels=Pixels(size=8))
-    assert reading.clip_settings()["overlap"]["seconds"] == (3, 32)
+    assert reading.clip_settings()["overlap"]["seconds"] == [3, 32]
     assert "overlap" not in replace(reading, overlap=None).clip_settings()
     assert reading.completed(2, 8) == reading
     for name, value in {

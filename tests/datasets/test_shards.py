@@ -19,6 +19,7 @@ from vtlearn.datasets.base import SampleKey, generator
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.narrations import NarrationReader
+from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.shards import ShardStream, deal_shards, even_share, told
 from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError, ShardError, TooManyUnreadableError, TranscriptError
@@ -334,6 +335,36 @@ def test_pictures_stream_as_videos_do(tmp_path: Path) -> None:
         assert narration.clips.shape == (1, 2, 3, 16, 16)
         assert narration.text_spans.tolist() == [[0.0, 0.0]]
         assert abs(float(narration.clips.float().mean()) - (60 * number + 50)) < 6
+
+
+def test_overlapping_and_whole_clips_stream_as_others_do(
+    folder: Path, tmp_path: Path, videos: dict[str, bytes]
+) -> None:
+    overlap = OverlapSampling(num_clips=5, words=(3, 9), seconds=(1, 2))
+    whole = ClipSampling(num_clips=2, num_frames=2, whole=True)
+    for sampling, drawn, budget in ((TINY, overlap, None), (whole, None, None), (whole, None, 60)):
+        reading = Reading(
+            sampling=sampling,
+            overlap=drawn,
+            pixels=PIXELS,
+            unreadable_log=tmp_path / "unreadable.jsonl",
+            time_budget=budget,
+        )
+        data = ShardStream(open_shards(folder, progress=False), reading=reading)
+        for sample in data:
+            number = sorted(videos).index(sample.id)
+            assert len(sample.clips) == len(sample.texts) == (2 if drawn is None else 5)
+            assert sample.clip_spans.max() <= 3.0
+            assert abs(float(sample.clips.float().mean()) - (20 * number + 10)) < 6
+    write_tar(
+        tmp_path / "00000.tar",
+        member("a.jpg", encoded("JPEG", 50)),
+        member("a.txt", b"one frame"),
+    )
+    picture = replace(Reading(), sampling=TINY, overlap=overlap, pixels=PIXELS)
+    (sample,) = ShardStream(open_shards(tmp_path / "00000.tar", progress=False), reading=picture)
+    assert sample.clips.shape == (5, 2, 3, 16, 16)
+    assert set(sample.texts) == {"one frame"}
 
 
 def test_one_text_of_a_video_lasts_as_long_as_it(tmp_path: Path, videos: dict[str, bytes]) -> None:

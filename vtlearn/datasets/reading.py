@@ -1,6 +1,6 @@
 """How a corpus is read: the settings that all of them take, under one name each."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -267,7 +267,7 @@ class Reading:
         if self.sampling.whole:
             settings["whole"] = True
         if self.overlap is not None:
-            settings["overlap"] = asdict(self.overlap)
+            settings["overlap"] = self.overlap.settings()
         spec = self._store
         if spec is None:
             return {**settings, "crop": self.pixels.crop, "pad": self.pixels.pad}

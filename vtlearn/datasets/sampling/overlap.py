@@ -6,7 +6,7 @@ Pure functions of captions, seconds and a random generator.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -64,6 +64,16 @@ class OverlapSampling:
                 message = f"overlap.{name}: expected two ints from 1, the smaller first, got {pair}"
                 raise ArgumentError(message)
             object.__setattr__(self, name, pair)  # a list, where a program gives one
+
+    def settings(self) -> dict[str, Any]:
+        """Describe it in plain values, for a checkpoint to keep.
+
+        Example:
+            >>> OverlapSampling().settings()["words"]
+            [8, 64]
+        """
+        pairs = {"words": list(self.words), "seconds": list(self.seconds)}
+        return {"num_clips": self.num_clips, **pairs, "max_seconds": self.max_seconds}
 
 
 class OverlappingPair(NamedTuple):
