@@ -14,7 +14,7 @@ from vtlearn.batch import Batch, Sample, Unreadable, collate
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
-from vtlearn.datasets.sampling.spans import SecondWindows, UniformWindows
+from vtlearn.datasets.sampling.spans import SecondWindows, TimedWindows, UniformWindows
 from vtlearn.encoders import CachedFeatures
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips
@@ -300,3 +300,31 @@ def test_a_second_of_stored_features_is_its_own_vectors(tmp_path: Path) -> None:
             assert torch.equal(clip[:2], vectors[int(2 * start) :][:2])
     pixels = replace(SHORT, sampling=ClipSampling(num_frames=2, fps=2.0))
     assert EvaluationItems([item], pixels).part_counts == [2]
+
+
+def test_past_the_last_stored_vector_nothing_counts(tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"v": 10.2})["v"]
+    reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=4))
+    windows = TimedWindows([0.0, 8.0], 10.2, 3.0)
+    for starts, lengths in (
+        ([0.0, 6.5, 7.0, 7.5, 8.0, 10.0], [4, 4, 4, 4, 3, 1]),
+        (SecondWindows(10.2), [1] * 11),
+        (windows, [3, 3]),
+        (TimedWindows([0.0, 8.0], 12.0, 4.0), [4, 3]),  # the store is of a shorter copy
+    ):
+        sample = read(EvaluationItems([EvaluationItem("v", Path("v"), starts, [], [])], reading), 0)
+        assert sample.frame_length.tolist() == lengths
+        for clip, length, start in zip(sample.clips, lengths, starts, strict=True):
+            assert torch.equal(clip[:length], vectors[int(start) :][:length])
+
+
+def test_a_clip_of_pixels_is_full_past_the_end_unless_its_windows_say_less(video: Path) -> None:
+    reading = replace(SHORT, sampling=ClipSampling(num_frames=8, fps=2.0))
+    for starts, lengths in (
+        ([0.0, 38.0], [8, 8]),
+        (SecondWindows(40.0), [8] * 40),
+        (TimedWindows([0.0, 38.0], 40.0), [8, 4]),
+    ):
+        items = EvaluationItems([EvaluationItem("v", video, starts, [], [])], reading)
+        parts = [read(items, index) for index in range(len(items))]
+        assert [length for part in parts for length in part.frame_length.tolist()] == lengths

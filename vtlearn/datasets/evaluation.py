@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
 from vtlearn.batch import Sample, Unreadable
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import Reading
-from vtlearn.datasets.sampling.spans import SecondWindows, UniformWindows
+from vtlearn.datasets.sampling.spans import TimedWindows, UniformWindows
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.features.spec import num_vectors
+from vtlearn.padding import valid
 
 __all__ = ["EvaluationItem", "EvaluationItems"]
 
@@ -177,28 +179,36 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             frame_length=[length],
         )
 
-    def _length(self, item: EvaluationItem, frames: int) -> int:
-        """Return how many frames of a window count: of stored vectors those of its second."""
-        if self._stored and isinstance(item.starts, SecondWindows):
-            return min(frames, max(1, round(self._loader.reading.fps)))
-        return frames
+    def _frame_lengths(self, item: EvaluationItem, windows: Sequence[float]) -> list[int]:
+        """Return how many frames of each window count: none past the last vector of a store."""
+        fps, frames = self._loader.reading.fps, self._loader.reading.clip_shape.num_frames
+        lengths = [frames] * len(windows)
+        if isinstance(windows, TimedWindows):
+            lengths = windows.frame_lengths(fps, frames, stored=self._stored)
+        if not self._stored:
+            return lengths
+        stored = TimedWindows(windows, self._loader.duration(item.path))
+        left = stored.frame_lengths(fps, frames, stored=True)
+        return [min(pair) for pair in zip(lengths, left, strict=True)]
 
     def _read(self, item: EvaluationItem, part: tuple[int, int]) -> Sample:
         if self._stored and isinstance(item.starts, UniformWindows):
             return self._read_segment(item, item.starts)
         number, count = part
-        starts = self._starts(item)
-        if count > 1:
-            starts = starts[number * _MOST_WINDOWS :][:_MOST_WINDOWS]
+        windows = self._starts(item)
+        own = (
+            slice(number * _MOST_WINDOWS, (number + 1) * _MOST_WINDOWS)
+            if count > 1
+            else slice(None)
+        )
+        starts, lengths = windows[own], self._frame_lengths(item, windows)[own]
         clips = self._loader.read(item.path, starts)
-        length = self._length(item, clips.frames.shape[1])
-        valid = clips.valid[:, :length].all(1)
-        lost = [start for start, whole in zip(starts, valid.tolist(), strict=True) if not whole]
+        padding = ~valid(torch.tensor(lengths, dtype=torch.int64), clips.valid.shape[1])
+        complete = (clips.valid | padding).all(1)
+        lost = [start for start, whole in zip(starts, complete.tolist(), strict=True) if not whole]
         if lost:
-            windows = (
-                f"{len(lost)} of its {len(starts)} windows from {starts[0]} s to {starts[-1]} s"
-            )
-            reason = f"frames of {windows} are lost, the first at {lost[0]} s"
+            where = f"{len(lost)} of its {len(starts)} windows from {starts[0]} s to {starts[-1]} s"
+            reason = f"frames of {where} are lost, the first at {lost[0]} s"
             raise UnreadableVideoError(str(item.path), reason, "decode")
         if number > 0:
             item = item._replace(texts=[], text_ids=[], text_spans=None)
@@ -211,5 +221,5 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             text_spans=item.text_spans,
             text_ids=item.text_ids,
             part=part,
-            frame_length=[length] * len(starts),
+            frame_length=lengths,
         )
