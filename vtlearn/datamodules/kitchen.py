@@ -1,6 +1,6 @@
-"""Kitchen, rendered when it is first needed, for training and for its two protocols."""
+"""Kitchen, rendered when it is first needed, for training and for its protocols."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +19,20 @@ from vtlearn.datasets.kitchen import (
     text_id,
     whole_video,
 )
+from vtlearn.datasets.kitchen_videos import (
+    narration,
+    plain_captions,
+    step_items,
+    step_text_ids,
+    window_item,
+    window_item_id,
+)
 from vtlearn.datasets.reading import ClipSampling, Pixels
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.evaluation.full_video import FullVideo
 from vtlearn.evaluation.localization import NarrationAlignment
 from vtlearn.evaluation.retrieval import Retrieval
 from vtlearn.kitchen import KitchenCorpus
@@ -37,6 +46,14 @@ _SPLITS: Mapping[Stage, str] = {"validate": "val", "test": "test"}
 
 class Kitchen(VideoTextData):
     """Train and test on narrated cooking videos that are rendered when they are first needed.
+
+    The protocols are ``kitchen-retrieval@1``, clips and plain captions, and
+    ``kitchen-alignment@1``, when what a caption tells of is on screen. With ``whole_videos`` there
+    are three of full-video retrieval as well, by
+    :class:`~vtlearn.evaluation.full_video.FullVideo`: ``kitchen-video@1``, the steps of a video and
+    their plain captions, in order; ``kitchen-video-background@1``, the same captions and windows of
+    the whole video, of which those nearest to any caption are kept; and ``kitchen-narration@1``,
+    all captions as they are said, chatter too, and all of these windows.
 
     Args:
         root: Where they are, or will be.
@@ -59,6 +76,8 @@ class Kitchen(VideoTextData):
         max_unreadable: How many videos of a split may be missing when it is scored; what is scored
             without them is marked as not comparable.
         max_words: How many words of a text are read when scoring; left out, as many as in training.
+        whole_videos: Score full-video retrieval as well. Its windows of whole videos are as long as
+            a clip, or 3 s of stored features, one every 2 s.
         kitchen_seed: Another seed renders another Kitchen.
         kitchen: What the corpus is rendered with: how many videos, their size, how noisy the
             narrator is.
@@ -87,6 +106,7 @@ class Kitchen(VideoTextData):
         num_workers: int = 0,
         max_unreadable: int = 0,
         max_words: int | None = None,
+        whole_videos: bool = False,
         kitchen_seed: int = 0,
         **kitchen: Any,
     ) -> None:
@@ -110,6 +130,7 @@ class Kitchen(VideoTextData):
             time_budget=time_budget,
             seed=seed,
         )
+        self.whole_videos = whole_videos
         self.corpus = KitchenCorpus(root, seed=kitchen_seed, **kitchen)
         self._videos: dict[Stage, list[NarratedVideo]] = {}
 
@@ -134,12 +155,16 @@ class Kitchen(VideoTextData):
         return self._listed(list(found), [str(path) for path in found.values()])
 
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
-        """Return clip retrieval and narration alignment on a split.
+        """Return clip retrieval and narration alignment on a split, and what else was asked for.
 
         Args:
             stage: Which split.
         """
-        return [self._retrieval(stage), self._alignment(stage)]
+        tasks = [self._retrieval(stage), self._alignment(stage)]
+        if self.whole_videos:
+            videos = self._split(stage)
+            tasks += [self._steps(videos), *self._windows(videos)]
+        return tasks
 
     def example(self) -> AlignmentExample | None:
         """Return the first validation video that can be read, with the truth of its captions."""
@@ -179,6 +204,58 @@ class Kitchen(VideoTextData):
         items = alignment_items(videos, self.reading.clip_seconds)
         size = self.evaluation_batch_size
         return EvaluationTask([protocol], self._items(items), size, self.max_words)
+
+    def _steps(self, videos: Sequence[NarratedVideo]) -> EvaluationTask:
+        protocol = FullVideo(
+            "kitchen-video",
+            1,
+            {video.id: step_text_ids(video) for video in videos},
+            {video.id: plain_captions(video) for video in videos},
+            windows="the vectors of a step" if self._stored else "one, from the middle of a step",
+        )
+        items = step_items(videos, self.reading.clip_seconds, stored=self._stored)
+        size = 8 * self.evaluation_batch_size
+        return EvaluationTask([protocol], self._items(items), size, self.max_words)
+
+    def _windows(self, videos: Sequence[NarratedVideo]) -> list[EvaluationTask]:
+        """Return what is scored by windows of whole videos."""
+        spoken = [video for video in videos if video.captions]
+        background = self._whole("kitchen-video-background", videos, plain_captions, select=True)
+        said = self._whole("kitchen-narration", spoken, narration, select=False)
+        if len(spoken) == len(videos):  # one pass over them serves both
+            return [self._window_task([background, said], videos)]
+        silent = self._window_task([background], videos)
+        return [silent, self._window_task([said], spoken)] if spoken else [silent]
+
+    def _whole(
+        self,
+        name: str,
+        videos: Sequence[NarratedVideo],
+        paragraph: Callable[[NarratedVideo], Mapping[str, str]],
+        *,
+        select: bool,
+    ) -> FullVideo:
+        return FullVideo(
+            name,
+            1,
+            {video.id: [window_item_id(video)] for video in videos},
+            {video.id: paragraph(video) for video in videos},
+            windows=f"of {'3 s' if self._stored else 'a clip'} over the whole video, every 2 s",
+            whole=True,
+            select=select,
+        )
+
+    def _window_task(
+        self, protocols: Sequence[FullVideo], videos: Sequence[NarratedVideo]
+    ) -> EvaluationTask:
+        seconds = self.reading.clip_seconds
+        items = [window_item(video, seconds, stored=self._stored) for video in videos]
+        size = self.evaluation_batch_size
+        return EvaluationTask(protocols, self._items(items), size, self.max_words)
+
+    @property
+    def _stored(self) -> bool:
+        return self.reading.features is not None
 
     def _items(self, items: list[EvaluationItem]) -> EvaluationItems:
         return EvaluationItems(items, self.reading, self.max_unreadable)

@@ -12,7 +12,7 @@ from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import sliding_windows
 from vtlearn.kitchen.manifest import Rendered, read_manifest
 from vtlearn.kitchen.plan import SPLITS
-from vtlearn.kitchen.truth import VideoTruth, read_truth
+from vtlearn.kitchen.truth import Step, VideoTruth, read_truth
 from vtlearn.media.captions.transcripts import Caption, read_transcript
 
 __all__ = [
@@ -133,10 +133,27 @@ def retrieval_items(videos: list[NarratedVideo], clip_seconds: float) -> list[Ev
     found: dict[str, EvaluationItem] = {}
     for video in videos:
         for step in video.truth.steps:
-            start = max(0.0, (step.start + step.end - clip_seconds) / 2)
+            start = middle_start(step, clip_seconds)
             item = EvaluationItem(step.caption, video.path, [start], [step.caption], [step.caption])
             found.setdefault(step.caption, item)
     return [found[caption] for caption in sorted(found)]
+
+
+def middle_start(step: Step, clip_seconds: float) -> float:
+    """Place a clip in the middle of a step.
+
+    Args:
+        step: The step.
+        clip_seconds: How long the clip is.
+
+    Returns:
+        When the clip starts, in seconds, and not before 0.
+
+    Example:
+        >>> middle_start(Step(4.0, 10.0, "chop", "carrot"), 2.0)
+        6.0
+    """
+    return max(0.0, (step.start + step.end - clip_seconds) / 2)
 
 
 def alignment_items(videos: list[NarratedVideo], clip_seconds: float) -> list[EvaluationItem]:
