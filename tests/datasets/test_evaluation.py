@@ -14,7 +14,8 @@ from vtlearn.batch import Batch, Sample, Unreadable, collate
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
-from vtlearn.datasets.sampling.spans import SecondWindows, TimedWindows, UniformWindows
+from vtlearn.datasets.sampling.spans import UniformWindows
+from vtlearn.datasets.sampling.windows import SecondWindows, TimedWindows
 from vtlearn.encoders import CachedFeatures
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips

@@ -10,7 +10,8 @@ from vtlearn.datasets.kitchen_videos import (
     step_text_ids,
     window_item,
 )
-from vtlearn.datasets.sampling.spans import TimedWindows, UniformWindows
+from vtlearn.datasets.sampling.spans import UniformWindows
+from vtlearn.datasets.sampling.windows import TimedWindows
 from vtlearn.kitchen.truth import Step, VideoTruth
 from vtlearn.media.captions import Caption
 

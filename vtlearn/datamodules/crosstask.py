@@ -22,7 +22,7 @@ from vtlearn.datasets.crosstask import (
     step_clips,
 )
 from vtlearn.datasets.evaluation import EvaluationItem
-from vtlearn.datasets.sampling.spans import SecondWindows
+from vtlearn.datasets.sampling.windows import SecondWindows
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.step_classification import StepClassification

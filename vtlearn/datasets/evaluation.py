@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 from vtlearn.batch import Sample, Unreadable
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import Reading
-from vtlearn.datasets.sampling.spans import TimedWindows, UniformWindows
+from vtlearn.datasets.sampling.spans import UniformWindows
+from vtlearn.datasets.sampling.windows import TimedWindows
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.features.spec import num_vectors

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.kitchen import NarratedVideo, middle_start, text_id
-from vtlearn.datasets.sampling.spans import TimedWindows, UniformWindows, sliding_windows
+from vtlearn.datasets.sampling.spans import UniformWindows, sliding_windows
+from vtlearn.datasets.sampling.windows import TimedWindows
 
 __all__ = [
     "narration",

@@ -1,0 +1,93 @@
+"""Windows laid over whole videos, which say how much of each is the video's own."""
+
+import math
+from collections.abc import Sequence
+from typing import overload
+
+from vtlearn.datasets.sampling.spans import sliding_windows
+from vtlearn.media.features.spec import num_vectors
+
+__all__ = ["SecondWindows", "TimedWindows"]
+
+_ROUNDING = 1e-6  # of a frame, by which a product with the rate may miss a whole number
+
+
+class TimedWindows(Sequence[float]):
+    """Windows laid over a whole video, which say how many of their frames count.
+
+    Args:
+        starts: When each window starts, in seconds.
+        duration: How long the video is, in seconds. What a window shows past its end is padding.
+        seconds: How much of a window counts at most; None: all of it.
+
+    Example:
+        >>> windows = TimedWindows([0.0, 4.0, 8.0], 10.0, 3.0)
+        >>> list(windows), windows.frame_lengths(fps=1.0, num_frames=8, stored=True)
+        ([0.0, 4.0, 8.0], [3, 3, 2])
+    """
+
+    def __init__(
+        self, starts: Sequence[float], duration: float, seconds: float | None = None
+    ) -> None:
+        self._starts = list(starts)
+        self.duration, self.seconds = duration, seconds
+
+    def __len__(self) -> int:
+        """Return how many windows there are."""
+        return len(self._starts)
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[float]: ...
+
+    def __getitem__(self, index: int | slice) -> float | list[float]:
+        """Return when a window starts, in seconds, or when some do."""
+        return self._starts[index]
+
+    def frame_lengths(self, fps: float, num_frames: int, *, stored: bool) -> list[int]:
+        """Return how many frames of each window count, from its first on.
+
+        Args:
+            fps: Frames per second of a window, or vectors per second of a store.
+            num_frames: How many frames a window is read with.
+            stored: Whether they are stored vectors, and not pictures.
+
+        Returns:
+            From 1 to ``num_frames`` for each window.
+        """
+        del stored
+        most = num_frames
+        if self.seconds is not None:
+            most = min(most, round(self.seconds * fps))
+        frames = num_vectors(self.duration, fps)
+        first = (math.floor(start * fps + _ROUNDING) for start in self._starts)
+        return [max(1, min(most, frames - index)) for index in first]
+
+
+class SecondWindows(TimedWindows):
+    """A window for each second of a video, which starts there; of stored features its own vectors.
+
+    Args:
+        duration: How long the video is, in seconds; the last second begun has a window as well.
+
+    Example:
+        >>> list(SecondWindows(2.5))
+        [0.0, 1.0, 2.0]
+    """
+
+    def __init__(self, duration: float) -> None:
+        super().__init__(sliding_windows(duration, 1.0, partial=True), duration, 1.0)
+
+    def frame_lengths(self, fps: float, num_frames: int, *, stored: bool) -> list[int]:
+        """Return how many frames of each window count: of pictures all, for as long as a clip.
+
+        Args:
+            fps: Frames per second of a window, or vectors per second of a store.
+            num_frames: How many frames a window is read with.
+            stored: Whether they are stored vectors, and not pictures.
+        """
+        if stored:
+            return super().frame_lengths(fps, num_frames, stored=stored)
+        return [num_frames] * len(self)
