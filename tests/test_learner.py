@@ -339,6 +339,7 @@ def test_an_epoch_is_counted_by_itself(
 
     class Longer(Callback):
         def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            del pl_module
             head.sequence += trainer.current_epoch  # of the second epoch none counts
 
     trainer = quiet_trainer(tmp_path, limit_val_batches=0, max_epochs=3, callbacks=[Longer()])
