@@ -4,16 +4,26 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from tests.media.features.stores import fill_store
 from tests.models import LOADING, quiet_trainer, tiny_learner
+from vtlearn.batch import Encoded
 from vtlearn.datamodules import CrossTask
+from vtlearn.datasets import ClipSampling
 from vtlearn.datasets.crosstask import draw_training, read_crosstask, segments_file
 from vtlearn.datasets.reading import ClipSampling
 from vtlearn.datasets.sampling.overlap import OverlapSampling
+from vtlearn.encoders import VideoEncoder
+from vtlearn.encoders.text import TinyText
 from vtlearn.errors import ArgumentError
+from vtlearn.evaluation.encoded_item import EncodedItem
 from vtlearn.evaluation.step_classification import StepClassification
 from vtlearn.evaluation.steps import StepLocalization
 from vtlearn.heads import InfoNCE
+from vtlearn.learner import VideoTextLearner
+from vtlearn.media.features.reader import FeatureReader
+from vtlearn.padding import valid
 
 
 def crosstask(root: Path, tmp_path: Path, **options: Any) -> CrossTask:
@@ -125,3 +135,126 @@ def test_it_is_trained_and_scored(crosstask_root: Path, tmp_path: Path) -> None:
     assert recall.coverage.complete
     assert ctr.coverage.complete
     assert 0 <= recall.metrics["recall"] <= recall.ceiling["recall"] <= 100
+
+
+class FrameVectors(VideoEncoder):
+    """A vector for each stored one, which depends on all that count of its window."""
+
+    frame_vectors = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = self.token_width = 8
+        self.num_frames, self.size = 6, 4
+        self.project = nn.Linear(4, 8)
+
+    def forward(self, frames: Tensor, frame_length: Tensor | None = None) -> Encoded:
+        length = (
+            torch.full((len(frames),), frames.shape[1]) if frame_length is None else frame_length
+        )
+        counted = valid(length, frames.shape[1])[:, :, None]
+        x = self.project(frames.masked_fill(~counted, 0))
+        mean = (x * counted).sum(1) / length[:, None]
+        tokens = (x + mean[:, None]).masked_fill(~counted, 0)
+        return Encoded(mean, tokens[:, :, None], length)
+
+
+@pytest.fixture
+def stored(crosstask_root: Path, tmp_path: Path) -> Path:
+    """Features of four numbers a second."""
+    files = read_crosstask(crosstask_root).videos
+    fill_store(tmp_path / "store", {one.video: 70.3 + n for n, one in enumerate(files)})
+    return tmp_path / "store"
+
+
+def learner_of(encoder: VideoEncoder, data: CrossTask) -> VideoTextLearner:
+    learner = VideoTextLearner(encoder, TinyText(dim=8, width=8, hidden=8), InfoNCE())
+    assert learner.text_encoder is not None
+    learner.text_encoder.build(data.captions())
+    return learner
+
+
+@pytest.mark.parametrize("pooling", ["head", "raw"])
+def test_steps_are_found_by_frame_vectors(
+    stored: Path, crosstask_root: Path, tmp_path: Path, pooling: str
+) -> None:
+    data = crosstask(
+        *(crosstask_root, tmp_path),
+        features=stored,
+        frame_vectors=True,
+        pooling=pooling,
+        sampling=ClipSampling(),
+        train_per_task=1,
+    )
+    encoder = FrameVectors()
+    learner = learner_of(encoder, data)
+    quiet_trainer(tmp_path).test(learner, datamodule=data, verbose=False)
+    result = learner.results[0]
+    assert (result.protocol, result.version, result.coverage.complete) == (
+        "crosstask-recall",
+        1,
+        True,
+    )
+    assert result.windows == "6 s every 3 s; frames averaged where they overlap"
+    assert result.settings["frame_vectors"] is True
+
+    task = data.tasks("test")[0]
+    (protocol,) = task.protocols
+    assert isinstance(protocol, StepLocalization)
+    assert min(task.items.part_counts) > 1
+    reader, head = FeatureReader(stored), learner.head
+    assert isinstance(head, InfoNCE)
+
+    def compared(vectors: Tensor) -> Tensor:
+        return head.embed(vectors) if pooling == "head" else vectors
+
+    by_hand = StepLocalization(
+        *("by-hand", 1, protocol.videos, protocol.steps),
+        windows="1 s",
+        splits=protocol.splits,
+        similarity="dot",
+        pooling="raw",
+    )
+    learner.eval()
+    with torch.inference_mode():
+        pooled = compared(learner._encode_texts(list(by_hand.texts.values())))
+        by_hand.begin("dot", dict(zip(by_hand.texts, pooled, strict=True)))
+        for video in protocol.expected:
+            seconds = int(-(-reader.duration(video) // 1))
+            clip = reader.clips(video, [0.0], num_frames=seconds, fps=1.0, size=4).frames[0]
+            sums, counts = torch.zeros(seconds, 8), torch.zeros(seconds, 1)
+            start = 0
+            while True:
+                window = clip[start : start + 6]
+                encoded: Encoded = encoder(window[None])
+                assert encoded.tokens is not None
+                sums[start : start + 6] += compared(encoded.tokens[0, :, 0])
+                counts[start : start + 6] += 1
+                if start + 6 >= seconds:
+                    break
+                start += 3
+            spans = torch.arange(seconds)[:, None] + torch.tensor([0.0, 1.0])
+            by_hand.add(EncodedItem(video, windows=sums / counts, window_spans=spans))
+    assert by_hand.result().metrics == pytest.approx(result.metrics)
+
+
+def test_frame_vectors_are_one_per_second_of_an_encoder_that_has_them(
+    crosstask_root: Path, tmp_path: Path
+) -> None:
+    files = read_crosstask(crosstask_root).videos
+    seconds = {one.video: 20.0 for one in files}
+    fill_store(tmp_path / "fast", seconds, fps=2.0, stride=0.5)
+    sampling = ClipSampling(num_frames=6)
+    options: dict[str, Any] = {"frame_vectors": True, "sampling": sampling}
+    fast = crosstask(crosstask_root, tmp_path, features=tmp_path / "fast", **options)
+    with pytest.raises(ArgumentError, match=r"2 are read: make .*fast with a vector per second"):
+        fast.tasks("test")
+    pixels = crosstask(crosstask_root, tmp_path, **options)
+    with pytest.raises(ArgumentError, match=r"10 are read: set data.init_args.sampling.fps=1"):
+        pixels.tasks("test")
+    slow = crosstask(
+        crosstask_root, tmp_path, **{**options, "sampling": ClipSampling(num_frames=2, fps=1.0)}
+    )
+    learner = tiny_learner(InfoNCE())
+    with pytest.raises(ArgumentError, match=r"recall@1\) needs frames.* no vector per frame"):
+        quiet_trainer(tmp_path).test(learner, datamodule=slow, verbose=False)

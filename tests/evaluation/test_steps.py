@@ -376,3 +376,75 @@ def test_contradictions_are_refused(
 def test_a_task_without_steps_is_refused(texts: Any) -> None:
     with pytest.raises(ArgumentError, match="'cake' must have one or more steps"):
         StepLocalization("recall", 1, {}, {"cake": texts}, windows="every second")
+
+
+def frames_of(video: str, tables: list[tuple[int, Tensor]], **more: Any) -> EncodedItem:
+    """An item of windows that start at a second and have a vector for each of theirs."""
+    times = [torch.arange(len(table), dtype=torch.float64) + start for start, table in tables]
+    vectors = torch.cat([table for _, table in tables])
+    return EncodedItem(video, frames=vectors, frame_times=torch.cat(times) + 0.5, **more)
+
+
+def overlapped(seconds: int, window: int, rng: torch.Generator) -> list[tuple[int, Tensor]]:
+    stride = window // 2
+    starts = range(0, max(1, seconds - window + stride), stride)
+    return [(s, torch.randn(min(window, seconds - s), 6, generator=rng)) for s in starts]
+
+
+@pytest.mark.parametrize("pooling", ["raw", "unit", "head"])
+@pytest.mark.parametrize("similarity", ["dot", "cosine"])
+def test_frames_are_compared_as_averaged_logits(pooling: Any, similarity: Any) -> None:
+    rng = torch.Generator().manual_seed(1)
+    texts = torch.randn(MOST, 6, generator=rng)
+    videos = {"v": StepVideo("cake", [(0, 2.0, 4.0), (2, 11.0, 20.0)])}
+    steps = StepLocalization(
+        *("recall", 1, videos, STEPS),
+        windows="8 s",
+        frames=True,
+        pooling=pooling,
+        similarity=similarity,
+    )
+    matrix = torch.randn(6, 6, generator=rng)
+
+    def embed(vectors: Tensor) -> Tensor:
+        return torch.tanh(vectors @ matrix)
+
+    steps.begin("dot", {one: texts[int(one.split("#")[1])] for one in steps.texts}, embed)
+    tables = overlapped(25, 8, rng)
+    assert [len(table) for _, table in tables][-1] < 8
+    scores = steps._scores(frames_of("v", tables, embed=embed), "cake")
+
+    def compared(vector: Tensor) -> Tensor:
+        vector = embed(vector) if pooling == "head" else vector
+        scaled = pooling == "unit" or similarity == "cosine"
+        return vector / vector.norm() if scaled else vector
+
+    logits: list[list[Tensor]] = [[] for _ in range(25)]
+    for start, table in tables:
+        for second, vector in enumerate(table, start):
+            logits[second].append(torch.stack([compared(vector) @ compared(t) for t in texts]))
+    wanted = torch.stack([torch.stack(own).mean(0) for own in logits])
+    torch.testing.assert_close(scores, wanted, atol=1e-6, rtol=1e-6)
+    assert {len(own) for own in logits} == {1, 2}
+
+
+def test_a_frame_per_second_is_as_good_as_a_window_per_second() -> None:
+    videos, seconds = corpus(12)
+    tables = random_scores(videos, seconds)
+    by_windows = score(videos, tables)
+    steps = protocol(videos, frames=True, windows="frames")
+    assert steps.needs == {"frames"}
+    for video, table in tables.items():
+        steps.add(
+            frames_of(video, [(0, torch.nn.functional.pad(table, (0, MOST - table.shape[1])))])
+        )
+    result = steps.result()
+    assert result.metrics == by_windows.metrics
+    assert result.settings == {**by_windows.settings, "frame_vectors": True}
+
+
+def test_a_second_without_a_frame_is_an_error() -> None:
+    steps = protocol({"v": StepVideo("tea", [])}, frames=True)
+    gap = frames_of("v", [(0, torch.ones(3, MOST)), (4, torch.ones(2, MOST))])
+    with pytest.raises(EvaluationError, match="'v' lies in its second 3"):
+        steps.add(gap)

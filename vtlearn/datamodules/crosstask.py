@@ -22,7 +22,7 @@ from vtlearn.datasets.crosstask import (
     step_clips,
 )
 from vtlearn.datasets.evaluation import EvaluationItem
-from vtlearn.datasets.sampling.windows import SecondWindows
+from vtlearn.datasets.sampling.windows import SecondWindows, TimedWindows, overlapping_windows
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.step_classification import StepClassification
@@ -53,6 +53,9 @@ class CrossTask(BenchmarkData):
         train_per_task: How many videos are, of each task that has more.
         all_splits: Score by ``crosstask-recall-20@1`` instead, the mean over the splits of seeds 0
             to 19 in one pass; a model that was trained on one of them has seen videos of it.
+        frame_vectors: Find steps by the vectors that the video encoder makes of frames, one per
+            second, in windows as long as a clip that overlap by half; else by the pooled vector of
+            a window per second. Features, or frames, of one per second are read.
         benchmark: How it is scored.
 
     Raises:
@@ -71,11 +74,12 @@ class CrossTask(BenchmarkData):
         split_seed: int = 0,
         train_per_task: int = 30,
         all_splits: bool = False,
+        frame_vectors: bool = False,
         **benchmark: Any,
     ) -> None:
         super().__init__(root, windows=windows, **benchmark)
         self.split_seed, self.train_per_task = split_seed, train_per_task
-        self.all_splits = all_splits
+        self.all_splits, self.frame_vectors = all_splits, frame_vectors
 
     @cached_property
     def files(self) -> CrossTaskFiles:
@@ -167,9 +171,10 @@ class CrossTask(BenchmarkData):
             1,
             {video.id: StepVideo(video.task, video.spans) for video in videos},
             {task.id: task.steps for task in self.files.tasks.values()},
-            windows="one per second, starting there",
+            windows=self._describe_recall(),
             splits=splits,
             pooling=self.pooling,
+            frames=self.frame_vectors,
             mode=self.mode,
         )
         protocol.settings = {
@@ -177,14 +182,42 @@ class CrossTask(BenchmarkData):
             "split_seed": self.split_seed,
             "train_per_task": self.train_per_task,
         }
-        # the last windows run on into the last frame
         loader = ClipLoader(self.reading)
-        seconds = [SecondWindows(duration_or(loader, video.path, 1.0)) for video in videos]
         items = [
-            EvaluationItem(video.id, video.path, own, [], [])
-            for video, own in zip(videos, seconds, strict=True)
+            EvaluationItem(
+                video.id, video.path, self._windows(duration_or(loader, video.path, 1.0)), [], []
+            )
+            for video in videos
         ]
         return self.annotated(self.task([protocol], items), split, annotation_files(self.root))
+
+    def _windows(self, duration: float) -> TimedWindows:
+        if self.frame_vectors:
+            seconds = self.reading.clip_seconds
+            return overlapping_windows(duration, seconds, _half(seconds))
+        return SecondWindows(duration)  # the last windows of pixels run on into the last frame
+
+    def _describe_recall(self) -> str:
+        """Say which windows steps are found by.
+
+        Raises:
+            ArgumentError: If frames are to be compared, and are not one per second.
+        """
+        if not self.frame_vectors:
+            return "one per second, starting there"
+        fps, seconds = self.reading.fps, self.reading.clip_seconds
+        if fps != 1:
+            way_out = (
+                "set data.init_args.sampling.fps=1"
+                if self.reading.features is None
+                else f"make {self.reading.features} with a vector per second (--features.stride 1)"
+            )
+            message = (
+                f"frame_vectors=true finds steps by one frame per second, and {fps:g} are read: "
+                f"{way_out}"
+            )
+            raise ArgumentError(message)
+        return f"{seconds:g} s every {_half(seconds):g} s; frames averaged where they overlap"
 
     def _names(self) -> EvaluationTask:
         segments = read_segments(self.root, self.videos_root)
@@ -211,3 +244,8 @@ class CrossTask(BenchmarkData):
             require_stored(self.reading.features, list(videos))
         else:
             require_videos(self.root, listed, videos, self.max_unreadable)
+
+
+def _half(seconds: float) -> float:
+    """Return how far windows that overlap by half are apart, in whole seconds."""
+    return max(1.0, seconds // 2)

@@ -22,6 +22,7 @@ from vtlearn.evaluation.metrics.step_recall import StepCounts, count_steps
 from vtlearn.evaluation.protocol import Mode, Protocol
 from vtlearn.evaluation.reference import published_step_hits
 from vtlearn.evaluation.result import Result
+from vtlearn.evaluation.timeline import by_second
 
 __all__ = ["StepLocalization", "StepVideo"]
 
@@ -61,7 +62,8 @@ class VideoHits(NamedTuple):
 class StepLocalization(Protocol):
     """Score how many of a video's steps are found by the best assignment in the task's order.
 
-    An item is a whole video with one window per second, which starts there. A softmax over the
+    An item is a whole video with one window per second, which starts there; or, with ``frames``,
+    with windows that may overlap, of which each frame has a vector. A softmax over the
     steps of the task, at temperature 1 and without a background class, says how likely each second
     shows each; then every step of the task, done or not, gets one second, in order, so that the
     summed log probabilities are greatest (:func:`~vtlearn.alignment.ordered_assignment`, which says
@@ -91,6 +93,9 @@ class StepLocalization(Protocol):
             class the recall depends on the scale of the scores.
         pooling: What is compared: ``head`` for vectors as the head embeds them, ``raw`` for those
             of the encoders, ``unit`` for those of the encoders at unit length.
+        frames: Compare the vectors of the frames, one or more per second, and average the
+            similarities of each second over its frames and all windows that show it. That is to
+            compare the mean of the vectors, which is not scaled to unit length again.
         mode: ``reference`` reproduces the released code, to compare with published figures: a video
             of no more seconds than steps is missed, and what is annotated beyond a video's end is
             not there.
@@ -128,6 +133,7 @@ class StepLocalization(Protocol):
         splits: Sequence[Collection[str]] = (),
         similarity: Similarity | None = None,
         pooling: Pooling = "head",
+        frames: bool = False,
         mode: Mode = "exact",
     ) -> None:
         check_choices(name, similarity, pooling=pooling, mode=mode)
@@ -149,18 +155,23 @@ class StepLocalization(Protocol):
             for step, text in enumerate(texts)
         }
         self.settings = {"splits": len(splits) or 1, "temperature": 1}
+        self.frames = frames
+        if frames:
+            self.needs = frozenset({"frames"})
+            self.settings = {**self.settings, "frame_vectors": True}
 
     def update(self, item: EncodedItem) -> VideoHits:
         """Assign a video's seconds to the steps of its task.
 
         Args:
-            item: The video, with one window per second.
+            item: The video, with one window per second, or with frames of every second.
 
         Returns:
             How many of its steps were found.
 
         Raises:
-            EvaluationError: If its windows are not one per second, or a similarity is not finite.
+            EvaluationError: If its windows are not one per second, a second has no frame, or a
+                similarity is not finite.
         """
         video = self.videos[item.id]
         scores = self._scores(item, video.task)
@@ -217,12 +228,14 @@ class StepLocalization(Protocol):
 
     def _scores(self, item: EncodedItem, task: str) -> Tensor:
         """Return one logit per second and step, (seconds, steps), on the CPU."""
-        _check_seconds(item)
-        texts = [self.text_embeddings[f"{task}#{step}"] for step in range(len(self.steps[task]))]
-        windows = item.embedded(item.windows, self.pooling)
-        scores = self.compare(windows, torch.stack(texts)).cpu()
+        steps = range(len(self.steps[task]))
+        texts = torch.stack([self.text_embeddings[f"{task}#{step}"] for step in steps])
+        if not self.frames:
+            _check_seconds(item)
+        clips = item.frames if self.frames else item.windows
+        scores = self.compare(item.embedded(clips, self.pooling), texts).cpu()
         require_finite(scores, f"The similarities of video {item.id!r}")
-        return scores
+        return by_second(item.id, scores, item.frame_times) if self.frames else scores
 
     def _count(self, scores: Tensor, video: StepVideo) -> StepCounts:
         if self.mode == "reference":

@@ -1,6 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vtlearn.datasets.sampling.windows import SecondWindows, TimedWindows
+from vtlearn.datasets.sampling.windows import SecondWindows, TimedWindows, overlapping_windows
+from vtlearn.errors import ArgumentError
+from vtlearn.media.features.spec import num_vectors
 
 
 def test_windows_end_where_the_video_does() -> None:
@@ -25,3 +29,23 @@ def test_a_second_is_its_own_vectors_and_a_clip_of_pictures() -> None:
     seconds = SecondWindows(2.5)
     assert seconds.frame_lengths(2.0, 8, stored=True) == [2, 2, 1]
     assert seconds.frame_lengths(2.0, 8, stored=False) == [8, 8, 8]
+
+
+@given(st.integers(1, 9000), st.integers(1, 40), st.integers(1, 40))
+def test_overlapping_windows_cover_every_vector_and_stop_at_the_end(
+    tenths: int, clip: int, stride: int
+) -> None:
+    duration, stride = tenths / 10, min(stride, clip)
+    windows = overlapping_windows(duration, float(clip), float(stride))
+    vectors = num_vectors(duration, 1.0)
+    assert list(windows) == [float(stride * number) for number in range(len(windows))]
+    lengths = windows.frame_lengths(1.0, clip, stored=True)
+    spans = [range(int(first), int(first) + n) for first, n in zip(windows, lengths, strict=True)]
+    assert set().union(*spans) == set(range(vectors))
+    ends = [start + clip >= vectors for start in windows]
+    assert ends == [False] * (len(windows) - 1) + [True]
+
+
+def test_overlapping_windows_need_a_distance() -> None:
+    with pytest.raises(ArgumentError, match="stride must be positive"):
+        overlapping_windows(3.0, 4.0, 0.0)

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import overload
 
+from vtlearn.checks import require_positive
 from vtlearn.datasets.sampling.spans import sliding_windows
 from vtlearn.media.features.spec import num_vectors
 
-__all__ = ["SecondWindows", "TimedWindows"]
+__all__ = ["SecondWindows", "TimedWindows", "overlapping_windows"]
 
 _ROUNDING = 1e-6  # of a frame, by which a product with the rate may miss a whole number
 
@@ -91,3 +92,27 @@ class SecondWindows(TimedWindows):
         if stored:
             return super().frame_lengths(fps, num_frames, stored=stored)
         return [num_frames] * len(self)
+
+
+def overlapping_windows(duration: float, clip_seconds: float, stride: float) -> TimedWindows:
+    """Cover a whole video by windows that overlap; the first that reaches the end is the last.
+
+    Args:
+        duration: How long the video is, in seconds.
+        clip_seconds: How long a window is; what the last one shows past the end does not count.
+        stride: From the start of one window to the start of the next, in seconds.
+
+    Returns:
+        The windows, at least one.
+
+    Raises:
+        ArgumentError: If the stride is not positive.
+
+    Example:
+        >>> list(overlapping_windows(48.0, 32.0, 16.0)), list(overlapping_windows(48.5, 32.0, 16.0))
+        ([0.0, 16.0], [0.0, 16.0, 32.0])
+    """
+    require_positive(stride=stride)
+    beyond = duration - clip_seconds  # the first window's end
+    more = num_vectors(beyond, 1 / stride) if beyond > _ROUNDING else 0
+    return TimedWindows([number * stride for number in range(1 + more)], duration)
