@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from tests.media.features.stores import fill_store
 from tests.models import LOADING
 from vtlearn.cli.commands.vector_tasks import load_data, pairs_task, vector_tasks
 from vtlearn.datamodules import MSRVTT, CrossTask, Kitchen
 from vtlearn.datasets import ClipSampling
 from vtlearn.errors import ArgumentError
+from vtlearn.kitchen import read_truth
 
 
 def test_the_data_are_a_file_a_part_of_one_a_shipped_one_or_a_class(
@@ -104,3 +106,20 @@ def test_windows_of_videos_that_are_not_there_are_not_guessed(
         path.unlink()
     with pytest.raises(ArgumentError, match=r"3 of 4 videos are not there \(first: .*\.mp4\)"):
         vector_tasks(data, "test")
+
+
+def test_windows_of_features_last_as_long_as_their_vectors(
+    kitchen_root: Path, small: dict[str, Any], tmp_path: Path
+) -> None:
+    truth = read_truth(kitchen_root)
+    fill_store(tmp_path, {video: one.duration for video, one in truth.items()})
+    sampling = ClipSampling(num_frames=8)
+    data = Kitchen(kitchen_root, sampling=sampling, features=tmp_path, whole_videos=True, **small)
+    data.list_only()
+    tasks = vector_tasks(data, "test")
+    windows = {item.id: item.spans for item in tasks[-1].items}
+    for video, spans in windows.items():
+        vectors = math.ceil(truth[video.removesuffix(":windows")].duration)
+        starts = range(0, vectors - 1, 2)
+        assert spans == [(start, min(start + 3, vectors)) for start in starts]
+    assert not set(windows) & {item.id for task in tasks[:-1] for item in task.items}

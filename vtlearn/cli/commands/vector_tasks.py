@@ -16,6 +16,7 @@ from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.lists import read_table
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
+from vtlearn.datasets.sampling.windows import TimedWindows
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.items_to_embed import ItemToEmbed, VectorTask
 from vtlearn.evaluation.result import Annotations
@@ -170,6 +171,10 @@ def _spans(
         yield starts.start, math.nan if starts.end is None else starts.end
         return
     known = len(starts) != 1 or reading.sampling.num_frames is not None
-    seconds = reading.clip_seconds if known else math.nan
-    for start in starts:
-        yield start, start + seconds
+    seconds = [reading.clip_seconds if known else math.nan] * len(starts)
+    if known and isinstance(starts, TimedWindows):
+        stored, frames = reading.features is not None, reading.clip_shape.num_frames
+        lengths = starts.frame_lengths(reading.fps, frames, stored=stored)
+        seconds = [length / reading.fps for length in lengths]
+    for start, lasts in zip(starts, seconds, strict=True):
+        yield start, start + lasts
