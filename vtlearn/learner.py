@@ -384,6 +384,7 @@ class VideoTextLearner(SavedModule):
                     folder,
                     self.results,
                     checkpoint=self.trainer.ckpt_path,
+                    weights=self.weights,
                     precision=str(self.trainer.precision),
                     world_size=self.trainer.world_size,
                 )

@@ -24,12 +24,15 @@ class SavedModule(LightningModule):
     Attributes:
         clips: How the clips were read that it was trained on, in plain values; None before.
         selected_on: Hashes of the ids that it was validated on while it was trained.
+        weights: The file or folder that its weights were read from when it was built
+            (``--weights``); None where they were not.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.clips: dict[str, Any] | None = None
         self.selected_on: frozenset[str] = frozenset()
+        self.weights: str | None = None
         self._frozen: Sequence[str] = ()
         self._origins: dict[str, dict[str, str]] = {}
 

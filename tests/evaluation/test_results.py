@@ -1,8 +1,5 @@
 import hashlib
 import json
-import os
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +12,6 @@ from vtlearn.evaluation.metrics.chance import Chance
 from vtlearn.evaluation.result import Annotations, Coverage, Result
 from vtlearn.evaluation.results import (
     checkpoint_sha256,
-    code_version,
     publish,
     remarks,
     results_table,
@@ -41,6 +37,7 @@ KEYS = [
     "notes",
     "selected_on_test",
     "checkpoint",
+    "weights",
     "vectors",
     "code",
     "dtype",
@@ -80,27 +77,6 @@ def test_remarks_say_what_a_reader_has_to_know() -> None:
         assert len(remarks(replace(plain, annotations=annotations))) == count
 
 
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    command = [str(shutil.which("git")), "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout.strip()
-
-
-@pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    if shutil.which("git") is None:
-        pytest.skip("needs git")
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)  # run from a hook, this would change the hook's repository
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    (tmp_path / "package").mkdir()
-    (tmp_path / "package" / "code.py").write_text("1\n")
-    git(tmp_path, "init", "--quiet")
-    git(tmp_path, "add", "package")
-    git(tmp_path, "commit", "--quiet", "--no-verify", "--message", "first")
-    return tmp_path
-
-
 def test_records_hold_exactly_the_promised_keys(tmp_path: Path) -> None:
     weights, path = tmp_path / "run.ckpt", tmp_path / "deep" / "results.json"
     weights.write_bytes(b"weights")
@@ -137,6 +113,24 @@ def test_vectors_that_no_model_of_ours_made_are_named_with_their_hash(tmp_path: 
         )
         record = json.loads(path.read_text())[0]
         assert record["vectors"] == expected
+        assert record["checkpoint"] == {"path": None, "sha256": None}
+
+
+def test_weights_that_a_model_began_with_are_named_beside_the_checkpoint(tmp_path: Path) -> None:
+    weights = tmp_path / "pretrained.pth.tar"
+    weights.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    for given, expected in ((weights, {"path": str(weights), "sha256": digest}), (None, None)):
+        path = publish(
+            tmp_path,
+            [result()],
+            checkpoint=None,
+            weights=given,
+            precision="32-true",
+            world_size=1,
+        )
+        record = json.loads(path.read_text())[0]
+        assert record["weights"] == expected
         assert record["checkpoint"] == {"path": None, "sha256": None}
 
 
@@ -189,42 +183,6 @@ def test_a_folder_of_weights_is_hashed_whole(tmp_path: Path) -> None:
 def test_a_missing_checkpoint_is_said(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"none\.ckpt cannot be read \(No such file"):
         checkpoint_sha256(tmp_path / "none.ckpt")
-
-
-def test_commit_is_that_of_the_checkout(checkout: Path) -> None:
-    assert code_version(checkout / "package").commit == git(checkout, "rev-parse", "HEAD")
-    (checkout / "package" / "code.py").write_text("2\n")
-    assert (
-        code_version(checkout / "package").commit == f"{git(checkout, 'rev-parse', 'HEAD')}-dirty"
-    )
-
-
-def test_a_package_inside_a_strangers_checkout_has_no_commit(checkout: Path) -> None:
-    (checkout / "site-packages").mkdir()
-    (checkout / "site-packages" / "code.py").write_text("1\n")
-    assert code_version(checkout / "site-packages").commit is None
-
-
-def test_a_hooks_environment_does_not_mislead(
-    checkout: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_DIR", str(checkout / "elsewhere"))
-    assert code_version(checkout / "package").commit is not None
-
-
-def test_without_git_or_a_checkout_there_is_no_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert code_version(tmp_path).commit is None
-    assert code_version(tmp_path / "nowhere").commit is None
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert code_version().commit is None
-
-
-def test_a_git_that_hangs_is_given_up(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vtlearn.evaluation.results._GIT_SECONDS", 1e-6)
-    assert code_version(checkout / "package").commit is None
 
 
 def shown(*results: Result) -> str:

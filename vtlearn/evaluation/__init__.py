@@ -28,11 +28,10 @@ from vtlearn.evaluation.items_to_embed import (
 )
 from vtlearn.evaluation.localization import CaptionHit, NarrationAlignment
 from vtlearn.evaluation.protocol import Protocol
+from vtlearn.evaluation.provenance import CodeVersion, code_version
 from vtlearn.evaluation.result import Annotations, Coverage, Result, hash_ids
 from vtlearn.evaluation.results import (
-    CodeVersion,
     checkpoint_sha256,
-    code_version,
     print_results,
     publish,
     result_record,

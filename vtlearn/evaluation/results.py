@@ -2,28 +2,23 @@
 
 import hashlib
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-import vtlearn
 from vtlearn.errors import CheckpointError
+from vtlearn.evaluation.provenance import code_version
 from vtlearn.evaluation.result import Result
 from vtlearn.storage.atomic import replace_text
 
 __all__ = [
-    "CodeVersion",
     "checkpoint_sha256",
-    "code_version",
     "print_results",
     "publish",
     "result_record",
@@ -31,32 +26,10 @@ __all__ = [
     "write_results",
 ]
 
-_GIT_SECONDS = 10.0
 _LEAST_WIDTH = 70  # of a table, so that its title fits
-_GIT_ELSEWHERE = {  # what a hook sets to point git at its own repository
-    "GIT_COMMON_DIR",
-    "GIT_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_WORK_TREE",
-}
-
 
 #: What a trainer's precision computes in.
 _DTYPES = {"16": "float16", "bf16": "bfloat16", "32": "float32", "64": "float64"}
-
-
-class CodeVersion(NamedTuple):
-    """Which code computed a result.
-
-    Attributes:
-        version: The package's version.
-        commit: The checkout's commit, with ``-dirty`` after it where files differ from it; None
-            where the package does not run from a git checkout.
-    """
-
-    version: str
-    commit: str | None
 
 
 def publish(
@@ -66,6 +39,7 @@ def publish(
     checkpoint: str | Path | None,
     precision: str,
     world_size: int,
+    weights: str | Path | None = None,
 ) -> Path:
     """Write ``results.json`` and print its figures; one process alone does this.
 
@@ -75,6 +49,8 @@ def publish(
         checkpoint: The file the weights came from; None for a model that was never saved.
         precision: As the trainer has it: ``32-true`` or ``bf16-mixed``, for example.
         world_size: How many processes took part.
+        weights: The file or folder that the model's weights were read from in place of a
+            checkpoint's.
 
     Returns:
         The file.
@@ -84,7 +60,14 @@ def publish(
     """
     path = Path(folder) / "results.json"
     dtype = _DTYPES.get(precision.split("-")[0], precision)
-    write_results(path, results, checkpoint=checkpoint, dtype=dtype, world_size=world_size)
+    write_results(
+        path,
+        results,
+        checkpoint=checkpoint,
+        weights=weights,
+        dtype=dtype,
+        world_size=world_size,
+    )
     print_results(results, path)
     return path
 
@@ -115,6 +98,7 @@ def write_results(
     checkpoint: str | Path | None,
     dtype: str,
     world_size: int,
+    weights: str | Path | None = None,
     vectors: str | Path | None = None,
 ) -> None:
     """Write ``results.json``: a list of one record per protocol.
@@ -127,6 +111,8 @@ def write_results(
         checkpoint: The file the weights came from; None for a model that was never saved.
         dtype: What the model computed in, as ``float32`` or ``bfloat16``.
         world_size: How many processes took part.
+        weights: The file or folder that the model's weights were read from in place of a
+            checkpoint's.
         vectors: The file of vectors that were scored in place of a model's.
 
     Raises:
@@ -140,10 +126,17 @@ def write_results(
         ...     json.loads(file.read_text())
         []
     """
-    weights = _checkpoint_record(checkpoint)
+    saved, read = _checkpoint_record(checkpoint), _checkpoint_record(weights)
     given = None if vectors is None else _file_record(Path(vectors))
     records = [
-        result_record(result, checkpoint=weights, dtype=dtype, world_size=world_size, vectors=given)
+        result_record(
+            result,
+            checkpoint=saved,
+            weights=None if weights is None else read,
+            dtype=dtype,
+            world_size=world_size,
+            vectors=given,
+        )
         for result in results
     ]
     text = json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False)
@@ -157,6 +150,7 @@ def result_record(
     checkpoint: dict[str, str | None],
     dtype: str,
     world_size: int,
+    weights: dict[str, str | None] | None = None,
     vectors: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Lay out one protocol's result as ``results.json`` holds it.
@@ -166,6 +160,7 @@ def result_record(
         checkpoint: ``path`` and ``sha256`` of the weights; both None where they were never saved.
         dtype: What the model computed in.
         world_size: How many processes took part.
+        weights: ``path`` and ``sha256`` of the weights that were read in place of a checkpoint's.
         vectors: ``path`` and ``sha256`` of the vectors that were scored in place of a model's.
 
     Returns:
@@ -190,6 +185,7 @@ def result_record(
         "chance": {name: chance._asdict() for name, chance in result.chance.items()},
         "annotations": result.annotations and result.annotations._asdict(),
         "checkpoint": checkpoint,
+        "weights": weights,
         "vectors": vectors,
         "code": code_version()._asdict(),
         "dtype": dtype,
@@ -308,48 +304,6 @@ def checkpoint_sha256(path: str | Path) -> str:
     except OSError as error:
         message = f"The checkpoint {path} cannot be read ({error.strerror}); give an existing file."
         raise CheckpointError(message) from error
-
-
-def code_version(folder: str | Path | None = None) -> CodeVersion:
-    """Say which code is running.
-
-    Args:
-        folder: A folder of source code, by default this package's.
-
-    Returns:
-        The package's version, and the commit where git tracks the folder. A package installed into
-        an environment inside another checkout is not tracked by it, and has no commit.
-
-    Example:
-        >>> code_version().version == vtlearn.__version__
-        True
-    """
-    home = Path(folder or Path(__file__).parents[1])
-    if not _git(home, "ls-files", "--", "."):
-        return CodeVersion(vtlearn.__version__, None)
-    described = _git(home, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    return CodeVersion(vtlearn.__version__, described or None)
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    program = shutil.which("git")
-    if program is None:
-        return ""
-    environment = {name: os.environ[name] for name in os.environ.keys() - _GIT_ELSEWHERE}
-    try:
-        done = subprocess.run(  # noqa: S603 - a found program and arguments of our own
-            [program, "-C", str(folder), *arguments],
-            capture_output=True,
-            check=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},  # only read
-            stdin=subprocess.DEVNULL,
-            timeout=_GIT_SECONDS,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
 
 
 def _checkpoint_record(path: str | Path | None) -> dict[str, str | None]:
