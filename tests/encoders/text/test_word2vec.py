@@ -186,6 +186,36 @@ def test_published_weights_load_where_the_words_are_known(tmp_path: Path) -> Non
         small().load_state_dict(published)
 
 
+def published(words: int) -> dict[str, Tensor]:
+    """Weights of so many words, without the words."""
+    encoder = small()
+    encoder.build([f"word{number}" for number in range(words)])
+    return {k: v for k, v in encoder.state_dict().items() if k != "_extra_state"}
+
+
+def test_published_vectors_wait_for_their_words(tmp_path: Path) -> None:
+    encoder = small(vocabulary=str(tmp_path / "dict.npy"))
+    weights = published(8)
+    encoder.load_state_dict(weights, strict=False)
+    assert encoder.needs_vocabulary
+    with pytest.raises(ArgumentError, match=r"vectors of 8 words and not the words, because .*npy"):
+        encoder.tokenize(["chop"])
+    write_words(tmp_path / "dict.npy", list("abc"))
+    with pytest.raises(CheckpointError, match=r"holds 3 words, but .* belong to 8"):
+        encoder.build(CAPTIONS)
+    write_words(tmp_path / "dict.npy", list("abcdefgh"))
+    encoder.build(CAPTIONS)
+    assert torch.equal(encoder.word_embd.weight, weights["word_embd.weight"])
+    assert encoder.tokenize(["h"]).ids[0, 0] == 8
+
+
+def test_published_vectors_are_not_given_the_words_of_captions() -> None:
+    encoder = small()
+    encoder.load_state_dict(published(8), strict=False)
+    with pytest.raises(ArgumentError, match="vectors of 8 words and not the words: give"):
+        encoder.build(CAPTIONS)
+
+
 def test_loading_keeps_the_parameter_that_an_optimiser_holds() -> None:
     encoder = built()
     weight = encoder.word_embd.weight

@@ -111,8 +111,11 @@ class Word2Vec(TextEncoder):
             captions: All captions of the training corpus; not looked at if there is a file.
 
         Raises:
-            ArgumentError: If a file is not there, or no word occurs ``min_count`` times.
+            ArgumentError: If a file is not there, no word occurs ``min_count`` times, or vectors
+                were loaded that belong to words which were not.
         """
+        if self.vocabulary is None and self.word_embd.num_embeddings > 1:
+            raise ArgumentError(self._no_words())
         if self.vocabulary is not None:
             self._read()
             return
@@ -138,11 +141,7 @@ class Word2Vec(TextEncoder):
             ArgumentError: If there are no words yet, or ``max_words`` is not positive.
         """
         if self.needs_vocabulary:
-            message = (
-                f"this Word2Vec knows no words{self._absence()}: give vocabulary=FILE, load a "
-                "checkpoint that has them, or call build(captions)"
-            )
-            raise ArgumentError(message)
+            raise ArgumentError(self._no_words())
         known = self._id_of
         return padded(
             [[known[word] for word in self._split(one) if word in known] for one in texts],
@@ -187,9 +186,15 @@ class Word2Vec(TextEncoder):
     def _load_from_state_dict(
         self, state_dict: Mapping[str, Any], prefix: str, *arguments: Any
     ) -> None:
-        """Let published weights, which hold no words, go with the words that are there."""
+        """Let published weights, which hold no words, go with the words that are there.
+
+        Where there are no words either, the vectors are kept for those that are still to come.
+        """
         own = {f"{prefix}_extra_state": self.get_extra_state()} if self._words else {}
         super()._load_from_state_dict({**own, **state_dict}, prefix, *arguments)
+        vectors = state_dict.get(f"{prefix}word_embd.weight")
+        if self.needs_vocabulary and isinstance(vectors, Tensor) and vectors.ndim:
+            self.word_embd = resized(self.word_embd, len(vectors))
 
     def _split(self, text: str) -> list[str]:
         return _WORD.findall(text.lower() if self.lowercase else text)
@@ -213,6 +218,13 @@ class Word2Vec(TextEncoder):
                 "words, and their embedding_dim"
             )
             raise CheckpointError(message)
+        rows = self.word_embd.num_embeddings
+        if vectors is None and self.needs_vocabulary and rows not in (1, len(words) + 1):
+            message = (
+                f"{self.vocabulary} holds {len(words)} words, but the vectors that were loaded "
+                f"belong to {rows - 1}: give the words of these vectors"
+            )
+            raise CheckpointError(message)
         self._take(words)
         if isinstance(vectors, Tensor):
             self.word_embd.weight.data.copy_(vectors)
@@ -220,6 +232,19 @@ class Word2Vec(TextEncoder):
     def _missing(self) -> list[str]:
         given = (self.vocabulary, self.embeddings)
         return [path for path in given if path is not None and not Path(path).is_file()]
+
+    def _no_words(self) -> str:
+        vectors = self.word_embd.num_embeddings - 1
+        if vectors:
+            return (
+                f"this Word2Vec has the vectors of {vectors} words and not the words"
+                f"{self._absence()}: give the file that belongs to these vectors, vocabulary=FILE "
+                "(published weights: `vtlearn convert` takes it by --vocabulary)"
+            )
+        return (
+            f"this Word2Vec knows no words{self._absence()}: give vocabulary=FILE, load a "
+            "checkpoint that has them, or call build(captions)"
+        )
 
     def _absence(self) -> str:
         missing = ", ".join(self._missing())
