@@ -26,7 +26,7 @@ ALLOWED = {
     "callbacks": {"datamodules", "datasets", "heads", "learner", "media", "plotting"},
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),
-        *("evaluation", "heads", "kitchen", "learner", "media"),
+        *("evaluation", "heads", "interop", "kitchen", "learner", "media"),
     },
     "plotting": {"heads"},
     "learner": {
@@ -45,14 +45,16 @@ ALLOWED = {
     "compatibility": {"encoders", "heads"},
     "data_source": {"evaluation"},
     "encoding": {"encoders"},
-    "checkpoints": {"class_paths", "learner"},
+    "checkpoints": {"class_paths", "learner", "model_folder"},
+    "interop": {"checkpoints", "encoders", "heads", "model_folder"},
+    "model_folder": set(),
     "class_paths": {"encoders", "heads"},
 }
 FREE = {
     *("__init__", "batch", "checks", "distributed", "errors", "hyperparameters"),
     *("padding", "parameters", "run_folder", "schedule", "storage", "suggestions"),
 }
-WITHOUT_LIGHTNING = {"alignment", "heads", "encoders", "media", "kitchen", "datasets"}
+WITHOUT_LIGHTNING = {*("alignment", "heads", "encoders", "interop", "media", "kitchen", "datasets")}
 
 
 def imports(name: str) -> Iterator[str]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vtlearn.class_paths import ClassFinder, resolve_arguments
 from vtlearn.errors import CheckpointError
+from vtlearn.model_folder import read_folder
 
 if TYPE_CHECKING:
     from vtlearn.learner import VideoTextLearner
@@ -30,7 +31,8 @@ def load(
     """Build the model of a checkpoint, with its weights and vocabulary, ready to encode.
 
     Args:
-        path: A checkpoint that ``vtlearn fit`` or a Trainer wrote.
+        path: A checkpoint that ``vtlearn fit`` or a Trainer wrote, or a folder that ``vtlearn
+            convert`` did.
         trust: Whether to import classes that the checkpoint names and this process does not know,
             which may run any code. The class of an encoder of your own is known once its module is
             imported.
@@ -72,7 +74,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint's content; tensors stay on disk until they are used.
 
     Args:
-        path: The file.
+        path: The file, or a folder of :mod:`vtlearn.model_folder`.
 
     Returns:
         What it holds: ``hyper_parameters`` and ``state_dict`` at least, on the CPU.
@@ -80,6 +82,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: If it cannot be read, or is not a vtlearn checkpoint.
     """
+    if path.is_dir():
+        return read_folder(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except OSError as error:

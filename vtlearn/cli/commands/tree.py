@@ -11,6 +11,7 @@ from vtlearn.suggestions import nearest
 __all__ = ["COMMANDS", "Command", "command_of", "run"]
 
 COMMANDS: Mapping[str, str] = {
+    "convert": "turn a published checkpoint into a model of vtlearn",
     "data check": "compare a corpus with what it should hold",
     "data import": "give features that others computed the facts they lack",
     "data kitchen": "render the corpus of cooking videos",
@@ -75,6 +76,10 @@ def run(name: str, argv: Sequence[str]) -> int:
 
 def _load(name: str) -> Command:
     """Import a command and no other: what one needs may take seconds."""
+    if name == "convert":
+        from vtlearn.cli.commands import convert
+
+        return convert
     if name == "data check":
         from vtlearn.cli.commands import data_check
 

@@ -1,0 +1,47 @@
+"""Which published checkpoints there are, and of which kind a file is."""
+
+from collections.abc import Mapping
+from types import ModuleType
+
+from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.interop import milnce, s3d, vttwins
+from vtlearn.interop.published import Published
+from vtlearn.interop.reading import PublishedFile
+from vtlearn.suggestions import nearest
+
+__all__ = ["KINDS"]
+
+_MODULES: Mapping[str, ModuleType] = {"vttwins": vttwins, "milnce": milnce, "s3d": s3d}
+
+KINDS = tuple(_MODULES)
+"""Their names, as ``--kind`` has them."""
+
+
+def translate(file: PublishedFile, kind: str | None = None) -> Published:
+    """Translate a published checkpoint to our names.
+
+    Args:
+        file: What is in it.
+        kind: Which kind it is; None to tell by where its weights are and what they are called.
+
+    Returns:
+        The model.
+
+    Raises:
+        ArgumentError: If there is no such kind.
+        CheckpointError: If the kind cannot be told, or the file is not one of it.
+    """
+    if kind is not None and kind not in KINDS:
+        message = f"there is no kind {kind!r}{nearest(kind, KINDS)}; there are {', '.join(KINDS)}"
+        raise ArgumentError(message)
+    found = kind or next((name for name in KINDS if _MODULES[name].recognizes(file)), None)
+    if found is None:
+        first = ", ".join(list(file.weights)[:3])
+        message = (
+            f"{file.path} is not a published checkpoint that is known: its {len(file.weights)} "
+            f"weights are called {first} and so on. Expected S3D with a bag of words (VT-TWINS, "
+            "MIL-NCE, S3D_HowTo100M) or VideoCLIP's two transformers (TempCLR, Norton)"
+        )
+        raise CheckpointError(message)
+    published: Published = _MODULES[found].translate(file)
+    return published
