@@ -1,14 +1,17 @@
+import hashlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 
 from tests.cli.parsed import parsed
+from tests.interop import files
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.checkpoints import load
@@ -175,6 +178,128 @@ def test_a_model_with_an_encoder_of_ones_own(
         error = capsys.readouterr().err
         assert ("names the class 'strange.Mine'" in error) is (code == 2)
     assert type(load(checkpoint).video_encoder).__name__ == "Mine"  # imported by now
+
+
+def tested(*argv: str) -> list[dict[str, Any]]:
+    assert main(["test", "--config", "tiny.yaml", *argv]) == 0
+    newest = max(Path().rglob("results.json"), key=lambda path: path.stat().st_mtime)
+    records: list[dict[str, Any]] = json.loads(newest.read_text())
+    return records
+
+
+def test_weights_of_ones_own_are_what_a_model_begins_with(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    path = next(workplace.rglob("best.ckpt")).relative_to(workplace)
+    as_checkpoint = tested("--ckpt_path", str(path))
+    as_weights = tested("--weights", str(path))
+    assert [one["metrics"] for one in as_weights] == [one["metrics"] for one in as_checkpoint]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    for checkpoint, weights in zip(as_checkpoint, as_weights, strict=True):
+        record = {"path": str(path), "sha256": digest}
+        assert (checkpoint["checkpoint"], checkpoint["weights"]) == (record, None)
+        assert weights["weights"] == record
+        assert weights["checkpoint"] == {"path": None, "sha256": None}
+    error = capsys.readouterr().err
+    assert f"weights: {path}\n" in error
+    assert " matched: video_encoder." in error
+    assert "\n0 missing\n0 unexpected\n0 reshaped\n0 dropped\n" in error
+
+
+def test_training_begins_with_weights_and_their_vocabulary(workplace: Path) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    path = next(workplace.rglob("last.ckpt"))
+    content = torch.load(path, weights_only=True)
+    argv = ["fit", "--config", "tiny.yaml", "--weights", str(path)]
+    argv += ["--model.text_encoder.init_args.vocab_size", "50"]  # captions would give fewer words
+    argv += ["--model.optimizer", "SGD", "--model.optimizer.init_args.lr", "0.0"]
+    assert main(argv) == 0
+    last = max(workplace.rglob("last.ckpt"), key=lambda path: path.stat().st_mtime)
+    assert last != path
+    state = torch.load(last, weights_only=True)["state_dict"]
+    for name in ("video_encoder.fc.weight", "text_encoder.embedding.weight"):
+        assert torch.equal(state[name], content["state_dict"][name])
+    vocabulary = "text_encoder._extra_state"
+    assert torch.equal(state[vocabulary], content["state_dict"][vocabulary])
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with VT-TWINS's file and words, one that fairseq pickled and one of a friend's."""
+    root = tmp_path_factory.mktemp("published")
+    files.write(root / "pretrained.pth.tar", files.vttwins())
+    files.write(root / "pickled.pt", {"args": files.Options(), **files.milnce()})
+    files.write_words(root / "dict.npy")
+    return root
+
+
+S3D = [
+    *("--model.video_encoder", "S3D", "--model.video_encoder.init_args.num_frames", "2"),
+    *("--model.video_encoder.init_args.size", "16", "--model.video_encoder.init_args.dim", "8"),
+    *("--model.video_encoder.init_args.width", "1"),
+    *("--model.text_encoder", "Word2Vec", "--model.text_encoder.init_args.hidden", "16"),
+    *("--model.text_encoder.init_args.embedding_dim", "6", "--trainer.limit_test_batches", "1"),
+]
+
+
+@pytest.mark.usefixtures("workplace")
+def test_a_published_file_is_converted_on_the_fly(published: Path) -> None:
+    words = ["--model.text_encoder.init_args.vocabulary", str(published / "dict.npy")]
+    file = str(published / "pretrained.pth.tar")
+    on_the_fly = tested(*S3D, *words, "--weights", file)
+    assert {record["weights"]["path"] for record in on_the_fly} == {file}
+    argv = ["convert", file, "--to", "model", "--vocabulary", str(published / "dict.npy")]
+    assert main(argv) == 0
+    converted = tested(*S3D, "--weights", "model")
+    assert [one["metrics"] for one in converted] == [one["metrics"] for one in on_the_fly]
+    assert {record["weights"]["path"] for record in converted} == {"model"}
+
+
+@pytest.mark.usefixtures("workplace")
+@pytest.mark.parametrize(
+    ("argv", "sentences"),
+    [
+        (["--weights", "absent"], ["--weights absent: there is no such file or folder; expected"]),
+        (
+            ["--weights", "{root}/dict.npy", "--ckpt_path", "x.ckpt"],
+            ["dict.npy would be overwritten by --ckpt_path x.ckpt: give one of them"],
+        ),
+        (["--weights", "{root}/dict.npy"], ["dict.npy cannot be read as a checkpoint"]),
+        (
+            ["--weights", "{root}/pretrained.pth.tar"],
+            ["(vttwins) does not fit the model:\n", "\n  --model.video_encoder S3D\n"],
+        ),
+        (
+            [*S3D, "--weights", "{root}/pretrained.pth.tar"],
+            ["(vttwins) brings no vocabulary", "give dict.npy by --model.text_encoder.init_args"],
+        ),
+        (
+            [
+                *(*S3D, "--model.video_encoder.init_args.stem", "space_to_depth"),
+                *("--weights", "{root}/pretrained.pth.tar"),
+            ],
+            [
+                "\n1 reshaped: video_encoder.conv1.conv1.weight: (64, 3, 3, 7, 7) in the file, (64",
+                "\nIt fits a model with\n  --model.video_encoder.init_args.stem plain\n",
+            ],
+        ),
+        (
+            ["--weights", "{root}/pickled.pt"],
+            ["files.Options is pickled in it", "`vtlearn convert` read it with --trust-pickle"],
+        ),
+    ],
+)
+def test_weights_that_do_not_fit(
+    argv: list[str], sentences: list[str], published: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved(Path())
+    words = [word.format(root=published) for word in argv]
+    assert main(["test", "--config", "tiny.yaml", *words]) == 2
+    error = capsys.readouterr().err
+    for sentence in sentences:
+        assert sentence in error
+    assert "Traceback" not in error
 
 
 USERS = {

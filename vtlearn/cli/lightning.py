@@ -39,6 +39,7 @@ from vtlearn.cli.messages import Parser
 from vtlearn.cli.moved_classes import current_class_path
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, VTLearnError, format_error
+from vtlearn.interop import load_weights, read_weights
 from vtlearn.learner import VideoTextLearner
 from vtlearn.run_folder import fresh_folder, is_working_directory
 
@@ -107,6 +108,13 @@ class VTLearnCLI(LightningCLI):
             action="store_true",
             help="import any class that the checkpoint names, which may run code of its author",
         )
+        parser.add_argument(
+            "--weights",
+            type=str | None,
+            metavar="FILE|DIR",
+            help="weights and vocabulary to begin with: a .ckpt, a folder of vtlearn convert, or a "
+            "published file that fits the model",
+        )
         parser.add_lightning_class_args(BestCheckpoint, "best_checkpoint")
         parser.add_lightning_class_args(StepCheckpoint, "step_checkpoint")
         parser.add_lightning_class_args(AlignmentPictures, "alignment_pictures")
@@ -136,12 +144,23 @@ class VTLearnCLI(LightningCLI):
             )
             raise ArgumentError(message)
 
+    def _require_one_source(self) -> None:
+        """Refuse weights that a checkpoint would replace."""
+        weights, checkpoint = (self._get(self.config, x) for x in ("weights", "ckpt_path"))
+        if weights is not None and checkpoint is not None:
+            message = (
+                f"--weights {weights} would be overwritten by --ckpt_path {checkpoint}: give one "
+                "of them (--weights null, where a configuration names weights)"
+            )
+            raise ArgumentError(message)
+
     def _parse_ckpt_path(self) -> None:
         """Do nothing: Lightning would lay the checkpoint over the command line here."""
 
     def before_instantiate_classes(self) -> None:
         """Refuse what would make figures wrong, and use the processes that torchrun started."""
         self._require_one_dim()
+        self._require_one_source()
         trainer = self._get(self.config, "trainer")
         if trainer.use_distributed_sampler:
             message = (
@@ -153,6 +172,24 @@ class VTLearnCLI(LightningCLI):
         if local > 1 and trainer.devices == "auto":
             trainer.devices = local
             trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // local
+
+    def instantiate_classes(self) -> None:
+        """Build everything, and give the model the weights to begin with."""
+        path = self._get(self.config, "weights")
+        weights = None if path is None else read_weights(Path(path))  # before anything takes time
+        super().instantiate_classes()
+        if weights is None:
+            return
+        model = self.model
+        report, head = load_weights(
+            weights,
+            model.video_encoder,
+            model.text_encoder,
+            model.head,
+            reads_texts=self.subcommand != "predict",
+        )
+        model.weights = path
+        _LOG.info("%s", "\n".join(filter(None, [f"weights: {path}", str(report), head])))
 
     def after_fit(self) -> None:
         """Say where the best model is, or the last, where none was chosen."""

@@ -153,7 +153,8 @@ def _own_weights(path: Path, content: Mapping[str, Any]) -> Weights:
 
 def _is_empty(name: str, value: Any) -> bool:
     """Tell whether an entry is a vocabulary without words, which the model's own stands for."""
-    return name.endswith(_EXTRA) and not isinstance(value, Tensor) and not value
+    size = value.numel() if isinstance(value, Tensor) else bool(value)
+    return name.endswith(_EXTRA) and not size
 
 
 def _judge_head(own: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[bool, str]:
