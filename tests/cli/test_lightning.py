@@ -180,7 +180,7 @@ def test_a_model_with_an_encoder_of_ones_own(
     assert type(load(checkpoint).video_encoder).__name__ == "Mine"  # imported by now
 
 
-def tested(*argv: str) -> list[dict[str, Any]]:
+def scored(*argv: str) -> list[dict[str, Any]]:
     assert main(["test", "--config", "tiny.yaml", *argv]) == 0
     newest = max(Path().rglob("results.json"), key=lambda path: path.stat().st_mtime)
     records: list[dict[str, Any]] = json.loads(newest.read_text())
@@ -192,8 +192,8 @@ def test_weights_of_ones_own_are_what_a_model_begins_with(
 ) -> None:
     assert main(["fit", "--config", "tiny.yaml"]) == 0
     path = next(workplace.rglob("best.ckpt")).relative_to(workplace)
-    as_checkpoint = tested("--ckpt_path", str(path))
-    as_weights = tested("--weights", str(path))
+    as_checkpoint = scored("--ckpt_path", str(path))
+    as_weights = scored("--weights", str(path))
     assert [one["metrics"] for one in as_weights] == [one["metrics"] for one in as_checkpoint]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     for checkpoint, weights in zip(as_checkpoint, as_weights, strict=True):
@@ -247,11 +247,11 @@ S3D = [
 def test_a_published_file_is_converted_on_the_fly(published: Path) -> None:
     words = ["--model.text_encoder.init_args.vocabulary", str(published / "dict.npy")]
     file = str(published / "pretrained.pth.tar")
-    on_the_fly = tested(*S3D, *words, "--weights", file)
+    on_the_fly = scored(*S3D, *words, "--weights", file)
     assert {record["weights"]["path"] for record in on_the_fly} == {file}
     argv = ["convert", file, "--to", "model", "--vocabulary", str(published / "dict.npy")]
     assert main(argv) == 0
-    converted = tested(*S3D, "--weights", "model")
+    converted = scored(*S3D, "--weights", "model")
     assert [one["metrics"] for one in converted] == [one["metrics"] for one in on_the_fly]
     assert {record["weights"]["path"] for record in converted} == {"model"}
 
@@ -272,7 +272,7 @@ def test_a_published_file_is_converted_on_the_fly(published: Path) -> None:
         ),
         (
             [*S3D, "--weights", "{root}/pretrained.pth.tar"],
-            ["(vttwins) brings no vocabulary", "give dict.npy by --model.text_encoder.init_args"],
+            ["(vttwins) brings no vocabulary", "give its authors' dict.npy by --model.text_enc"],
         ),
         (
             [

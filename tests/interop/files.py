@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vtlearn.encoders.text import Word2Vec
-from vtlearn.encoders.video import S3D
+from vtlearn.encoders.text import Bert, Word2Vec
+from vtlearn.encoders.video import S3D, VideoCLIP
 from vtlearn.encoders.video.s3d import Stem
 
 __all__: list[str] = []
@@ -58,11 +58,46 @@ def write_words(path: Path, words: list[str] | None = None) -> Path:
     return path
 
 
+#: Pieces of words; the places of [CLS] and [SEP] are bert-base-uncased's.
+PIECES = [
+    *("[PAD]", "[UNK]", "chop", "the", "carrot", "egg"),
+    *(f"[unused{number}]" for number in range(95)),
+    *("[CLS]", "[SEP]", "[MASK]", "##s"),
+]
+
+
+@cache
+def videoclip_weights() -> dict[str, Tensor]:
+    """VideoCLIP's two encoders under the authors' names, 64 wide."""
+    torch.manual_seed(0)
+    sizes: dict[str, int] = {"width": 64, "heads": 1, "feedforward": 32, "max_positions": 64}
+    video = VideoCLIP(input_dim=12, layers=2, vocab_size=len(PIECES), **sizes)  # type: ignore[arg-type]
+    text = Bert(layers=3, vocab_size=len(PIECES), **sizes)  # type: ignore[arg-type]
+    named = {k.removeprefix("bert."): v for k, v in text.state_dict().items() if "extra" not in k}
+    return under("video_encoder.", video.state_dict()) | under("text_encoder.", named)
+
+
 class Options:
     """What fairseq pickles beside the weights, which no reader of plain values knows."""
 
     def __init__(self) -> None:
         self.lr = 1e-4
+
+
+def write_pieces(path: Path) -> Path:
+    """A ``vocab.txt``."""
+    path.write_text("\n".join(PIECES) + "\n")
+    return path
+
+
+def videoclip() -> dict[str, Any]:
+    """A ``checkpoint_best.pt``, with the buffers that old versions of transformers saved."""
+    ids = torch.arange(64)[None]
+    buffers = {
+        "video_encoder.bert.embeddings.position_ids": ids,
+        "text_encoder.embeddings.position_ids": ids,
+    }
+    return fairseq({**videoclip_weights(), **buffers})
 
 
 def fairseq(weights: dict[str, Tensor], options: Any = None) -> dict[str, Any]:

@@ -12,7 +12,13 @@ from vtlearn.interop.sources import translate
 
 
 @pytest.mark.parametrize(
-    ("make", "kind"), [(files.vttwins, "vttwins"), (files.milnce, "milnce"), (files.s3d, "s3d")]
+    ("make", "kind"),
+    [
+        (files.vttwins, "vttwins"),
+        (files.milnce, "milnce"),
+        (files.s3d, "s3d"),
+        (files.videoclip, "videoclip"),
+    ],
 )
 def test_the_kind_is_told_by_container_and_names(make: Callable[[], Any], kind: str) -> None:
     assert translate(find_weights(Path("x"), make())).kind == kind

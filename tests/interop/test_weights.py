@@ -58,7 +58,7 @@ def trained(**options: Any) -> VideoTextLearner:
 def test_a_published_file_goes_with_the_models_words(published: Path, words: Path) -> None:
     video, text = S3D(dim=8), text_encoder(vocabulary=str(words))
     report, said = load_weights(read_weights(published), video, text, S2DTW())
-    assert (len(report.matched), said) == (537, "")
+    assert (len(report.matched), said) == (537, [])
     weights = files.s3d_weights()
     assert all(torch.equal(value, weights[name]) for name, value in video.state_dict().items())
     assert torch.equal(text.word_embd.weight, weights["text_module.word_embd.weight"])
@@ -84,7 +84,9 @@ def test_a_folder_without_words_leaves_the_models_own(
 def test_vectors_without_their_words_are_refused(published: Path, tmp_path: Path) -> None:
     weights = read_weights(published)
     text = text_encoder(vocabulary=str(tmp_path / "absent.npy"))
-    with pytest.raises(CheckpointError, match=r"brings no vocabulary.*give dict\.npy by --model"):
+    with pytest.raises(
+        CheckpointError, match=r"brings no vocabulary.*give its authors' dict\.npy by --m"
+    ):
         load_weights(weights, S3D(dim=8), text, S2DTW())
     load_weights(weights, S3D(dim=8), text_encoder(), S2DTW(), reads_texts=False)
 
@@ -122,7 +124,16 @@ def test_other_words_than_the_vectors_are_refused(published: Path, tmp_path: Pat
     words = files.write_words(tmp_path / "dict.npy", ["too", "few"])
     message = refusal(published, S3D(dim=8), text_encoder(vocabulary=str(words)))
     assert "text_encoder.word_embd.weight: (6, 6) in the file, (3, 6) in the model" in message
-    assert "  --model.text_encoder.init_args.vocabulary dict.npy\n" in message
+    assert "  --model.text_encoder.init_args.vocabulary FILE, its authors' dict.npy" in message
+
+
+def test_what_weights_do_not_show_is_compared(published: Path, words: Path) -> None:
+    video, text = S3D(dim=8, num_frames=8), text_encoder(vocabulary=str(words), lowercase=True)
+    _, remarks = load_weights(read_weights(published), video, text, S2DTW())
+    assert remarks == [
+        "video_encoder: num_frames is 8, the weights were trained with 32",
+        "text_encoder: lowercase is True, the weights were trained with False",
+    ]
 
 
 def test_a_checkpoint_brings_weights_and_vocabulary(tmp_path: Path) -> None:
@@ -143,7 +154,7 @@ def test_a_head_of_the_same_weights_is_loaded(tmp_path: Path) -> None:
     (name,) = [name for name in wanted if name.startswith("head.")]
     new = tiny_learner(InfoNCE(learn_temperature=True))
     report, said = load_weights(read_weights(path), new.video_encoder, new.text_encoder, new.head)
-    assert said == ""
+    assert said == []
     assert name in report.matched
     assert torch.equal(new.state_dict()[name], wanted[name])
 
@@ -151,8 +162,8 @@ def test_a_head_of_the_same_weights_is_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("theirs", "ours", "words"),
     [
-        (InfoNCE(learn_temperature=True), SoftDTW(), "the file's weights are of another (1)"),
-        (SoftDTW(), InfoNCE(learn_temperature=True), "the file has no weights of one"),
+        (InfoNCE(learn_temperature=True), SoftDTW(), "the file's 1 are of another"),
+        (SoftDTW(), InfoNCE(learn_temperature=True), "the file has none"),
     ],
 )
 def test_a_head_of_other_weights_begins_as_configured(
@@ -163,7 +174,7 @@ def test_a_head_of_other_weights_begins_as_configured(
     new = tiny_learner(ours)
     report, said = load_weights(read_weights(path), new.video_encoder, new.text_encoder, new.head)
     assert report.complete()
-    assert said == f"head: begins as configured, {words}"
+    assert said == [f"head: its weights begin as configured, {words}"]
     assert all(torch.equal(value, before[name]) for name, value in ours.state_dict().items())
 
 

@@ -181,7 +181,7 @@ class VTLearnCLI(LightningCLI):
         if weights is None:
             return
         model = self.model
-        report, head = load_weights(
+        report, remarks = load_weights(
             weights,
             model.video_encoder,
             model.text_encoder,
@@ -189,7 +189,7 @@ class VTLearnCLI(LightningCLI):
             reads_texts=self.subcommand != "predict",
         )
         model.weights = path
-        _LOG.info("%s", "\n".join(filter(None, [f"weights: {path}", str(report), head])))
+        _LOG.info("%s", "\n".join([f"weights: {path}", str(report), *remarks]))
 
     def after_fit(self) -> None:
         """Say where the best model is, or the last, where none was chosen."""

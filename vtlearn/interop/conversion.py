@@ -11,13 +11,11 @@ from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.hyperparameters import Configurable, factory_to_config, to_config
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import find_weights, load_content
-from vtlearn.interop.report import LoadReport, is_under, load_and_compare
+from vtlearn.interop.report import LoadReport, has_other_words, load_and_compare
 from vtlearn.interop.sources import translate
 from vtlearn.model_folder import require_new_folder, write_folder
 
 __all__ = ["Conversion", "convert"]
-
-_TABLES = ("text_encoder.word_embd",)  # which have a row for each word
 
 
 class Conversion(NamedTuple):
@@ -108,11 +106,8 @@ def _source(path: Path, published: Published, report: LoadReport) -> dict[str, A
 
 
 def _way_out(published: Published, report: LoadReport) -> str:
-    if any(is_under(line.partition(":")[0], _TABLES) for line in report.reshaped):
-        return (
-            f"Give the words that its vectors belong to, its authors' {published.vocabulary}, by "
-            "--vocabulary"
-        )
+    if has_other_words(report):
+        return f"Give the words that its vectors belong to, {published.vocabulary}, by --vocabulary"
     if report.reshaped:
         return "It is another model: --kind says whose, where that was told wrongly"
     return (

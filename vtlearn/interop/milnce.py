@@ -38,7 +38,7 @@ def translate(file: PublishedFile) -> Published:
         head=mil_nce(),
         weights=renamed(file.weights),
         dropped=file.dropped,
-        vocabulary="dict.npy",
+        vocabulary="its authors' dict.npy",
         clips={
             "num_frames": 16,
             "fps": 5.0,

@@ -23,7 +23,7 @@ class Published:
         head: Builds what it was trained with.
         weights: Weights by our names, ``video_encoder.`` or ``text_encoder.`` first.
         dropped: Names of what the file has besides.
-        vocabulary: The file that its words are in, as its authors call it.
+        vocabulary: The file that its words are in, for a reader: "its authors' dict.npy".
         clips: How its clips were read in training, in plain values; None where that is not known.
     """
 

@@ -12,6 +12,9 @@ _EXTRA = "_extra_state"  # a vocabulary
 _COUNTER = "num_batches_tracked"  # which old files lack, and evaluation does not use
 _NAMES = 3
 
+#: Of Word2Vec and Bert: a row for each word.
+_TABLES = ("text_encoder.word_embd", "text_encoder.bert.embeddings.word_embeddings")
+
 
 class LoadReport(NamedTuple):
     """Names by what became of them.
@@ -109,6 +112,17 @@ def compare(
         ],
         dropped=list(dropped),
     )
+
+
+def has_other_words(report: LoadReport) -> bool:
+    """Tell whether the vectors of a file are of other words than the model's.
+
+    Example:
+        >>> reshaped = ["text_encoder.word_embd.weight: (6, 3) in the file, (4, 3) in the model"]
+        >>> has_other_words(LoadReport([], [], [], reshaped, []))
+        True
+    """
+    return any(is_under(line.partition(":")[0], _TABLES) for line in report.reshaped)
 
 
 def is_under(name: str, prefixes: Iterable[str]) -> bool:

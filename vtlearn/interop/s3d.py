@@ -48,7 +48,7 @@ def translate(file: PublishedFile) -> Published:
         head=mil_nce(),
         weights=renamed(file.weights),
         dropped=file.dropped,
-        vocabulary="s3d_dict.npy",
+        vocabulary="its authors' s3d_dict.npy",
     )
 
 

@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from types import ModuleType
 
 from vtlearn.errors import ArgumentError, CheckpointError
-from vtlearn.interop import milnce, s3d, vttwins
+from vtlearn.interop import milnce, s3d, videoclip, vttwins
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import PublishedFile
 from vtlearn.suggestions import nearest
 
 __all__ = ["KINDS"]
 
-_MODULES: Mapping[str, ModuleType] = {"vttwins": vttwins, "milnce": milnce, "s3d": s3d}
+_MODULES: Mapping[str, ModuleType] = {
+    "vttwins": vttwins,
+    "milnce": milnce,
+    "s3d": s3d,
+    "videoclip": videoclip,
+}
 
 KINDS = tuple(_MODULES)
 """Their names, as ``--kind`` has them."""

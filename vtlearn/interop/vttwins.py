@@ -41,7 +41,7 @@ def translate(file: PublishedFile) -> Published:
         head=partial(S2DTW, gamma=0.1, dummy=0.5, permute=True, direction="text_to_video"),
         weights=renamed(file.weights),
         dropped=file.dropped,
-        vocabulary="dict.npy",
+        vocabulary="its authors' dict.npy",
         clips={
             "num_frames": 32,
             "fps": 10.0,

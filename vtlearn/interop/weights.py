@@ -12,9 +12,9 @@ from vtlearn.checkpoints import fit_names, read_checkpoint
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.errors import CheckpointError
 from vtlearn.heads import Head
-from vtlearn.hyperparameters import Configurable, factory_to_config, to_config
+from vtlearn.hyperparameters import factory_to_config, to_config
 from vtlearn.interop.reading import find_weights, load_content
-from vtlearn.interop.report import LoadReport, is_under, load_and_compare
+from vtlearn.interop.report import LoadReport, has_other_words, is_under, load_and_compare
 from vtlearn.interop.sources import translate
 from vtlearn.parameters import restore_kept_elsewhere
 
@@ -32,8 +32,11 @@ _PARTS = ("video_encoder", "text_encoder")
 #: Arguments of encoders that no weight's name or shape depends on.
 _OUTSIDE_WEIGHTS = {
     *("num_frames", "size", "max_words", "lowercase", "mask_pad", "vocabulary", "embeddings"),
-    *("trainable_embeddings", "min_count", "dropout", "see_cls", "cls_id", "sep_id"),
+    *("trainable_embeddings", "min_count", "heads", "dropout", "see_cls", "cls_id", "sep_id"),
 }
+
+#: Those of them that change what weights compute.
+_UNSEEN = ("num_frames", "size", "lowercase", "mask_pad", "heads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def load_weights(
     head: Head,
     *,
     reads_texts: bool = True,
-) -> tuple[LoadReport, str]:
+) -> tuple[LoadReport, list[str]]:
     """Load weights and vocabulary into the parts of a model.
 
     Args:
@@ -107,7 +110,7 @@ def load_weights(
         reads_texts: Whether the model is to read texts, and needs a vocabulary.
 
     Returns:
-        What became of each weight, and of the head.
+        What became of each weight; and remarks, on the head and on what weights do not show.
 
     Raises:
         CheckpointError: If a weight of the encoders is missing, left over or of another shape; or
@@ -121,7 +124,7 @@ def load_weights(
     dropped = list(weights.dropped)
     if text_encoder is None:
         dropped += [name for name in given if is_under(name, ["text_encoder"])]
-    takes_head, said = _judge_head(own, given)
+    takes_head, remark = _judge_head(own, given)
     left_out = [*([] if takes_head else ["head"]), *([] if text_encoder else ["text_encoder"])]
     loaded = {name: value for name, value in given.items() if not is_under(name, left_out)}
     if not takes_head:
@@ -133,7 +136,7 @@ def load_weights(
         raise CheckpointError(message)
     if reads_texts and text_encoder is not None and text_encoder.needs_vocabulary:
         raise CheckpointError(_no_words(weights))
-    return report, said
+    return report, [*remark, *_differences(weights, parts)]
 
 
 def _is_own(content: Any) -> bool:
@@ -157,8 +160,8 @@ def _is_empty(name: str, value: Any) -> bool:
     return name.endswith(_EXTRA) and not size
 
 
-def _judge_head(own: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[bool, str]:
-    """Decide whether the head's weights are loaded, and say so where they are not."""
+def _judge_head(own: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[bool, list[str]]:
+    """Decide whether the head's weights are loaded, and remark on it where they are not."""
     ours = {name: value for name, value in own.items() if is_under(name, ["head"])}
     theirs = {name: value for name, value in given.items() if is_under(name, ["head"])}
     grows = any(name.endswith(_EXTRA) for name in theirs)  # to the vocabulary that is loaded
@@ -166,10 +169,9 @@ def _judge_head(own: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[bool,
         grows or all(theirs[name].shape == value.shape for name, value in ours.items())
     )
     if same:
-        return True, ""
-    if not theirs:
-        return False, "head: begins as configured, the file has no weights of one"
-    return False, f"head: begins as configured, the file's weights are of another ({len(theirs)})"
+        return True, []
+    why = f"the file's {len(theirs)} are of another" if theirs else "the file has none"
+    return False, [f"head: its weights begin as configured, {why}"]
 
 
 def _hints(weights: Weights, parts: Mapping[str, Any], report: LoadReport) -> str:
@@ -181,36 +183,61 @@ def _hints(weights: Weights, parts: Mapping[str, Any], report: LoadReport) -> st
         if parts[part] is not None and any(is_under(name.split(":")[0], [part]) for name in names)
         for hint in _part_hints(part, parts[part], weights.model.get(part))
     ]
-    if weights.vocabulary and any("word_embd" in line for line in report.reshaped):
-        lines.append(f"  --model.text_encoder.init_args.vocabulary {weights.vocabulary}")
-        lines.append("  --model.text_encoder.init_args.embeddings null")
+    if weights.vocabulary and has_other_words(report):
+        lines.append(f"  --model.text_encoder.init_args.vocabulary FILE, {weights.vocabulary}")
     return "\n".join(["\nIt fits a model with", *lines]) if lines else ""
 
 
 def _part_hints(part: str, encoder: nn.Module, given: Any) -> list[str]:
     """Name what an encoder would have to be built with."""
-    encoder = getattr(encoder, "_orig_mod", encoder)  # what torch.compile wraps
-    if not isinstance(given, Mapping) or not isinstance(encoder, Configurable):
-        return []
-    path, arguments = str(given.get("class_path")), given.get("init_args") or {}
-    if path.rpartition(".")[2] != type(encoder).__name__:
-        return [f"{part} {path.rpartition('.')[2]}"]
-    ours = to_config(encoder)["init_args"]
+    name = _class_name(given)
+    if name != type(_plain(encoder)).__name__:
+        return [] if name is None else [f"{part} {name}"]
+    apart = _OUTSIDE_WEIGHTS | ({"vocab_size"} if part == "text_encoder" else set())
+    return [
+        f"{part}.init_args.{argument} {theirs}"
+        for argument, (theirs, _) in _changed(encoder, given).items()
+        if argument not in apart
+    ]
+
+
+def _differences(weights: Weights, parts: Mapping[str, Any]) -> list[str]:
+    """Say which arguments differ that weights do not show, and vectors depend on."""
+    return [
+        f"{part}: {argument} is {ours}, the weights were trained with {theirs}"
+        for part in _PARTS
+        if _class_name(weights.model.get(part)) == type(_plain(parts[part])).__name__
+        for argument, (theirs, ours) in _changed(parts[part], weights.model[part]).items()
+        if argument in _UNSEEN
+    ]
+
+
+def _changed(encoder: nn.Module, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Compare an encoder's arguments with those in a configuration of the same class."""
+    encoder = _plain(encoder)
+    theirs, ours = given.get("init_args") or {}, to_config(encoder)["init_args"]
     signature = inspect.signature(type(encoder).__init__).parameters
     defaults = {name: parameter.default for name, parameter in signature.items()}
-    changed = {
-        name: arguments.get(name, defaults.get(name))
-        for name in {**arguments, **ours}
-        if name not in _OUTSIDE_WEIGHTS
-        and arguments.get(name, defaults.get(name)) != ours.get(name, defaults.get(name))
+    pairs = {
+        name: (theirs.get(name, defaults.get(name)), ours.get(name, defaults.get(name)))
+        for name in {**theirs, **ours}
     }
-    return [f"{part}.init_args.{name} {value}" for name, value in changed.items()]
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _class_name(given: Any) -> str | None:
+    return str(given["class_path"]).rpartition(".")[2] if isinstance(given, Mapping) else None
+
+
+def _plain(encoder: Any) -> Any:
+    """Return what torch.compile wraps."""
+    return getattr(encoder, "_orig_mod", encoder)
 
 
 def _no_words(weights: Weights) -> str:
     return (
         f"{weights.path} ({weights.kind}) brings no vocabulary, and its vectors are of no use "
         f"without the words they belong to: give {weights.vocabulary or 'their file'} by "
-        "--model.text_encoder.init_args.vocabulary (and, for Word2Vec, "
+        "--model.text_encoder.init_args.vocabulary (with Word2Vec, also "
         "--model.text_encoder.init_args.embeddings null), or vtlearn convert it with --vocabulary"
     )

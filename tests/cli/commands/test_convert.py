@@ -50,7 +50,7 @@ def test_what_is_left_to_give_is_said(
     output = capsys.readouterr().out
     assert "damaged.pth.tar: milnce\n" in output
     assert "what is missing begins at random\n" in output
-    assert "reads no texts yet: give its words, dict.npy of its authors, by --vocabulary" in output
+    assert "reads no texts yet: give its words, its authors' dict.npy, by --vocabulary" in output
 
 
 def test_a_pickle_has_to_be_trusted(

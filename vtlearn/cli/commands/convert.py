@@ -71,8 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write("what is missing begins at random\n")
     if not done.has_words:
         sys.stdout.write(
-            f"it reads no texts yet: give its words, {done.published.vocabulary} of its authors, "
-            "by --vocabulary, or to the model as model.text_encoder.init_args.vocabulary\n"
+            f"it reads no texts yet: give its words, {done.published.vocabulary}, by --vocabulary, "
+            "or to the model as model.text_encoder.init_args.vocabulary\n"
         )
     sys.stdout.write(f"written to {arguments.to}\n")
     return 0
