@@ -10,7 +10,6 @@ from tests.media.features.stores import fill_store
 from tests.models import LOADING, quiet_trainer, tiny_learner
 from vtlearn.batch import Encoded
 from vtlearn.datamodules import CrossTask
-from vtlearn.datasets import ClipSampling
 from vtlearn.datasets.crosstask import draw_training, read_crosstask, segments_file
 from vtlearn.datasets.reading import ClipSampling
 from vtlearn.datasets.sampling.overlap import OverlapSampling

@@ -1,0 +1,206 @@
+"""Train VideoCLIP on Kitchen's features, then with and without TempCLR's order, and compare.
+
+    python benchmarks/tempclr.py --checkpoint x.ckpt [--seeds 0 1 2] [--report docs/tempclr.md]
+
+A checkpoint, such as the demo's, makes the features. Each seed trains ``configs/videoclip.yaml``
+once, and from there each arm the same steps with the same batches: ``configs/tempclr.yaml`` with
+options. Whole narrations are then looked for among whole test videos (``kitchen-narration@1``). A
+report runs more arms, on two corpora: the default Kitchen, and one of 3 ingredients whose videos
+share their steps. What is there already is not trained again.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+HEAD = "--model.head.init_args."
+COSINE = [f"{HEAD}normalize", "true", f"{HEAD}temperature", "0.07"]
+NORMS = ["--trainer.callbacks+", "TrainNorms"]
+NO_ORDER, OTAM = [f"{HEAD}alpha", "0"], [f"{HEAD}metric", "otam"]
+VIDEO, BOTH = [f"{HEAD}shuffle", "video"], [f"{HEAD}shuffle", "both"]
+DISJOINT = [f"{HEAD}chain", "disjoint", f"{HEAD}gap", "false"]
+PROTOCOL = "kitchen-narration"
+METRICS = {"Cap. Avg.": "cap_avg_R@1", "DTW": "dtw_R@1", "OTAM": "otam_R@1"}
+
+
+class Arm(NamedTuple):
+    """One way to train further.
+
+    Attributes:
+        name: What it is called in the table.
+        options: What it is given besides ``configs/tempclr.yaml``.
+        start: What the training that it starts from was given.
+    """
+
+    name: str
+    options: Sequence[str] = ()
+    start: Sequence[str] = ()
+
+
+ARMS = [
+    Arm("no order", NO_ORDER),
+    Arm("DTW"),
+    Arm("OTAM", OTAM),
+]
+MORE_ARMS = [
+    *ARMS,
+    Arm("DTW, disjoint chains", DISJOINT),
+    Arm("OTAM, disjoint chains", [*OTAM, *DISJOINT]),
+    Arm("DTW, clips shuffled", VIDEO),
+    Arm("DTW, both shuffled", BOTH),
+    Arm("OTAM, clips shuffled", [*OTAM, *VIDEO]),
+    Arm("OTAM, both shuffled", [*OTAM, *BOTH]),
+    Arm("no order, layer norms alone", [*NO_ORDER, *NORMS]),
+    Arm("DTW, layer norms alone", NORMS),
+    Arm("no order, by cosine", [*NO_ORDER, *COSINE], COSINE),
+    Arm("DTW, by cosine", COSINE, COSINE),
+]
+#: What each corpus is rendered with.
+CORPORA = {
+    "kitchen": [],
+    "kitchen-3": ["--data.init_args.ingredients", "3", "--data.init_args.free", "0"],
+}
+
+Runs = dict[str, list[dict[str, dict[str, float]]]]
+
+
+def main() -> None:
+    """Run what was asked for and print the tables as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--runs", type=Path, default=Path("runs/tempclr"))
+    parser.add_argument("--jobs", type=int, default=2, help="trainings side by side")
+    parser.add_argument("--report", type=Path, help="run all arms on both corpora, and write this")
+    options = parser.parse_args()
+    about = (
+        f"{platform.machine()}, {options.jobs} trainings side by side, torch {torch.__version__}"
+    )
+    print(about, flush=True)
+    tables = []
+    for corpus in CORPORA if options.report else ["kitchen"]:
+        data = corpus_options(corpus, options.data, options.checkpoint)
+        arms, start = MORE_ARMS if options.report else ARMS, time.perf_counter()
+        runs = train_all(options.runs / corpus, arms, options.seeds, data, options.jobs)
+        tables.append(f"### {corpus}\n\n{table(runs)}\n")
+        print(tables[-1])
+        print(f"{time.perf_counter() - start:.0f} s", flush=True)
+    if options.report:
+        write_tables(options.report, tables)
+
+
+def corpus_options(corpus: str, folder: Path, checkpoint: Path) -> list[str]:
+    """Render a corpus and encode its videos, unless both are there; return how it is read."""
+    root, features = folder / corpus, folder / f"{corpus}-features"
+    data = ["--data.init_args.root", str(root), *CORPORA[corpus]]
+    base = ["--ckpt_path", str(checkpoint), "--data", "configs/data/kitchen.yaml"]
+    vtlearn("predict", *base, *data, "--features.folder", str(features))
+    return [*data, "--data.init_args.features", str(features)]
+
+
+def train_all(
+    folder: Path, arms: Sequence[Arm], seeds: Sequence[int], data: Sequence[str], jobs: int
+) -> Runs:
+    """Train and test every arm with every seed, some of them side by side."""
+    starts = {tuple(arm.start) for arm in arms}
+    with ThreadPoolExecutor(jobs) as pool:
+        list(
+            pool.map(
+                lambda job: train_start(folder, *job, data),
+                [(start, seed) for seed in seeds for start in starts],
+            )
+        )
+        jobs_of = [(arm, seed) for seed in seeds for arm in arms]
+        found = list(pool.map(lambda job: train_arm(folder, *job, data), jobs_of))
+    runs: Runs = {arm.name: [] for arm in arms}
+    for (arm, _), figures in zip(jobs_of, found, strict=True):
+        runs[arm.name].append(figures)
+    return runs
+
+
+def start_folder(folder: Path, start: Sequence[str], seed: int) -> Path:
+    """Name the run that arms start from."""
+    return folder / f"start{'-cosine' if start else ''}-{seed}"
+
+
+def train_start(folder: Path, start: Sequence[str], seed: int, data: Sequence[str]) -> None:
+    """Train VideoCLIP, unless that was done."""
+    run = start_folder(folder, start, seed)
+    if not checkpoint_of(run).is_file():
+        vtlearn("fit", *common("videoclip", run, seed), *start, *data)
+
+
+def train_arm(
+    folder: Path, arm: Arm, seed: int, data: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Train further from a seed's start and test, unless that was done; return the figures."""
+    run = folder / f"{arm.name.replace(', ', '-').replace(' ', '-')}-{seed}"
+    weights = checkpoint_of(start_folder(folder, arm.start, seed))
+    base = [*common("tempclr", run, seed), *arm.options, *data]
+    if not checkpoint_of(run).is_file():
+        vtlearn("fit", *base, "--weights", str(weights))
+    if not any(run.rglob("results.json")):
+        vtlearn("test", *base, "--ckpt_path", str(checkpoint_of(run)))
+    records = json.loads(next(run.rglob("results.json")).read_text())
+    return {record["protocol"]: record["metrics"] for record in records}
+
+
+def common(config: str, run: Path, seed: int) -> list[str]:
+    """Return the options that fit and test share."""
+    words = ["--config", f"configs/{config}.yaml", "--seed_everything", str(seed)]
+    words += ["--data.init_args.seed", str(seed)]
+    words += ["--trainer.logger.init_args.save_dir", str(run.parent)]
+    return [*words, "--trainer.logger.init_args.name", run.name]
+
+
+def checkpoint_of(run: Path) -> Path:
+    """Return where a training leaves its last checkpoint."""
+    return run / "version_0" / "checkpoints" / "last.ckpt"
+
+
+def vtlearn(*arguments: str) -> None:
+    """Run the command line as a user would, quietly, on one thread."""
+    command = [sys.executable, "-m", "vtlearn", *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if finished.returncode:
+        sys.exit(f"{' '.join(command)}\n{finished.stdout}\n{finished.stderr}")
+
+
+def table(runs: Runs) -> str:
+    """Lay the figures out, the mean over seeds and, in brackets, their range."""
+    lines = [f"| arm | {' | '.join(METRICS)} |", "| --- |" + " --- |" * len(METRICS)]
+    for arm, several in runs.items():
+        cells = [cell([one[PROTOCOL][metric] for one in several]) for metric in METRICS.values()]
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def cell(values: Sequence[float]) -> str:
+    """Write a mean, with the range where there is one."""
+    mean = f"{statistics.mean(values):.1f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.0f}-{max(values):.0f})"
+
+
+def write_tables(path: Path, tables: Sequence[str]) -> None:
+    """Put the tables into a document, between its two marks."""
+    begin, end = "<!-- figures:begin -->", "<!-- figures:end -->"
+    before, _, rest = path.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n{''.join(tables)}{end}{after}")
+
+
+if __name__ == "__main__":
+    main()
