@@ -151,6 +151,19 @@ def test_the_others_of_a_batch_do_not_matter() -> None:
         torch.testing.assert_close(pooled[row : row + 1], alone, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("lengths", [[2, 5, 9], [5, 5, 5]])
+def test_frames_behind_the_longest_clip_are_zeros(lengths: list[int]) -> None:
+    encoder, video = small(), clips()
+    pooled, tokens, length = encoder(video, torch.tensor(lengths))
+    assert tokens.shape == (3, 32, 1, 8)
+    assert length.tolist() == lengths
+    for row, count in enumerate(lengths):
+        wanted, hidden = by_hand(encoder, video[row, :count])
+        torch.testing.assert_close(pooled[row], wanted, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(tokens[row, :count, 0], hidden, rtol=1e-5, atol=1e-5)
+        assert (tokens[row, count:] == 0).all()
+
+
 def test_shapes() -> None:
     encoder = small()
     assert encoder.frame_vectors

@@ -20,9 +20,9 @@ __all__ = ["Bert"]
 
 _CLS, _SEP = 101, 102  # of bert-base-uncased, which published weights go with
 _TABLE = "bert.embeddings.word_embeddings.weight"
-_PUBLISHED = (
-    "published weights go with bert-base-uncased's, the file vocab.txt of "
-    "https://huggingface.co/google-bert/bert-base-uncased: give its path as vocabulary=FILE"
+_WHERE = (
+    "Published weights need bert-base-uncased's, which is the file vocab.txt of "
+    "https://huggingface.co/google-bert/bert-base-uncased"
 )
 
 
@@ -118,13 +118,13 @@ class Bert(TextEncoder):
         """
         if self.vocabulary is not None:
             if self._absence():
-                message = f"Bert has nothing to read{self._absence()}: correct the path"
+                message = f"Bert has nothing to read{self._absence()}: correct the path. {_WHERE}"
                 raise ArgumentError(message)
             self._take(read_pieces(Path(self.vocabulary)))
         elif self._weights_without_pieces:
             message = (
                 "this Bert has weights without the vocabulary they were trained with, and one "
-                f"learned from the captions would not fit them: {_PUBLISHED}"
+                f"learned from the captions would not fit them: give vocabulary=FILE. {_WHERE}"
             )
             raise ArgumentError(message)
         else:
@@ -147,8 +147,8 @@ class Bert(TextEncoder):
         """
         if self.needs_vocabulary:
             message = (
-                f"this Bert has no vocabulary{self._absence()}: {_PUBLISHED}; or load a checkpoint "
-                "that has its own, or call build(captions)"
+                f"this Bert has no vocabulary{self._absence()}: give vocabulary=FILE, load a "
+                f"checkpoint that has one, or call build(captions). {_WHERE}"
             )
             raise ArgumentError(message)
         size = self.max_words if max_words is None else max_words
@@ -167,6 +167,7 @@ class Bert(TextEncoder):
             and [SEP], and has no tokens.
         """
         size = tokens.ids.shape[1]
+        # worth waiting for: captions are far shorter than what they are padded to
         longest = int(tokens.length.max()) if len(tokens.length) else size
         ids, words = tokens.ids[:, :longest], self.bert.embeddings.word_embeddings.weight
         cls_id, sep_id = self._ends

@@ -143,8 +143,8 @@ def _letters(tokenizer: Any, lines: list[str]) -> tuple[list[str], list[str]]:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    # Once tokenizers has used threads, releases such as 0.21 complain in each process that is forked
-    # afterwards, such as a loader's worker.
+    # Once tokenizers has used threads, releases such as 0.21 complain in each process that is
+    # forked afterwards, such as a loader's worker.
     before = os.environ.get(_PARALLELISM)
     os.environ[_PARALLELISM] = "false"
     try:

@@ -10,7 +10,7 @@ from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.bert_model import bert_model, encode_sequences
 from vtlearn.encoders.video.frames import check_vectors, clip_lengths, zeroed
 from vtlearn.errors import ArgumentError
-from vtlearn.padding import valid
+from vtlearn.padding import pad, valid
 
 __all__ = ["VideoCLIP"]
 
@@ -129,6 +129,9 @@ class VideoCLIP(VideoEncoder):
         """
         check_vectors(frames, self.num_frames, self.size, encoder="VideoCLIP")
         length, whole = clip_lengths(frames, frame_length)
+        size = frames.shape[1]
+        if frame_length is not None and not whole:  # what lies behind the longest is not computed
+            frames = frames[:, : int(frame_length.max())]
         padding = None if whole else ~valid(length, frames.shape[1])
         vectors = zeroed(frames, padding).to(self.videomlp.linear1.weight.dtype)
         output = encode_sequences(
@@ -140,7 +143,7 @@ class VideoCLIP(VideoEncoder):
             sep_position=torch.tensor([self.num_frames + 1], device=frames.device),
             see_cls=self.see_cls,
         )
-        return Encoded(output.pooled, output.hidden[:, :, None], length)
+        return Encoded(output.pooled, pad(output.hidden, [size])[:, :, None], length)
 
 
 class _TokenMLP(nn.Module):
