@@ -11,6 +11,7 @@ from tests.media.video.writing import write_video
 from vtlearn.datasets.clips import ClipLoader, clip_reader
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.errors import ArgumentError
+from vtlearn.media.clips import Clips
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.features.shard import StoredVideo
 from vtlearn.media.features.store import FeatureStore
@@ -101,6 +102,20 @@ def test_whole_times_of_pixels_are_shown_in_the_middles_of_equal_parts(tmp_path:
         assert drawn.spans == spans
         assert drawn.frame_length == [4] * 4
         assert drawn.readable.all()
+
+
+def test_whole_times_are_read_in_one_call(video: Path) -> None:
+    class Counting(VideoReader):
+        calls = 0
+
+        def clips(self, *args: Any, **kwargs: Any) -> Clips:
+            Counting.calls += 1
+            return super().clips(*args, **kwargs)
+
+    clips = ClipLoader(Reading(sampling=SAMPLING, pixels=Pixels(size=16)), Counting())
+    spans = [(0.0, 4.0), (0.5, 1.0), (0.0, 3.0)]
+    assert len(clips.draw_spans(video, spans, np.random.default_rng(0)).frames) == 3
+    assert Counting.calls == 1
 
 
 def test_whole_times_are_mirrored_and_cropped_clip_by_clip(video: Path) -> None:

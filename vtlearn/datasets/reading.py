@@ -47,15 +47,15 @@ class ClipSampling:
             is floored again; the clip starts at an integer drawn uniformly from the first to the
             last, both included. Clips start 0.7 to 1 s earlier that way, on average. A clip drawn
             for a caption without length starts at the floor of what is drawn.
+        frame_at: Which frame is taken at a time: the one on screen then, or the nearest, which
+            FFmpeg's ``fps`` filter gives, as the released loaders do: the last that starts before
+            the middle between this time and the clip's next. Stored features were made of one or
+            the other, which counts.
         whole: A clip is its caption's whole time, widened to ``min_seconds``, in place of
             ``num_frames`` at ``fps`` from a place that is drawn in it. Of pixels it has
             ``num_frames`` frames, each on screen in the middle of one of as many equal parts of
             that time. Of stored features it has the vectors of that time, at least one and at most
             the first ``num_frames``: ``frame_length`` of a sample says how many.
-        frame_at: Which frame is taken at a time: the one on screen then, or the nearest, which
-            FFmpeg's ``fps`` filter gives, as the released loaders do: the last that starts before
-            the middle between this time and the clip's next. Stored features were made of one or
-            the other, which counts.
 
     Raises:
         ArgumentError: If a number is outside its range, ``frame_at`` is neither of the two, or
@@ -75,8 +75,8 @@ class ClipSampling:
     min_seconds: float = 0.0
     repeat_last: bool = False
     floor_seconds: bool = False
-    whole: bool = False
     frame_at: FrameAt = "screen"
+    whole: bool = False
 
     def __post_init__(self) -> None:
         """Validate the arguments."""
@@ -153,9 +153,6 @@ class Reading:
 
     Args:
         sampling: What is drawn from a video and its captions.
-        overlap: Draw texts and clips of narrations that only overlap in time, in place of a clip
-            of each caption. Clips are read as ``sampling.whole`` reads them, and ``num_clips`` of
-            ``sampling`` does not count.
         pixels: What is made of the pictures.
         features: Folder of stored features to read in place of the videos' pixels.
         max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
@@ -163,6 +160,9 @@ class Reading:
         time_budget: Seconds that the clips of one video may take; decoding that takes longer is
             killed and the video counts as unreadable. Leave it out to let it take its time.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
+        overlap: Draw texts and clips of narrations that only overlap in time, in place of a clip
+            of each caption. Clips are read as ``sampling.whole`` reads them, and ``num_clips`` of
+            ``sampling`` does not count.
 
     Raises:
         ArgumentError: If a number is outside its range, or ``sampling`` says of each caption's clip
@@ -175,13 +175,13 @@ class Reading:
     """
 
     sampling: ClipSampling = field(default_factory=ClipSampling)
-    overlap: OverlapSampling | None = None
     pixels: Pixels = field(default_factory=Pixels)
     features: Path | None = None
     max_unreadable_fraction: float = 0.01
     unreadable_log: Path = Path("runs/unreadable.jsonl")
     time_budget: float | None = None
     seed: int = 0
+    overlap: OverlapSampling | None = None
 
     def __post_init__(self) -> None:
         """Validate the arguments."""
@@ -250,7 +250,7 @@ class Reading:
 
     @property
     def clip_seconds(self) -> float:
-        """How long a clip is."""
+        """How long a clip is, in seconds, where it has no time of its own, as in evaluation."""
         return self.clip_shape.num_frames / self.fps
 
     def clip_settings(self) -> dict[str, Any]:
