@@ -51,7 +51,9 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
 
     Where features are read, a segment is one window: its own vectors, floor(start) to ceil(end) in
     those of the store, at most as many as a clip has, however many windows were asked for. One that
-    begins after the video has ended cannot be read.
+    begins after the video has ended cannot be read. What a window shows past the last vector is
+    padding, which ``frame_length`` leaves out. Of pixels it is the last frame, and counts; only
+    :class:`~vtlearn.datasets.sampling.windows.TimedWindows` end with the video there as well.
 
     An item of more than 16 windows comes in parts of at most 16, so that a video of any length is
     read, moved and encoded in little memory. Each part is an index of its own, the parts of an item
@@ -197,11 +199,8 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             return self._read_segment(item, item.starts)
         number, count = part
         windows = self._starts(item)
-        own = (
-            slice(number * _MOST_WINDOWS, (number + 1) * _MOST_WINDOWS)
-            if count > 1
-            else slice(None)
-        )
+        first = number * _MOST_WINDOWS
+        own = slice(first, first + _MOST_WINDOWS if count > 1 else None)
         starts, lengths = windows[own], self._frame_lengths(item, windows)[own]
         clips = self._loader.read(item.path, starts)
         padding = ~valid(torch.tensor(lengths, dtype=torch.int64), clips.valid.shape[1])
