@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads notebooks clean
+.PHONY: help install demo tempclr tempclr-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads notebooks clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,16 @@ install: $(VENV)/installed  ## Create .venv with everything that training needs
 demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: seven minutes on two cores
 	$(BIN)/vtlearn fit --config configs/vttwins.yaml
 	$(BIN)/vtlearn test --config configs/vttwins.yaml --ckpt_path best
+
+DEMO := $(firstword $(wildcard runs/vttwins/version_*/checkpoints/best.ckpt))
+
+tempclr: $(VENV)/installed  ## Train VideoCLIP and TempCLR on features by the demo's checkpoint: ten minutes after `make demo`
+	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
+	$(BIN)/python benchmarks/tempclr.py --checkpoint "$(DEMO)"
+
+tempclr-report: $(VENV)/installed  ## The same with all arms, three seeds and two corpora, into docs/tempclr.md: two hours
+	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
+	$(BIN)/python benchmarks/tempclr.py --checkpoint "$(DEMO)" --seeds 0 1 2 --report docs/tempclr.md
 
 test: $(VENV)/installed-dev  ## Run the tests
 	$(BIN)/python -m pytest

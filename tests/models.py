@@ -31,14 +31,25 @@ TINY_FEATURE_ENCODERS = {
     "video_encoder": {
         "class_path": "VideoCLIP",
         "init_args": {
-            "width": 8, "input_dim": 4, "num_frames": 32, "layers": 1, "heads": 2,
-            "feedforward": 8, "vocab_size": 2, "cls_id": 0, "sep_id": 1,
+            "width": 8,
+            "input_dim": 4,
+            "num_frames": 32,
+            "layers": 1,
+            "heads": 2,
+            "feedforward": 8,
+            "vocab_size": 2,
+            "cls_id": 0,
+            "sep_id": 1,
         },
     },
     "text_encoder": {
         "class_path": "Bert",
         "init_args": {
-            "vocabulary": None, "width": 8, "layers": 1, "heads": 2, "feedforward": 8,
+            "vocabulary": None,
+            "width": 8,
+            "layers": 1,
+            "heads": 2,
+            "feedforward": 8,
         },
     },
 }

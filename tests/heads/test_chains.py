@@ -1,9 +1,12 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vtlearn.datasets.kitchen import Kitchen
+from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.heads.chains import disjoint_chains, spread
 
 #: The published hand case: texts by the numbers of their captions, clips by their seconds.
@@ -73,3 +76,19 @@ def test_entries_spread_over_a_chain() -> None:
     assert spread(range(16), 5) == [0, 3, 7, 11, 15]
     assert spread([4, 8, 9], 3) == [4, 8, 9]
     assert spread([4, 8], 1) == [4]
+
+
+def test_a_kitchen_narration_in_seconds(kitchen_root: Path) -> None:
+    sampling = ClipSampling(num_clips=8, num_frames=2, whole=True)
+    corpus = Kitchen(kitchen_root, "train", Reading(sampling=sampling, pixels=Pixels(size=8)))
+    samples = [corpus[index] for index in range(3)]
+    found = []
+    for sample in samples:
+        clips, texts, count = sample.clip_spans, sample.text_spans, len(sample.clips)
+        for gap in (True, False):
+            kept = disjoint_chains(clips[None], texts[None], torch.tensor([count]), gap=gap)[0]
+            assert kept == scanned(clips, texts, count, gap=gap)
+            ends, starts = texts[kept][:-1, 1], texts[kept][1:, 0]
+            assert bool((starts > ends if gap else starts >= ends).all())
+            found.append(len(kept))
+    assert 1 < min(found) < max(found) <= 8  # captions overlap, but not all of them

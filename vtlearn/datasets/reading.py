@@ -104,7 +104,7 @@ class ClipSampling:
 
 @dataclass(frozen=True)
 class Pixels:
-    """What is made of the pictures of a clip. Where features are read, only ``pad`` applies.
+    """What is made of the pictures of a clip. Of features, only ``pad`` applies, and in training.
 
     Args:
         size: Height and width in pixels that frames are scaled to; left out, what the video encoder
