@@ -360,3 +360,9 @@ def test_a_model_that_cannot_be_built_is_one_error(
     path = save(tmp_path / "x.ckpt", learner, **changes)
     with pytest.raises(CheckpointError, match=r"x\.ckpt(:| names)"):
         load(path)
+
+
+def test_published_weights_are_told_where_they_are_read(tmp_path: Path) -> None:
+    torch.save({"module.fc.weight": torch.ones(1)}, tmp_path / "x.pth.tar")
+    with pytest.raises(CheckpointError, match="published are read by vtlearn convert, and by --w"):
+        load(tmp_path / "x.pth.tar")

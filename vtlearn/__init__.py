@@ -3,7 +3,8 @@
 The folders are the concepts. ``media`` reads videos and transcripts; ``datasets`` lists the corpora
 and ``datamodules`` batches them; ``encoders`` turn clips and captions into vectors; ``alignment``
 is the mathematics of dynamic time warping; ``heads`` turn vectors into losses; ``learner`` trains a
-pair of encoders with a head; ``evaluation`` scores the result as the papers do.
+pair of encoders with a head; ``evaluation`` scores the result as the papers do; ``interop`` brings
+the weights that others published.
 """
 
 from importlib.metadata import version

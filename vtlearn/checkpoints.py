@@ -98,7 +98,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     for key in ("hyper_parameters", "state_dict"):
         part = content.get(key) if isinstance(content, Mapping) else None
         if not isinstance(part, Mapping) or not all(isinstance(name, str) for name in part):
-            message = f"{path} is not a vtlearn checkpoint: it has no {key} by name"
+            message = (
+                f"{path} is not a vtlearn checkpoint: it has no {key} by name (weights that "
+                "others published are read by vtlearn convert, and by --weights)"
+            )
             raise CheckpointError(message)
     return dict(content)
 

@@ -130,6 +130,8 @@ def test_the_checkpoints_model_comes_first(tmp_path: Path) -> None:
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="there is no such file"):
         named_checkpoint(["test", "--ckpt_path", "x.ckpt"])
+    with pytest.raises(CheckpointError, match="it is a folder; a converted model is given by --w"):
+        named_checkpoint(["test", "--ckpt_path", str(tmp_path)])
     path = tmp_path / "x.ckpt"
     path.write_text("hello")
     with pytest.raises(CheckpointError, match=r"x.ckpt is not a vtlearn checkpoint"):

@@ -512,6 +512,24 @@ def test_benchmarks_are_scored_alike_by_several_processes(
 
 @pytest.mark.ddp
 @pytest.mark.slow
+def test_each_of_several_processes_loads_the_weights(workplace: Path) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    last = str(next(workplace.rglob("last.ckpt")))
+    wanted = scored("--ckpt_path", last)
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]
+    argv = ["-m", "vtlearn", "test", "--config", "tiny.yaml", "--weights", last]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *launcher, *argv]
+    done = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    newest = max(workplace.rglob("results.json"), key=lambda path: path.stat().st_mtime)
+    records = json.loads(newest.read_text())
+    assert [one["metrics"] for one in records] == [one["metrics"] for one in wanted]
+    assert {(one["world_size"], one["weights"]["path"]) for one in records} == {(2, last)}
+    assert done.stderr.count(f"weights: {last}\n") == 1
+
+
+@pytest.mark.ddp
+@pytest.mark.slow
 def test_one_and_two_processes_train_and_score_alike(workplace: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
 

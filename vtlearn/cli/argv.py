@@ -110,7 +110,8 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
         return newest_checkpoint(named[-1], _runs(argv, configs))
     path = Path(str(named[-1]))
     if not path.is_file():
-        message = f"--ckpt_path {path}: there is no such file"
+        is_folder = "it is a folder; a converted model is given by --weights"
+        message = f"--ckpt_path {path}: {is_folder if path.is_dir() else 'there is no such file'}"
         raise CheckpointError(message)
     return path
 
