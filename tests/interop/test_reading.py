@@ -1,4 +1,5 @@
 import argparse
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -76,6 +77,25 @@ def test_anything_else_has_to_be_trusted(tmp_path: Path) -> None:
     assert list(read_published(path, trust_pickle=True).weights) == list(WEIGHTS)
 
 
+class _Touch:
+    """Runs code where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_code_is_refused_and_not_run(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.pt", {"model": WEIGHTS, "args": _Touch(tmp_path / "made")})
+    with pytest.raises(
+        CheckpointError, match=r"x\.pt holds more than weights: (posix|nt)\.mkdir is"
+    ):
+        read_published(path)
+    assert not (tmp_path / "made").exists()
+
+
 @pytest.mark.parametrize("is_zip", [True, False])
 def test_what_is_not_installed_is_not_needed(
     is_zip: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -89,12 +109,15 @@ def test_what_is_not_installed_is_not_needed(
         def __reduce__(self) -> tuple[object, ...]:
             return Kind, (str(self),)
 
+    class Steps(list[int]):
+        __module__, __qualname__ = "fairseq.config", "Steps"
+
     module = ModuleType("fairseq.config")
-    module.Config, module.Kind = Config, Kind  # type: ignore[attr-defined]
+    vars(module).update(Config=Config, Kind=Kind, Steps=Steps)
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "fairseq", ModuleType("fairseq"))
         patch.setitem(sys.modules, "fairseq.config", module)
-        content = fairseq(WEIGHTS, [Config(), Kind("adam")])
+        content = fairseq(WEIGHTS, [Config(), {Kind("adam"): 1}, Steps([1]), Steps([1, 2])])
         torch.save(content, tmp_path / "x.pt", _use_new_zipfile_serialization=is_zip)
     with pytest.raises(CheckpointError, match=r"fairseq\.config\.\w+ is pickled in it"):
         read_published(tmp_path / "x.pt")

@@ -195,6 +195,18 @@ def test_a_compiled_model_takes_the_weights_of_one_that_is_not(tmp_path: Path) -
     assert torch.equal(weight, old.video_encoder.state_dict()["fc.weight"])
 
 
+def test_a_damaged_file_is_reported(words: Path, tmp_path: Path) -> None:
+    weights = dict(files.s3d_weights())
+    del weights["fc.bias"]
+    weights["classifier.bias"] = torch.ones(1)
+    path = files.write(tmp_path / "x.pth", files.vttwins(weights))
+    message = refusal(path, S3D(dim=8), text_encoder(vocabulary=str(words)))
+    assert (
+        "\n1 missing: video_encoder.fc.bias\n1 unexpected: video_encoder.classifier.bias" in message
+    )
+    assert "It is damaged, or of another model; `vtlearn convert` takes" in message
+
+
 def test_what_is_not_there_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no such file or folder; expected one of\n.*\.ckpt"):
         read_weights(tmp_path / "absent.ckpt")

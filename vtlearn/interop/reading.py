@@ -26,7 +26,7 @@ Container = Literal["flat", "state_dict", "model"]
 
 _PREFIXES = ("module.", "mmmodel.")  # of DataParallel, and of fairseq's task
 _CONTAINERS: tuple[Container, ...] = ("state_dict", "model")
-_REFUSED = re.compile(r"(?:Unsupported global: GLOBAL|Unsupported class|blocklisted global) (\S+)")
+_REFUSED = re.compile(r"(?:[Uu]nsupported (?:global: )?GLOBAL|but got(?: <class)?) (\S+)")
 _OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 
 
@@ -143,14 +143,15 @@ def _unreadable(path: Path, error: Exception) -> str:
     if refused is None:
         first = str(error).strip().partition("\n")[0]
         return f"{path} cannot be read as a checkpoint ({type(error).__name__}: {first:.200})"
+    name = refused[1].strip("`'.,>")
     return (
-        f"{path} holds more than weights: {refused[1].strip('`.,')} is pickled in it, and loading "
-        "that may run code of its author. If you trust the file, let `vtlearn convert` read it "
-        "with --trust-pickle, and use the folder that it writes"
+        f"{path} holds more than weights: {name} is pickled in it, and loading that may run code "
+        "of its author. If you trust the file, let `vtlearn convert` read it with --trust-pickle, "
+        "and use the folder that it writes"
     )
 
 
-class _StandIn(dict[str, Any]):
+class _StandIn(dict[Any, Any]):
     """Takes the place of a class that is not installed: fairseq's options are not needed here."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "_StandIn":
@@ -163,6 +164,12 @@ class _StandIn(dict[str, Any]):
 
     def __setstate__(self, state: Any) -> None:
         self["state"] = state
+
+    def append(self, entry: Any) -> None:
+        """Take an entry of a class of lists."""
+        self[len(self)] = entry
+
+    __hash__ = object.__hash__  # type: ignore[assignment]  # of constants, which are keys
 
 
 class _LenientUnpickler(pickle.Unpickler):

@@ -185,7 +185,12 @@ def _hints(weights: Weights, parts: Mapping[str, Any], report: LoadReport) -> st
     ]
     if weights.vocabulary and has_other_words(report):
         lines.append(f"  --model.text_encoder.init_args.vocabulary FILE, {weights.vocabulary}")
-    return "\n".join(["\nIt fits a model with", *lines]) if lines else ""
+    if lines:
+        return "\n".join(["\nIt fits a model with", *lines])
+    return (
+        "\nIt is damaged, or of another model; `vtlearn convert` takes a published file in spite "
+        "of names that are missing or left over, by --allow-missing"
+    )
 
 
 def _part_hints(part: str, encoder: nn.Module, given: Any) -> list[str]:
