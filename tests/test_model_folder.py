@@ -31,6 +31,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         assert torch.equal(read, value) if isinstance(value, torch.Tensor) else read == value
 
 
+def test_who_may_read_one_file_may_read_all(tmp_path: Path) -> None:
+    modes = {path.name: path.stat().st_mode for path in written(tmp_path / "model").iterdir()}
+    assert len(modes) == 3
+    assert len(set(modes.values())) == 1
+
+
 def test_no_file_is_overwritten(tmp_path: Path) -> None:
     mine = tmp_path / "notes.txt"
     mine.write_text("mine")

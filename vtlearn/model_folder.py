@@ -5,6 +5,7 @@ run code.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,10 @@ def write_folder(
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.contiguous() for k, v in state_dict.items() if isinstance(v, Tensor)}
     words = {name: value for name, value in state_dict.items() if name not in tensors}
+    replace_text(folder / _VOCABULARY, json.dumps(words, indent=0, ensure_ascii=False) + "\n")
     with replacing(folder / _WEIGHTS) as unfinished:
         save_file(tensors, unfinished, metadata={"format": "pt"})
-    replace_text(folder / _VOCABULARY, json.dumps(words, indent=0, ensure_ascii=False) + "\n")
+        shutil.copymode(folder / _VOCABULARY, unfinished)  # safetensors lets its owner alone read
     config = {"format": _FORMAT, "version": _VERSION, "model": model, "clips": clips}
     text = json.dumps({**config, "source": source}, indent=2, ensure_ascii=False)
     replace_text(folder / _CONFIG, text + "\n")  # last: without it the folder is not a model
