@@ -15,7 +15,9 @@ from tests.interop import files
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.checkpoints import load
+from vtlearn.encoders.video import S3D
 from vtlearn.media.features.reader import FeatureReader
+from vtlearn.parameters import weights_sha256
 
 TINY_MODEL = {
     **TINY_ENCODERS,
@@ -234,7 +236,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-S3D = [
+PUBLISHED = [
     *("--model.video_encoder", "S3D", "--model.video_encoder.init_args.num_frames", "2"),
     *("--model.video_encoder.init_args.size", "16", "--model.video_encoder.init_args.dim", "8"),
     *("--model.video_encoder.init_args.width", "1"),
@@ -247,13 +249,23 @@ S3D = [
 def test_a_published_file_is_converted_on_the_fly(published: Path) -> None:
     words = ["--model.text_encoder.init_args.vocabulary", str(published / "dict.npy")]
     file = str(published / "pretrained.pth.tar")
-    on_the_fly = scored(*S3D, *words, "--weights", file)
+    on_the_fly = scored(*PUBLISHED, *words, "--weights", file)
     assert {record["weights"]["path"] for record in on_the_fly} == {file}
     argv = ["convert", file, "--to", "model", "--vocabulary", str(published / "dict.npy")]
     assert main(argv) == 0
-    converted = scored(*S3D, "--weights", "model")
+    converted = scored(*PUBLISHED, "--weights", "model")
     assert [one["metrics"] for one in converted] == [one["metrics"] for one in on_the_fly]
     assert {record["weights"]["path"] for record in converted} == {"model"}
+
+
+@pytest.mark.usefixtures("workplace")
+def test_features_need_no_vocabulary(published: Path) -> None:
+    argv = ["predict", "--config", "tiny.yaml", *PUBLISHED[:-2], "--features.folder", "store"]
+    assert main([*argv, "--weights", str(published / "pretrained.pth.tar")]) == 0
+    video = S3D(dim=8, num_frames=2, size=16)
+    weights = files.s3d_weights()
+    video.load_state_dict({k: v for k, v in weights.items() if "text_module" not in k})
+    assert FeatureReader("store").spec.weights_sha256 == weights_sha256(video.state_dict())
 
 
 @pytest.mark.usefixtures("workplace")
@@ -271,12 +283,12 @@ def test_a_published_file_is_converted_on_the_fly(published: Path) -> None:
             ["(vttwins) does not fit the model:\n", "\n  --model.video_encoder S3D\n"],
         ),
         (
-            [*S3D, "--weights", "{root}/pretrained.pth.tar"],
+            [*PUBLISHED, "--weights", "{root}/pretrained.pth.tar"],
             ["(vttwins) brings no vocabulary", "give its authors' dict.npy by --model.text_enc"],
         ),
         (
             [
-                *(*S3D, "--model.video_encoder.init_args.stem", "space_to_depth"),
+                *(*PUBLISHED, "--model.video_encoder.init_args.stem", "space_to_depth"),
                 *("--weights", "{root}/pretrained.pth.tar"),
             ],
             [

@@ -141,8 +141,11 @@ def _widened(value: Tensor) -> Tensor:
 def _unreadable(path: Path, error: Exception) -> str:
     refused = _REFUSED.search(str(error))
     if refused is None:
-        first = str(error).strip().partition("\n")[0]
-        return f"{path} cannot be read as a checkpoint ({type(error).__name__}: {first:.200})"
+        what = type(error).__name__  # its words are about torch.load's arguments
+        return (
+            f"{path} cannot be read as a checkpoint ({what}): torch.save did not write it, or "
+            "it is cut off"
+        )
     name = refused[1].strip("`'.,>")
     return (
         f"{path} holds more than weights: {name} is pickled in it, and loading that may run code "

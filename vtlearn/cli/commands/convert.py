@@ -2,7 +2,7 @@ r"""Convert a published checkpoint into a folder that vtlearn.load and --weights
 
 FILE is one of VT-TWINS, MIL-NCE, S3D_HowTo100M, VideoCLIP, TempCLR or Norton. The folder gets
 model.safetensors, config.json (how the model is built, and which file it came from) and
-vocabulary.json. None of these files carries its words, which the authors publish beside:
+vocabulary.json. None of these files carries its words, which are published beside:
 
   vtlearn convert pretrained.pth.tar --to vttwins --vocabulary dict.npy
   vtlearn test --config configs/paper/vttwins.yaml --weights vttwins --data configs/data/msrvtt.yaml
