@@ -208,10 +208,10 @@ class TempCLR(InfoNCE):
 
 
 def sequence_distances(cost: Tensor, metric: Metric, gamma: float) -> Tensor:
-    """Compute how far two sequences are from each other.
+    """Compute how far two sequences of one length are from each other.
 
     Args:
-        cost: (..., clips, texts).
+        cost: (..., clips, texts), square.
         metric: soft-DTW, or OTAM both ways.
         gamma: Smoothing, in units of the cost.
 
@@ -225,7 +225,7 @@ def sequence_distances(cost: Tensor, metric: Metric, gamma: float) -> Tensor:
     """
     if metric == "dtw":
         return soft_dtw(cost, gamma)
-    return otam(cost, gamma) + otam(cost.mT, gamma)
+    return otam(torch.stack([cost, cost.mT]), gamma).sum(0)  # in one call, which is half the time
 
 
 def _reordered(cost: Tensor, orders: Tensor, shuffle: Shuffle) -> Tensor:
