@@ -53,8 +53,13 @@ ARMS = [
     Arm("DTW"),
     Arm("OTAM", OTAM),
 ]
+COSINE_ARMS = [
+    Arm("no order, by cosine", [*NO_ORDER, *COSINE], COSINE),
+    Arm("DTW, by cosine", COSINE, COSINE),
+]
 MORE_ARMS = [
     *ARMS,
+    *COSINE_ARMS,
     Arm("DTW, disjoint chains", DISJOINT),
     Arm("OTAM, disjoint chains", [*OTAM, *DISJOINT]),
     Arm("DTW, clips shuffled", VIDEO),
@@ -63,16 +68,47 @@ MORE_ARMS = [
     Arm("OTAM, both shuffled", [*OTAM, *BOTH]),
     Arm("no order, layer norms alone", [*NO_ORDER, *NORMS]),
     Arm("DTW, layer norms alone", NORMS),
-    Arm("no order, by cosine", [*NO_ORDER, *COSINE], COSINE),
-    Arm("DTW, by cosine", COSINE, COSINE),
 ]
-#: What each corpus is rendered with.
+
+
+class Corpus(NamedTuple):
+    """A Kitchen.
+
+    Attributes:
+        title: What it is called in the report.
+        options: What it is rendered with.
+        arms: How the report trains on it.
+    """
+
+    title: str
+    options: Sequence[str]
+    arms: Sequence[Arm]
+
+
+#: By their folders.
 CORPORA = {
-    "kitchen": [],
-    "kitchen-3": ["--data.init_args.ingredients", "3", "--data.init_args.free", "0"],
+    "kitchen": Corpus("The default Kitchen", [], MORE_ARMS),
+    "kitchen-3": Corpus(
+        "3 ingredients, no free videos: videos share their steps",
+        ["--data.init_args.ingredients", "3", "--data.init_args.free", "0"],
+        [*ARMS, *COSINE_ARMS],
+    ),
 }
 
-Runs = dict[str, list[dict[str, dict[str, float]]]]
+
+class Figures(NamedTuple):
+    """What one run was scored.
+
+    Attributes:
+        values: Each metric.
+        intervals: Its 95 % interval over the queries.
+    """
+
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+
+Runs = dict[str, list[Figures]]
 
 
 def main() -> None:
@@ -92,9 +128,10 @@ def main() -> None:
     tables = []
     for corpus in CORPORA if options.report else ["kitchen"]:
         data = corpus_options(corpus, options.data, options.checkpoint)
-        arms, start = MORE_ARMS if options.report else ARMS, time.perf_counter()
+        arms = CORPORA[corpus].arms if options.report else ARMS
+        start = time.perf_counter()
         runs = train_all(options.runs / corpus, arms, options.seeds, data, options.jobs)
-        tables.append(f"### {corpus}\n\n{table(runs)}\n")
+        tables.append(f"**{CORPORA[corpus].title}**\n\n{table(runs)}\n")
         print(tables[-1])
         print(f"{time.perf_counter() - start:.0f} s", flush=True)
     if options.report:
@@ -104,7 +141,7 @@ def main() -> None:
 def corpus_options(corpus: str, folder: Path, checkpoint: Path) -> list[str]:
     """Render a corpus and encode its videos, unless both are there; return how it is read."""
     root, features = folder / corpus, folder / f"{corpus}-features"
-    data = ["--data.init_args.root", str(root), *CORPORA[corpus]]
+    data = ["--data.init_args.root", str(root), *CORPORA[corpus].options]
     base = ["--ckpt_path", str(checkpoint), "--data", "configs/data/kitchen.yaml"]
     vtlearn("predict", *base, *data, "--features.folder", str(features))
     return [*data, "--data.init_args.features", str(features)]
@@ -140,11 +177,10 @@ def train_start(folder: Path, start: Sequence[str], seed: int, data: Sequence[st
     run = start_folder(folder, start, seed)
     if not checkpoint_of(run).is_file():
         vtlearn("fit", *common("videoclip", run, seed), *start, *data)
+    print(f"{run.name}: trained", flush=True)
 
 
-def train_arm(
-    folder: Path, arm: Arm, seed: int, data: Sequence[str]
-) -> dict[str, dict[str, float]]:
+def train_arm(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Figures:
     """Train further from a seed's start and test, unless that was done; return the figures."""
     run = folder / f"{arm.name.replace(', ', '-').replace(' ', '-')}-{seed}"
     weights = checkpoint_of(start_folder(folder, arm.start, seed))
@@ -154,7 +190,10 @@ def train_arm(
     if not any(run.rglob("results.json")):
         vtlearn("test", *base, "--ckpt_path", str(checkpoint_of(run)))
     records = json.loads(next(run.rglob("results.json")).read_text())
-    return {record["protocol"]: record["metrics"] for record in records}
+    record = next(record for record in records if record["protocol"] == PROTOCOL)
+    figures = [f"{name} {record['metrics'][metric]:.0f}" for name, metric in METRICS.items()]
+    print(f"{run.name}: {', '.join(figures)}", flush=True)
+    return Figures(record["metrics"], record["intervals"])
 
 
 def common(config: str, run: Path, seed: int) -> list[str]:
@@ -183,8 +222,18 @@ def table(runs: Runs) -> str:
     """Lay the figures out, the mean over seeds and, in brackets, their range."""
     lines = [f"| arm | {' | '.join(METRICS)} |", "| --- |" + " --- |" * len(METRICS)]
     for arm, several in runs.items():
-        cells = [cell([one[PROTOCOL][metric] for one in several]) for metric in METRICS.values()]
+        cells = [cell([one.values[metric] for one in several]) for metric in METRICS.values()]
         lines.append(f"| {arm} | {' | '.join(cells)} |")
+    widths = [
+        high - low
+        for several in runs.values()
+        for one in several
+        for low, high in (one.intervals[metric] for metric in METRICS.values())
+    ]
+    half = statistics.mean(widths) / 2
+    lines.append(
+        f"\n95 % intervals of a single run over its queries: {half:.0f} points to each side."
+    )
     return "\n".join(lines)
 
 
