@@ -6,13 +6,14 @@ A checkpoint, such as the demo's, makes the features. Each seed trains ``configs
 once, and from there each arm the same steps with the same batches: ``configs/tempclr.yaml`` with
 options. Whole narrations are then looked for among whole test videos (``kitchen-narration@1``). A
 report runs more arms, on two corpora: the default Kitchen, and one of 3 ingredients whose videos
-share their steps. What is there already is not trained again.
+share their steps. What was trained is not trained again: remove ``--runs`` after a change.
 """
 
 import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -175,8 +176,7 @@ def start_folder(folder: Path, start: Sequence[str], seed: int) -> Path:
 def train_start(folder: Path, start: Sequence[str], seed: int, data: Sequence[str]) -> None:
     """Train VideoCLIP, unless that was done."""
     run = start_folder(folder, start, seed)
-    if not checkpoint_of(run).is_file():
-        vtlearn("fit", *common("videoclip", run, seed), *start, *data)
+    fit(run, *common("videoclip", run, seed), *start, *data)
     print(f"{run.name}: trained", flush=True)
 
 
@@ -185,8 +185,7 @@ def train_arm(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Figures
     run = folder / f"{arm.name.replace(', ', '-').replace(' ', '-')}-{seed}"
     weights = checkpoint_of(start_folder(folder, arm.start, seed))
     base = [*common("tempclr", run, seed), *arm.options, *data]
-    if not checkpoint_of(run).is_file():
-        vtlearn("fit", *base, "--weights", str(weights))
+    fit(run, *base, "--weights", str(weights))
     if not any(run.rglob("results.json")):
         vtlearn("test", *base, "--ckpt_path", str(checkpoint_of(run)))
     records = json.loads(next(run.rglob("results.json")).read_text())
@@ -194,6 +193,15 @@ def train_arm(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Figures
     figures = [f"{name} {record['metrics'][metric]:.0f}" for name, metric in METRICS.items()]
     print(f"{run.name}: {', '.join(figures)}", flush=True)
     return Figures(record["metrics"], record["intervals"])
+
+
+def fit(run: Path, *options: str) -> None:
+    """Train, unless that was done; a training that was interrupted begins again."""
+    done = run / "trained"
+    if not done.exists():
+        shutil.rmtree(run, ignore_errors=True)
+        vtlearn("fit", *options)
+        done.touch()
 
 
 def common(config: str, run: Path, seed: int) -> list[str]:

@@ -13,7 +13,7 @@ from vtlearn.compatibility import (
 )
 from vtlearn.encoders import Tokens
 from vtlearn.encoders.text import TinyText
-from vtlearn.encoders.video import TinyVideo
+from vtlearn.encoders.video import CachedFeatures, TinyVideo
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import Head, HeadOutput, InfoNCE, LossTerm
 
@@ -95,3 +95,15 @@ def test_clips_that_an_encoder_does_not_take_are_refused() -> None:
         ArgumentError, match=r"clips of 4 frames of size 64 .*TinyVideo was made for 8 .*input_dim"
     ):
         require_accepted(encoder, 4, 64)
+
+
+def test_pictures_and_stored_vectors_are_told_apart() -> None:
+    features = CachedFeatures(dim=8, input_dim=64, num_frames=8, heads=2)
+    require_accepted(features, 8, 64, stored=True)
+    require_accepted(features, 8, 64)
+    with pytest.raises(ArgumentError, match=r"CachedFeatures takes stored .*init_args\.features"):
+        require_accepted(features, 8, 64, stored=False)
+    with pytest.raises(ArgumentError, match=r"TinyVideo takes pictures.*leave .*features out"):
+        require_accepted(TinyVideo(num_frames=8, size=64), 8, 64, stored=True)
+    with pytest.raises(ArgumentError, match=r"of width 32.*made for 8 of width 64.*trained on"):
+        require_accepted(features, 8, 32, stored=True)

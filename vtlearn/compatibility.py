@@ -11,22 +11,43 @@ from vtlearn.heads.base import Head, HeadOutput
 __all__ = ["require_accepted", "require_current", "require_losses", "require_one_width"]
 
 
-def require_accepted(encoder: VideoEncoder, num_frames: int, size: int) -> None:
+def require_accepted(
+    encoder: VideoEncoder, num_frames: int, size: int, *, stored: bool | None = None
+) -> None:
     """Refuse data whose clips an encoder does not take.
 
     Args:
         encoder: The video encoder.
         num_frames: Frames of a clip.
         size: Height and width in pixels, or the width of stored vectors.
+        stored: Whether the frames are stored vectors, or pictures; None where that is not known.
 
     Raises:
         ArgumentError: If it does not accept them.
     """
+    name = type(encoder).__name__
+    if encoder.reads_stored is not None and stored not in (None, encoder.reads_stored):
+        message = (
+            f"{name} takes stored vectors, and the data give pictures: set data.init_args.features "
+            "to a store of them, or choose an encoder of pictures"
+            if encoder.reads_stored
+            else f"{name} takes pictures, and the data give stored vectors: leave "
+            "data.init_args.features out, or choose an encoder of vectors, such as CachedFeatures"
+        )
+        raise ArgumentError(message)
     if encoder.accepts(num_frames, size):
         return
+    if stored:
+        message = (
+            f"the store of features has vectors of width {size}, clips have {num_frames} of them, "
+            f"and {name} was made for {encoder.num_frames} of width {encoder.size}: a model that "
+            "is trained already takes features of the encoder that it was trained on; for a new "
+            "one, set model.video_encoder.init_args (num_frames, input_dim) alike"
+        )
+        raise ArgumentError(message)
     message = (
         f"the data give clips of {num_frames} frames of size {size} (pixels, or the width of "
-        f"stored vectors), {type(encoder).__name__} was made for {encoder.num_frames} frames of "
+        f"stored vectors), {name} was made for {encoder.num_frames} frames of "
         f"size {encoder.size}: set model.video_encoder.init_args alike (num_frames, and size or "
         "input_dim), and leave out data.init_args.sampling.num_frames and pixels.size"
     )

@@ -126,7 +126,8 @@ class VideoTextLearner(SavedModule):
         data, self._evaluator = self._data(), None
         if data is None:
             return
-        require_accepted(self.video_encoder, *data.clip_shape)
+        stored = "features" in data.clip_settings()
+        require_accepted(self.video_encoder, *data.clip_shape, stored=stored)
         self._chunk = data.evaluation_chunk
         self._evaluator = self._evaluator_of(data, stage)
         if stage == "fit":
@@ -175,10 +176,9 @@ class VideoTextLearner(SavedModule):
         whole = gather_batch(own)
         data = self._data()
         base = int(os.environ.get("PL_GLOBAL_SEED", "0")) if data is None else data.seed
-        entropy = (base, self.current_epoch, batch_idx)
-        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        size = len(batch.ids)
-        rows = Rows(rank * size, size, world, seed, self.trainer.global_step)
+        entropy = np.random.SeedSequence((base, self.current_epoch, batch_idx))
+        seed = int(entropy.generate_state(1)[0])
+        rows = Rows(rank * (size := len(batch.ids)), size, world, seed, self.trainer.global_step)
         output = require_losses(self.head, self.head(whole, rows))
         counts = sum_counts([len(x.values) for x in output.terms.values()], self.device)
         if self.training:
@@ -391,6 +391,7 @@ class VideoTextLearner(SavedModule):
 
     @override
     def on_fit_start(self) -> None:  # after a checkpoint is restored
+        self._items.clear()  # an earlier training may have been interrupted
         data = self._data()
         self.clips = None if data is None else data.clip_settings()
 

@@ -116,3 +116,14 @@ def test_pixels_are_read_ten_times_a_second_unless_told_otherwise() -> None:
 def test_settings_outside_their_range(kind: Any, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         kind(**wrong)
+
+
+def test_overlapping_clips_of_vectors_are_never_cut(tmp_path: Path) -> None:
+    fill_store(tmp_path / "features", {"v": 60.0})
+    overlap = OverlapSampling(seconds=(3, 16))
+    room = Reading(features=tmp_path / "features", overlap=overlap)
+    assert room.completed(num_frames=16, size=4).clip_shape == (16, 4)
+    with pytest.raises(ArgumentError, match=r"up to 16 s, which are 16 .* for 8: lower .*overlap"):
+        _ = room.completed(num_frames=8, size=4).clip_shape
+    # pictures are spread over the time of a clip, however long
+    assert Reading(overlap=overlap).completed(num_frames=8, size=64).clip_shape == (8, 64)

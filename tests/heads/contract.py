@@ -73,7 +73,11 @@ def train_step(head: Aligner, numbers: Numbers) -> Step:
     """Encode, gather, compute losses and share them out as the learner does, and DDP after it."""
     torch.manual_seed(0)
     encoders = nn.ModuleList([nn.Linear(5, 3, dtype=torch.float64) for _ in range(2)])
-    local, rows = encode_own(encoders, numbers)
+    return step_of(head, encoders, *encode_own(encoders, numbers))
+
+
+def step_of(head: Aligner, encoders: nn.ModuleList, local: EncodedBatch, rows: Rows) -> Step:
+    """Gather what is encoded, compute losses and share them out, and DDP after it."""
     batch = gather_batch(local)
     output: HeadOutput = head(batch, rows)
     counts = sum_counts([len(term.values) for term in output.terms.values()])

@@ -225,7 +225,8 @@ class Reading:
         """Frames per clip, and their size.
 
         Raises:
-            ArgumentError: If they were left out and have not been filled in.
+            ArgumentError: If they were left out and have not been filled in, or ``overlap`` draws
+                clips of more stored vectors.
             FeatureError: If the feature store cannot be read.
         """
         spec = self._store
@@ -234,6 +235,7 @@ class Reading:
             missing = "sampling.num_frames" if self.sampling.num_frames is None else "pixels.size"
             message = f"{missing} is left to the video encoder, and there is none: give it"
             raise ArgumentError(message)
+        _require_room(self.overlap, spec, self.sampling.num_frames)
         return ClipShape(self.sampling.num_frames, size)
 
     @property
@@ -287,3 +289,19 @@ def _require_no_clip_of_a_caption(sampling: ClipSampling) -> None:
                 f"clips that belong to none: leave sampling.{name} or overlap out"
             )
             raise ArgumentError(message)
+
+
+def _require_room(
+    overlap: OverlapSampling | None, store: FeatureSpec | None, num_frames: int
+) -> None:
+    """Refuse clips that are cut: the rest may lie outside the time of their texts."""
+    if overlap is None or store is None:
+        return
+    vectors = round(overlap.seconds[1] * store.fps)
+    if vectors > num_frames:
+        message = (
+            f"overlap draws clips of up to {overlap.seconds[1]} s, which are {vectors} stored "
+            f"vectors, and a clip has room for {num_frames}: lower data.init_args.overlap.seconds, "
+            "or raise num_frames of the video encoder (or of sampling, where that is given)"
+        )
+        raise ArgumentError(message)

@@ -36,6 +36,8 @@ class VideoEncoder(Configurable, ABC):
         dim: Width of the pooled vectors.
         num_frames: How many frames of a clip it was made for.
         size: Height and width of a frame in pixels it was made for, or the width of stored vectors.
+        reads_stored: Whether it reads stored vectors (True), or pictures (False); None where it
+            does not say.
         token_width: Width of its tokens; None where it gives none.
         frame_vectors: Whether its tokens are one vector of width ``dim`` per frame, which may be
             pooled over any frames: (clips, frames, 1, dim), as long as ``frame_length`` says.
@@ -49,6 +51,7 @@ class VideoEncoder(Configurable, ABC):
     dim: int
     num_frames: int
     size: int
+    reads_stored: bool | None = None
     token_width: int | None = None
     frame_vectors: bool = False
     pooled_modules: tuple[str, ...] = ()

@@ -41,7 +41,7 @@ class LossTerm(NamedTuple):
 
     Attributes:
         values: One loss per own item, (items,); items are what the head says: clips, samples.
-        weight: What their mean over the whole batch is multiplied by.
+        weight: What their mean over the whole batch is multiplied by; with 0 it is only logged.
     """
 
     values: Tensor

@@ -1,5 +1,6 @@
 """TempCLR: pairs that recognise each other, and sequences that recognise their own order."""
 
+from math import inf
 from typing import Literal, get_args
 
 import torch
@@ -24,7 +25,7 @@ Shuffle = Literal["text", "video", "both"]
 Chain = Literal["disjoint", "all"]
 
 _LONGEST = 20  # 21! orders have no number of 64 bits
-_ORDER = "order_loss"
+_LOSS, _ACCURACY = "order_loss", "order_accuracy"
 
 
 class TempCLR(InfoNCE):
@@ -35,8 +36,8 @@ class TempCLR(InfoNCE):
     to be smaller as they are than with the texts (or clips) in other orders: cross-entropy of
     -distance / ``order_temperature``. A sample whose chain is shorter does not count; the order is
     the mean over the samples that do, 0 where none does. Logged are ``order_loss``,
-    ``order_accuracy``, the share of sequences that are nearest as they are, and ``counted``, the
-    share of samples that count.
+    ``order_accuracy``, the share of sequences that are nearest as they are (0 as well where there
+    is none), and ``counted``, the share of samples that count.
 
     Args:
         alpha: The share of the order, from 0 to 1; at 0 it is not computed.
@@ -70,8 +71,8 @@ class TempCLR(InfoNCE):
     Example:
         >>> eye = torch.eye(5, dtype=torch.float64)[None]
         >>> output = TempCLR(chain="all")(EncodedBatch.of(eye, eye))
-        >>> output.logs["order_accuracy"].item(), round(output.terms["order_loss"].values.item(), 2)
-        (1.0, 0.93)
+        >>> {name: round(term.values.mean().item(), 2) for name, term in output.terms.items()}
+        {'contrastive': 0.9, 'order_loss': 0.93, 'order_accuracy': 1.0}
     """
 
     def __init__(
@@ -126,8 +127,8 @@ class TempCLR(InfoNCE):
             rows: The samples of the batch that belong to this process; None: all.
 
         Returns:
-            The terms ``contrastive``, one loss per own clip, and ``order_loss``, one per own sample
-            that counts; and what is logged.
+            The terms ``contrastive``, one loss per own clip; ``order_loss``, one per own sample
+            that counts; and ``order_accuracy`` of these, of weight 0. Logged is ``counted``.
         """
         rows = batch.all_rows() if rows is None else rows
         output = super().forward(batch, rows)
@@ -135,9 +136,17 @@ class TempCLR(InfoNCE):
         if self.alpha == 0:
             return output._replace(terms={"contrastive": pairs})
         with torch.autocast(batch.video.pooled.device.type, enabled=False):  # float32 or wider
-            values, logs = self._order(batch, rows)
-        order = LossTerm(values, weight=self.alpha)
-        return HeadOutput({"contrastive": pairs, _ORDER: order}, output.logs | logs)
+            logits = self._order_logits(batch, rows)
+        right = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
+        values = functional.cross_entropy(logits, right, reduction="none")
+        nearest = logits.detach().argmax(1) == right
+        terms = {
+            "contrastive": pairs,
+            _LOSS: LossTerm(values, weight=self.alpha),
+            _ACCURACY: LossTerm(nearest.to(values.dtype), weight=0.0),
+        }
+        share = values.new_tensor(len(values) / max(rows.size, 1)).detach()
+        return HeadOutput(terms, output.logs | {"counted": share})
 
     def explain_empty(self, term: str) -> str:
         """Say why no sample of an epoch counted, and what to change.
@@ -145,14 +154,14 @@ class TempCLR(InfoNCE):
         Args:
             term: The name of a term.
         """
-        if term != _ORDER:
+        if term not in (_LOSS, _ACCURACY):
             return super().explain_empty(term)
         touching = ", or model.head.init_args.gap=false" if self.gap else ""
         way_out = (
             f"draw shorter clips and texts (data.init_args.overlap){touching}, or set "
             "model.head.init_args.chain=all"
             if self.chain == "disjoint"
-            else "draw more clips (data.init_args.sampling.num_clips)"
+            else "draw more clips (data.init_args.sampling.num_clips, or overlap.num_clips)"
         )
         return (
             f"no sample of the epoch has a chain of sequence={self.sequence} clips, so that their "
@@ -160,28 +169,21 @@ class TempCLR(InfoNCE):
             f"{way_out}, or lower model.head.init_args.sequence"
         )
 
-    def _order(self, batch: EncodedBatch, rows: Rows) -> tuple[Tensor, dict[str, Tensor]]:
+    def _order_logits(self, batch: EncodedBatch, rows: Rows) -> Tensor:
+        """Compare own sequences as they are and in other orders, (sequences that count, orders)."""
         chains = self._chains(batch)
         self._longest = max([self._longest, *map(len, chains)])
         own = range(rows.start, rows.start + rows.size)
         counting = [sample for sample in own if len(chains[sample]) >= self.sequence]
         device = batch.video.pooled.device
-        share = torch.tensor(len(counting) / max(rows.size, 1), device=device)
-        if not counting:
-            nothing = batch.video.pooled.reshape(-1)[:0]
-            return nothing, {"order_accuracy": torch.zeros_like(share), "counted": share}
-        sample = torch.tensor(counting, device=device)[:, None]
-        picked = torch.tensor(
-            [spread(chains[one], self.sequence) for one in counting], device=device
-        )
+        places = [spread(chains[sample], self.sequence) for sample in counting]
+        picked = torch.tensor(places, dtype=torch.int64, device=device).view(-1, self.sequence)
+        sample = torch.tensor(counting, dtype=torch.int64, device=device)[:, None]
         video = batch.video.pooled[sample, picked]
         text = batch.text.pooled[sample, picked, 0]
         # eps is the published code's
-        logits = -self._distances(cosine(video, text, eps=0.01), counting, rows.seed)
-        right = torch.zeros(len(logits), dtype=torch.int64, device=device)
-        values = functional.cross_entropy(logits / self.order_temperature, right, reduction="none")
-        accuracy = (logits.detach().argmax(1) == right).to(torch.float32).mean()
-        return values, {"order_accuracy": accuracy, "counted": share}
+        distances = self._distances(cosine(video, text, eps=0.01), counting, rows.seed)
+        return -distances / self.order_temperature
 
     def _chains(self, batch: EncodedBatch) -> list[list[int]]:
         """Return the positions that each sample of the whole batch may give."""
@@ -250,7 +252,7 @@ def _check_numbers(
     if not 2 <= sequence <= _LONGEST:
         message = f"sequence={sequence} of TempCLR: an order takes from 2 to {_LONGEST} clips"
         raise ArgumentError(message)
-    if gamma < 0 or negatives < 1 or not order_temperature > 0:
+    if not 0 <= gamma < inf or negatives < 1 or not 0 < order_temperature < inf:
         message = (
             f"gamma={gamma} of TempCLR has to be 0 or more, negatives={negatives} 1 or more, and "
             f"order_temperature={order_temperature} positive"

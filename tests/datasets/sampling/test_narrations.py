@@ -192,9 +192,13 @@ def test_texts_and_clips_that_overlap(video: Path) -> None:
 def test_overlapping_clips_of_stored_vectors_have_their_own_lengths(tmp_path: Path) -> None:
     vectors = fill_store(tmp_path, {"x": 9.5})["x"]
     stored = replace(READING, features=tmp_path, sampling=ClipSampling(num_frames=4))
-    sample = overlapping(stored, seconds=(2, 5)).read("x", "x.mp4", SAID, rng())
+    sample = overlapping(stored, seconds=(2, 4)).read("x", "x.mp4", SAID, rng())
     lengths = sample.frame_length.tolist()
-    assert set(lengths) == {2, 3, 4}  # of five seconds the first four
+    assert set(lengths) == {2, 3, 4}
+    meets = (sample.clip_spans[:, 0] <= sample.text_spans[:, 1].ceil()) & (
+        sample.clip_spans[:, 1] >= sample.text_spans[:, 0].floor()
+    )
+    assert meets.all()  # a clip holds a second of its text's time
     for frames, length, span in zip(sample.clips, lengths, sample.clip_spans, strict=True):
         start, end = span.long().tolist()
         assert end - start == length
@@ -213,13 +217,14 @@ def test_an_overlapping_clip_that_is_lost_is_left_out_with_its_text(tmp_path: Pa
     store = FeatureStore(tmp_path, make_spec(), ["x"])
     store.write(0, {"x": StoredVideo(vectors, 10.0)}, {})
     stored = replace(READING, features=tmp_path, sampling=ClipSampling(num_frames=4))
-    sample = overlapping(stored).read("x", "x", SAID, rng())
+    sample = overlapping(stored, seconds=(2, 4)).read("x", "x", SAID, rng())
     count = len(sample.clips)
     assert 0 < count < 12
     assert count == len(sample.texts) == len(sample.text_spans) == len(sample.frame_length)
     assert sample.clip_spans.min() > 0
+    long = replace(stored, sampling=ClipSampling(num_frames=99))
     with pytest.raises(LostClipsError, match="x has no frame in the clips drawn"):
-        overlapping(stored, seconds=(99, 99)).read("x", "x", SAID, rng())
+        overlapping(long, seconds=(99, 99)).read("x", "x", SAID, rng())
 
 
 def test_clips_in_a_lost_stretch_are_left_out(kitchen_root: Path, tmp_path: Path) -> None:

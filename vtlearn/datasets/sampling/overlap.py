@@ -58,12 +58,12 @@ class OverlapSampling:
             raise ArgumentError(message)
         require_positive(num_clips=self.num_clips, max_seconds=self.max_seconds)
         for name in ("words", "seconds"):
-            pair = tuple(getattr(self, name))
-            whole = all(hasattr(number, "__index__") for number in pair)
-            if not (whole and len(pair) == 2 and 1 <= pair[0] <= pair[1]):
+            pair = getattr(self, name)
+            listed = isinstance(pair, (list, tuple)) and len(pair) == 2
+            if not (listed and all(isinstance(x, int) for x in pair) and 1 <= pair[0] <= pair[1]):
                 message = f"overlap.{name}: expected two ints from 1, the smaller first, got {pair}"
                 raise ArgumentError(message)
-            object.__setattr__(self, name, pair)  # a list, where a program gives one
+            object.__setattr__(self, name, tuple(pair))  # a list, where a program gives one
 
     def settings(self) -> dict[str, Any]:
         """Describe it in plain values, for a checkpoint to keep.

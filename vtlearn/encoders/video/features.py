@@ -42,6 +42,7 @@ class CachedFeatures(VideoEncoder):
         (torch.Size([3, 16]), torch.Size([3, 4, 1, 16]))
     """
 
+    reads_stored = True
     pooled_modules = ("fc",)
 
     def __init__(

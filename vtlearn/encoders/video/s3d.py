@@ -93,6 +93,7 @@ class S3D(VideoEncoder):
     """
 
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    reads_stored = False
     pooled_modules = ("fc",)
 
     def __init__(

@@ -44,6 +44,7 @@ class TinyVideo(VideoEncoder):
         (torch.Size([2, 16]), torch.Size([2, 8, 1, 32]))
     """
 
+    reads_stored = False
     mean, std = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
     pooled_modules = ("fc", "spread")
 

@@ -54,6 +54,7 @@ class VideoCLIP(VideoEncoder):
         (torch.Size([3, 8]), torch.Size([3, 5, 1, 8]))
     """
 
+    reads_stored = True
     frame_vectors = True
 
     def __init__(
