@@ -280,3 +280,10 @@ def test_vectors_must_fit_the_words(tmp_path: Path, content: object, complaint: 
 def test_another_encoders_state_is_refused() -> None:
     with pytest.raises(CheckpointError, match="to be a list of words, got Tensor"):
         small().set_extra_state(torch.zeros(3))
+
+
+def test_words_may_be_counted_again() -> None:
+    encoder = small()
+    encoder.build(["chop the carrot"])
+    encoder.build(["fry", "fry the egg"])
+    assert encoder.get_extra_state() == ["fry", "egg", "the"]

@@ -114,11 +114,11 @@ class Word2Vec(TextEncoder):
             ArgumentError: If a file is not there, no word occurs ``min_count`` times, or vectors
                 were loaded that belong to words which were not.
         """
-        if self.vocabulary is None and self.word_embd.num_embeddings > 1:
-            raise ArgumentError(self._no_words())
         if self.vocabulary is not None:
             self._read()
             return
+        if self.needs_vocabulary and self.word_embd.num_embeddings > 1:
+            raise ArgumentError(self._no_words())
         counts = Counter(word for caption in captions for word in self._split(caption))
         common = (word for word, count in counts.items() if count >= self.min_count)
         words = sorted(common, key=lambda word: (-counts[word], word))
