@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
+from vtlearn.errors import CheckpointError
 from vtlearn.interop.report import LoadReport, compare, is_under, load_and_compare
 
 
@@ -13,7 +16,7 @@ def test_what_is_loaded_is_what_matches() -> None:
         "1.weight": torch.ones(1, 3),
         "2.weight": torch.ones(1),
     }
-    report = load_and_compare(model, given, ["position_ids"])
+    report = load_and_compare(Path("x.pt"), model, given, ["position_ids"])
     assert report == LoadReport(
         matched=["0.weight", "1.weight"],
         missing=["1.bias"],
@@ -58,3 +61,10 @@ def test_three_names_are_shown() -> None:
 def test_a_name_is_under_itself() -> None:
     assert is_under("fc", ["fc"])
     assert not is_under("fc", [])
+
+
+def test_what_cannot_be_copied_is_not_matched() -> None:
+    given = {"weight": torch.ones(3, 2), "bias": torch.ones(3).to_sparse()}
+    with pytest.raises(CheckpointError, match=r"^x\.pt: .*\"bias\"") as caught:
+        load_and_compare(Path("x.pt"), nn.Linear(2, 3), given)
+    assert "\n" not in str(caught.value)

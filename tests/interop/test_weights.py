@@ -1,12 +1,17 @@
+from collections.abc import Callable
+from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.optim import AdamW
 
 from tests.interop import files
 from tests.models import tiny_learner
-from vtlearn.encoders.text import TinyText, Word2Vec
+from vtlearn.encoders.base import TextEncoder
+from vtlearn.encoders.text import Bert, TinyText, Word2Vec
 from vtlearn.encoders.video import S3D, TinyVideo
 from vtlearn.errors import CheckpointError
 from vtlearn.heads import S2DTW, InfoNCE, SoftDTW
@@ -46,8 +51,7 @@ def saved(path: Path, learner: VideoTextLearner) -> Path:
     return path
 
 
-def trained(**options: Any) -> VideoTextLearner:
-    learner = tiny_learner(**options)
+def trained(learner: VideoTextLearner) -> VideoTextLearner:
     assert learner.text_encoder is not None
     learner.text_encoder.build(CAPTIONS)
     for parameter in learner.parameters():
@@ -137,7 +141,7 @@ def test_what_weights_do_not_show_is_compared(published: Path, words: Path) -> N
 
 
 def test_a_checkpoint_brings_weights_and_vocabulary(tmp_path: Path) -> None:
-    old, new = trained(), tiny_learner()
+    old, new = trained(tiny_learner()), tiny_learner()
     assert new.text_encoder is not None
     path = saved(tmp_path / "x.ckpt", old)
     load_weights(read_weights(path), new.video_encoder, new.text_encoder, new.head)
@@ -149,7 +153,7 @@ def test_a_checkpoint_brings_weights_and_vocabulary(tmp_path: Path) -> None:
 
 
 def test_a_head_of_the_same_weights_is_loaded(tmp_path: Path) -> None:
-    path = saved(tmp_path / "x.ckpt", trained(head=InfoNCE(learn_temperature=True)))
+    path = saved(tmp_path / "x.ckpt", trained(tiny_learner(InfoNCE(learn_temperature=True))))
     wanted = torch.load(path, weights_only=True)["state_dict"]
     (name,) = [name for name in wanted if name.startswith("head.")]
     new = tiny_learner(InfoNCE(learn_temperature=True))
@@ -169,7 +173,7 @@ def test_a_head_of_the_same_weights_is_loaded(tmp_path: Path) -> None:
 def test_a_head_of_other_weights_begins_as_configured(
     theirs: Any, ours: Any, words: str, tmp_path: Path
 ) -> None:
-    path = saved(tmp_path / "x.ckpt", trained(head=theirs))
+    path = saved(tmp_path / "x.ckpt", trained(tiny_learner(theirs)))
     before = {name: value.clone() for name, value in ours.state_dict().items()}
     new = tiny_learner(ours)
     report, said = load_weights(read_weights(path), new.video_encoder, new.text_encoder, new.head)
@@ -179,7 +183,7 @@ def test_a_head_of_other_weights_begins_as_configured(
 
 
 def test_a_model_without_texts_leaves_them_out(tmp_path: Path) -> None:
-    path = saved(tmp_path / "x.ckpt", trained())
+    path = saved(tmp_path / "x.ckpt", trained(tiny_learner()))
     video = tiny_learner().video_encoder
     report, _ = load_weights(read_weights(path), video, None, S2DTW())
     assert report.complete()
@@ -187,7 +191,7 @@ def test_a_model_without_texts_leaves_them_out(tmp_path: Path) -> None:
 
 
 def test_a_compiled_model_takes_the_weights_of_one_that_is_not(tmp_path: Path) -> None:
-    old, new = trained(), tiny_learner()
+    old, new = trained(tiny_learner()), tiny_learner()
     path = saved(tmp_path / "x.ckpt", old)
     compiled: Any = torch.compile(new.video_encoder)
     load_weights(read_weights(path), compiled, new.text_encoder, new.head)
@@ -212,3 +216,33 @@ def test_what_is_not_there_says_what_is_expected(tmp_path: Path) -> None:
         read_weights(tmp_path / "absent.ckpt")
     with pytest.raises(CheckpointError, match=r"config\.json: No such file.*vtlearn convert"):
         read_weights(tmp_path)
+
+
+TEXTS: dict[str, Callable[[], TextEncoder]] = {
+    "TinyText": lambda: TinyText(dim=8, width=8, hidden=8, vocab_size=60),
+    "Word2Vec": text_encoder,
+    "Bert": lambda: Bert(width=8, layers=1, heads=2, feedforward=16, vocab_size=60),
+}
+
+
+@pytest.mark.parametrize(("theirs", "ours"), list(permutations(TEXTS, 2)))
+def test_a_checkpoint_of_another_text_encoder_names_its_class(
+    theirs: str, ours: str, tmp_path: Path
+) -> None:
+    video = TinyVideo(dim=8, num_frames=2, size=16, width=4)
+    old = VideoTextLearner(video, TEXTS[theirs](), S2DTW(), optimizer=partial(AdamW, lr=1e-2))
+    path = saved(tmp_path / "x.ckpt", trained(old))
+    message = refusal(path, video, TEXTS[ours]())
+    assert message.startswith(f"{path} (vtlearn) does not fit the model:\n")
+    assert " missing: text_encoder." in message
+    assert message.endswith(f"\nIt fits a model with\n  --model.text_encoder {theirs}")
+
+
+def test_a_vocabulary_that_cannot_be_read_is_said_of_its_file(tmp_path: Path) -> None:
+    learner = trained(tiny_learner())
+    content = {"hyper_parameters": dict(learner.hparams), "state_dict": learner.state_dict()}
+    content["state_dict"]["text_encoder._extra_state"] = ["not", "bytes"]
+    path = files.write(tmp_path / "x.ckpt", content)
+    new = tiny_learner()
+    with pytest.raises(CheckpointError, match=r"x\.ckpt: expected the checkpoint's subwords to"):
+        load_weights(read_weights(path), new.video_encoder, new.text_encoder, new.head)

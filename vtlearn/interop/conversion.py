@@ -76,7 +76,7 @@ def convert(
     text_encoder = published.text_encoder(**words)
     encoders = {"video_encoder": published.video_encoder(), "text_encoder": text_encoder}
     model = nn.ModuleDict(encoders)
-    report = load_and_compare(model, published.weights, published.dropped)
+    report = load_and_compare(path, model, published.weights, published.dropped)
     if not report.complete(allow_missing):
         message = f"{path} does not fit {published.kind}:\n{report}\n{_way_out(published, report)}"
         raise CheckpointError(message)

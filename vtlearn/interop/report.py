@@ -1,10 +1,12 @@
 """What became of each weight of a file: loaded, or not, and why."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
+
+from vtlearn.errors import CheckpointError
 
 __all__ = ["LoadReport"]
 
@@ -60,22 +62,34 @@ class LoadReport(NamedTuple):
 
 
 def load_and_compare(
-    model: nn.Module, weights: dict[str, Any], dropped: Iterable[str] = ()
+    path: Path, model: nn.Module, weights: dict[str, Any], dropped: Iterable[str] = ()
 ) -> LoadReport:
     """Load what fits, and say what became of each weight.
 
     Args:
+        path: Where the weights are from, for what errors say.
         model: The model; it is as the file has it only where the report is complete.
         weights: Weights and vocabularies by its names.
         dropped: Names that were dropped before.
 
     Returns:
         The report.
+
+    Raises:
+        CheckpointError: If a weight or a vocabulary cannot be loaded for a reason that the report
+            does not show.
     """
-    with suppress(RuntimeError):  # of weights in other shapes, which the report names
+    failure: Exception | None = None
+    try:
         model.load_state_dict(weights, strict=False)
+    except (RuntimeError, CheckpointError) as error:  # of a weight, or of a vocabulary
+        failure = error
     # compared afterwards: a table of words grows to the vocabulary that was loaded
-    return compare(model.state_dict(), weights, dropped)
+    report = compare(model.state_dict(), weights, dropped)
+    if failure is not None and not _explains(report, failure):
+        message = f"{path}: {' '.join(str(failure).split())}"
+        raise CheckpointError(message) from failure
+    return report
 
 
 def compare(
@@ -135,6 +149,13 @@ def is_under(name: str, prefixes: Iterable[str]) -> bool:
         True
     """
     return any(name == prefix or name.startswith(f"{prefix.rstrip('.')}.") for prefix in prefixes)
+
+
+def _explains(report: LoadReport, failure: Exception) -> bool:
+    """Tell whether weights in other shapes, or a vocabulary of another class, made loading fail."""
+    if isinstance(failure, CheckpointError):
+        return bool(report.missing or report.unexpected)
+    return bool(report.reshaped)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -129,7 +129,7 @@ def load_weights(
     loaded = {name: value for name, value in given.items() if not is_under(name, left_out)}
     if not takes_head:
         del model["head"]
-    report = load_and_compare(model, loaded, dropped)
+    report = load_and_compare(weights.path, model, loaded, dropped)
     if not report.complete():
         hints = _hints(weights, parts, report)
         message = f"{weights.path} ({weights.kind}) does not fit the model:\n{report}{hints}"
