@@ -78,8 +78,8 @@ def test_without_words_the_model_opens_and_its_encoder_says_what_is_missing(tmp_
 def refused(tmp_path: Path, weights: dict[str, torch.Tensor], **options: Any) -> str:
     path = files.write(tmp_path / "x.pth", files.vttwins(weights))
     with pytest.raises(CheckpointError) as caught:
-        convert(path, tmp_path / "model", **options)
-    assert not (tmp_path / "model").exists()
+        convert(path, tmp_path / "refused", **options)
+    assert not (tmp_path / "refused").exists()
     return str(caught.value)
 
 
@@ -129,3 +129,19 @@ def test_files_are_looked_for_first(tmp_path: Path) -> None:
     own = files.write(tmp_path / "own.ckpt", {"hyper_parameters": {}, "state_dict": {}})
     with pytest.raises(CheckpointError, match="--weights open checkpoints of vtlearn as they are"):
         convert(own, tmp_path / "model")
+
+
+def test_names_to_allow_leave_the_check_of_all_others_on(tmp_path: Path) -> None:
+    weights = dict(files.s3d_weights())
+    del weights["fc.bias"], weights["gating.fc.bias"], weights["gating.fc.weight"]
+    weights["queue"] = torch.ones(2)
+    names = ["video_encoder.gating", "video_encoder.fc.bias", "video_encoder.queue"]
+    message = refused(tmp_path, weights)
+    assert message.endswith(f"missing or left over: --allow-missing {' '.join(names)}")
+    path = files.write(tmp_path / "y.pth", files.vttwins(weights))
+    assert len(convert(path, tmp_path / "model", allow_missing=names).report.missing) == 3
+    assert "1 missing: video_encoder.conv1.bn1.bias\n" in refused(
+        tmp_path,
+        {k: v for k, v in files.s3d_weights().items() if k != "conv1.bn1.bias"},
+        allow_missing=names,
+    )

@@ -11,7 +11,7 @@ from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.hyperparameters import Configurable, factory_to_config, to_config
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import find_weights, load_content
-from vtlearn.interop.report import LoadReport, has_other_words, load_and_compare
+from vtlearn.interop.report import LoadReport, has_other_words, load_and_compare, narrow_prefixes
 from vtlearn.interop.sources import translate
 from vtlearn.model_folder import require_new_folder, write_folder
 
@@ -110,8 +110,8 @@ def _way_out(published: Published, report: LoadReport) -> str:
         return f"Give the words that its vectors belong to, {published.vocabulary}, by --vocabulary"
     if report.reshaped:
         return "It is another model: --kind says whose, where that was told wrongly"
+    names = narrow_prefixes([*report.missing, *report.unexpected], report.matched)
     return (
-        "Download it again, or name its kind by --kind; --allow-missing PREFIX accepts what is "
-        "missing or unexpected under a name such as "
-        f"{[*report.missing, *report.unexpected][0].rpartition('.')[0]}"
+        "Download it again, or name its kind by --kind; to accept what is missing or left over: "
+        f"--allow-missing {' '.join(names)}"
     )

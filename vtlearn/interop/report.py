@@ -151,6 +151,38 @@ def is_under(name: str, prefixes: Iterable[str]) -> bool:
     return any(name == prefix or name.startswith(f"{prefix.rstrip('.')}.") for prefix in prefixes)
 
 
+def first_names(names: Sequence[str]) -> str:
+    """List the first of some names, and count the others.
+
+    Example:
+        >>> first_names(["a", "b", "c", "d", "e"])
+        'a, b, c and 2 more'
+    """
+    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+    return ", ".join(names[:_NAMES]) + more
+
+
+def narrow_prefixes(names: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Find the shortest prefixes of names that are not those of other names as well.
+
+    Args:
+        names: What the prefixes should cover.
+        others: What they should leave out.
+
+    Example:
+        >>> narrow_prefixes(["v.fc.bias", "v.gating.a", "v.gating.b"], ["v.fc.weight"])
+        ['v.fc.bias', 'v.gating']
+    """
+    taken = {prefix for name in others for prefix in _prefixes(name)}
+    free = (next((x for x in _prefixes(name) if x not in taken), name) for name in names)
+    return list(dict.fromkeys(free))
+
+
+def _prefixes(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+
+
 def _explains(report: LoadReport, failure: Exception) -> bool:
     """Tell whether weights in other shapes, or a vocabulary of another class, made loading fail."""
     if isinstance(failure, CheckpointError):
@@ -163,6 +195,4 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 
 def _line(what: str, names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMES])
-    more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    return f"{len(names)} {what}{': ' if names else ''}{shown}{more}"
+    return f"{len(names)} {what}{': ' if names else ''}{first_names(names)}"
