@@ -41,3 +41,20 @@ def test_a_file_of_something_else_is_said() -> None:
         translate(file)
     with pytest.raises(CheckpointError, match=r"conv1\.conv1\.weight is missing"):
         translate(file, "s3d")
+
+
+def test_weights_that_are_not_finite_are_named() -> None:
+    weights = dict(files.s3d_weights())
+    weights["fc.bias"] = torch.full((8,), float("nan"))
+    weights["conv1.bn1.running_var"] = torch.full((64,), float("inf"))
+    with pytest.raises(
+        CheckpointError,
+        match=r"^x\.pt holds NaN or infinity in 2 weights: video_encoder\.conv1\.bn1\.running_var, "
+        r"video_encoder\.fc\.bias\. Download it again",
+    ):
+        translate(find_weights(Path("x.pt"), files.vttwins(weights)))
+
+
+def test_weights_that_are_not_dense_are_left_to_loading() -> None:
+    weights = {**files.s3d_weights(), "fc.bias": torch.ones(8).to_sparse()}
+    assert translate(find_weights(Path("x.pt"), files.vttwins(weights))).kind == "vttwins"

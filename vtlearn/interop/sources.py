@@ -1,12 +1,17 @@
 """Which published checkpoints there are, and of which kind a file is."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
+
+import torch
+from torch import Tensor
 
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.interop import milnce, s3d, videoclip, vttwins
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import PublishedFile
+from vtlearn.interop.report import first_names
 from vtlearn.suggestions import nearest
 
 __all__ = ["KINDS"]
@@ -34,7 +39,8 @@ def translate(file: PublishedFile, kind: str | None = None) -> Published:
 
     Raises:
         ArgumentError: If there is no such kind.
-        CheckpointError: If the kind cannot be told, or the file is not one of it.
+        CheckpointError: If the kind cannot be told, the file is not one of it, or a weight is NaN
+            or infinite.
     """
     if kind is not None and kind not in KINDS:
         message = f"there is no kind {kind!r}{nearest(kind, KINDS)}; there are {', '.join(KINDS)}"
@@ -49,4 +55,17 @@ def translate(file: PublishedFile, kind: str | None = None) -> Published:
         )
         raise CheckpointError(message)
     published: Published = _MODULES[found].translate(file)
+    _require_finite(file.path, published.weights)
     return published
+
+
+def _require_finite(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of a training that diverged, or of a damaged file, before vectors are NaN."""
+    dense = {name: value for name, value in weights.items() if value.layout is torch.strided}
+    names = [name for name, value in dense.items() if not value.float().isfinite().all()]
+    if names:
+        message = (
+            f"{path} holds NaN or infinity in {len(names)} weights: {first_names(names)}. Download "
+            "it again, or take one from before its training diverged"
+        )
+        raise CheckpointError(message)
