@@ -222,3 +222,54 @@ def test_no_texts_reach_every_parameter(text: TextEncoder, training: bool) -> No
 
 def test_pooled_modules_are_what_text_tokens_do_not_reach(text: TextEncoder) -> None:
     assert_only_pooled_reaches(text.pooled_modules, text, text(text.tokenize(TEXTS)).tokens)
+
+
+#: Another value of each argument of encoders.
+OTHER: dict[str, Any] = {
+    "num_frames": 6,
+    "size": 64,
+    "heads": 1,
+    "lowercase": True,
+    "mask_pad": True,
+    "cls_id": 1,
+    "sep_id": 0,
+    "see_cls": False,
+    "dropout": 0.5,
+    "max_words": 5,
+    "trainable_embeddings": False,
+    "min_count": 2,
+    "vocab_size": 500,
+    "vocabulary": "absent.txt",
+    "embeddings": "absent.pth",
+    "max_positions": 40,
+    "dim": 12,
+    "hidden": 24,
+    "input_dim": 20,
+    "layers": 3,
+    "feedforward": 32,
+    "embedding_dim": 5,
+    "stem": "space_to_depth",
+}
+
+
+def shapes(encoder: nn.Module) -> dict[str, Any]:
+    state = encoder.state_dict()
+    return {name: value.shape for name, value in state.items() if isinstance(value, Tensor)}
+
+
+@pytest.mark.parametrize(
+    "name", ["TinyVideo", "S3D", "CachedFeatures", "VideoCLIP without [CLS]", *TEXT]
+)
+def test_arguments_that_weights_do_not_show_are_declared(name: str) -> None:
+    encoder = VIDEO[name]() if name in VIDEO else TEXT[name]()
+    kind, own = type(encoder), shapes(encoder)
+    declared = {*encoder.unseen_arguments, *encoder.uncompared_arguments}
+    arguments = set(inspect.signature(kind).parameters)
+    assert declared <= arguments
+    if isinstance(encoder, TextEncoder):  # its table is of its vocabulary's size in the end
+        arguments.discard("vocab_size")
+    others = {**OTHER, "width": 2 * encoder.arguments.get("width", 8)}
+    for argument in arguments:
+        needed = {"vocabulary": "absent.txt"} if argument == "embeddings" else {}
+        other = kind(**{**encoder.arguments, **needed, argument: others[argument]})
+        assert (shapes(other) == own) == (argument in declared), argument

@@ -12,7 +12,7 @@ from tests.interop import files
 from tests.models import tiny_learner
 from vtlearn.encoders.base import TextEncoder
 from vtlearn.encoders.text import Bert, TinyText, Word2Vec
-from vtlearn.encoders.video import S3D, TinyVideo
+from vtlearn.encoders.video import S3D, TinyVideo, VideoCLIP
 from vtlearn.errors import CheckpointError
 from vtlearn.heads import S2DTW, InfoNCE, SoftDTW
 from vtlearn.interop.conversion import convert
@@ -246,3 +246,46 @@ def test_a_vocabulary_that_cannot_be_read_is_said_of_its_file(tmp_path: Path) ->
     new = tiny_learner()
     with pytest.raises(CheckpointError, match=r"x\.ckpt: expected the checkpoint's subwords to"):
         load_weights(read_weights(path), new.video_encoder, new.text_encoder, new.head)
+
+
+SIZES: dict[str, int] = {"width": 64, "heads": 1, "feedforward": 32, "max_positions": 64}
+
+
+def videoclip(**options: Any) -> VideoCLIP:
+    sizes: dict[str, Any] = {"input_dim": 12, "layers": 2, "vocab_size": len(files.PIECES), **SIZES}
+    return VideoCLIP(**{**sizes, **options})
+
+
+def bert(**options: Any) -> Bert:
+    sizes: dict[str, Any] = {"layers": 3, "vocab_size": len(files.PIECES), **SIZES}
+    return Bert(**{**sizes, **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "remark"),
+    [
+        ({"cls_id": 0}, "cls_id is 0, the weights were trained with 101"),
+        ({"sep_id": 1}, "sep_id is 1, the weights were trained with 102"),
+        ({"see_cls": False}, "see_cls is False, the weights were trained with True"),
+        ({"heads": 4}, "heads is 4, the weights were trained with 1"),
+    ],
+)
+def test_what_videoclips_weights_do_not_show_is_compared(
+    options: dict[str, Any], remark: str, tmp_path: Path
+) -> None:
+    path = files.write(tmp_path / "x.pt", files.videoclip())
+    text = bert(vocabulary=str(files.write_pieces(tmp_path / "vocab.txt")), dropout=0.0)
+    _, remarks = load_weights(read_weights(path), videoclip(**options), text, InfoNCE())
+    assert remarks == [f"video_encoder: {remark}"]
+
+
+@pytest.mark.parametrize("make", [bert, text_encoder])
+def test_a_vocabulary_that_is_not_there_is_named(
+    make: Callable[..., TextEncoder], tmp_path: Path
+) -> None:
+    content, video = (
+        (files.vttwins(), S3D(dim=8)) if make is text_encoder else (files.videoclip(), videoclip())
+    )
+    path = files.write(tmp_path / "x.pt", content)
+    message = refusal(path, video, make(vocabulary="nope.txt"))
+    assert "brings no vocabulary, and nope.txt, which the model was to read, is not" in message

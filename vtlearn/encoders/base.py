@@ -43,6 +43,9 @@ class VideoEncoder(Configurable, ABC):
             pooled over any frames: (clips, frames, 1, dim), as long as ``frame_length`` says.
         pooled_modules: Names of its submodules that only the pooled vector goes through; a head
             that reads tokens alone leaves them untrained.
+        unseen_arguments: Names of arguments that change its vectors, but no weight's name or shape.
+        uncompared_arguments: Names of arguments that only training depends on. ``--weights`` says
+            where any other differs from what the weights were trained with.
         origin: The file or hub name that its weights were read from; None where they were not.
         mean: What it subtracts from red, green and blue between 0 and 1, where it says so.
         std: What it divides them by afterwards, where it says so.
@@ -55,6 +58,8 @@ class VideoEncoder(Configurable, ABC):
     token_width: int | None = None
     frame_vectors: bool = False
     pooled_modules: tuple[str, ...] = ()
+    unseen_arguments: tuple[str, ...] = ()
+    uncompared_arguments: tuple[str, ...] = ()
     origin: str | None = None
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
@@ -94,18 +99,29 @@ class TextEncoder(Configurable, ABC):
         dim: Width of the pooled vectors.
         token_width: Width of its tokens; None where it gives none.
         pooled_modules: Names of its submodules that only the pooled vector goes through.
+        unseen_arguments: Names of arguments that change its vectors, but no weight's name or shape.
+        uncompared_arguments: Names of arguments that only training depends on, or that say where
+            and how much to read. ``--weights`` says where any other differs from what the weights
+            were trained with.
         origin: The file or hub name that its weights were read from; None where they were not.
     """
 
     dim: int
     token_width: int | None = None
     pooled_modules: tuple[str, ...] = ()
+    unseen_arguments: tuple[str, ...] = ()
+    uncompared_arguments: tuple[str, ...] = ()
     origin: str | None = None
 
     @property
     def needs_vocabulary(self) -> bool:
         """Whether :meth:`build` has to be called before the first text can be read."""
         return False
+
+    @property
+    def missing_files(self) -> list[str]:
+        """Files that it was to read and that are not there; a checkpoint may stand for them."""
+        return []
 
     def build(self, captions: Iterable[str]) -> None:
         """Make a vocabulary of one's own from the training captions.

@@ -1,7 +1,7 @@
 """Load weights and their vocabulary into a model that is built already, and nothing else."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,6 @@ expected one of
 
 _EXTRA = "_extra_state"
 _PARTS = ("video_encoder", "text_encoder")
-
-#: Arguments of encoders that no weight's name or shape depends on.
-_OUTSIDE_WEIGHTS = {
-    *("num_frames", "size", "max_words", "lowercase", "mask_pad", "vocabulary", "embeddings"),
-    *("trainable_embeddings", "min_count", "heads", "dropout", "see_cls", "cls_id", "sep_id"),
-}
-
-#: Those of them that change what weights compute.
-_UNSEEN = ("num_frames", "size", "lowercase", "mask_pad", "heads")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +126,7 @@ def load_weights(
         message = f"{weights.path} ({weights.kind}) does not fit the model:\n{report}{hints}"
         raise CheckpointError(message)
     if reads_texts and text_encoder is not None and text_encoder.needs_vocabulary:
-        raise CheckpointError(_no_words(weights))
+        raise CheckpointError(_no_words(weights, text_encoder.missing_files))
     return report, [*remark, *_differences(weights, parts)]
 
 
@@ -193,32 +184,30 @@ def _hints(weights: Weights, parts: Mapping[str, Any], report: LoadReport) -> st
     )
 
 
-def _part_hints(part: str, encoder: nn.Module, given: Any) -> list[str]:
+def _part_hints(part: str, encoder: Any, given: Any) -> list[str]:
     """Name what an encoder would have to be built with."""
-    name = _class_name(given)
-    if name != type(_plain(encoder)).__name__:
+    name, encoder = _class_name(given), _plain(encoder)
+    if name != type(encoder).__name__:
         return [] if name is None else [f"{part} {name}"]
-    apart = _OUTSIDE_WEIGHTS | ({"vocab_size"} if part == "text_encoder" else set())
     return [
         f"{part}.init_args.{argument} {theirs}"
         for argument, (theirs, _) in _changed(encoder, given).items()
-        if argument not in apart
+        if argument not in encoder.unseen_arguments
     ]
 
 
 def _differences(weights: Weights, parts: Mapping[str, Any]) -> list[str]:
-    """Say which arguments differ that weights do not show, and vectors depend on."""
+    """Say which arguments differ though all weights fit, and vectors depend on."""
     return [
         f"{part}: {argument} is {ours}, the weights were trained with {theirs}"
         for part in _PARTS
         if _class_name(weights.model.get(part)) == type(_plain(parts[part])).__name__
         for argument, (theirs, ours) in _changed(parts[part], weights.model[part]).items()
-        if argument in _UNSEEN
     ]
 
 
-def _changed(encoder: nn.Module, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Compare an encoder's arguments with those in a configuration of the same class."""
+def _changed(encoder: Any, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Compare the arguments that vectors depend on with those in a configuration of the class."""
     encoder = _plain(encoder)
     theirs, ours = given.get("init_args") or {}, to_config(encoder)["init_args"]
     signature = inspect.signature(type(encoder).__init__).parameters
@@ -226,6 +215,7 @@ def _changed(encoder: nn.Module, given: Mapping[str, Any]) -> dict[str, tuple[An
     pairs = {
         name: (theirs.get(name, defaults.get(name)), ours.get(name, defaults.get(name)))
         for name in {**theirs, **ours}
+        if name not in encoder.uncompared_arguments
     }
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
@@ -239,9 +229,11 @@ def _plain(encoder: Any) -> Any:
     return getattr(encoder, "_orig_mod", encoder)
 
 
-def _no_words(weights: Weights) -> str:
+def _no_words(weights: Weights, missing: Sequence[str]) -> str:
+    gone = ", ".join(missing)
+    absent = f", and {gone}, which the model was to read, is not there" if missing else ""
     return (
-        f"{weights.path} ({weights.kind}) brings no vocabulary, and its vectors are of no use "
+        f"{weights.path} ({weights.kind}) brings no vocabulary{absent}. Its vectors are of no use "
         f"without the words they belong to: give {weights.vocabulary or 'their file'} by "
         "--model.text_encoder.init_args.vocabulary (with Word2Vec, also "
         "--model.text_encoder.init_args.embeddings null), or vtlearn convert it with --vocabulary"

@@ -65,6 +65,9 @@ class Bert(TextEncoder):
         torch.Size([2, 8])
     """
 
+    unseen_arguments = ("heads",)
+    uncompared_arguments = ("vocabulary", "vocab_size", "dropout", "max_words")
+
     def __init__(
         self,
         vocabulary: str | None = None,
@@ -105,6 +108,12 @@ class Bert(TextEncoder):
     def needs_vocabulary(self) -> bool:
         """Whether there are no pieces yet, from a file, the captions or a checkpoint."""
         return not self._pieces
+
+    @property
+    def missing_files(self) -> list[str]:
+        """The vocabulary's file, if one was given and is not there."""
+        given = self.vocabulary
+        return [] if given is None or Path(given).is_file() else [given]
 
     def build(self, captions: Iterable[str]) -> None:
         """Learn pieces from the training captions, or read the vocabulary's file if one was given.
@@ -236,5 +245,5 @@ class Bert(TextEncoder):
             raise ArgumentError(message)
 
     def _absence(self) -> str:
-        gone = self.vocabulary is not None and not Path(self.vocabulary).is_file()
-        return f", because {self.vocabulary} is not there" if gone else ""
+        missing = ", ".join(self.missing_files)
+        return f", because {missing} is not there" if missing else ""

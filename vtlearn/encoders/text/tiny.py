@@ -51,6 +51,8 @@ class TinyText(TextEncoder):
     """
 
     pooled_modules = ("fc", "spread")
+    unseen_arguments = ("lowercase",)
+    uncompared_arguments = ("vocab_size", "max_words")
 
     def __init__(
         self,

@@ -64,6 +64,10 @@ class Word2Vec(TextEncoder):
     """
 
     pooled_modules = ("fc2",)
+    unseen_arguments = ("lowercase", "mask_pad")
+    uncompared_arguments = (
+        *("vocabulary", "embeddings", "max_words", "trainable_embeddings", "min_count"),
+    )
 
     def __init__(
         self,
@@ -96,13 +100,19 @@ class Word2Vec(TextEncoder):
         self.word_embd.weight.requires_grad_(trainable)
         self.fc1 = nn.Linear(embedding_dim, hidden)
         self.fc2 = nn.Linear(hidden, dim)
-        if vocabulary is not None and not self._missing():
+        if vocabulary is not None and not self.missing_files:
             self._read()
 
     @property
     def needs_vocabulary(self) -> bool:
         """Whether there are no words yet, from a file, the captions or a checkpoint."""
         return not self._words
+
+    @property
+    def missing_files(self) -> list[str]:
+        """Those of the words and of their vectors that are not there."""
+        given = (self.vocabulary, self.embeddings)
+        return [path for path in given if path is not None and not Path(path).is_file()]
 
     def build(self, captions: Iterable[str]) -> None:
         """Count the words of the training captions, or read the vocabulary's file if one was given.
@@ -205,7 +215,7 @@ class Word2Vec(TextEncoder):
         self.word_embd = resized(self.word_embd, len(words) + 1)
 
     def _read(self) -> None:
-        if self.vocabulary is None or self._missing():
+        if self.vocabulary is None or self.missing_files:
             message = f"Word2Vec has nothing to read{self._absence()}: correct the path"
             raise ArgumentError(message)
         words = _read_words(Path(self.vocabulary))
@@ -229,10 +239,6 @@ class Word2Vec(TextEncoder):
         if isinstance(vectors, Tensor):
             self.word_embd.weight.data.copy_(vectors)
 
-    def _missing(self) -> list[str]:
-        given = (self.vocabulary, self.embeddings)
-        return [path for path in given if path is not None and not Path(path).is_file()]
-
     def _no_words(self) -> str:
         vectors = self.word_embd.num_embeddings - 1
         if vectors:
@@ -247,7 +253,7 @@ class Word2Vec(TextEncoder):
         )
 
     def _absence(self) -> str:
-        missing = ", ".join(self._missing())
+        missing = ", ".join(self.missing_files)
         return f", because {missing} is not there" if missing else ""
 
 

@@ -44,6 +44,8 @@ class CachedFeatures(VideoEncoder):
 
     reads_stored = True
     pooled_modules = ("fc",)
+    unseen_arguments = ("heads",)
+    uncompared_arguments = ("dropout",)
 
     def __init__(
         self,

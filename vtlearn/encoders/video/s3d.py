@@ -95,6 +95,7 @@ class S3D(VideoEncoder):
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     reads_stored = False
     pooled_modules = ("fc",)
+    unseen_arguments = ("num_frames", "size")
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ class TinyVideo(VideoEncoder):
     reads_stored = False
     mean, std = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
     pooled_modules = ("fc", "spread")
+    unseen_arguments = ("num_frames", "size")
 
     def __init__(
         self, dim: int = 128, num_frames: int = 8, size: int = 64, width: int = 32

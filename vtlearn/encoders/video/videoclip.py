@@ -56,6 +56,8 @@ class VideoCLIP(VideoEncoder):
 
     reads_stored = True
     frame_vectors = True
+    unseen_arguments = ("num_frames", "heads", "cls_id", "sep_id", "see_cls")
+    uncompared_arguments = ("dropout",)
 
     def __init__(
         self,
