@@ -150,3 +150,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         read_published(tmp_path / "x.pt")
     with pytest.raises(CheckpointError, match="Is a directory"):
         read_published(tmp_path)
+
+
+def test_the_folder_of_a_converted_model_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(b"")
+    for path in (weights, tmp_path):
+        with pytest.raises(CheckpointError) as caught:
+            load_content(path)
+        assert f"--weights and vtlearn.load open the folder {tmp_path}" in str(caught.value)

@@ -10,8 +10,18 @@ from vtlearn.encoders.video.s3d import Stem
 from vtlearn.errors import CheckpointError
 from vtlearn.heads import MILNCE
 from vtlearn.hyperparameters import to_config
+from vtlearn.interop import sources
 from vtlearn.interop.reading import find_weights
 from vtlearn.interop.s3d import recognizes, translate
+
+
+@pytest.mark.parametrize("kind", ["vttwins", "milnce", "s3d"])
+@pytest.mark.parametrize("stem", ["plain", "space_to_depth"])
+def test_a_first_layer_that_was_not_released_is_remarked(kind: str, stem: Stem) -> None:
+    remark = sources.translate(find_weights(Path("x"), files.s3d_weights(stem)), kind).remark
+    assert remark.startswith(f"S3D's first layer: stem={stem}")
+    released = "space_to_depth" if kind == "s3d" else "plain"
+    assert (f"; its authors released one with stem={released}," in remark) == (stem != released)
 
 
 @pytest.mark.parametrize("stem", ["plain", "space_to_depth"])

@@ -166,8 +166,8 @@ def test_a_head_of_the_same_weights_is_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("theirs", "ours", "words"),
     [
-        (InfoNCE(learn_temperature=True), SoftDTW(), "the file's 1 are of another"),
-        (SoftDTW(), InfoNCE(learn_temperature=True), "the file has none"),
+        (InfoNCE(learn_temperature=True), SoftDTW(), "the file has 1 that do not fit it"),
+        (SoftDTW(), InfoNCE(learn_temperature=True), "the file has none for it"),
     ],
 )
 def test_a_head_of_other_weights_begins_as_configured(
@@ -178,7 +178,7 @@ def test_a_head_of_other_weights_begins_as_configured(
     new = tiny_learner(ours)
     report, said = load_weights(read_weights(path), new.video_encoder, new.text_encoder, new.head)
     assert report.complete()
-    assert said == [f"head: its weights begin as configured, {words}"]
+    assert said == [f"head: its weights begin as configured; {words}"]
     assert all(torch.equal(value, before[name]) for name, value in ours.state_dict().items())
 
 

@@ -9,7 +9,14 @@ Source: the PyTorch code of Miech et al., "End-to-End Learning of Visual Represe
 
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import PublishedFile
-from vtlearn.interop.s3d import holds_s3d, mil_nce, renamed, text_encoder, video_encoder
+from vtlearn.interop.s3d import (
+    holds_s3d,
+    mil_nce,
+    renamed,
+    stem_remark,
+    text_encoder,
+    video_encoder,
+)
 
 __all__: list[str] = []
 
@@ -39,6 +46,7 @@ def translate(file: PublishedFile) -> Published:
         weights=renamed(file.weights),
         dropped=file.dropped,
         vocabulary="its authors' dict.npy",
+        remark=stem_remark(file.weights, "plain"),
         clips={
             "num_frames": 16,
             "fps": 5.0,

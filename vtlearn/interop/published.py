@@ -24,6 +24,7 @@ class Published:
         weights: Weights by our names, ``video_encoder.`` or ``text_encoder.`` first.
         dropped: Names of what the file has besides.
         vocabulary: The file that its words are in, for a reader: "its authors' dict.npy".
+        remark: What was found in the file that a reader may want to check.
         clips: How its clips were read in training, in plain values; None where that is not known.
     """
 
@@ -34,6 +35,7 @@ class Published:
     weights: dict[str, Tensor]
     dropped: list[str]
     vocabulary: str
+    remark: str = ""
     clips: dict[str, Any] | None = None
 
 

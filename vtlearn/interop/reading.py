@@ -60,9 +60,10 @@ def load_content(path: Path, *, trust_pickle: bool = False) -> Any:
         Its content, on the CPU.
 
     Raises:
-        CheckpointError: If it cannot be read, or holds more than weights and plain values and is
-            not trusted.
+        CheckpointError: If it cannot be read, holds more than weights and plain values and is not
+            trusted, or is a folder of :mod:`vtlearn.model_folder` or its weights alone.
     """
+    _refuse_model_folder(path)
     options: dict[str, Any] = {"map_location": "cpu"}
     try:
         options["mmap"] = zipfile.is_zipfile(path)  # files of before torch 1.6 are not
@@ -107,6 +108,17 @@ def find_weights(path: Path, content: Any) -> PublishedFile:
             weights[plain] = _widened(value)
     prefixed = any(name.startswith(_PREFIXES[0]) for name in named)
     return PublishedFile(path, container, prefixed, weights, dropped)
+
+
+def _refuse_model_folder(path: Path) -> None:
+    """Refuse a converted model, whose weights torch.load would open without what they are of."""
+    folder = path if path.is_dir() else path.parent
+    if (folder / "config.json").is_file() and (path.is_dir() or path.suffix == ".safetensors"):
+        message = (
+            f"{path} is not a published file: config.json says how its model is built. --weights "
+            f"and vtlearn.load open the folder {folder}"
+        )
+        raise CheckpointError(message)
 
 
 def _unwrapped(path: Path, content: Any) -> tuple[Container, dict[str, Any]]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vtlearn.encoders.text import Word2Vec
 from vtlearn.encoders.video import S3D, stem_of
+from vtlearn.encoders.video.s3d import Stem
 from vtlearn.heads import MILNCE
 from vtlearn.interop.published import Published, size_of
 from vtlearn.interop.reading import PublishedFile
@@ -49,6 +50,7 @@ def translate(file: PublishedFile) -> Published:
         weights=renamed(file.weights),
         dropped=file.dropped,
         vocabulary="its authors' s3d_dict.npy",
+        remark=stem_remark(file.weights, "space_to_depth"),
     )
 
 
@@ -87,6 +89,23 @@ def text_encoder(weights: Mapping[str, Tensor], *, lowercase: bool) -> Callable[
         lowercase=lowercase,
         trainable_embeddings=False,
     )
+
+
+def stem_remark(weights: Mapping[str, Tensor], released: Stem) -> str:
+    """Say which first layer a file has, and whether its authors released that one.
+
+    Args:
+        weights: By the authors' names.
+        released: The stem of the file that they released.
+
+    Example:
+        >>> import torch
+        >>> stem_remark({"conv1.conv1.weight": torch.zeros(64, 3, 3, 7, 7)}, "plain")
+        "S3D's first layer: stem=plain"
+    """
+    stem = stem_of(weights)
+    other = f"; its authors released one with stem={released}, so this is another file"
+    return f"S3D's first layer: stem={stem}{other if stem != released else ''}"
 
 
 def mil_nce() -> Callable[..., MILNCE]:

@@ -12,7 +12,7 @@ from functools import partial
 from vtlearn.heads import S2DTW
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import PublishedFile
-from vtlearn.interop.s3d import holds_s3d, renamed, text_encoder, video_encoder
+from vtlearn.interop.s3d import holds_s3d, renamed, stem_remark, text_encoder, video_encoder
 
 __all__: list[str] = []
 
@@ -42,6 +42,7 @@ def translate(file: PublishedFile) -> Published:
         weights=renamed(file.weights),
         dropped=file.dropped,
         vocabulary="its authors' dict.npy",
+        remark=stem_remark(file.weights, "plain"),
         clips={
             "num_frames": 32,
             "fps": 10.0,

@@ -161,8 +161,8 @@ def _judge_head(own: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[bool,
     )
     if same:
         return True, []
-    why = f"the file's {len(theirs)} are of another" if theirs else "the file has none"
-    return False, [f"head: its weights begin as configured, {why}"]
+    why = f"{len(theirs)} that do not fit it" if theirs else "none for it"
+    return False, [f"head: its weights begin as configured; the file has {why}"]
 
 
 def _hints(weights: Weights, parts: Mapping[str, Any], report: LoadReport) -> str:

@@ -29,6 +29,7 @@ def test_the_report_is_printed_and_the_folder_opens(
     output = capsys.readouterr().out
     assert "pretrained.pth.tar: vttwins\n537 matched: video_encoder.conv1.conv1.weight, " in output
     assert "\n0 missing\n0 unexpected\n0 reshaped\n0 dropped\n" in output
+    assert "\nS3D's first layer: stem=plain\n" in output
     assert "no texts" not in output
     assert f"written to {tmp_path / 'model'}\n" in output
     assert vtlearn.load(tmp_path / "model").encode_text(["chop"]).shape == (1, 8)

@@ -67,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         vocabulary=arguments.vocabulary,
     )
     sys.stdout.write(f"{arguments.file}: {done.published.kind}\n{done.report}\n")
+    if done.published.remark:
+        sys.stdout.write(f"{done.published.remark}\n")
     if done.report.missing:
         sys.stdout.write("what is missing begins at random\n")
     if not done.has_words:

@@ -36,7 +36,7 @@ def check_vectors(frames: Tensor, num_frames: int, size: int, *, encoder: str) -
         frames: (clips, frames, width).
         num_frames: How many frames a clip may have.
         size: Width of the vectors.
-        encoder: Who refuses, for the error.
+        encoder: The encoder's name, for the error.
 
     Raises:
         ArgumentError: If these are pictures, too many frames, or vectors of another width.
