@@ -9,6 +9,7 @@ import yaml
 from vtlearn.cli.argv import (
     find_configs,
     named_checkpoint,
+    prefer_typed_weights,
     put_checkpoint_first,
     replace_data,
     separated,
@@ -214,3 +215,17 @@ def test_the_last_width_of_texts_counts(tmp_path: Path) -> None:
     assert typed_text_dim(["fit", *files, "--model.text_encoder", whole]) == 6
     assert typed_text_dim(["fit", *files, "--model.text_encoder.init_args", "{dim: 7}"]) == 7
     assert typed_text_dim(["fit", *files, "--model.text_encoder", "TinyText"]) == 4
+
+
+def test_a_typed_source_of_weights_replaces_a_configured_one(elsewhere: Path) -> None:
+    (elsewhere / "a.yaml").write_text("{ckpt_path: a.ckpt, weights: w.ckpt}")
+    argv = ["test", "--config", "a.yaml"]
+    assert prefer_typed_weights(argv) == argv
+    checkpoint, weights = ["--ckpt_path", "b.ckpt"], ["--weights", "v.ckpt"]
+    assert prefer_typed_weights([*argv, *checkpoint]) == [*argv, *checkpoint, "--weights", "null"]
+    assert prefer_typed_weights([*argv, *weights]) == [*argv, *weights, "--ckpt_path", "null"]
+    assert named_checkpoint(prefer_typed_weights([*argv, *weights])) is None
+    both = [*argv, *checkpoint, *weights]
+    assert prefer_typed_weights(both) == both
+    none = [*argv, "--ckpt_path", "null"]
+    assert prefer_typed_weights(none) == none

@@ -559,3 +559,32 @@ def test_one_and_two_processes_train_and_score_alike(workplace: Path) -> None:
         assert {record.pop("world_size") for record in records} == {world}
         figures.append(json.dumps(records))
     assert figures[0] == figures[1] == figures[2]
+
+
+def test_what_is_typed_wins_over_weights_and_checkpoints_of_a_configuration(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "--config", "tiny.yaml"]) == 0
+    path = str(next(workplace.rglob("last.ckpt")).relative_to(workplace))
+    assert main(["fit", "--config", "tiny.yaml", "--weights", path]) == 0
+    config = str(Path("runs/t/version_1/config.yaml"))
+    assert yaml.safe_load(Path(config).read_text())["weights"] == path
+    last = str(Path("runs/t/version_1/checkpoints/last.ckpt"))
+    argv = ["fit", "--config", config, "--trainer.max_epochs", "2"]
+    assert main([*argv, "--ckpt_path", "last"]) == 0
+    error = capsys.readouterr().err
+    assert f"weights={path} of a configuration is left out: --ckpt_path last is given\n" in error
+    resumed_config = yaml.safe_load(Path("runs/t/version_2/config.yaml").read_text())
+    assert (resumed_config["weights"], resumed_config["ckpt_path"]) == (None, last)
+    assert main(["test", "--config", config, "--ckpt_path", last]) == 0
+    assert f"weights={path} of a configuration is left out: --ckp" in capsys.readouterr().err
+    Path("resumed.yaml").write_text(yaml.safe_dump({"ckpt_path": last}))
+    resumed = ["--config", "tiny.yaml", "--config", "resumed.yaml"]
+    assert main(["test", *resumed, "--weights", path]) == 0
+    error = capsys.readouterr().err
+    assert f"ckpt_path={last} of a configuration is left out: --weights {path} is given\n" in error
+    assert f"\nweights: {path}\n" in error
+    Path("both.yaml").write_text(yaml.safe_dump({"ckpt_path": last, "weights": path}))
+    assert main(["test", "--config", "tiny.yaml", "--config", "both.yaml"]) == 2
+    assert f"--weights {path} would be overwritten by --ckpt" in capsys.readouterr().err
+    assert main(["test", "--config", "tiny.yaml", "--ckpt_path", last, "--weights", path]) == 2

@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 _CONFIG = ("--config", "-c")
 _DATA = "--data"
 _CHECKPOINT = "--ckpt_path"
+_WEIGHTS = "--weights"
+_NONE = "null"
 _LOGGER = "--trainer.logger."
 _TRUST = "--trust_checkpoint"
 _MODEL = "--model."
@@ -88,6 +90,33 @@ def replace_data(argv: Sequence[str]) -> list[str]:
     return [part for word in argv for part in ([_DATA, "null", word] if word == _DATA else [word])]
 
 
+def prefer_typed_weights(argv: Sequence[str]) -> list[str]:
+    """Leave a configuration's weights out where a checkpoint is typed, and the other way round.
+
+    A run that began with weights names them in its ``config.yaml``, which it is resumed with.
+
+    Args:
+        argv: The command line, separated, its configurations found.
+
+    Returns:
+        The command line with ``--weights null`` or ``--ckpt_path null`` behind it, where that
+        replaces what a configuration names.
+    """
+    typed = {option: x for option, x in _options(argv) if option in (_CHECKPOINT, _WEIGHTS)}
+    given = [option for option, value in typed.items() if value != _NONE]
+    if len(typed) != 1 or not given:
+        return list(argv)
+    (other,) = {_CHECKPOINT, _WEIGHTS} - set(given)
+    configured = [config[other[2:]] for config in _configs(argv) if config.get(other[2:])]
+    if not configured:
+        return list(argv)
+    _LOG.info(
+        "%s=%s of a configuration is left out: %s %s is given",
+        *(other[2:], configured[-1], given[0], typed[given[0]]),
+    )
+    return [*argv, other, _NONE]
+
+
 def named_checkpoint(argv: Sequence[str]) -> Path | None:
     """Return the checkpoint that the command line or one of its files names.
 
@@ -104,7 +133,7 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
     configs = list(_configs(argv))
     named = [config["ckpt_path"] for config in configs if config.get("ckpt_path")]
     named += [value for option, value in _options(argv) if option == _CHECKPOINT]
-    if not named:
+    if not named or named[-1] == _NONE:
         return None
     if named[-1] in ("best", "last"):
         return newest_checkpoint(named[-1], _runs(argv, configs))

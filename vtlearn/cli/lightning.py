@@ -30,6 +30,7 @@ from vtlearn.callbacks import (
 from vtlearn.cli.argv import (
     find_configs,
     named_checkpoint,
+    prefer_typed_weights,
     put_checkpoint_first,
     replace_data,
     separated,
@@ -128,6 +129,7 @@ class VTLearnCLI(LightningCLI):
             args: The command line.
         """
         argv = [current_class_path(word) for word in find_configs(separated(args))]
+        argv = prefer_typed_weights(argv)
         checkpoint = named_checkpoint(argv)
         if checkpoint is not None:
             argv = put_checkpoint_first(argv, checkpoint)
@@ -150,7 +152,7 @@ class VTLearnCLI(LightningCLI):
         if weights is not None and checkpoint is not None:
             message = (
                 f"--weights {weights} would be overwritten by --ckpt_path {checkpoint}: give one "
-                "of them (--weights null, where a configuration names weights)"
+                "of them (--weights null, where a configuration names both)"
             )
             raise ArgumentError(message)
 
