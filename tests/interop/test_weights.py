@@ -289,3 +289,23 @@ def test_a_vocabulary_that_is_not_there_is_named(
     path = files.write(tmp_path / "x.pt", content)
     message = refusal(path, video, make(vocabulary="nope.txt"))
     assert "brings no vocabulary, and nope.txt, which the model was to read, is not" in message
+
+
+class Elsewhere(TinyVideo):
+    """Says where its weights are kept."""
+
+    origin = "hub/name"
+
+
+def test_weights_kept_elsewhere_are_those_of_their_class(tmp_path: Path) -> None:
+    video = Elsewhere(dim=8, num_frames=2, size=16, width=4)
+    text = TEXTS["TinyText"]()
+    optimizer = partial(AdamW, lr=1e-2)
+    old = VideoTextLearner(video, text, S2DTW(), optimizer=optimizer, frozen=["video_encoder"])
+    text.build(CAPTIONS)
+    path = saved(tmp_path / "x.ckpt", old)
+    message = refusal(path, TinyVideo(dim=8, num_frames=2, size=16, width=4), text)
+    assert message.endswith("\nIt fits a model with\n  --model.video_encoder Elsewhere")
+    with torch.no_grad():
+        next(video.parameters()).add_(1)
+    assert refusal(path, video, text).startswith(f"{path}: the frozen weights of video_encoder")

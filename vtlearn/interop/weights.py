@@ -110,7 +110,7 @@ def load_weights(
     parts = {"video_encoder": video_encoder, "text_encoder": text_encoder, "head": head}
     model = nn.ModuleDict({name: part for name, part in parts.items() if part is not None})
     own = model.state_dict()
-    given = fit_names(own, restore_kept_elsewhere(model, weights.origins, weights.state_dict))
+    given = fit_names(own, _with_kept_elsewhere(weights, model, parts))
     given = {name: value for name, value in given.items() if not _is_empty(name, value)}
     dropped = list(weights.dropped)
     if text_encoder is None:
@@ -143,6 +143,22 @@ def _own_weights(path: Path, content: Mapping[str, Any]) -> Weights:
         dict(content["hyper_parameters"]),
         origins=content.get("origins") or {},
     )
+
+
+def _with_kept_elsewhere(
+    weights: Weights, model: nn.Module, parts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Complete a checkpoint by what parts of the same class have read from the same place."""
+    origins = {
+        name: record
+        for name, record in weights.origins.items()
+        if _is_same_class(parts.get(name.split(".")[0]), weights.model.get(name.split(".")[0]))
+    }
+    try:
+        return restore_kept_elsewhere(model, origins, weights.state_dict)
+    except CheckpointError as error:
+        message = f"{weights.path}: {error}"
+        raise CheckpointError(message) from error
 
 
 def _is_empty(name: str, value: Any) -> bool:
@@ -186,13 +202,12 @@ def _hints(weights: Weights, parts: Mapping[str, Any], report: LoadReport) -> st
 
 def _part_hints(part: str, encoder: Any, given: Any) -> list[str]:
     """Name what an encoder would have to be built with."""
-    name, encoder = _class_name(given), _plain(encoder)
-    if name != type(encoder).__name__:
-        return [] if name is None else [f"{part} {name}"]
+    if not _is_same_class(encoder, given):
+        return [f"{part} {_class_name(given)}"] if isinstance(given, Mapping) else []
     return [
         f"{part}.init_args.{argument} {theirs}"
         for argument, (theirs, _) in _changed(encoder, given).items()
-        if argument not in encoder.unseen_arguments
+        if argument not in _plain(encoder).unseen_arguments
     ]
 
 
@@ -201,7 +216,7 @@ def _differences(weights: Weights, parts: Mapping[str, Any]) -> list[str]:
     return [
         f"{part}: {argument} is {ours}, the weights were trained with {theirs}"
         for part in _PARTS
-        if _class_name(weights.model.get(part)) == type(_plain(parts[part])).__name__
+        if _is_same_class(parts[part], weights.model.get(part))
         for argument, (theirs, ours) in _changed(parts[part], weights.model[part]).items()
     ]
 
@@ -220,8 +235,12 @@ def _changed(encoder: Any, given: Mapping[str, Any]) -> dict[str, tuple[Any, Any
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def _class_name(given: Any) -> str | None:
-    return str(given["class_path"]).rpartition(".")[2] if isinstance(given, Mapping) else None
+def _is_same_class(encoder: Any, given: Any) -> bool:
+    return isinstance(given, Mapping) and type(_plain(encoder)).__name__ == _class_name(given)
+
+
+def _class_name(given: Mapping[str, Any]) -> str:
+    return str(given["class_path"]).rpartition(".")[2]
 
 
 def _plain(encoder: Any) -> Any:
