@@ -119,3 +119,15 @@ def test_weights_of_another_size_name_the_arguments(published: Path) -> None:
     report, remarks = load_weights(weights, video, text, InfoNCE())
     assert report.complete()
     assert remarks == ["video_encoder: heads is 2, the weights were trained with 1"]
+
+
+def test_a_folder_without_words_asks_for_them_and_says_what_is_not_there(
+    published: Path, tmp_path: Path
+) -> None:
+    convert(published / "checkpoint_best.pt", tmp_path / "model")
+    weights = read_weights(tmp_path / "model")
+    video = VideoCLIP(input_dim=12, layers=2, heads=1, vocab_size=len(files.PIECES), **SIZES)
+    for named, said in ((None, "$"), ("nope.txt", r" \(nope\.txt is not there\)$")):
+        text = Bert(named, layers=3, heads=1, **SIZES)  # a table of 4,000 words
+        with pytest.raises(CheckpointError, match=rf"vocabulary FILE, the words .*{said}"):
+            load_weights(weights, video, text, InfoNCE())

@@ -190,8 +190,11 @@ def _hints(weights: Weights, parts: Mapping[str, Any], report: LoadReport) -> st
         if parts[part] is not None and any(is_under(name.split(":")[0], [part]) for name in names)
         for hint in _part_hints(part, parts[part], weights.model.get(part))
     ]
-    if weights.vocabulary and has_other_words(report):
-        lines.append(f"  --model.text_encoder.init_args.vocabulary FILE, {weights.vocabulary}")
+    if has_other_words(report):
+        words = weights.vocabulary or "the words that its vectors belong to"
+        missing = ", ".join(parts["text_encoder"].missing_files)
+        absent = f" ({missing} is not there)" if missing else ""
+        lines.append(f"  --model.text_encoder.init_args.vocabulary FILE, {words}{absent}")
     if lines:
         return "\n".join(["\nIt fits a model with", *lines])
     return (
