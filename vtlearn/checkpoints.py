@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["describe_mismatch", "fit_names", "hyperparameters", "load", "read_checkpoint"]
 
 _TRAINING = ("optimizer", "scheduler")  # what only training has a use for
+_PUBLISHED = "Weights that others published are read by vtlearn convert, and by --weights"
 _COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights
 
 
@@ -92,16 +93,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch raises many kinds for a file that is not a checkpoint
         message = (
             f"{path} is not a vtlearn checkpoint: it cannot be read as weights and plain values "
-            f"({type(error).__name__})"
+            f"({type(error).__name__}). {_PUBLISHED}"
         )
         raise CheckpointError(message) from error
     for key in ("hyper_parameters", "state_dict"):
         part = content.get(key) if isinstance(content, Mapping) else None
         if not isinstance(part, Mapping) or not all(isinstance(name, str) for name in part):
-            message = (
-                f"{path} is not a vtlearn checkpoint: it has no {key} by name (weights that "
-                "others published are read by vtlearn convert, and by --weights)"
-            )
+            message = f"{path} is not a vtlearn checkpoint: it has no {key} by name. {_PUBLISHED}"
             raise CheckpointError(message)
     return dict(content)
 
