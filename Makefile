@@ -34,7 +34,7 @@ demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: seven
 
 DEMO := $(firstword $(wildcard runs/vttwins/version_*/checkpoints/best.ckpt))
 
-tempclr: $(VENV)/installed  ## Train VideoCLIP and TempCLR on features by the demo's checkpoint: ten minutes after `make demo`
+tempclr: $(VENV)/installed  ## Train VideoCLIP and TempCLR on features by the demo's checkpoint: ten minutes
 	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
 	$(BIN)/python benchmarks/tempclr.py --checkpoint "$(DEMO)"
 

@@ -36,39 +36,43 @@ METRICS = {"Cap. Avg.": "cap_avg_R@1", "DTW": "dtw_R@1", "OTAM": "otam_R@1"}
 
 
 class Arm(NamedTuple):
-    """One way to train further.
+    """One way to train.
 
     Attributes:
         name: What it is called in the table.
-        options: What it is given besides ``configs/tempclr.yaml``.
-        start: What the training that it starts from was given.
+        options: What it is given besides its configuration.
+        start: The arm whose weights it starts from, with ``configs/tempclr.yaml``; None for
+            ``configs/videoclip.yaml``, from scratch.
     """
 
     name: str
     options: Sequence[str] = ()
-    start: Sequence[str] = ()
+    start: "Arm | None" = None
 
 
+START, COSINE_START = Arm("VideoCLIP, the start"), Arm("VideoCLIP, the start by cosine", COSINE)
 ARMS = [
-    Arm("no order", NO_ORDER),
-    Arm("DTW"),
-    Arm("OTAM", OTAM),
+    START,
+    Arm("no order", NO_ORDER, START),
+    Arm("DTW", [], START),
+    Arm("OTAM", OTAM, START),
 ]
 COSINE_ARMS = [
-    Arm("no order, by cosine", [*NO_ORDER, *COSINE], COSINE),
-    Arm("DTW, by cosine", COSINE, COSINE),
+    COSINE_START,
+    Arm("no order, by cosine", [*NO_ORDER, *COSINE], COSINE_START),
+    Arm("DTW, by cosine", COSINE, COSINE_START),
 ]
 MORE_ARMS = [
     *ARMS,
     *COSINE_ARMS,
-    Arm("DTW, disjoint chains", DISJOINT),
-    Arm("OTAM, disjoint chains", [*OTAM, *DISJOINT]),
-    Arm("DTW, clips shuffled", VIDEO),
-    Arm("DTW, both shuffled", BOTH),
-    Arm("OTAM, clips shuffled", [*OTAM, *VIDEO]),
-    Arm("OTAM, both shuffled", [*OTAM, *BOTH]),
-    Arm("no order, layer norms alone", [*NO_ORDER, *NORMS]),
-    Arm("DTW, layer norms alone", NORMS),
+    Arm("DTW, disjoint chains", DISJOINT, START),
+    Arm("OTAM, disjoint chains", [*OTAM, *DISJOINT], START),
+    Arm("DTW, clips shuffled", VIDEO, START),
+    Arm("DTW, both shuffled", BOTH, START),
+    Arm("OTAM, clips shuffled", [*OTAM, *VIDEO], START),
+    Arm("OTAM, both shuffled", [*OTAM, *BOTH], START),
+    Arm("no order, layer norms alone", [*NO_ORDER, *NORMS], START),
+    Arm("DTW, layer norms alone", NORMS, START),
 ]
 
 
@@ -152,40 +156,29 @@ def train_all(
     folder: Path, arms: Sequence[Arm], seeds: Sequence[int], data: Sequence[str], jobs: int
 ) -> Runs:
     """Train and test every arm with every seed, some of them side by side."""
-    starts = {tuple(arm.start) for arm in arms}
-    with ThreadPoolExecutor(jobs) as pool:
-        list(
-            pool.map(
-                lambda job: train_start(folder, *job, data),
-                [(start, seed) for seed in seeds for start in starts],
-            )
-        )
-        jobs_of = [(arm, seed) for seed in seeds for arm in arms]
-        found = list(pool.map(lambda job: train_arm(folder, *job, data), jobs_of))
     runs: Runs = {arm.name: [] for arm in arms}
-    for (arm, _), figures in zip(jobs_of, found, strict=True):
-        runs[arm.name].append(figures)
+    with ThreadPoolExecutor(jobs) as pool:
+        for starts in (True, False):
+            chosen = [
+                (arm, seed) for seed in seeds for arm in arms if (arm.start is None) == starts
+            ]
+            found = pool.map(lambda job: train(folder, *job, data), chosen)
+            for (arm, _), figures in zip(chosen, found, strict=True):
+                runs[arm.name].append(figures)
     return runs
 
 
-def start_folder(folder: Path, start: Sequence[str], seed: int) -> Path:
-    """Name the run that arms start from."""
-    return folder / f"start{'-cosine' if start else ''}-{seed}"
-
-
-def train_start(folder: Path, start: Sequence[str], seed: int, data: Sequence[str]) -> None:
-    """Train VideoCLIP, unless that was done."""
-    run = start_folder(folder, start, seed)
-    fit(run, *common("videoclip", run, seed), *start, *data)
-    print(f"{run.name}: trained", flush=True)
-
-
-def train_arm(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Figures:
-    """Train further from a seed's start and test, unless that was done; return the figures."""
-    run = folder / f"{arm.name.replace(', ', '-').replace(' ', '-')}-{seed}"
-    weights = checkpoint_of(start_folder(folder, arm.start, seed))
-    base = [*common("tempclr", run, seed), *arm.options, *data]
-    fit(run, *base, "--weights", str(weights))
+def train(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Figures:
+    """Train and test an arm, unless that was done; return its figures."""
+    run = folder_of(folder, arm, seed)
+    base = ["--config", f"configs/{'tempclr' if arm.start else 'videoclip'}.yaml"]
+    base += ["--seed_everything", str(seed), "--data.init_args.seed", str(seed)]
+    base += ["--trainer.logger.init_args.save_dir", str(folder)]
+    base += ["--trainer.logger.init_args.name", run.name, *arm.options, *data]
+    weights = []
+    if arm.start:
+        weights = ["--weights", str(checkpoint_of(folder_of(folder, arm.start, seed)))]
+    fit(run, *base, *weights)
     if not any(run.rglob("results.json")):
         vtlearn("test", *base, "--ckpt_path", str(checkpoint_of(run)))
     records = json.loads(next(run.rglob("results.json")).read_text())
@@ -195,6 +188,11 @@ def train_arm(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Figures
     return Figures(record["metrics"], record["intervals"])
 
 
+def folder_of(folder: Path, arm: Arm, seed: int) -> Path:
+    """Return where an arm is trained with a seed."""
+    return folder / f"{arm.name.replace(', ', '-').replace(' ', '-')}-{seed}"
+
+
 def fit(run: Path, *options: str) -> None:
     """Train, unless that was done; a training that was interrupted begins again."""
     done = run / "trained"
@@ -202,14 +200,6 @@ def fit(run: Path, *options: str) -> None:
         shutil.rmtree(run, ignore_errors=True)
         vtlearn("fit", *options)
         done.touch()
-
-
-def common(config: str, run: Path, seed: int) -> list[str]:
-    """Return the options that fit and test share."""
-    words = ["--config", f"configs/{config}.yaml", "--seed_everything", str(seed)]
-    words += ["--data.init_args.seed", str(seed)]
-    words += ["--trainer.logger.init_args.save_dir", str(run.parent)]
-    return [*words, "--trainer.logger.init_args.name", run.name]
 
 
 def checkpoint_of(run: Path) -> Path:
