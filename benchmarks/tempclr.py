@@ -136,7 +136,7 @@ def main() -> None:
         arms = CORPORA[corpus].arms if options.report else ARMS
         start = time.perf_counter()
         runs = train_all(options.runs / corpus, arms, options.seeds, data, options.jobs)
-        tables.append(f"**{CORPORA[corpus].title}**\n\n{table(runs)}\n")
+        tables.append(f"**{CORPORA[corpus].title}**\n\n{table(runs)}")
         print(tables[-1])
         print(f"{time.perf_counter() - start:.0f} s", flush=True)
     if options.report:
@@ -246,7 +246,7 @@ def write_tables(path: Path, tables: Sequence[str]) -> None:
     begin, end = "<!-- figures:begin -->", "<!-- figures:end -->"
     before, _, rest = path.read_text().partition(begin)
     _, _, after = rest.partition(end)
-    path.write_text(f"{before}{begin}\n{''.join(tables)}{end}{after}")
+    path.write_text(f"{before}{begin}\n{'\n\n'.join(tables)}\n{end}{after}")
 
 
 if __name__ == "__main__":
