@@ -246,7 +246,8 @@ def write_tables(path: Path, tables: Sequence[str]) -> None:
     begin, end = "<!-- figures:begin -->", "<!-- figures:end -->"
     before, _, rest = path.read_text().partition(begin)
     _, _, after = rest.partition(end)
-    path.write_text(f"{before}{begin}\n{'\n\n'.join(tables)}\n{end}{after}")
+    figures = "\n\n".join(tables)
+    path.write_text(f"{before}{begin}\n{figures}\n{end}{after}")
 
 
 if __name__ == "__main__":
