@@ -34,11 +34,11 @@ demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: seven
 
 DEMO := $(firstword $(wildcard runs/vttwins/version_*/checkpoints/best.ckpt))
 
-tempclr: $(VENV)/installed  ## Train VideoCLIP and TempCLR on features by the demo's checkpoint: ten minutes
+tempclr: $(VENV)/installed  ## Train VideoCLIP and TempCLR on features by the demo's checkpoint: three minutes
 	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
 	$(BIN)/python benchmarks/tempclr.py --checkpoint "$(DEMO)"
 
-tempclr-report: $(VENV)/installed  ## The same with all arms, three seeds and two corpora, into docs/tempclr.md: two hours
+tempclr-report: $(VENV)/installed  ## The same with all arms, three seeds and two corpora, into docs/tempclr.md: half an hour
 	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
 	$(BIN)/python benchmarks/tempclr.py --checkpoint "$(DEMO)" --seeds 0 1 2 --report docs/tempclr.md
 
