@@ -64,6 +64,15 @@ class PairedItems(NamedTuple):
     sample: Tensor
     position: Tensor
 
+    def own(self, rows: Rows) -> Tensor:
+        """Return where the items of a process stand among all, (own,), int64.
+
+        Args:
+            rows: The samples that the process owns.
+        """
+        mine = (self.sample >= rows.start) & (self.sample < rows.start + rows.size)
+        return mine.nonzero().squeeze(1)
+
 
 class Contrastive(Aligner):
     """Ask every item to recognise its partner among all items of the batch.
@@ -141,7 +150,7 @@ class Contrastive(Aligner):
             share of own items that find their partner.
         """
         batch = batch._replace(
-            video=_without_padding(batch.video), text=_without_padding(batch.text)
+            video=without_padding(batch.video), text=without_padding(batch.text)
         )
         with torch.autocast(batch.video.pooled.device.type, enabled=False):  # float32 or wider
             return self._contrast(batch, batch.all_rows() if rows is None else rows)
@@ -170,8 +179,7 @@ class Contrastive(Aligner):
 
     def _contrast(self, batch: EncodedBatch, rows: Rows) -> HeadOutput:
         items = self.paired_items(batch, rows)
-        mine = (items.sample >= rows.start) & (items.sample < rows.start + rows.size)
-        own = mine.nonzero().squeeze(1)
+        own = items.own(rows)
         if len(items.sample):
             row_logits, column_logits = self._own_logits(items, own)
             values = self.losses(row_logits, column_logits, own, items)
@@ -238,7 +246,7 @@ def pairwise_similarity(video: Tensor, text: Tensor) -> Tensor:
     return similarity.permute(2, 3, 0, 1)
 
 
-def _without_padding(features: Features) -> Features:
+def without_padding(features: Features) -> Features:
     """Put zeros where there is padding: not even NaN in it may reach a loss or a gradient."""
     outside = ~valid(features.length, features.pooled.shape[1])
     outside = outside.reshape(outside.shape + (1,) * (features.pooled.ndim - 2))

@@ -1,0 +1,363 @@
+"""Cali-NCE: learn from captions that may not match, as far as they seem to."""
+
+from collections.abc import Iterable
+from math import log
+from typing import Literal, NamedTuple, cast, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from vtlearn.batch import EncodedBatch, Own, Rows
+from vtlearn.checks import require_positive
+from vtlearn.encoders.base import TextEncoder, VideoEncoder
+from vtlearn.errors import ArgumentError
+from vtlearn.heads.base import HeadOutput, LossTerm
+from vtlearn.heads.contrastive import Direction, PairedItems
+from vtlearn.heads.correspondence import (
+    Normalizer,
+    Weight,
+    draw_others,
+    generators,
+    make_correspondence,
+    normalized,
+    weigh,
+)
+from vtlearn.heads.decoder import Decoder
+from vtlearn.heads.info_nce import InfoNCE
+
+__all__ = ["CaliNCE"]
+
+Correspondence = Literal["mlp", "bilinear"]
+Negatives = Literal["uniform", "hard"]
+Predict = Literal["caption", "mlm"]
+
+#: Of what is drawn in a step.
+_NEGATIVES, _MASKS = 0, 1
+#: A term of the denominator is never multiplied by less than 1e-6.
+_LOG_LEAST = log(1e-6)
+
+
+class CaliNCE(InfoNCE):
+    """Weigh the contrast of each clip and its caption by how well they seem to correspond.
+
+    Three losses are trained together, each of which is one number per clip with a caption.
+    *Correspondence*: a small network tells the clip's own caption from others of the batch, and the
+    caption's own clip. *Contrast*: InfoNCE, of which each item is multiplied by its weight, a
+    function of the probability p that the network gives to the pair; through the weight no gradient
+    passes. *Prediction*, if there is a ``predictor``: the caption's words are predicted from the
+    clip's tokens. The predictor has embeddings of its own, so that the video encoder learns from
+    it, and the text encoder does not.
+
+    Logged are the losses; ``p_own`` and ``p_other``, the mean p of own and of wrong pairs;
+    ``effective_items``, (sum w)^2 / sum w^2; and ``weights_dropped``, 1 where weights said nothing.
+
+    Args:
+        correspondence: What scores a pair: two layers over [v; t; v * t; |v - t|], or v^T W t + b,
+            on embedded vectors times sqrt(dim).
+        negatives: Wrong pairs are drawn ``uniform``, or ``hard``, by the softmax of similarity;
+            with swapped captions about, the hardest are true pairs.
+        num_negatives: Captions drawn for each clip, and clips for each caption.
+        score_temperature: What the network's logits are divided by.
+        detach: Let the network learn without the encoders.
+        weight: ``excess`` for p above that of wrong pairs, ``score`` for p itself, ``none`` for 1,
+            which is training the three losses side by side.
+        power: What weights are raised to.
+        least: What they are at least, before that.
+        normalizer: Weights are divided by their mean over the batch, taken as they are, or their
+            softmax is.
+        normalizer_temperature: Of that softmax.
+        warmup_steps: Optimiser steps in which all weights are 1: an untrained network knows nothing.
+        calibrate_negatives: Multiply each other term of InfoNCE's denominator by 1 - p.
+        predictor: What predicts captions; None for no prediction.
+        predict: Each next word (``caption``), or words that are masked (``mlm``).
+        calibrate_prediction: Weigh the prediction as the contrast is.
+        contrast_weight: What the contrast is multiplied by; 0: it is not computed.
+        correspondence_weight: The same of the correspondence; with 0 weights are 1.
+        prediction_weight: The same of the prediction.
+        direction: Of InfoNCE.
+        temperature: Of InfoNCE: what cosines are divided by.
+        learn_temperature: Train that temperature.
+        normalize: Compare vectors by cosine (True) or by raw dot product (False).
+
+    Raises:
+        ArgumentError: If a number is outside its range, a choice is unknown, or what is asked for
+            lacks a part.
+
+    Source:
+        N. Zhao, J. Jiao, W. Xie, D. Lin, "Cali-NCE: Boosting Cross-modal Video Representation
+        Learning with Calibrated Alignment", CVPR workshops 2023. Its abstract alone could be read:
+        that confidence in the correspondence of video and text is estimated first and then
+        calibrates the weights of samples in contrastive training. Everything else is our own.
+    """
+
+    def __init__(
+        self,
+        *,
+        correspondence: Correspondence = "mlp",
+        negatives: Negatives = "uniform",
+        num_negatives: int = 1,
+        score_temperature: float = 1.0,
+        detach: bool = False,
+        weight: Weight = "excess",
+        power: float = 1.0,
+        least: float = 0.0,
+        normalizer: Normalizer = "mean",
+        normalizer_temperature: float = 1.0,
+        warmup_steps: int = 18,
+        calibrate_negatives: bool = False,
+        predictor: Decoder | None = None,
+        predict: Predict = "caption",
+        calibrate_prediction: bool = True,
+        contrast_weight: float = 1.0,
+        correspondence_weight: float = 1.0,
+        prediction_weight: float = 1.0,
+        direction: Direction = "both",
+        temperature: float = 0.07,
+        learn_temperature: bool = False,
+        normalize: bool = True,
+    ) -> None:
+        super().__init__(
+            direction=direction,
+            temperature=temperature,
+            learn_temperature=learn_temperature,
+            normalize=normalize,
+        )
+        for name, choice, known in (
+            ("correspondence", correspondence, get_args(Correspondence)),
+            ("negatives", negatives, get_args(Negatives)),
+            ("weight", weight, get_args(Weight)),
+            ("normalizer", normalizer, get_args(Normalizer)),
+            ("predict", predict, get_args(Predict)),
+        ):
+            if choice not in known:
+                message = f"{name}: expected one of {', '.join(known)}, got {choice!r}"
+                raise ArgumentError(message)
+        require_positive(
+            num_negatives=num_negatives,
+            score_temperature=score_temperature,
+            power=power,
+            normalizer_temperature=normalizer_temperature,
+        )
+        weights = (contrast_weight, correspondence_weight, prediction_weight)
+        if min(weights) < 0 or not 0 <= least <= 1 or warmup_steps < 0:
+            message = (
+                f"weights of losses {weights} and warmup_steps={warmup_steps} have to be 0 or "
+                f"more, and least={least} from 0 to 1"
+            )
+            raise ArgumentError(message)
+        if predictor is None and predict != "caption":
+            message = f"predict={predict} needs model.head.init_args.predictor: give TextDecoder"
+            raise ArgumentError(message)
+        self.correspondence, self.negatives = correspondence, negatives
+        self.num_negatives, self.score_temperature = num_negatives, score_temperature
+        self.detach, self.weight, self.power, self.least = detach, weight, power, least
+        self.normalizer, self.normalizer_temperature = normalizer, normalizer_temperature
+        self.warmup_steps, self.calibrate_negatives = warmup_steps, calibrate_negatives
+        self.predict, self.calibrate_prediction = predict, calibrate_prediction
+        self.contrast_weight, self.correspondence_weight = contrast_weight, correspondence_weight
+        self.prediction_weight = prediction_weight
+        self.predictor = predictor if prediction_weight > 0 else None
+        self.scorer: nn.Module | None = None
+        if not (contrast_weight or correspondence_weight or self.predictor):
+            message = "CaliNCE has nothing to train: give one of its losses a weight"
+            raise ArgumentError(message)
+        pairs = {"video_pooled", "text_pooled"}
+        words = {"video_tokens", "texts"}
+        self.needs = frozenset(
+            (pairs if contrast_weight or correspondence_weight else set())
+            | (words if self.predictor is not None else set())
+        )
+
+    @property
+    def needs_vocabulary(self) -> bool:
+        """Whether the predictor has no words yet."""
+        return self.predictor is not None and self.predictor.needs_vocabulary
+
+    def build(self, captions: Iterable[str]) -> None:
+        """Make the predictor's vocabulary.
+
+        Args:
+            captions: All captions of the training corpus.
+        """
+        if self.predictor is not None:
+            self.predictor.build(captions)
+
+    def make_layers(self, video_encoder: VideoEncoder, text_encoder: TextEncoder | None) -> None:
+        """Make what scores pairs, and connect the predictor.
+
+        Args:
+            video_encoder: Has ``dim`` and ``token_width``.
+            text_encoder: Its vectors are as wide as the video's.
+        """
+        del text_encoder
+        if self.correspondence_weight:
+            self.scorer = make_correspondence(self.correspondence, video_encoder.dim)
+        if self.predictor is not None:
+            self.predictor.connect(video_encoder)
+
+    def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
+        """Compute the losses of this process's own clips and captions.
+
+        Args:
+            batch: Features of the whole batch; clip i of a sample belongs to its text i. Tokens and
+                strings of own samples, if there is a predictor.
+            rows: The samples of the batch that belong to this process; None: all.
+
+        Returns:
+            Those of the terms ``contrastive``, ``correspondence`` and ``prediction`` that have a
+            weight; and what is logged.
+        """
+        rows = batch.all_rows() if rows is None else rows
+        batch = batch._replace(
+            video=without_padding(batch.video), text=without_padding(batch.text)
+        )
+        terms: dict[str, LossTerm] = {}
+        logs: dict[str, Tensor] = {}
+        with torch.autocast(batch.video.pooled.device.type, enabled=False):  # float32 or wider
+            items = self.paired_items(batch, rows)
+            own = items.own(rows)
+            weights = items.video.vectors.new_ones(len(items.sample))
+            if self.scorer is not None:
+                scores = self._scores(items, rows)
+                terms["correspondence"] = LossTerm(
+                    _correspondence_losses(scores)[own], self.correspondence_weight
+                )
+                weights, logs = self._weights(scores, rows.step)
+        if self.contrast_weight:
+            contrast: HeadOutput = super().forward(batch, rows)
+            values = contrast.terms["contrastive"].values * weights[own]
+            terms["contrastive"] = LossTerm(values, self.contrast_weight)
+            logs |= contrast.logs
+        if self.predictor is not None:
+            terms["prediction"] = LossTerm(
+                self._prediction_losses(batch, items, own, rows, weights), self.prediction_weight
+            )
+        return HeadOutput(terms, logs)
+
+    def losses(
+        self,
+        row_logits: Tensor | None,
+        column_logits: Tensor | None,
+        own: Tensor,
+        items: PairedItems,
+    ) -> Tensor:
+        """Turn logits into one InfoNCE for each own item, before it is weighed.
+
+        Args:
+            row_logits: Own clips with all texts, (own, items), or None.
+            column_logits: All clips with own texts, (items, own), or None.
+            own: Where the own items stand among all items, (own,).
+            items: All items.
+
+        Returns:
+            (own,).
+        """
+        if self.calibrate_negatives and self.scorer is not None:
+            video, text = self._vectors(items)
+            every = torch.arange(len(video), device=own.device)
+            if row_logits is not None:
+                kept = self._kept(video[own, None], text[None], own[:, None] == every)
+                row_logits = row_logits + kept
+            if column_logits is not None:
+                kept = self._kept(video[:, None], text[None, own], every[:, None] == own)
+                column_logits = column_logits + kept
+        return super().losses(row_logits, column_logits, own, items)
+
+    def match(self, clip: Tensor, texts: Tensor) -> Tensor:
+        """Score how well texts correspond to a clip.
+
+        Args:
+            clip: One clip, pooled, (dim,).
+            texts: Texts, pooled, (texts, dim).
+
+        Returns:
+            (texts,), logits of the correspondence; dot products, where that is not trained.
+        """
+        if self.scorer is None:
+            return super().match(clip, texts)
+        scale = clip.shape[-1] ** 0.5
+        embedded = scale * self.embed(texts)
+        scores: Tensor = self.scorer((scale * self.embed(clip)).expand_as(embedded), embedded)
+        return scores / self.score_temperature
+
+    def _vectors(self, items: PairedItems) -> tuple[Tensor, Tensor]:
+        """Return what pairs are scored by, (items, dim) each, of a size that does not shrink."""
+        video, text = items.video.vectors, items.text.vectors[:, 0]
+        scale = video.shape[-1] ** 0.5
+        if self.detach:
+            video, text = video.detach(), text.detach()
+        return scale * video, scale * text
+
+    def _scores(self, items: PairedItems, rows: Rows) -> "_Scores":
+        """Score all own pairs of the batch, and wrong ones, on every process alike."""
+        scorer = cast("nn.Module", self.scorer)  # or it is not called
+        video, text = self._vectors(items)
+        own: Tensor = scorer(video, text)
+        if len(video) < 2:
+            return _Scores(own, own.new_zeros(len(own), 0))
+        similarity = None
+        if self.negatives == "hard":
+            similarity = self.logits(items.video, items.text).detach() / self.temperature
+        rngs = generators(items.sample, items.position, rows.seed, _NEGATIVES)
+        texts, clips = (
+            x.to(video.device) for x in draw_others(rngs, self.num_negatives, similarity)
+        )
+        of_clips = scorer(video[:, None].expand(-1, texts.shape[1], -1), text[texts])
+        of_texts = scorer(video[clips], text[:, None].expand(-1, clips.shape[1], -1))
+        return _Scores(own, torch.cat([of_clips, of_texts], 1))
+
+    def _weights(self, scores: "_Scores", step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weigh all pairs of the batch, (items,), and say how."""
+        positive, negative = (
+            (logits.detach() / self.score_temperature).sigmoid() for logits in scores
+        )
+        weights, dropped = torch.ones_like(positive), False
+        if step >= self.warmup_steps:
+            weights = weigh(positive, negative, self.weight, power=self.power, least=self.least)
+            weights, dropped = normalized(weights, self.normalizer, self.normalizer_temperature)
+        squares = weights.square().sum().clamp(min=1e-12)
+        return weights, {
+            "p_own": positive.sum() / max(len(positive), 1),
+            "p_other": negative.sum() / max(negative.numel(), 1),
+            "effective_items": weights.sum().square() / squares,
+            "weights_dropped": weights.new_tensor(float(dropped)),
+        }
+
+    def _kept(self, video: Tensor, text: Tensor, same: Tensor) -> Tensor:
+        """Compute log(1 - p) of pairs, and 0 of own ones."""
+        scorer = cast("nn.Module", self.scorer)
+        video, text = torch.broadcast_tensors(video, text)
+        logits: Tensor = scorer(video, text).detach() / self.score_temperature
+        return functional.logsigmoid(-logits).clamp(min=_LOG_LEAST).masked_fill(same, 0)
+
+    def _prediction_losses(
+        self, batch: EncodedBatch, items: PairedItems, own: Tensor, rows: Rows, weights: Tensor
+    ) -> Tensor:
+        raise NotImplementedError
+
+
+class _Scores(NamedTuple):
+    """Logits that pairs belong together.
+
+    Attributes:
+        own: Of each clip with its own text, (items,).
+        others: Of each clip with other texts, and each text with other clips, (items, pairs).
+    """
+
+    own: Tensor
+    others: Tensor
+
+
+def _correspondence_losses(scores: _Scores) -> Tensor:
+    """Compute the binary cross-entropy of each item, own and wrong pairs in equal parts."""
+    own = binary_cross_entropy_with_logits(
+        scores.own, torch.ones_like(scores.own), reduction="none"
+    )
+    if not scores.others.shape[1]:
+        return own / 2
+    others = binary_cross_entropy_with_logits(
+        scores.others, torch.zeros_like(scores.others), reduction="none"
+    )
+    return (own + others.mean(1)) / 2
