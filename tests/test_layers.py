@@ -52,7 +52,7 @@ ALLOWED = {
 }
 FREE = {
     *("__init__", "batch", "checks", "distributed", "errors", "hyperparameters"),
-    *("padding", "parameters", "run_folder", "schedule", "storage", "suggestions"),
+    *("padding", "parameters", "run_folder", "schedule", "storage", "subwords", "suggestions"),
 }
 WITHOUT_LIGHTNING = {*("alignment", "heads", "encoders", "interop", "media", "kitchen", "datasets")}
 

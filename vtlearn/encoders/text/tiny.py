@@ -1,22 +1,18 @@
 """A small text encoder for a laptop, with subwords of its own."""
 
-import io
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from vtlearn.batch import Encoded
 from vtlearn.encoders.base import TextEncoder, Tokens
 from vtlearn.encoders.batch_norm import SafeBatchNorm1d
 from vtlearn.encoders.text.table import max_over_words, padded, resized
-from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.errors import ArgumentError
+from vtlearn.subwords import Subwords, subwords_from_state, subwords_to_state
 
 __all__ = ["TinyText"]
-
-_MOST_CAPTIONS = 1_000_000  # what subwords are learned from: more takes long and changes little
 
 
 class TinyText(TextEncoder):
@@ -69,8 +65,7 @@ class TinyText(TextEncoder):
             raise ArgumentError(message)
         self.dim, self.vocab_size, self.max_words = dim, vocab_size, max_words
         self.lowercase, self.token_width = lowercase, hidden
-        self._model = b""
-        self._processor: Any = None
+        self._subwords: Subwords | None = None
         self.embedding = nn.Embedding(1, width)
         self.layers = nn.Sequential(
             nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()
@@ -81,7 +76,7 @@ class TinyText(TextEncoder):
     @property
     def needs_vocabulary(self) -> bool:
         """Whether there are no subwords yet, from the captions or a checkpoint."""
-        return not self._model
+        return self._subwords is None
 
     def build(self, captions: Iterable[str]) -> None:
         """Learn subwords from the training captions: the same captions give the same subwords.
@@ -92,8 +87,7 @@ class TinyText(TextEncoder):
         Raises:
             ArgumentError: If there are none, or ``vocab_size`` is less than their letters need.
         """
-        lines = (line for line in (" ".join(one.split()) for one in captions) if line)
-        self._take(_learn(islice(lines, _MOST_CAPTIONS), self.vocab_size, self.lowercase))
+        self._take(Subwords.learn(captions, self.vocab_size, lowercase=self.lowercase))
 
     def tokenize(self, texts: Sequence[str], max_words: int | None = None) -> Tokens:
         """Cut texts into subwords.
@@ -109,14 +103,14 @@ class TinyText(TextEncoder):
         Raises:
             ArgumentError: If there are no subwords yet, or ``max_words`` is not positive.
         """
-        if self.needs_vocabulary:
+        if self._subwords is None:
             message = (
                 "this TinyText has no subwords: load a checkpoint that has them, or call "
                 "build(captions)"
             )
             raise ArgumentError(message)
         size = self.max_words if max_words is None else max_words
-        return padded(self._processor.encode(list(texts)), size)
+        return padded(self._subwords.encode(texts), size)
 
     def forward(self, tokens: Tokens) -> Encoded:
         """Encode texts.
@@ -134,7 +128,7 @@ class TinyText(TextEncoder):
 
     def get_extra_state(self) -> Tensor:
         """Return SentencePiece's model as bytes, (bytes,), uint8, for a checkpoint."""
-        return torch.tensor(list(self._model), dtype=torch.uint8)
+        return subwords_to_state(self._subwords)
 
     def set_extra_state(self, state: Any) -> None:
         """Take the subwords of a checkpoint, and make room for their vectors, loaded next.
@@ -145,54 +139,8 @@ class TinyText(TextEncoder):
         Raises:
             CheckpointError: If it is not a model of SentencePiece.
         """
-        if not isinstance(state, Tensor) or state.dtype != torch.uint8:
-            message = (
-                "expected the checkpoint's subwords to be bytes, got "
-                f"{type(state).__name__}: they were not made by TinyText"
-            )
-            raise CheckpointError(message)
-        self._take(state.cpu().numpy().tobytes())
+        self._take(subwords_from_state(state))
 
-    def _take(self, model: bytes) -> None:
-        self._processor = _processor(model) if model else None
-        self._model = model
-        rows = self._processor.get_piece_size() if model else 1
-        self.embedding = resized(self.embedding, rows)
-
-
-def _learn(lines: Iterable[str], vocab_size: int, lowercase: bool) -> bytes:
-    import sentencepiece
-
-    model = io.BytesIO()
-    try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
-            model_writer=model,
-            model_type="bpe",
-            vocab_size=vocab_size,
-            hard_vocab_limit=False,
-            normalization_rule_name="nmt_nfkc_cf" if lowercase else "nmt_nfkc",
-            pad_id=0,
-            unk_id=1,
-            bos_id=-1,
-            eos_id=-1,
-            num_threads=1,
-            minloglevel=2,
-        )
-    except RuntimeError as error:
-        message = (
-            f"no subwords could be learned from the captions with vocab_size={vocab_size}; "
-            f"SentencePiece says: {error}. Give captions that say something, or a larger vocab_size"
-        )
-        raise ArgumentError(message) from error
-    return model.getvalue()
-
-
-def _processor(model: bytes) -> Any:
-    import sentencepiece
-
-    try:
-        return sentencepiece.SentencePieceProcessor(model_proto=model)
-    except RuntimeError as error:
-        message = f"the checkpoint's subwords cannot be read; SentencePiece says: {error}"
-        raise CheckpointError(message) from error
+    def _take(self, subwords: Subwords | None) -> None:
+        self._subwords = subwords
+        self.embedding = resized(self.embedding, 1 if subwords is None else len(subwords))
