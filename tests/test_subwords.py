@@ -3,6 +3,7 @@ import io
 import pickle
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sentencepiece
@@ -15,7 +16,7 @@ from vtlearn.subwords import Subwords, subwords_from_state, subwords_to_state
 TEXTS = [f"{one} the {two}" for one in ("chop", "stir", "fry") for two in ("carrot", "onion")]
 
 
-def learned(lines: list[str] | None = None, vocab_size: int = 100, **options: bool) -> Subwords:
+def learned(lines: list[str] | None = None, vocab_size: int = 100, **options: Any) -> Subwords:
     return Subwords.learn(TEXTS * 20 if lines is None else lines, vocab_size, **options)
 
 
@@ -40,7 +41,7 @@ def test_ids_of_texts_follow_the_control_pieces() -> None:
     [({"begin": True}, (2, None, None)), ({"end": True}, (None, 2, None))],
 )
 def test_each_control_piece_can_be_had_alone(
-    options: dict[str, bool], expected: tuple[int | None, ...]
+    options: dict[str, Any], expected: tuple[int | None, ...]
 ) -> None:
     subwords = learned(**options)
     assert (subwords.begin, subwords.end, subwords.mask) == expected

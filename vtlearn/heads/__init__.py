@@ -12,12 +12,17 @@ how two items are compared:
 - ``TempCLR``: a clip and its text, and beside that whole sequences against their own other orders.
 
 ``permutation`` draws orders for the last two; ``chains`` says of which clips an order is known.
+
+A head that predicts or writes texts holds a ``Decoder``, of which ``decoder_base`` says what it
+promises. ``TextDecoder`` is one, from ``decoder_layers``; ``masking`` hides words from it, and
+``beam_search`` finds the texts that it writes.
 """
 
 from typing import NoReturn
 
 from vtlearn.heads.base import Aligner, Alignment, Captioner, Head, HeadOutput, LossTerm
 from vtlearn.heads.contrastive import Contrastive
+from vtlearn.heads.decoder import Decoder, TextDecoder
 from vtlearn.heads.info_nce import InfoNCE
 from vtlearn.heads.mil_nce import MILNCE
 from vtlearn.heads.s2dtw import S2DTW
@@ -31,12 +36,14 @@ __all__ = [
     "Alignment",
     "Captioner",
     "Contrastive",
+    "Decoder",
     "Head",
     "HeadOutput",
     "InfoNCE",
     "LossTerm",
     "SoftDTW",
     "TempCLR",
+    "TextDecoder",
 ]
 
 _RENAMED = {

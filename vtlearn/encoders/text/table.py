@@ -12,7 +12,7 @@ from vtlearn.encoders.base import Tokens
 from vtlearn.errors import ArgumentError
 from vtlearn.padding import valid
 
-__all__: list[str] = []
+__all__ = ["resized"]
 
 
 def padded(rows: Sequence[Sequence[int]], size: int) -> Tokens:

@@ -1,0 +1,154 @@
+"""What every decoder promises: the words of texts, predicted from the tokens of clips.
+
+A head that predicts or writes texts holds a decoder: it connects it to the video encoder, lets it
+build its vocabulary, and gives it texts with the tokens of one clip each.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from vtlearn.encoders.base import VideoEncoder
+from vtlearn.errors import ArgumentError
+from vtlearn.hyperparameters import Configurable
+
+__all__ = ["Decoder"]
+
+
+class Decoder(Configurable, ABC):
+    """Predict the words of texts from the tokens of clips.
+
+    Everywhere ``tokens`` are (clips, frames, patches, width), as a video encoder gives them, and
+    ``token_length`` (clips,), int64, says how many frames of each clip count; None: all. The other
+    frames may hold anything.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._token_width: int | None = None
+
+    def connect(self, video_encoder: VideoEncoder) -> None:
+        """Fit the decoder to the encoder whose tokens it reads, once; its head calls this.
+
+        Args:
+            video_encoder: Whose tokens it will be given.
+
+        Raises:
+            ArgumentError: If the encoder gives no tokens, or ones of another width than that it was
+                connected to.
+        """
+        name, width = type(self).__name__, video_encoder.token_width
+        if width is None:
+            message = (
+                f"{name} reads video tokens, and {type(video_encoder).__name__} gives none: choose "
+                "another model.video_encoder, or a head without a decoder"
+            )
+            raise ArgumentError(message)
+        if self._token_width is None:
+            self.make_layers(video_encoder)
+        elif self._token_width != width:
+            message = (
+                f"{name} was connected to tokens of width {self._token_width}, and cannot be to "
+                f"ones of {width}: build a new decoder"
+            )
+            raise ArgumentError(message)
+        self._token_width = width
+
+    def make_layers(self, video_encoder: VideoEncoder) -> None:
+        """Make the layers whose sizes depend on the encoder; none, unless a decoder has such.
+
+        Args:
+            video_encoder: Has ``token_width``.
+        """
+
+    @property
+    def needs_vocabulary(self) -> bool:
+        """Whether :meth:`build` has to be called before the first text."""
+        return False
+
+    def build(self, captions: Iterable[str]) -> None:
+        """Make a vocabulary of one's own from the training captions.
+
+        Args:
+            captions: All captions of the training corpus, in the same order on every process.
+        """
+
+    @abstractmethod
+    def has_words(self, texts: Sequence[str]) -> Tensor:
+        """Tell which texts have a word to predict; the others have no loss, and are left out.
+
+        Args:
+            texts: Strings.
+
+        Returns:
+            (texts,), bool, on the CPU.
+        """
+
+    @abstractmethod
+    def losses(
+        self,
+        texts: Sequence[str],
+        tokens: Tensor,
+        token_length: Tensor | None = None,
+        masked: bool = False,
+        rng: Sequence[np.random.Generator] | None = None,
+    ) -> Tensor:
+        """Compute how badly the words of texts are predicted from their clips.
+
+        Args:
+            texts: Strings with words, as :meth:`has_words` says; there may be none.
+            tokens: One clip for each text.
+            token_length: Frames that count.
+            masked: Guess hidden words from all others, instead of each from those before it.
+            rng: For ``masked``: what is hidden, one generator per text, such as
+                ``np.random.default_rng((rows.seed, stream, row, position))``. No text's draws
+                depend on another's.
+
+        Returns:
+            (texts,), float32 or wider: the mean cross-entropy over the predicted words of each.
+
+        Raises:
+            ArgumentError: If a text has no words, or their numbers differ.
+        """
+
+    @abstractmethod
+    def log_likelihood(
+        self, tokens: Tensor, texts: Sequence[str], token_length: Tensor | None = None
+    ) -> Tensor:
+        """Compute how likely each text is to be written for each clip.
+
+        Args:
+            tokens: Of clips.
+            texts: Strings; one without words is as likely as an end at once.
+            token_length: Frames that count.
+
+        Returns:
+            (clips, texts), float32 or wider: the mean log-probability of a text's pieces, its end
+            among them. Without gradients.
+        """
+
+    @abstractmethod
+    def generate(
+        self,
+        tokens: Tensor,
+        token_length: Tensor | None = None,
+        *,
+        beam: int = 5,
+        length_penalty: float = 1.0,
+        max_new: int = 30,
+    ) -> list[str]:
+        """Write a text for each clip; the same for the same clip, whatever the others.
+
+        Args:
+            tokens: Of clips.
+            token_length: Frames that count.
+            beam: How many texts are followed at once; 1 takes the likeliest piece each time.
+            length_penalty: Power of the number of pieces that a text's log-probability is divided
+                by: 0 compares sums, 1 means.
+            max_new: How many pieces are written at most, the end among them.
+
+        Returns:
+            One string per clip, none less likely than that of ``beam=1``.
+        """
