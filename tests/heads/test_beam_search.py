@@ -37,7 +37,7 @@ class Random:
 
     def score(self, clip: int, text: list[int], penalty: float) -> float:
         total = sum(self.after(clip, text[:i])[word].item() for i, word in enumerate(text))
-        return total / len(text) ** penalty
+        return float(total / len(text) ** penalty)
 
 
 def search(model: Random, beam: int, penalty: float = 1.0, max_new: int = 4) -> Found:

@@ -59,7 +59,7 @@ class Letters(Decoder):
 class WithoutTokens(TinyVideo):
     def __init__(self) -> None:
         super().__init__()
-        self.token_width: int | None = None  # type: ignore[assignment]
+        self.token_width: int | None = None
 
 
 def test_layers_are_made_once() -> None:

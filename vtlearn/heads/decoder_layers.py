@@ -117,7 +117,8 @@ class DecoderLayer(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """Turn (rows, entries, width) into (rows, heads, entries, width / heads)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        rows, entries, width = x.shape
+        return x.reshape(rows, entries, self.heads, width // self.heads).transpose(1, 2)
 
 
 def _joined(x: Tensor) -> Tensor:
