@@ -16,6 +16,7 @@ from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.heads import TextDecoder
+from vtlearn.heads.beam_search import Found
 from vtlearn.hyperparameters import to_config
 
 CAPTIONS = [
@@ -200,10 +201,11 @@ def test_frames_that_do_not_count_change_nothing(masked: bool) -> None:
     assert decoder.generate(poisoned.detach(), length) == cut
 
 
-def test_a_clip_without_frames_is_finite() -> None:
+def test_a_clip_without_frames_is_one_of_a_frame_of_zeros() -> None:
     decoder = built()
-    loss = decoder.losses(["chop"], tokens(1) * torch.nan, torch.tensor([0]))
-    assert loss.isfinite().all()
+    found = decoder.losses(["chop"], tokens(1) * torch.nan, torch.tensor([0]))
+    wanted = decoder.losses(["chop"], 0 * tokens(1), torch.tensor([1]))
+    torch.testing.assert_close(found, wanted)
 
 
 def test_gradcheck() -> None:
@@ -356,6 +358,21 @@ def test_a_beam_is_never_worse_than_greedy() -> None:
                 assert written == decode(best.words)
                 better += int((best.scores > alone.scores).sum())
     assert better  # or the search looks at one text alone
+
+
+def test_where_a_beam_loses_the_greedy_text_that_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decoder, clips = built(), tokens()
+    search = decoder._search
+
+    def losing(memory: Any, beam: int, penalty: float, most: int) -> Found:
+        found = search(memory, beam, penalty, most)
+        return found if beam == 1 else Found([[5]] * 4, found.scores - 99)
+
+    wanted = decoder.generate(clips, beam=1)
+    monkeypatch.setattr(decoder, "_search", losing)
+    assert decoder.generate(clips, beam=5) == wanted
 
 
 @pytest.mark.parametrize("beam", [1, 5])
