@@ -250,8 +250,9 @@ class VideoTextLearner(SavedModule):
             return head.align(batch.video.pooled[0], batch.text.pooled[0, :, 0])
 
     def _aligner(self) -> Aligner:
-        if isinstance(self.head, Aligner) and self.text_encoder is not None:
-            return self.head
+        aligner = self.head.aligner
+        if aligner is not None and self.text_encoder is not None:
+            return aligner
         message = (
             f"{type(self.head).__name__} compares no texts here: that takes an aligner, such as "
             "S2DTW, and a text encoder"

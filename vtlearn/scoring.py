@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
-from vtlearn.heads.base import Aligner, Captioner, Head
+from vtlearn.heads.base import Head
 
 __all__ = ["POOLED", "encoded_for", "is_partial", "make_evaluator"]
 
@@ -38,12 +38,12 @@ def make_evaluator(
     Raises:
         ArgumentError: If a protocol needs what the model does not have.
     """
-    aligner = head if isinstance(head, Aligner) else None
+    aligner, captioner = head.aligner, head.captioner
     return Evaluator(
         tasks,
         embed=aligner and aligner.embed,
         match=aligner and aligner.match,
-        generate=head.generate if isinstance(head, Captioner) else None,
+        generate=captioner and captioner.generate,
         encode_texts=encode_texts,
         similarity="dot" if aligner is None else aligner.similarity,
         frame_vectors=video_encoder.frame_vectors,

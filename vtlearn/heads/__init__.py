@@ -10,8 +10,10 @@ how two items are compared:
 - ``SoftDTW``: a whole video and a whole text, by dynamic time warping.
 - ``S2DTW``: the same with local smoothing and dummies, as VT-TWINS has it.
 - ``TempCLR``: a clip and its text, and beside that whole sequences against their own other orders.
+- ``CaliNCE``: a clip and its text, weighed by how well they seem to correspond.
 
-``permutation`` draws orders for the last two; ``chains`` says of which clips an order is known.
+``permutation`` draws orders for S2DTW and TempCLR, and ``chains`` says of which clips an order is
+known. ``correspondence`` scores pairs for CaliNCE, and draws wrong ones.
 
 A head that predicts or writes texts holds a ``Decoder``, of which ``decoder_base`` says what it
 promises. ``TextDecoder`` is one, from ``decoder_layers``; ``masking`` hides words from it, and
@@ -21,9 +23,11 @@ promises. ``TextDecoder`` is one, from ``decoder_layers``; ``masking`` hides wor
 from typing import NoReturn
 
 from vtlearn.heads.base import Aligner, Alignment, Captioner, Head, HeadOutput, LossTerm
+from vtlearn.heads.cali_nce import CaliNCE
 from vtlearn.heads.contrastive import Contrastive
 from vtlearn.heads.decoder import Decoder, TextDecoder
 from vtlearn.heads.info_nce import InfoNCE
+from vtlearn.heads.joint import Joint
 from vtlearn.heads.mil_nce import MILNCE
 from vtlearn.heads.s2dtw import S2DTW
 from vtlearn.heads.soft_dtw import SoftDTW
@@ -34,12 +38,14 @@ __all__ = [
     "S2DTW",
     "Aligner",
     "Alignment",
+    "CaliNCE",
     "Captioner",
     "Contrastive",
     "Decoder",
     "Head",
     "HeadOutput",
     "InfoNCE",
+    "Joint",
     "LossTerm",
     "SoftDTW",
     "TempCLR",

@@ -177,6 +177,16 @@ class Head(Configurable, ABC):
             text_encoder: Has them too; None for a model without one.
         """
 
+    @property
+    def aligner(self) -> "Aligner | None":
+        """What compares clips with texts: this head, if it is an aligner."""
+        return self if isinstance(self, Aligner) else None
+
+    @property
+    def captioner(self) -> "Captioner | None":
+        """What writes texts: this head, if it is a captioner."""
+        return self if isinstance(self, Captioner) else None
+
     def explain_empty(self, term: str) -> str:
         """Say why no item of a whole epoch had a loss, and what to change: an error's message.
 

@@ -1,6 +1,7 @@
 """Cali-NCE: learn from captions that may not match, as far as they seem to."""
 
 from collections.abc import Iterable
+from itertools import compress
 from math import log
 from typing import Literal, NamedTuple, cast, get_args
 
@@ -9,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from vtlearn.batch import EncodedBatch, Own, Rows
+from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.checks import require_positive
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import HeadOutput, LossTerm
-from vtlearn.heads.contrastive import Direction, PairedItems
+from vtlearn.heads.contrastive import Direction, PairedItems, without_padding
 from vtlearn.heads.correspondence import (
     Normalizer,
     Weight,
@@ -68,7 +69,7 @@ class CaliNCE(InfoNCE):
         normalizer: Weights are divided by their mean over the batch, taken as they are, or their
             softmax is.
         normalizer_temperature: Of that softmax.
-        warmup_steps: Optimiser steps in which all weights are 1: an untrained network knows nothing.
+        warmup_steps: Optimiser steps with all weights 1: an untrained network knows nothing.
         calibrate_negatives: Multiply each other term of InfoNCE's denominator by 1 - p.
         predictor: What predicts captions; None for no prediction.
         predict: Each next word (``caption``), or words that are masked (``mlm``).
@@ -210,9 +211,7 @@ class CaliNCE(InfoNCE):
             weight; and what is logged.
         """
         rows = batch.all_rows() if rows is None else rows
-        batch = batch._replace(
-            video=without_padding(batch.video), text=without_padding(batch.text)
-        )
+        batch = batch._replace(video=without_padding(batch.video), text=without_padding(batch.text))
         terms: dict[str, LossTerm] = {}
         logs: dict[str, Tensor] = {}
         with torch.autocast(batch.video.pooled.device.type, enabled=False):  # float32 or wider
@@ -231,9 +230,8 @@ class CaliNCE(InfoNCE):
             terms["contrastive"] = LossTerm(values, self.contrast_weight)
             logs |= contrast.logs
         if self.predictor is not None:
-            terms["prediction"] = LossTerm(
-                self._prediction_losses(batch, items, own, rows, weights), self.prediction_weight
-            )
+            values = self._prediction(batch, items, own, rows, weights)
+            terms["prediction"] = LossTerm(values, self.prediction_weight)
         return HeadOutput(terms, logs)
 
     def losses(
@@ -332,10 +330,35 @@ class CaliNCE(InfoNCE):
         logits: Tensor = scorer(video, text).detach() / self.score_temperature
         return functional.logsigmoid(-logits).clamp(min=_LOG_LEAST).masked_fill(same, 0)
 
-    def _prediction_losses(
+    def _prediction(
         self, batch: EncodedBatch, items: PairedItems, own: Tensor, rows: Rows, weights: Tensor
     ) -> Tensor:
-        raise NotImplementedError
+        """Predict the captions of own items, and weigh the losses; without words there is none."""
+        predictor, given = cast("Decoder", self.predictor), batch.own
+        if given is None or given.video_tokens is None:
+            message = (
+                "CaliNCE predicts captions from tokens: give EncodedBatch.of(..., own=...), or set "
+                "predictor to null"
+            )
+            raise ArgumentError(message)
+        sample, position = items.sample[own] - rows.start, items.position[own]
+        candidates = batch.text.pooled.shape[2]
+        places = zip(sample.tolist(), position.tolist(), strict=True)
+        captions = [given.texts[one][place * candidates] for one, place in places]
+        said = predictor.has_words(captions)
+        kept = said.nonzero().squeeze(1).to(own.device)
+        sample, position = sample[kept], position[kept]
+        length = given.video_token_length
+        values: Tensor = predictor.losses(
+            list(compress(captions, said.tolist())),
+            given.video_tokens[sample, position],
+            None
+            if length is None
+            else length[sample.to(length.device), position.to(length.device)],
+            self.predict == "mlm",
+            generators(items.sample[own][kept], position, rows.seed, _MASKS),
+        )
+        return values * weights[own][kept] if self.calibrate_prediction else values
 
 
 class _Scores(NamedTuple):

@@ -149,9 +149,7 @@ class Contrastive(Aligner):
             The term ``contrastive``, one loss per own item; logged are the temperature and the
             share of own items that find their partner.
         """
-        batch = batch._replace(
-            video=without_padding(batch.video), text=without_padding(batch.text)
-        )
+        batch = batch._replace(video=without_padding(batch.video), text=without_padding(batch.text))
         with torch.autocast(batch.video.pooled.device.type, enabled=False):  # float32 or wider
             return self._contrast(batch, batch.all_rows() if rows is None else rows)
 

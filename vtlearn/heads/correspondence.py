@@ -1,4 +1,4 @@
-"""Does a text belong to a clip? What scores a pair, draws wrong pairs, and weighs the right ones."""
+"""Whether a text belongs to a clip: score pairs, draw wrong ones, and weigh items by it."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -34,8 +34,8 @@ class MLPCorrespondence(nn.Module):
     def forward(self, video: Tensor, text: Tensor) -> Tensor:
         """Score pairs, (..., dim) and (..., dim), as logits (...)."""
         joined = torch.cat([video, text, video * text, (video - text).abs()], -1)
-        scores: Tensor = self.layers(joined)
-        return scores.squeeze(-1)
+        scores: Tensor = self.layers(joined.to(self.layers[0].weight.dtype))  # may be half
+        return scores.squeeze(-1).to(video.dtype)
 
 
 class BilinearCorrespondence(nn.Module):
@@ -52,7 +52,7 @@ class BilinearCorrespondence(nn.Module):
 
     def forward(self, video: Tensor, text: Tensor) -> Tensor:
         """Score pairs, (..., dim) and (..., dim), as logits (...)."""
-        return ((video @ self.weight) * text).sum(-1) + self.bias
+        return ((video @ self.weight.to(video)) * text).sum(-1) + self.bias.to(video)
 
 
 def generators(
