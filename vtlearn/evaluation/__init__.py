@@ -5,15 +5,16 @@ a task's items serves all of its protocols. A ``protocol`` says which ids must c
 of each ``encoded_item``, and computes the figures; it knows neither model nor processes.
 ``retrieval`` looks for the video of a text and the text of a video, ``localization`` for the moment
 of a caption, ``steps`` for those of a task's steps, ``step_classification`` for the step of a
-segment, ``full_video`` for the video of a paragraph; ``sequences`` is what protocols share whose
-videos are several items. ``reference`` computes what published code does, quirks and all, and
-``vectors`` holds what came until everything is there. ``given_vectors`` reads vectors that were
-made anywhere, ``items_to_embed`` says of what they have to be, and ``vector_scoring`` gives them to
-the same protocols. What they count is in ``metrics``. A
-``result`` is what was found, with all that is needed to say whether two figures may be compared,
-and ``results`` writes it.
+segment, ``full_video`` for the video of a paragraph; ``correspondence`` tells which captions are
+those of their clips; ``sequences`` is what protocols share whose videos are several items.
+``reference`` computes what published code does, quirks and all, and ``vectors`` holds what came
+until everything is there. ``given_vectors`` reads vectors that were made anywhere,
+``items_to_embed`` says of what they have to be, and ``vector_scoring`` gives them to the same
+protocols. What they count is in ``metrics``. A ``result`` is what was found, with all that is
+needed to say whether two figures may be compared, and ``results`` writes it.
 """
 
+from vtlearn.evaluation.correspondence import Correspondence
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
 from vtlearn.evaluation.full_video import FullVideo
@@ -49,6 +50,7 @@ __all__ = [
     "Annotations",
     "CaptionHit",
     "CodeVersion",
+    "Correspondence",
     "Coverage",
     "EncodedItem",
     "EvaluationTask",

@@ -4,8 +4,8 @@
 are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vectors, tile by tile;
 ``sequence_scores`` compares paragraphs with videos of several windows; ``step_recall`` counts steps
 that were found, ``split_recall`` averages over splits, and ``step_limits`` says how many are found
-by luck and at most; ``bootstrap`` says how sure a figure is, and ``chance`` what a blind model
-would reach.
+by luck and at most; ``roc_auc`` how well a score tells two kinds apart; ``bootstrap`` says how sure
+a figure is, and ``chance`` what a blind model would reach.
 """
 
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
@@ -16,6 +16,7 @@ from vtlearn.evaluation.metrics.retrieval import (
     ranks,
     recall_at,
 )
+from vtlearn.evaluation.metrics.roc_auc import ROCAUC, roc_auc
 from vtlearn.evaluation.metrics.sequence_scores import SequenceScores, sequence_scores
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
 from vtlearn.evaluation.metrics.split_recall import SplitRecall
@@ -30,6 +31,7 @@ from vtlearn.evaluation.metrics.tiled_ranks import DirectionRanks, vector_ranks
 
 __all__ = [
     "RESAMPLES",
+    "ROCAUC",
     "Chance",
     "DirectionRanks",
     "Ranks",
@@ -50,6 +52,7 @@ __all__ = [
     "product",
     "ranks",
     "recall_at",
+    "roc_auc",
     "sequence_scores",
     "step_limits",
     "vector_ranks",
