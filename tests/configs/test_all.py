@@ -61,6 +61,7 @@ def places(
     msrvtt_root: Path,
     youcook2_root: Path,
     crosstask_root: Path,
+    webvid_root: Path,
     small: dict[str, int],
 ) -> dict[str, dict[str, object]]:
     """A small Kitchen that is laid out like each corpus."""
@@ -75,6 +76,7 @@ def places(
         "MSRVTT": {"root": msrvtt_root},
         "YouCook2": {"root": youcook2_root},
         "CrossTask": {"root": crosstask_root, "train_per_task": 2},
+        "WebVid": {"root": webvid_root},
     }
 
 

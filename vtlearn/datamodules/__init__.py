@@ -16,6 +16,7 @@ from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.msrvtt import MSRVTT
 from vtlearn.datamodules.samplers import EpochOrder
 from vtlearn.datamodules.shards import Shards
+from vtlearn.datamodules.webvid import WebVid
 from vtlearn.datamodules.youcook2 import YouCook2
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "Shards",
     "Stage",
     "VideoTextData",
+    "WebVid",
     "YouCook2",
 ]

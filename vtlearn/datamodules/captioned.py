@@ -38,10 +38,10 @@ class CaptionedData(VideoTextData):
 
     def __init__(self, **loading: Any) -> None:
         super().__init__(**loading)
-        self._clips: dict[str, list[CaptionedClip]] = {}
+        self._clips: dict[str, Sequence[CaptionedClip]] = {}
 
     @abstractmethod
-    def list_split(self, split: str, max_missing: float | None) -> list[CaptionedClip]:
+    def list_split(self, split: str, max_missing: float | None) -> Sequence[CaptionedClip]:
         """List the clips of a split.
 
         Args:
@@ -50,7 +50,7 @@ class CaptionedData(VideoTextData):
                 None for any number, where features are read.
         """
 
-    def clips(self, split: str) -> list[CaptionedClip]:
+    def clips(self, split: str) -> Sequence[CaptionedClip]:
         """Return the clips of a split, listed once.
 
         Args:

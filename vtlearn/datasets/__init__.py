@@ -5,10 +5,11 @@ how (one set of settings for all), ``clips`` reads the clips, ``sampling`` choos
 windows, and ``unreadable`` keeps account of what cannot be read. ``howto100m`` lists narrated
 videos, ``kitchen`` those that we render in the same layout; ``shards`` streams the same, and
 pictures with captions, out of tar shards. ``captioned`` has what corpora of clips with written
-captions share: ``msrvtt``, and ``youcook2`` and ``crosstask``, whose videos are annotated in
-segments; ``annotations`` hashes the files that say so. ``evaluation`` reads the clips and videos
-that a protocol scores, ``windows`` all of a video, and ``extraction`` keeps what is made of that.
-``files`` and ``lists`` find what there is, and ``checking`` compares it with what there should be.
+captions share: ``msrvtt``, ``webvid``, whose captions may be about something else, and ``youcook2``
+and ``crosstask``, whose videos are annotated in segments; ``annotations`` hashes the files that say
+so. ``evaluation`` reads the clips and videos that a protocol scores, ``windows`` all of a video,
+and ``extraction`` keeps what is made of that. ``files`` and ``lists`` find what there is, and
+``checking`` compares it with what there should be.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus
@@ -22,6 +23,7 @@ from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog
+from vtlearn.datasets.webvid import WebVid
 from vtlearn.datasets.youcook2 import YouCook2
 from vtlearn.kitchen import KitchenCorpus
 
@@ -47,5 +49,6 @@ __all__ = [
     "ShardStream",
     "UnreadableLog",
     "VideoCorpus",
+    "WebVid",
     "YouCook2",
 ]

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -21,6 +22,7 @@ from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows, clip_start
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, LostClipsError
 from vtlearn.media.captions.caption import Caption
+from vtlearn.storage.strings import Strings
 
 __all__ = ["CaptionedClip", "CaptionedCorpus", "SegmentCorpus", "captioned_items"]
 
@@ -83,7 +85,7 @@ class CaptionedCorpus(Corpus):
     """
 
     def __init__(self, clips: Sequence[CaptionedClip], reading: Reading) -> None:
-        super().__init__([clip.id for clip in clips], reading)
+        super().__init__(Strings.of(clip.id for clip in clips), reading)
         if reading.sampling.min_seconds or reading.sampling.repeat_last:
             message = (
                 "sampling.min_seconds and sampling.repeat_last are for captions of speech; written "
@@ -271,17 +273,21 @@ def require_clips(
         CorpusNotFoundError: If no file at all is there.
         ArgumentError: If too many are not.
     """
-    paths = {clip.video: clip.path for clip in clips}
-    missing = [video for video, path in paths.items() if not path.exists()]
-    where = paths[missing[0]].parent if missing else Path()
-    if missing and len(missing) == len(paths):
+    videos: set[str] = set()
+    missing: dict[str, Path] = {}
+    for clip in clips:
+        if clip.video not in videos and not clip.path.exists():
+            missing[clip.video] = clip.path
+        videos.add(clip.video)
+    where = os.path.commonpath([path.parent for path in missing.values()]) if missing else ""
+    if missing and len(missing) == len(videos):
         lines = [f"{where}: the videos listed in {listed}, <id>.mp4  (there are none)"]
         raise CorpusNotFoundError(corpus, lines, source)
-    if len(missing) > (max_missing if max_missing >= 1 else max_missing * len(paths)):
-        share = math.ceil(100 * len(missing) / len(paths)) / 100
-        first = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+    if len(missing) > (max_missing if max_missing >= 1 else max_missing * len(videos)):
+        share = math.ceil(100 * len(missing) / len(videos)) / 100
+        first = ", ".join(list(missing)[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         message = (
-            f"{len(missing)} of {len(paths)} videos listed in {listed} are missing under {where}: "
+            f"{len(missing)} of {len(videos)} videos listed in {listed} are missing under {where}: "
             f"{first}. Download them (`vtlearn data check {check}` lists all), or pass "
             f"max_unreadable={len(missing)} (in training, max_unreadable_fraction={share}) to "
             "continue without them"

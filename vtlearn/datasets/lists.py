@@ -39,7 +39,8 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
         ...     read_video_list(file)
         ['nVbIUDjzWY4']
     """
-    (_, names), *rows = _rows(path) or [(1, [])]
+    rows = _rows(path)
+    _, names = next(rows, (1, []))
     wanted = next((name for name in ("video_path", "video_id") if name in names), None)
     if wanted is None:
         message = f"{path} has no column video_path or video_id; its columns are {names}"
@@ -158,22 +159,48 @@ def read_table(path: Path, columns: Sequence[str], unique: str | None = None) ->
         ...     read_table(file, ["video_id"])
         [Row(line=2, cells={'key': 'ret0', 'video_id': 'video9770'})]
     """
-    (_, names), *rows = _rows(path) or [(1, [])]
-    absent = [column for column in columns if column not in names]
+    return list(iterate_table(path, columns, unique))
+
+
+def iterate_table(
+    path: Path,
+    columns: Sequence[str],
+    unique: str | None = None,
+    *,
+    may_be_blank: str | None = None,
+) -> Iterator[Row]:
+    """Read a csv as :func:`read_table` does, row by row: it may have millions.
+
+    Args:
+        path: The file.
+        columns: What every row has to have; other columns are read as well.
+        unique: One of them in which no cell may stand twice.
+        may_be_blank: Another column that has to be there, and whose cells may be blank.
+
+    Yields:
+        Its rows.
+
+    Raises:
+        ArgumentError: As :func:`read_table`.
+    """
+    rows = _rows(path)
+    _, names = next(rows, (1, []))
+    wanted = columns if may_be_blank is None else [*columns, may_be_blank]
+    absent = [column for column in wanted if column not in names]
     if absent:
         message = f"{path} has no column {' or '.join(absent)}; its columns are {names}"
         raise ArgumentError(message)
-    table = [Row(line, _cells(path, line, row, names, columns)) for line, row in rows]
     lines: dict[str, int] = {}
-    for line, cells in table if unique is not None else ():
-        first = lines.setdefault(cells[str(unique)], line)
+    for line, row in rows:
+        cells = _cells(path, line, row, names, columns)
+        first = lines.setdefault(cells[unique], line) if unique is not None else line
         if first != line:
             message = (
                 f"{path} has the {unique} {cells[str(unique)]} in lines {first} and {line}; "
                 "remove one"
             )
             raise ArgumentError(message)
-    return table
+        yield Row(line, cells)
 
 
 def read_ids(path: Path) -> list[str]:
@@ -225,7 +252,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> list[Row]:
         ...     read_columns(file, ["step", "start", "end"])
         [Row(line=1, cells={'step': '1', 'start': '33.54', 'end': '39.94'})]
     """
-    rows = _rows(path)
+    rows = list(_rows(path))
     for line, row in rows:
         if len(row) != len(columns):
             message = (
@@ -295,7 +322,7 @@ def read_durations(path: Path) -> dict[str, float]:
         ...     read_durations(file)
         {'nVbIUDjzWY4': 125.4}
     """
-    rows = _rows(path)
+    rows = list(_rows(path))
     if rows and _is_header(rows[0][1]):
         del rows[0]
     return dict(_durations(path, rows))
@@ -324,15 +351,16 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Read the rows that are not blank and the lines that they begin in, less outer spaces."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = file.readline()
             delimiter = ";" if ";" in header and "," not in header else ","  # as some copies have
-            lines = chain([header], file)
-            rows = [(n, [cell.strip() for cell in row]) for n, row in read_rows(lines, delimiter)]
-            return [(line, row) for line, row in rows if any(row)]
+            for line, row in read_rows(chain([header], file), delimiter):
+                cells = [cell.strip() for cell in row]
+                if any(cells):
+                    yield line, cells
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         message = f"{path} cannot be read as a csv: {reason}"

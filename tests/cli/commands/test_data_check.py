@@ -287,7 +287,12 @@ def test_damaged_shards_without_an_index_suffice_for_no_coverage(
 
 @pytest.mark.parametrize(
     ("data", "name", "count"),
-    [("YouCook2", "YouCook2", 10), ("CrossTask", "CrossTask", 10), ("MSRVTT", "MSR-VTT", 32)],
+    [
+        ("YouCook2", "YouCook2", 10),
+        ("CrossTask", "CrossTask", 10),
+        ("MSRVTT", "MSR-VTT", 32),
+        ("WebVid", "WebVid", 49),
+    ],
 )
 def test_what_is_annotated_is_checked_in_its_own_layout(
     data: str,
@@ -321,7 +326,7 @@ def test_what_is_annotated_is_checked_in_its_own_layout(
     assert len(found["usable"]) == count - 2
 
 
-@pytest.mark.parametrize("data", ["YouCook2", "CrossTask", "MSRVTT"])
+@pytest.mark.parametrize("data", ["YouCook2", "CrossTask", "MSRVTT", "WebVid"])
 def test_an_annotated_corpus_that_is_not_there_is_a_mistake(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
