@@ -226,5 +226,14 @@ def test_a_table_fits_eighty_columns_and_says_what_was_compared() -> None:
     assert any("cap_avg_median_rank" in line and "33.33" in line for line in lines)
 
 
+def test_what_compares_no_vectors_does_not_say_how() -> None:
+    settings = {"pooling": "head"}
+    assert "cosine of head vectors" in shown(replace(result(), settings=settings))
+    text = shown(replace(result(), similarity="none", settings=settings))
+    assert "vectors" not in text
+    assert "none" not in text
+    assert "shares in percent" in text
+
+
 def test_only_the_primary_metric_is_highlighted() -> None:
     assert [row.style for row in results_table(result()).rows] == ["bold green", None]

@@ -335,5 +335,6 @@ def _title(result: Result) -> Text:
     published = "as published code scores it (reference), " if result.mode == "reference" else ""
     pooling = result.settings.get("pooling")
     of = f" of {pooling} vectors" if pooling is not None else ""
-    title.append(f"\n{published}{result.similarity}{of}; shares in percent", style="not bold dim")
+    compared = "" if result.similarity == "none" else f"{result.similarity}{of}; "
+    title.append(f"\n{published}{compared}shares in percent", style="not bold dim")
     return title

@@ -291,7 +291,7 @@ def test_damaged_shards_without_an_index_suffice_for_no_coverage(
         ("YouCook2", "YouCook2", 10),
         ("CrossTask", "CrossTask", 10),
         ("MSRVTT", "MSR-VTT", 32),
-        ("WebVid", "WebVid", 49),
+        ("WebVid", "WebVid", 50),
     ],
 )
 def test_what_is_annotated_is_checked_in_its_own_layout(
