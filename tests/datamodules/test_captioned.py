@@ -39,7 +39,7 @@ def test_a_split_is_listed_once_and_may_lack_as_much_as_it_may() -> None:
     ASKED.clear()
     data = TwoClips(max_unreadable=3, max_unreadable_fraction=0.25)
     for _ in range(2):
-        assert data.train_dataset().ids == ["a"]
+        assert list(data.train_dataset().ids) == ["a"]
         assert [item.id for item in data.tasks("test")[0].items.items] == ["a", "b"]
     assert ASKED == [("train", 0.25), ("test", 3.0)]
 
@@ -48,7 +48,7 @@ def test_features_are_made_of_all_clips_and_a_store_has_to_have_them(tmp_path: P
     assert list(TwoClips().videos().ids) == ["a", "b"]
     fill_store(tmp_path, {"a": 3.0})
     data = TwoClips(features=tmp_path)
-    assert data.train_dataset().ids == ["a"]
+    assert list(data.train_dataset().ids) == ["a"]
     with pytest.raises(FeatureError, match=r"no features of 1 of 2 videos \(first: b\)"):
         data.tasks("test")
 
