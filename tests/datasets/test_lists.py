@@ -6,6 +6,7 @@ import pytest
 
 from vtlearn.datasets.lists import (
     Row,
+    iterate_table,
     number_in,
     read_columns,
     read_durations,
@@ -154,6 +155,18 @@ def test_ids_are_read_line_by_line(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ArgumentError, match=r"list\.txt cannot be read as a list of ids"):
         read_ids(path)
+
+
+def test_a_long_table_is_read_row_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("id,name\n1,one\n2,\n3\n")
+    rows = iterate_table(path, ["id"], unique="id", may_be_blank="name")
+    assert next(rows) == Row(2, {"id": "1", "name": "one"})
+    assert next(rows) == Row(3, {"id": "2", "name": ""})
+    with pytest.raises(ArgumentError, match="has 1 cells in line 4 and 2 in its header"):
+        next(rows)
+    with pytest.raises(ArgumentError, match=r"no column text; its columns are \['id', 'name'\]"):
+        next(iterate_table(path, ["id"], may_be_blank="text"))
 
 
 def test_columns_are_named_where_no_header_names_them(tmp_path: Path) -> None:
