@@ -27,7 +27,8 @@ def test_vectors_are_compared_as_the_head_compares_them() -> None:
 
 
 def test_only_what_protocols_need_is_encoded() -> None:
-    assert encoded_for(frozenset({"features", "caption"})) == frozenset()
+    assert encoded_for(frozenset({"caption"})) == frozenset()
+    assert encoded_for(frozenset({"features"})) == {"video_tokens"}
     assert encoded_for(frozenset({"match"})) == {"video_pooled", "text_pooled"}
 
 

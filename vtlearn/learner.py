@@ -302,10 +302,7 @@ class VideoTextLearner(SavedModule):
         of_head = self.head.needs if "caption" in needs else frozenset()
         task = self._evaluator.tasks[dataloader_idx]
         encoded = self._encode(batch, of_head | encoded_for(needs), task.max_words)
-        clips = batch.clips if "features" in needs else None
-        self._evaluator.update_batch(
-            dataloader_idx, encoded, batch.parts, batch.unreadable, features=clips
-        )
+        self._evaluator.update_batch(dataloader_idx, encoded, batch.parts, batch.unreadable)
 
     @override
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:

@@ -27,7 +27,7 @@ def make_evaluator(
     Args:
         tasks: What to score the model by.
         head: Embeds and matches if it is an aligner, writes if it is a captioner.
-        video_encoder: Says whether it has a vector per frame.
+        video_encoder: Says whether it has tokens, and whether they are a vector per frame.
         encode_texts: Turns strings into vectors, (texts, dim), reading so many words of each;
             None for a model without a text encoder.
         max_unreadable: How many videos may be missing.
@@ -46,6 +46,7 @@ def make_evaluator(
         generate=captioner and captioner.generate,
         encode_texts=encode_texts,
         similarity="dot" if aligner is None else aligner.similarity,
+        tokens=video_encoder.token_width is not None,
         frame_vectors=video_encoder.frame_vectors,
         item_texts=encode_texts is not None,
         max_unreadable=max_unreadable,
@@ -67,7 +68,7 @@ def encoded_for(needs: frozenset[str]) -> frozenset[str]:
         ['text_pooled', 'video_pooled', 'video_tokens']
     """
     pooled = POOLED if needs & {"windows", "frames", "match"} else frozenset()
-    return pooled | ({"video_tokens"} if "frames" in needs else frozenset())
+    return pooled | ({"video_tokens"} if needs & {"frames", "features"} else frozenset())
 
 
 def is_partial(trainer: Trainer) -> bool:

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from vtlearn.batch import EncodedBatch, Own
+from vtlearn.encoders.base import VideoEncoder
+from vtlearn.encoders.video import S3D, TinyVideo
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import EncodedItem, as_is, embedded, encoded_items
 
@@ -143,11 +145,9 @@ def batch() -> EncodedBatch:
 
 
 def test_items_of_a_batch_leave_padding_out() -> None:
-    features = torch.arange(3)[:, None]
     one, other = encoded_items(
         batch(),
         frozenset({"windows", "frames", "features"}),
-        features=features,
         captions=["chop", "stir", "fry"],
     )
     assert (one.id, one.text_ids, one.captions) == ("v", ["v/0"], ["chop", "stir"])
@@ -155,14 +155,14 @@ def test_items_of_a_batch_leave_padding_out() -> None:
     assert one.texts.tolist() == [[100, 101]]
     assert one.frames.tolist() == [[0, 1], [2, 3], [4, 5]]
     assert one.frame_times.tolist() == [0.5, 1.5, 4.5]
-    assert one.features.tolist() == [[0], [1]]
+    assert one.features.tolist() == [[1, 2], [4, 5]]
     assert (other.id, other.text_ids, other.caption) == ("w", ["w/0", "w/1"], "fry")
     assert other.windows.tolist() == [[4, 5]]
     assert other.window_spans.tolist() == [[1, 3]]
     assert other.texts.tolist() == [[104, 105], [106, 107]]
     assert other.frames.tolist() == [[8, 9], [10, 11]]
     assert other.frame_times.tolist() == [1.5, 2.5]
-    assert other.features.tolist() == [[2]]
+    assert other.features.tolist() == [[9, 10]]
 
 
 def test_items_of_a_batch_have_only_what_is_needed() -> None:
@@ -188,3 +188,45 @@ def test_frames_of_an_encoder_that_has_none_are_refused() -> None:
         encoded = batch()._replace(own=own._replace(video_tokens=tokens))
         with pytest.raises(ArgumentError, match="'v' came without tokens of one vector per frame"):
             list(encoded_items(encoded, frozenset({"frames"})))
+
+
+@pytest.mark.parametrize("encoder", [S3D(width=0.05), TinyVideo(width=4)])
+def test_features_are_the_mean_of_tokens(encoder: VideoEncoder) -> None:
+    """Of S3D that is what linear probes take."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (1, 3, 16, 3, 32, 32)
+    clips = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
+    length = torch.tensor([16, 4, 9])
+    encoded = encoder.eval()(clips[0], length)
+    own = Own(["v"], encoded.tokens[None], encoded.token_length[None], None, None, [[]], [[]])
+    video, text = encoded.pooled[None], torch.zeros(1, 0, 0)
+    (item,) = encoded_items(EncodedBatch.of(video, text, own=own), frozenset({"features"}))
+    if isinstance(encoder, S3D):
+        torch.testing.assert_close(item.features, encoder.features(clips[0], length))
+    assert item.features.shape == (3, encoder.token_width)
+    for clip, frames in enumerate(length.tolist()):
+        alone = encoder(clips[0, clip : clip + 1, :frames]).tokens
+        torch.testing.assert_close(item.features[clip], alone[0].mean((0, 1)))
+
+
+def test_features_are_of_all_patches_and_of_frames_that_count() -> None:
+    own = batch().own
+    assert own is not None
+    assert own.video_tokens is not None
+    patches = torch.cat([own.video_tokens, own.video_tokens + 2], 3)
+    patches[0, 1, 1:] = torch.nan  # a clip of one frame
+    encoded = batch()._replace(own=own._replace(video_tokens=patches))
+    one, _ = encoded_items(encoded, frozenset({"features"}))
+    assert one.features.tolist() == [[2, 3], [5, 6]]
+    all_count = own._replace(video_token_length=None)
+    one, other = encoded_items(batch()._replace(own=all_count), frozenset({"features"}))
+    assert one.features.tolist() == [[1, 2], [5, 6]]
+    assert other.features.tolist() == [[9, 10]]
+
+
+def test_features_of_an_encoder_without_tokens_are_refused() -> None:
+    own = batch().own
+    assert own is not None
+    encoded = batch()._replace(own=own._replace(video_tokens=None))
+    with pytest.raises(ArgumentError, match="'v' came without tokens, of which features"):
+        list(encoded_items(encoded, frozenset({"features"})))

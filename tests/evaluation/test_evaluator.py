@@ -331,6 +331,11 @@ def test_a_batch_and_its_items_are_the_same_thing() -> None:
             {"frame_vectors": False},
             r"needs frames, and the video encoder has no.*model\.video_encoder",
         ),
+        (
+            {"needs": frozenset({"features"})},
+            {"tokens": False},
+            r"needs features, and the video encoder gives no.*model\.video_encoder",
+        ),
         ({"needs": frozenset({"pixels"})}, {}, r"needs \['pixels'\]; it may need \['caption'"),
     ],
 )

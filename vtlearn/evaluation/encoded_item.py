@@ -41,7 +41,7 @@ class EncodedItem:
         window_spans: Start and end of each window in seconds, (windows, 2), float64.
         frames: One vector per frame of every window, (frames, dim).
         frame_times: The centre of each frame in seconds, (frames,), float64.
-        features: The windows as they were read, (windows, frames, ...): stored vectors or pixels.
+        features: The mean of the video encoder's tokens of each window, (windows, width).
         captions: One string per window, as the head wrote it.
         texts: One vector per text of the item, (texts, dim).
         text_ids: Ids of the texts.
@@ -148,7 +148,7 @@ class EncodedItem:
 
     @property
     def features(self) -> Tensor:
-        """The windows as they were read, (windows, frames, ...); for ``features``."""
+        """The mean of each window's tokens, (windows, width); for ``features``."""
         return self._tensor("features")
 
     @property
@@ -237,27 +237,25 @@ def encoded_items(
     batch: EncodedBatch,
     needs: frozenset[str],
     *,
-    features: Tensor | None = None,
     captions: Sequence[str] | None = None,
 ) -> Iterator[EncodedItem]:
     """Take the items, or parts of items, out of an encoded batch.
 
     Args:
-        batch: Samples of this process alone: pooled vectors for ``windows``, and for ``frames``
-            tokens of one vector per frame.
+        batch: Samples of this process alone: pooled vectors for ``windows``, tokens for
+            ``features``, and for ``frames`` tokens of one vector per frame.
         needs: What of it is needed.
-        features: The samples' clips as they were read, (sum of clips, frames, ...).
         captions: One string per clip.
 
     Yields:
         One item per sample.
 
     Raises:
-        ArgumentError: If frames are needed, and the tokens are not one vector per frame.
+        ArgumentError: If frames are needed, and the tokens are not one vector per frame; or if
+            features are, and there are no tokens.
     """
     own = cast("Own", batch.own)
     lengths = batch.video.length.tolist()
-    clips = None if features is None else features.split(lengths)
     remaining = iter(captions or ())
     has_texts = batch.text.pooled.shape[-1] > 0  # or there is no text encoder
     for index, text_length in enumerate(batch.text.length.tolist()):
@@ -270,7 +268,7 @@ def encoded_items(
             window_spans=spans,
             frames=frames,
             frame_times=times,
-            features=clips[index] if clips else None,
+            features=_features(own, index, length) if "features" in needs else None,
             captions=None if captions is None else list(islice(remaining, length)),
             texts=batch.text.pooled[index, :text_length, 0] if has_texts else None,
             text_ids=own.text_ids[index],
@@ -309,6 +307,19 @@ def as_is(vectors: Tensor) -> Tensor:
         tensor([1.])
     """
     return vectors.to(torch.promote_types(vectors.dtype, torch.float32))
+
+
+def _features(own: Own, index: int, windows: int) -> Tensor:
+    """Average the tokens of each of a sample's clips, over frames that count and all patches."""
+    if own.video_tokens is None:
+        message = f"The item {own.ids[index]!r} came without tokens, of which features are made."
+        raise ArgumentError(message)
+    tokens, lengths = own.video_tokens[index, :windows], own.video_token_length
+    size = tokens.shape[1]
+    length = torch.full((windows,), size) if lengths is None else lengths[index, :windows]
+    length = length.to(tokens.device)
+    counted = tokens.masked_fill(~valid(length, size)[:, :, None, None], 0)
+    return counted.sum(1).mean(1) / length[:, None]
 
 
 def _frames(own: Own, index: int, spans: Tensor) -> tuple[Tensor, Tensor]:

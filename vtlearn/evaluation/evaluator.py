@@ -62,7 +62,8 @@ class Evaluator:
         encode_texts: Turns strings into raw vectors, (texts, dim), reading so many words of each
             (None: its own number); None for a model without a text encoder.
         similarity: How the head compares vectors; for protocols that do not say it themselves.
-        frame_vectors: Whether the video encoder's tokens are one vector per frame.
+        tokens: Whether the video encoder gives tokens.
+        frame_vectors: Whether they are one vector per frame.
         item_texts: Whether items come with the vectors of their texts.
         max_unreadable: How many videos may be missing because they cannot be read.
         head: What the head is called in messages.
@@ -93,6 +94,7 @@ class Evaluator:
         generate: Generate | None = None,
         encode_texts: EncodeTexts | None = None,
         similarity: Similarity = "dot",
+        tokens: bool = True,
         frame_vectors: bool = True,
         item_texts: bool = True,
         max_unreadable: int = 0,
@@ -117,6 +119,9 @@ class Evaluator:
             "caption": None if generate else f"{head} does not write: {another}",
             "texts": None if encode_texts else _NO_TEXTS,
             "the items' texts": None if item_texts else _NO_TEXTS,
+            "features": None
+            if tokens
+            else "the video encoder gives no tokens: choose another model.video_encoder",
             "frames": None
             if frame_vectors
             else "the video encoder has no vector per frame: choose another model.video_encoder",
@@ -181,19 +186,16 @@ class Evaluator:
         batch: EncodedBatch,
         parts: Sequence[tuple[int, int]],
         unreadable: Sequence[Unreadable] = (),
-        *,
-        features: Tensor | None = None,
     ) -> None:
         """Take in a batch of a task as it was encoded, with captions written where needed.
 
         Args:
             task_index: Which task.
-            batch: Samples of this process alone: pooled vectors for ``windows``, for ``frames``
-                tokens of one vector per frame, for ``caption`` what the head reads.
+            batch: Samples of this process alone: pooled vectors for ``windows``, tokens for
+                ``features``, for ``frames`` tokens of one vector per frame, for ``caption`` what
+                the head reads.
             parts: Which part of its item each sample is, and of how many.
             unreadable: What should be in this batch and cannot be read.
-            features: The samples' clips as they were read, (sum of clips, frames, ...); for
-                ``features``.
 
         Raises:
             EvaluationError: As :meth:`update` does.
@@ -201,7 +203,7 @@ class Evaluator:
         needs = self.needs(task_index)
         with torch.no_grad():
             captions = self._captions(batch) if "caption" in needs else None
-        items = list(encoded_items(batch, needs, features=features, captions=captions))
+        items = list(encoded_items(batch, needs, captions=captions))
         self.update(task_index, items, parts, unreadable)
 
     def compute(self, *, partial: bool = False) -> list[Result]:
