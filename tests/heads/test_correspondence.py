@@ -97,7 +97,7 @@ def test_weights_by_hand() -> None:
 def test_weights_average_one() -> None:
     weights = torch.rand(50)
     for normalizer in ("mean", "softmax"):
-        scaled, dropped = normalized(weights, normalizer)  # type: ignore[arg-type]
+        scaled, dropped = normalized(weights, normalizer)
         assert scaled.mean().item() == pytest.approx(1, abs=1e-6)
         assert not dropped
     # a softmax of logarithms at temperature 1 is the mean

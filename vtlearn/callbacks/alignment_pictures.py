@@ -7,7 +7,6 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from vtlearn.datamodules.base import AlignmentExample, VideoTextData
-from vtlearn.heads import Aligner
 from vtlearn.learner import VideoTextLearner
 from vtlearn.plotting import draw_alignment
 from vtlearn.run_folder import run_folder
@@ -59,7 +58,7 @@ class AlignmentPictures(Callback):
         if not (
             trainer.is_global_zero
             and isinstance(learner, VideoTextLearner)
-            and isinstance(learner.head, Aligner)
+            and learner.head.aligner is not None
         ):
             return
         if self._example is None and isinstance(data, VideoTextData):

@@ -34,7 +34,8 @@ class MLPCorrespondence(nn.Module):
     def forward(self, video: Tensor, text: Tensor) -> Tensor:
         """Score pairs, (..., dim) and (..., dim), as logits (...)."""
         joined = torch.cat([video, text, video * text, (video - text).abs()], -1)
-        scores: Tensor = self.layers(joined.to(self.layers[0].weight.dtype))  # may be half
+        dtype = next(self.parameters()).dtype  # which may be half
+        scores: Tensor = self.layers(joined.to(dtype))
         return scores.squeeze(-1).to(video.dtype)
 
 

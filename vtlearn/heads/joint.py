@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from torch import nn
+from torch import Tensor, nn
 from typing_extensions import override
 
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.errors import ArgumentError
-from vtlearn.heads.base import Aligner, Captioner, Head, HeadOutput
+from vtlearn.heads.base import Aligner, Captioner, Head, HeadOutput, LossTerm
 
 __all__ = ["Joint"]
 
@@ -81,7 +81,8 @@ class Joint(Head):
         Returns:
             All their terms and logs, under their heads' names.
         """
-        terms, logs = {}, {}
+        terms: dict[str, LossTerm] = {}
+        logs: dict[str, Tensor] = {}
         for name, head in self._parts().items():
             output: HeadOutput = head(batch, rows)
             for own, term in output.terms.items():
