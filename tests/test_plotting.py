@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,15 @@ from matplotlib.figure import Figure
 from vtlearn.alignment import s2dtw_cost
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import S2DTW
-from vtlearn.plotting import Panel, draw_alignment, draw_panel, draw_panels
+from vtlearn.plotting import (
+    MatchedPair,
+    Panel,
+    draw_alignment,
+    draw_match_histogram,
+    draw_pairs,
+    draw_panel,
+    draw_panels,
+)
 
 
 def test_axes_captions_path_and_truth_are_drawn() -> None:
@@ -81,3 +91,50 @@ def test_what_does_not_fit_is_refused() -> None:
         draw_panels([], [1.0], ["only"])
     with pytest.raises(ArgumentError, match=r"'odd' has shape \(2, 3\).* 2 windows and 2 captions"):
         draw_panels([Panel("odd", torch.ones(2, 3))], [1.0, 2.0], ["first", "second"])
+
+
+def test_a_histogram_counts_matched_and_swapped_pairs_apart() -> None:
+    pairs = [
+        MatchedPair("chop", p, None, known) for p, known in ((0.9, True), (0.8, True), (0.1, False))
+    ]
+    figure = draw_match_histogram(pairs, title="3 pairs")
+    (axes,) = figure.axes
+    assert axes.get_title() == "3 pairs"
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["matched (2, mean 0.85)", "swapped (1, mean 0.10)"]
+    heights = [patch.get_height() for patch in axes.patches]
+    assert [sum(heights[:40]), sum(heights[40:])] == [2, 1]
+    unknown = draw_match_histogram([pair._replace(matches=None) for pair in pairs])
+    assert unknown.legends[0].get_texts()[0].get_text() == "pairs (3, mean 0.60)"
+
+
+def test_pairs_are_drawn_with_their_captions() -> None:
+    frame = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    pairs = [MatchedPair(f"caption {i}", i / 10, frame, i < 9) for i in range(10)]
+    figure = draw_pairs(
+        {"best": pairs, "worst": [MatchedPair("words alone", 0.0)]}, title="epoch 1"
+    )
+    figure.canvas.draw()
+    best, worst = figure.subfigs
+    drawn = [axes for axes in best.axes if axes.get_visible()]
+    assert len(drawn) == 10
+    assert [axes.get_xlabel() for axes in drawn[:2]] == ["caption 0", "caption 1"]
+    assert drawn[8].get_title() == "0.800 matched"
+    assert drawn[9].get_title() == "0.900 swapped"
+    assert [len(axes.images) for axes in drawn] == [1] * 10
+    alone = worst.axes[0]
+    assert not alone.images
+    assert alone.texts[0].get_text() == "words alone"
+    for groups in ({}, {"best": []}):
+        with pytest.raises(ArgumentError, match="expected groups of pairs"):
+            draw_pairs(groups)
+
+
+def test_dollars_in_captions_are_no_formulas(tmp_path: Path) -> None:
+    caption = r"from $\frac to $5"
+    frame = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    groups = {"best": [MatchedPair(caption, 1.0, frame), MatchedPair(caption, 0.5)]}
+    draw_pairs(groups).savefig(tmp_path / "pairs.png")
+    panel = Panel("cost", torch.rand(2, 1))
+    draw_panels([panel], [1.0, 2.0], [caption]).savefig(tmp_path / "panel.png")
