@@ -3,6 +3,7 @@
 from vtlearn.callbacks.alignment_pictures import AlignmentPictures
 from vtlearn.callbacks.checkpoints import BestCheckpoint, StepCheckpoint
 from vtlearn.callbacks.config_writer import ConfigWriter
+from vtlearn.callbacks.correspondence_pictures import CorrespondencePictures
 from vtlearn.callbacks.data_wait import DataWait
 from vtlearn.callbacks.feature_writer import FeatureWriter
 from vtlearn.callbacks.train_norms import TrainNorms
@@ -12,6 +13,7 @@ __all__ = [
     "AlignmentPictures",
     "BestCheckpoint",
     "ConfigWriter",
+    "CorrespondencePictures",
     "DataWait",
     "FeatureWriter",
     "StepCheckpoint",

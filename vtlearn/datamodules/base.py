@@ -201,6 +201,10 @@ class VideoTextData(LightningDataModule, ABC):
         """Return a narrated video to look at during training, where the corpus has one."""
         return None
 
+    def matches(self) -> dict[str, bool]:
+        """Return whether training captions are about their clips, by id; empty where unknown."""
+        return {}
+
     def videos(self) -> VideoList:
         """List the videos that features can be made of: those of the training corpus.
 

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from vtlearn.datamodules.benchmark import BenchmarkData, require_apart
 from vtlearn.datasets.captioned import CaptionedClip
 from vtlearn.datasets.clips import ClipLoader, duration_or
@@ -58,8 +60,8 @@ class WebVid(BenchmarkData):
         self.validation_list, self.test_list = validation_list, test_list
         self._durations: dict[str, float] = {}
 
+    @override
     def matches(self) -> dict[str, bool]:
-        """Return whether training captions are about their videos, by id; empty where unknown."""
         return read_matches(self.root, self.train_split)
 
     def test_tasks(self) -> list[EvaluationTask]:
