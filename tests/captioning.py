@@ -17,7 +17,16 @@ from torch.utils.data import DataLoader
 from vtlearn.batch import Batch, Encoded, EncodedBatch, Rows, Sample, collate
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.encoders.text import Word2Vec
-from vtlearn.heads import S2DTW, Captioner, Head, HeadOutput, LossTerm
+from vtlearn.heads import (
+    S2DTW,
+    CaliNCE,
+    Captioner,
+    Head,
+    HeadOutput,
+    InfoNCE,
+    LossTerm,
+    TextDecoder,
+)
 from vtlearn.learner import VideoTextLearner
 
 
@@ -76,19 +85,27 @@ class Colours(VideoEncoder):
         return Encoded(self.pool(tokens.mean((1, 2))), tokens, frame_length)
 
 
-def samples(step: int) -> list[Sample]:
-    """The two samples of a step: in the second step one has three captions, the other none."""
+def samples(step: int, *, paired: bool) -> list[Sample]:
+    """The two samples of a step: in the second step one has three captions, the other none.
+
+    A head of pairs gets as many clips as captions, where there are captions.
+    """
     words = ["chop", "stir", "fry"]
     generator = torch.Generator().manual_seed(step)
     clips = torch.randint(0, 256, (2, 3, 2, 3, 4, 4), dtype=torch.uint8, generator=generator)
     texts = [words, [] if step == 1 else words[:2]]
+    counts = [(paired and len(own)) or 3 for own in texts]
     starts = [0.0, 1.0, 2.0]
-    return [Sample.of(str(i), clips[i], starts, 4.0, texts=texts[i]) for i in range(2)]
+    return [
+        Sample.of(str(i), clips[i, :count], starts[:count], 4.0, texts=texts[i])
+        for i, count in enumerate(counts)
+    ]
 
 
-def batches(rank: int, world: int) -> list[Batch]:
+def batches(rank: int, world: int, *, paired: bool) -> list[Batch]:
     size = 2 // world
-    return [collate(samples(step)[rank * size : (rank + 1) * size]) for step in range(3)]
+    mine = slice(rank * size, (rank + 1) * size)
+    return [collate(samples(step, paired=paired)[mine]) for step in range(3)]
 
 
 def words() -> Word2Vec:
@@ -97,9 +114,16 @@ def words() -> Word2Vec:
     return encoder
 
 
+def calibrated() -> CaliNCE:
+    """Predicts masked words, which are drawn, and weighs items from the second step on."""
+    predictor = TextDecoder(width=8, layers=1, heads=2, dropout=0.0)
+    return CaliNCE(predictor=predictor, predict="mlm", warmup_steps=1, num_negatives=2)
+
+
 MODELS: dict[str, Callable[[], tuple[Head, TextEncoder | None]]] = {
     "LetterCaptioner": lambda: (LetterCaptioner(), None),
     "S2DTW": lambda: (S2DTW(), words()),
+    "CaliNCE": lambda: (calibrated(), words()),
 }
 
 
@@ -107,6 +131,8 @@ def train(name: str, weights: str) -> None:
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     torch.manual_seed(0)
     head, text_encoder = MODELS[name]()
+    if head.needs_vocabulary:
+        head.build(["chop stir fry"] * 4)
     learner = VideoTextLearner(
         Colours(),
         text_encoder,
@@ -126,7 +152,8 @@ def train(name: str, weights: str) -> None:
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    loader: DataLoader[Batch] = DataLoader(batches(rank, world), batch_size=None)  # type: ignore[arg-type]
+    steps = batches(rank, world, paired=isinstance(head, InfoNCE))
+    loader: DataLoader[Batch] = DataLoader(steps, batch_size=None)  # type: ignore[arg-type]
     trainer.fit(learner, loader, loader)
     if trainer.is_global_zero:
         loss = trainer.callback_metrics["val/loss"]
