@@ -5,6 +5,7 @@ import pytest
 import torch
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from vtlearn.alignment import s2dtw_cost
 from vtlearn.errors import ArgumentError
@@ -103,7 +104,7 @@ def test_a_histogram_counts_matched_and_swapped_pairs_apart() -> None:
     (legend,) = figure.legends
     names = [text.get_text() for text in legend.get_texts()]
     assert names == ["matched (2, mean 0.85)", "swapped (1, mean 0.10)"]
-    heights = [patch.get_height() for patch in axes.patches]
+    heights = [patch.get_height() for patch in axes.patches if isinstance(patch, Rectangle)]
     assert [sum(heights[:40]), sum(heights[40:])] == [2, 1]
     unknown = draw_match_histogram([pair._replace(matches=None) for pair in pairs])
     assert unknown.legends[0].get_texts()[0].get_text() == "pairs (3, mean 0.60)"
@@ -126,7 +127,8 @@ def test_pairs_are_drawn_with_their_captions() -> None:
     alone = worst.axes[0]
     assert not alone.images
     assert alone.texts[0].get_text() == "words alone"
-    for groups in ({}, {"best": []}):
+    empty: list[dict[str, list[MatchedPair]]] = [{}, {"best": []}]
+    for groups in empty:
         with pytest.raises(ArgumentError, match="expected groups of pairs"):
             draw_pairs(groups)
 

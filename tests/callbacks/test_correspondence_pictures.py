@@ -89,7 +89,7 @@ def test_the_same_pairs_each_time_as_training_scores_them(
 
 def test_without_truth_or_frames_there_are_captions(
     kitchen_root: Path,
-    small: dict[str, int],
+    small: dict[str, Any],
     tmp_path: Path,
     drawn: list[Sequence[MatchedPair]],
 ) -> None:

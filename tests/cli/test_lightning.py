@@ -16,6 +16,7 @@ from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.checkpoints import load
 from vtlearn.encoders.video import S3D
+from vtlearn.heads import CaliNCE, TextDecoder
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.parameters import weights_sha256
 
@@ -83,6 +84,30 @@ def test_fit_then_test_the_best_without_a_model_configuration(
     assert main(["test", "--config", "tiny.yaml", "--ckpt_path", "best"]) == 0
     again = results(workplace)
     assert [record["metrics"] for record in again] == [record["metrics"] for record in first]
+
+
+def test_a_part_of_a_head_is_chosen_by_name_and_kept_in_the_checkpoint(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["fit", "--config", "tiny.yaml", "--model.head", "CaliNCE"]
+    argv += ["--model.head.init_args.predictor", "TextDecoder"]
+    argv += ["--model.head.init_args.predictor.init_args.width", "16"]
+    assert main(argv) == 0
+    checkpoint = next(workplace.rglob("best.ckpt"))
+    opened = load(checkpoint)
+    assert isinstance(opened.head, CaliNCE)
+    assert isinstance(opened.head.predictor, TextDecoder)
+    assert opened.head.predictor.arguments["width"] == 16
+    weights = torch.load(checkpoint, weights_only=True)["state_dict"]
+    for name, value in opened.state_dict().items():
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(value, weights[name])
+    assert not opened.head.needs_vocabulary
+    clip = opened.head.embed(torch.randn(8))
+    assert opened.head.match(clip, opened.encode_text(["chop the carrot", "stir"])).shape == (2,)
+    argv = ["test", "--ckpt_path", str(checkpoint), "--config", "quiet.yaml", "--data", "data.yaml"]
+    assert main(argv) == 0
+    assert "kitchen-retrieval" in capsys.readouterr().out
 
 
 def test_overlapping_clips_are_set_by_a_file(
@@ -431,6 +456,13 @@ def test_a_second_config_lays_itself_over_the_first() -> None:
         (
             ["fit", "--config", "tiny.yaml", "--data.init_args.batch_size", "100"],
             "more than the 8 samples",
+        ),
+        (
+            [
+                *("fit", "--config", "tiny.yaml", "--model.head", "CaliNCE"),
+                *("--model.head.init_args.predict", "mlm"),
+            ],
+            "predict=mlm needs model.head.init_args.predictor",
         ),
         (
             [
