@@ -336,3 +336,16 @@ def test_refusals(options: dict[str, Any], match: str) -> None:
 def test_a_prediction_of_plain_tensors_is_refused() -> None:
     with pytest.raises(ArgumentError, match="own="):
         predicting()(encoded())
+
+
+def test_hard_negatives_are_drawn_by_the_learned_temperature() -> None:
+    learned = made(negatives="hard", learn_temperature=True, temperature=1.0)
+    fixed = made(negatives="hard", temperature=0.01)
+    fixed.scorer = learned.scorer
+    batch = encoded([1] * 40)
+    before = values_of(learned, batch)["correspondence"]
+    assert learned.log_scale is not None
+    learned.log_scale.data.fill_(torch.tensor(100.0).log())
+    after = values_of(learned, batch)["correspondence"]
+    torch.testing.assert_close(after, values_of(fixed, batch)["correspondence"])
+    assert not torch.equal(after, before)

@@ -297,7 +297,7 @@ class CaliNCE(InfoNCE):
             return _Scores(own, own.new_zeros(len(own), 0))
         similarity = None
         if self.negatives == "hard":
-            similarity = self.logits(items.video, items.text).detach() / self.temperature
+            similarity = (self.logits(items.video, items.text) * self._scale()).detach()
         rngs = generators(items.sample, items.position, rows.seed, _NEGATIVES)
         texts, clips = (
             x.to(video.device) for x in draw_others(rngs, self.num_negatives, similarity)
