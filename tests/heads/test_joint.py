@@ -83,6 +83,9 @@ def test_its_heads_are_connected_with_it() -> None:
         ({}, None, "Joint has no head"),
         ({"a": InfoNCE()}, {"b": 1.0}, r"heads a, and weights \{'b': 1.0\}"),
         ({"a": InfoNCE()}, {"a": -1.0}, "0 or more"),
+        ({"a.b": InfoNCE()}, None, r"names a\.b: .*letters"),
+        ({"": InfoNCE(), "keys": InfoNCE(), "a/b": InfoNCE()}, None, "names , keys, a/b"),
+        ({"training": InfoNCE()}, None, "names training"),
         (
             {"a": InfoNCE(), "b": InfoNCE(normalize=False)},
             None,

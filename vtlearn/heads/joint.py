@@ -24,8 +24,8 @@ class Joint(Head):
         weights: What the losses of each are multiplied by; 1 for a head that is not named.
 
     Raises:
-        ArgumentError: If there is no head, a weight is negative or names none, or aligners differ
-            in ``normalize``.
+        ArgumentError: If there is no head, a name is not a word, a weight is negative or names no
+            head, or aligners differ in ``normalize``.
 
     Example:
         >>> import torch
@@ -97,6 +97,14 @@ class Joint(Head):
 def _check(heads: Mapping[str, Head], weights: Mapping[str, float]) -> None:
     if not heads:
         message = "Joint has no head: give model.head.init_args.heads, a name and a head each"
+        raise ArgumentError(message)
+    # a dot is torch's between modules, a slash ours, and some words are attributes of a ModuleDict
+    odd = [x for x in heads if not x.isidentifier() or hasattr(nn.ModuleDict(), x)]
+    if odd:
+        message = (
+            f"Joint cannot have heads of the names {', '.join(odd)}: give others, of letters, "
+            "digits and underscores"
+        )
         raise ArgumentError(message)
     unknown = [name for name in weights if name not in heads]
     negative = [name for name, weight in weights.items() if not weight >= 0]
