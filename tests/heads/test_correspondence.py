@@ -24,7 +24,7 @@ def test_scores_by_hand() -> None:
     joined = torch.cat([video, text, video * text, (video - text).abs()], 1)
     torch.testing.assert_close(mlp(video, text), mlp.layers(joined)[:, 0])
     bilinear = BilinearCorrespondence(4).double()
-    wanted = torch.einsum("nd,de,ne->n", video, bilinear.weight, text) + bilinear.bias
+    wanted = torch.einsum("ij,jk,ik->i", video, bilinear.weight, text) + bilinear.bias
     torch.testing.assert_close(bilinear(video, text), wanted)
     every = bilinear(video[:, None].expand(3, 3, 4), text[None].expand(3, 3, 4))
     torch.testing.assert_close(every.diagonal(), wanted)
