@@ -85,6 +85,7 @@ bench: $(VENV)/installed  ## Time soft-DTW, the S2DTW step and retrieval against
 	$(BIN)/python -W ignore benchmarks/alignment.py --csv runs/alignment.csv
 	$(BIN)/python benchmarks/full_video.py
 	$(BIN)/python benchmarks/ranks.py
+	$(BIN)/python benchmarks/order_step.py
 
 bench-data: $(VENV)/installed  ## Time decoding, the captions of a million clips, and what training waits for: fifteen minutes
 	@$(PIP) -e ".[$(EXTRAS),bench]"

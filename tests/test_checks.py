@@ -1,6 +1,6 @@
 import pytest
 
-from vtlearn.checks import require_positive
+from vtlearn.checks import require_choice, require_positive
 from vtlearn.errors import ArgumentError
 
 
@@ -9,3 +9,9 @@ def test_what_is_not_positive_is_refused_by_name(number: float) -> None:
     require_positive(fps=1e-9)
     with pytest.raises(ArgumentError, match="fps must be positive"):
         require_positive(size=1, fps=number)
+
+
+def test_a_word_that_is_not_known_is_refused_by_name() -> None:
+    require_choice(("dtw", "otam"), metric="otam")
+    with pytest.raises(ArgumentError, match=r"^shape: expected one of dtw, otam, got 'round'$"):
+        require_choice(("dtw", "otam"), metric="dtw", shape="round")

@@ -1,8 +1,10 @@
-"""Refuse numbers that make no sense, before anything is done with them."""
+"""Refuse arguments that make no sense, before anything is done with them."""
+
+from collections.abc import Sequence
 
 from vtlearn.errors import ArgumentError
 
-__all__ = ["require_positive"]
+__all__ = ["require_choice", "require_positive"]
 
 
 def require_positive(**numbers: float) -> None:
@@ -23,4 +25,26 @@ def require_positive(**numbers: float) -> None:
     for name, number in numbers.items():
         if not number > 0:
             message = f"{name} must be positive, but is {number}"
+            raise ArgumentError(message)
+
+
+def require_choice(known: Sequence[str], **choices: str) -> None:
+    """Refuse a word that is not one of those there are.
+
+    Args:
+        known: The words there are.
+        choices: What to look at, by the names a user knows it under.
+
+    Raises:
+        ArgumentError: If one is another; it is named, and so are the known ones.
+
+    Example:
+        >>> require_choice(("dtw", "otam"), metric="euclid")
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.ArgumentError: metric: expected one of dtw, otam, got 'euclid'
+    """
+    for name, choice in choices.items():
+        if choice not in known:
+            message = f"{name}: expected one of {', '.join(known)}, got {choice!r}"
             raise ArgumentError(message)

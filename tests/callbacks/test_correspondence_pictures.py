@@ -1,5 +1,5 @@
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from vtlearn.encoders.video import CachedFeatures
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import CaliNCE, HeadOutput, InfoNCE, Joint
 from vtlearn.learner import VideoTextLearner
-from vtlearn.plotting import MatchedPair, draw_match_histogram
+from vtlearn.plotting import MatchedPair, draw_match_histogram, draw_pairs
 
 HALF = "results_2M_train_mismatched_50.csv"
 
@@ -85,6 +85,24 @@ def test_the_same_pairs_each_time_as_training_scores_them(
         assert pair.frame is not None
         assert own.frame is not None
         assert torch.equal(pair.frame, own.frame)
+
+
+def test_of_few_pairs_none_is_among_the_best_and_the_worst(
+    webvid_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[dict[str, list[float]]] = []
+
+    def pictures(groups: Mapping[str, Sequence[MatchedPair]], *, title: str) -> object:
+        shown.append({name: [pair.match for pair in pairs] for name, pairs in groups.items()})
+        return draw_pairs(groups, title=title)
+
+    monkeypatch.setattr(correspondence_pictures, "draw_pairs", pictures)
+    callback = CorrespondencePictures(num_pairs=5)
+    data = webvid(webvid_root, tmp_path)
+    quiet_trainer(tmp_path, callbacks=[callback]).fit(tiny_learner(CaliNCE()), datamodule=data)
+    best, worst = shown[0]["best"], shown[0]["worst"]
+    assert len(best) == len(worst) == 2
+    assert min(best) > max(worst)
 
 
 def test_without_truth_or_frames_there_are_captions(

@@ -15,7 +15,7 @@ from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
-from vtlearn.datasets.sampling.windows import SecondWindows, TimedWindows
+from vtlearn.datasets.sampling.windows import TimedWindows, second_windows
 from vtlearn.encoders import CachedFeatures
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips
@@ -290,7 +290,7 @@ def test_a_segment_after_the_end_of_its_video_is_told(video: Path) -> None:
 def test_a_second_of_stored_features_is_its_own_vectors(tmp_path: Path) -> None:
     vectors = fill_store(tmp_path, {"v": 20.0}, fps=2.0, stride=0.5)["v"].float()
     reading = Reading(features=tmp_path, sampling=ClipSampling(num_frames=8))
-    item = EvaluationItem("v", Path("v.mp4"), SecondWindows(20.0), [], [])
+    item = EvaluationItem("v", Path("v.mp4"), second_windows(20.0), [], [])
     items = EvaluationItems([item], reading)
     parts = [read(items, index) for index in range(len(items))]
     assert [len(part.clips) for part in parts] == [16, 4]
@@ -309,7 +309,7 @@ def test_past_the_last_stored_vector_nothing_counts(tmp_path: Path) -> None:
     windows = TimedWindows([0.0, 8.0], 10.2, 3.0)
     for starts, lengths in (
         ([0.0, 6.5, 7.0, 7.5, 8.0, 10.0], [4, 4, 4, 4, 3, 1]),
-        (SecondWindows(10.2), [1] * 11),
+        (second_windows(10.2), [1] * 11),
         (windows, [3, 3]),
         (TimedWindows([0.0, 8.0], 12.0, 4.0), [4, 3]),  # the store is of a shorter copy
     ):
@@ -323,7 +323,7 @@ def test_a_clip_of_pixels_is_full_past_the_end_unless_its_windows_say_less(video
     reading = replace(SHORT, sampling=ClipSampling(num_frames=8, fps=2.0))
     for starts, lengths in (
         ([0.0, 38.0], [8, 8]),
-        (SecondWindows(40.0), [8] * 40),
+        (second_windows(40.0), [8] * 40),
         (TimedWindows([0.0, 38.0], 40.0), [8, 4]),
     ):
         items = EvaluationItems([EvaluationItem("v", video, starts, [], [])], reading)

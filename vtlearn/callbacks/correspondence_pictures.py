@@ -74,7 +74,8 @@ class CorrespondencePictures(Callback):
         if not pairs:
             return
         title = f"{len(pairs)} training pairs, epoch {trainer.current_epoch}"
-        groups = {"best": pairs[: -_SHOWN - 1 : -1], "worst": pairs[:_SHOWN]}
+        shown = min(_SHOWN, max(1, len(pairs) // 2))  # none twice
+        groups = {"best": pairs[: -shown - 1 : -1], "worst": pairs[:shown]}
         drawn = {
             "histogram": draw_match_histogram(pairs, title=title),
             "pairs": draw_pairs(groups, title=title),

@@ -22,7 +22,7 @@ from vtlearn.datasets.crosstask import (
     step_clips,
 )
 from vtlearn.datasets.evaluation import EvaluationItem
-from vtlearn.datasets.sampling.windows import SecondWindows, TimedWindows, overlapping_windows
+from vtlearn.datasets.sampling.windows import TimedWindows, overlapping_windows, second_windows
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.step_classification import StepClassification
@@ -195,7 +195,7 @@ class CrossTask(BenchmarkData):
         if self.frame_vectors:
             seconds = self.reading.clip_seconds
             return overlapping_windows(duration, seconds, _half(seconds))
-        return SecondWindows(duration)  # the last windows of pixels run on into the last frame
+        return second_windows(duration)  # the last windows of pixels run on into the last frame
 
     def _describe_recall(self) -> str:
         """Say which windows steps are found by.

@@ -201,7 +201,8 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         windows = self._starts(item)
         first = number * _MOST_WINDOWS
         own = slice(first, first + _MOST_WINDOWS if count > 1 else None)
-        starts, lengths = windows[own], self._frame_lengths(item, windows)[own]
+        starts = windows[own]
+        lengths = self._frame_lengths(item, starts)
         clips = self._loader.read(item.path, starts)
         padding = ~valid(torch.tensor(lengths, dtype=torch.int64), clips.valid.shape[1])
         complete = (clips.valid | padding).all(1)

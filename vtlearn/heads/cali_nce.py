@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vtlearn.batch import EncodedBatch, Rows
-from vtlearn.checks import require_positive
+from vtlearn.checks import require_choice, require_positive
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import HeadOutput, LossTerm
@@ -125,16 +125,11 @@ class CaliNCE(InfoNCE):
             learn_temperature=learn_temperature,
             normalize=normalize,
         )
-        for name, choice, known in (
-            ("correspondence", correspondence, get_args(Correspondence)),
-            ("negatives", negatives, get_args(Negatives)),
-            ("weight", weight, get_args(Weight)),
-            ("normalizer", normalizer, get_args(Normalizer)),
-            ("predict", predict, get_args(Predict)),
-        ):
-            if choice not in known:
-                message = f"{name}: expected one of {', '.join(known)}, got {choice!r}"
-                raise ArgumentError(message)
+        require_choice(get_args(Correspondence), correspondence=correspondence)
+        require_choice(get_args(Negatives), negatives=negatives)
+        require_choice(get_args(Weight), weight=weight)
+        require_choice(get_args(Normalizer), normalizer=normalizer)
+        require_choice(get_args(Predict), predict=predict)
         require_positive(
             num_negatives=num_negatives,
             score_temperature=score_temperature,
@@ -142,12 +137,7 @@ class CaliNCE(InfoNCE):
             normalizer_temperature=normalizer_temperature,
         )
         weights = (contrast_weight, correspondence_weight, prediction_weight)
-        if min(weights) < 0 or not 0 <= least <= 1 or warmup_steps < 0:
-            message = (
-                f"weights of losses {weights} and warmup_steps={warmup_steps} have to be 0 or "
-                f"more, and least={least} from 0 to 1"
-            )
-            raise ArgumentError(message)
+        _check_numbers(weights, least, warmup_steps)
         if predictor is None and predict != "caption":
             message = f"predict={predict} needs model.head.init_args.predictor: give TextDecoder"
             raise ArgumentError(message)
@@ -371,6 +361,15 @@ class _Scores(NamedTuple):
 
     own: Tensor
     others: Tensor
+
+
+def _check_numbers(weights: tuple[float, ...], least: float, warmup_steps: int) -> None:
+    if min(weights) < 0 or not 0 <= least <= 1 or warmup_steps < 0:
+        message = (
+            f"weights of losses {weights} and warmup_steps={warmup_steps} have to be 0 or more, "
+            f"and least={least} from 0 to 1"
+        )
+        raise ArgumentError(message)
 
 
 def _correspondence_losses(scores: _Scores) -> Tensor:

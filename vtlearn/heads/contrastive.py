@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vtlearn.batch import EncodedBatch, Features, Rows
+from vtlearn.checks import require_choice
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Aligner, HeadOutput, LossTerm
 from vtlearn.heads.losses import batch_accuracy, cross_entropy
@@ -99,11 +100,7 @@ class Contrastive(Aligner):
         if temperature <= 0:
             message = f"temperature={temperature} of {type(self).__name__}: it has to be positive"
             raise ArgumentError(message)
-        if direction not in get_args(Direction):
-            message = (
-                f"direction={direction!r}: it has to be one of {', '.join(get_args(Direction))}"
-            )
-            raise ArgumentError(message)
+        require_choice(get_args(Direction), direction=direction)
         if learn_temperature and temperature < 1 / _LARGEST_SCALE:
             message = f"a learned temperature stays above 0.01; it cannot start at {temperature}"
             raise ArgumentError(message)

@@ -11,6 +11,7 @@ from vtlearn.alignment.costs import cosine
 from vtlearn.alignment.otam import otam
 from vtlearn.alignment.soft_dtw import soft_dtw
 from vtlearn.batch import EncodedBatch, Rows
+from vtlearn.checks import require_choice
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import HeadOutput, LossTerm
 from vtlearn.heads.chains import disjoint_chains, spread
@@ -99,14 +100,9 @@ class TempCLR(InfoNCE):
             normalize=normalize,
         )
         _check_numbers(alpha, gamma, sequence, negatives, order_temperature)
-        for name, choice, known in (
-            ("metric", metric, get_args(Metric)),
-            ("shuffle", shuffle, get_args(Shuffle)),
-            ("chain", chain, get_args(Chain)),
-        ):
-            if choice not in known:
-                message = f"{name}: expected one of {', '.join(known)}, got {choice!r}"
-                raise ArgumentError(message)
+        require_choice(get_args(Metric), metric=metric)
+        require_choice(get_args(Shuffle), shuffle=shuffle)
+        require_choice(get_args(Chain), chain=chain)
         if shuffle == "both" and (sequence < 3 or negatives < 2):
             message = (
                 "shuffle=both needs a sequence of 3 or more and 2 or more negatives: two in "

@@ -9,14 +9,7 @@ Source: the PyTorch code of Miech et al., "End-to-End Learning of Visual Represe
 
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import PublishedFile
-from vtlearn.interop.s3d import (
-    holds_s3d,
-    mil_nce,
-    renamed,
-    stem_remark,
-    text_encoder,
-    video_encoder,
-)
+from vtlearn.interop.s3d import holds_s3d, mil_nce, translate_s3d
 
 __all__: list[str] = []
 
@@ -38,21 +31,4 @@ def translate(file: PublishedFile) -> Published:
     Raises:
         CheckpointError: If its first layer is not one of S3D.
     """
-    return Published(
-        kind="milnce",
-        video_encoder=video_encoder(file.weights, num_frames=16),
-        text_encoder=text_encoder(file.weights, lowercase=False),
-        head=mil_nce(),
-        weights=renamed(file.weights),
-        dropped=file.dropped,
-        vocabulary="its authors' dict.npy",
-        remark=stem_remark(file.weights, "plain"),
-        clips={
-            "num_frames": 16,
-            "fps": 5.0,
-            "size": 224,
-            "frame_at": "nearest",
-            "crop": "random",
-            "pad": "black",
-        },
-    )
+    return translate_s3d(file, "milnce", head=mil_nce(), num_frames=16, fps=5.0)

@@ -15,7 +15,7 @@ from torch import Tensor
 from vtlearn.encoders.text import Word2Vec
 from vtlearn.encoders.video import S3D, stem_of
 from vtlearn.encoders.video.s3d import Stem
-from vtlearn.heads import MILNCE
+from vtlearn.heads import MILNCE, Head
 from vtlearn.interop.published import Published, size_of
 from vtlearn.interop.reading import PublishedFile
 
@@ -42,15 +42,61 @@ def translate(file: PublishedFile) -> Published:
     Raises:
         CheckpointError: If its first layer is not one of S3D.
     """
-    return Published(
-        kind="s3d",
-        video_encoder=video_encoder(file.weights, num_frames=32),
-        text_encoder=text_encoder(file.weights, lowercase=True),
+    return translate_s3d(
+        file,
+        "s3d",
         head=mil_nce(),
+        num_frames=32,
+        released="space_to_depth",
+        lowercase=True,
+        vocabulary="its authors' s3d_dict.npy",
+    )
+
+
+def translate_s3d(
+    file: PublishedFile,
+    kind: str,
+    *,
+    head: Callable[..., Head],
+    num_frames: int,
+    released: Stem = "plain",
+    lowercase: bool = False,
+    vocabulary: str = "its authors' dict.npy",
+    fps: float | None = None,
+) -> Published:
+    """Translate S3D with a bag of words, whoever published it.
+
+    Args:
+        file: What is in the file.
+        kind: Who did.
+        head: Builds what it was trained with.
+        num_frames: Frames of a clip, which the weights do not show.
+        released: The stem of the file that the authors released.
+        lowercase: Whether they read texts in lower case.
+        vocabulary: The file that its words are in.
+        fps: Frames per second of a clip; None where it is not known how clips were read.
+
+    Raises:
+        CheckpointError: If its first layer is not one of S3D.
+    """
+    clips = {
+        "num_frames": num_frames,
+        "fps": fps,
+        "size": 224,
+        "frame_at": "nearest",
+        "crop": "random",
+        "pad": "black",
+    }
+    return Published(
+        kind=kind,
+        video_encoder=video_encoder(file.weights, num_frames),
+        text_encoder=text_encoder(file.weights, lowercase=lowercase),
+        head=head,
         weights=renamed(file.weights),
         dropped=file.dropped,
-        vocabulary="its authors' s3d_dict.npy",
-        remark=stem_remark(file.weights, "space_to_depth"),
+        vocabulary=vocabulary,
+        remark=stem_remark(file.weights, released),
+        clips=None if fps is None else clips,
     )
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from vtlearn.heads import S2DTW
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import PublishedFile
-from vtlearn.interop.s3d import holds_s3d, renamed, stem_remark, text_encoder, video_encoder
+from vtlearn.interop.s3d import holds_s3d, translate_s3d
 
 __all__: list[str] = []
 
@@ -34,21 +34,5 @@ def translate(file: PublishedFile) -> Published:
     Raises:
         CheckpointError: If its first layer is not one of S3D.
     """
-    return Published(
-        kind="vttwins",
-        video_encoder=video_encoder(file.weights, num_frames=32),
-        text_encoder=text_encoder(file.weights, lowercase=False),
-        head=partial(S2DTW, gamma=0.1, dummy=0.5, permute=True, direction="text_to_video"),
-        weights=renamed(file.weights),
-        dropped=file.dropped,
-        vocabulary="its authors' dict.npy",
-        remark=stem_remark(file.weights, "plain"),
-        clips={
-            "num_frames": 32,
-            "fps": 10.0,
-            "size": 224,
-            "frame_at": "nearest",
-            "crop": "random",
-            "pad": "black",
-        },
-    )
+    head = partial(S2DTW, gamma=0.1, dummy=0.5, permute=True, direction="text_to_video")
+    return translate_s3d(file, "vttwins", head=head, num_frames=32, fps=10.0)

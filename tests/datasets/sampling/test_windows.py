@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtlearn.datasets.sampling.windows import SecondWindows, TimedWindows, overlapping_windows
+from vtlearn.datasets.sampling.windows import TimedWindows, overlapping_windows, second_windows
 from vtlearn.errors import ArgumentError
 from vtlearn.media.features.spec import num_vectors
 
@@ -15,7 +15,8 @@ def test_windows_end_where_the_video_does() -> None:
     assert short.frame_lengths(1.0, 6, stored=True) == [3, 2]
     assert short.frame_lengths(1.0, 2, stored=True) == [2, 2]
     assert short.frame_lengths(0.1, 6, stored=True) == [1, 1]
-    assert (len(short), short[1], short[:1]) == (2, 9.0, [0.0])
+    assert (len(short), short[1], list(short[:1])) == (2, 9.0, [0.0])
+    assert short[1:].frame_lengths(1.0, 6, stored=True) == [2]
 
 
 @pytest.mark.parametrize("fps", [0.1, 1 / 3, 0.7, 1.0, 30.0])
@@ -26,9 +27,10 @@ def test_a_window_that_starts_on_a_vector_begins_with_it(fps: float) -> None:
 
 
 def test_a_second_is_its_own_vectors_and_a_clip_of_pictures() -> None:
-    seconds = SecondWindows(2.5)
+    seconds = second_windows(2.5)
     assert seconds.frame_lengths(2.0, 8, stored=True) == [2, 2, 1]
     assert seconds.frame_lengths(2.0, 8, stored=False) == [8, 8, 8]
+    assert seconds[1:].frame_lengths(2.0, 8, stored=False) == [8, 8]
 
 
 @given(st.integers(1, 9000), st.integers(1, 40), st.integers(1, 40))

@@ -8,7 +8,7 @@ from vtlearn.checks import require_positive
 from vtlearn.datasets.sampling.spans import sliding_windows
 from vtlearn.media.features.spec import num_vectors
 
-__all__ = ["SecondWindows", "TimedWindows", "overlapping_windows"]
+__all__ = ["TimedWindows", "overlapping_windows", "second_windows"]
 
 _ROUNDING = 1e-6  # of a frame, by which a product with the rate may miss a whole number
 
@@ -20,6 +20,7 @@ class TimedWindows(Sequence[float]):
         starts: When each window starts, in seconds.
         duration: How long the video is, in seconds. What a window shows past its end is padding.
         seconds: How much of a window counts at most; None: all of it.
+        only_stored: Count all frames of a window of pictures, whatever it shows.
 
     Example:
         >>> windows = TimedWindows([0.0, 4.0, 8.0], 10.0, 3.0)
@@ -28,10 +29,15 @@ class TimedWindows(Sequence[float]):
     """
 
     def __init__(
-        self, starts: Sequence[float], duration: float, seconds: float | None = None
+        self,
+        starts: Sequence[float],
+        duration: float,
+        seconds: float | None = None,
+        *,
+        only_stored: bool = False,
     ) -> None:
         self._starts = list(starts)
-        self.duration, self.seconds = duration, seconds
+        self.duration, self.seconds, self.only_stored = duration, seconds, only_stored
 
     def __len__(self) -> int:
         """Return how many windows there are."""
@@ -41,11 +47,15 @@ class TimedWindows(Sequence[float]):
     def __getitem__(self, index: int) -> float: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[float]: ...
+    def __getitem__(self, index: slice) -> "TimedWindows": ...
 
-    def __getitem__(self, index: int | slice) -> float | list[float]:
-        """Return when a window starts, in seconds, or when some do."""
-        return self._starts[index]
+    def __getitem__(self, index: int | slice) -> "float | TimedWindows":
+        """Return when a window starts, in seconds, or some of the windows."""
+        if isinstance(index, int):
+            return self._starts[index]
+        return TimedWindows(
+            self._starts[index], self.duration, self.seconds, only_stored=self.only_stored
+        )
 
     def frame_lengths(self, fps: float, num_frames: int, *, stored: bool) -> list[int]:
         """Return how many frames of each window count, from its first on.
@@ -58,7 +68,8 @@ class TimedWindows(Sequence[float]):
         Returns:
             From 1 to ``num_frames`` for each window.
         """
-        del stored
+        if self.only_stored and not stored:
+            return [num_frames] * len(self)
         most = num_frames
         if self.seconds is not None:
             most = min(most, round(self.seconds * fps))
@@ -67,31 +78,20 @@ class TimedWindows(Sequence[float]):
         return [max(1, min(most, frames - index)) for index in first]
 
 
-class SecondWindows(TimedWindows):
-    """A window for each second of a video, which starts there; of stored features its own vectors.
+def second_windows(duration: float) -> TimedWindows:
+    """Lay a window over each second of a video, which starts there.
+
+    Of stored features it is its second's own vectors, of pictures a clip as long as any.
 
     Args:
         duration: How long the video is, in seconds; the last second begun has a window as well.
 
     Example:
-        >>> list(SecondWindows(2.5))
+        >>> list(second_windows(2.5))
         [0.0, 1.0, 2.0]
     """
-
-    def __init__(self, duration: float) -> None:
-        super().__init__(sliding_windows(duration, 1.0, partial=True), duration, 1.0)
-
-    def frame_lengths(self, fps: float, num_frames: int, *, stored: bool) -> list[int]:
-        """Return how many frames of each window count: of pictures all, for as long as a clip.
-
-        Args:
-            fps: Frames per second of a window, or vectors per second of a store.
-            num_frames: How many frames a window is read with.
-            stored: Whether they are stored vectors, and not pictures.
-        """
-        if stored:
-            return super().frame_lengths(fps, num_frames, stored=stored)
-        return [num_frames] * len(self)
+    starts = sliding_windows(duration, 1.0, partial=True)
+    return TimedWindows(starts, duration, 1.0, only_stored=True)
 
 
 def overlapping_windows(duration: float, clip_seconds: float, stride: float) -> TimedWindows:

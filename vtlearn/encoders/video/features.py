@@ -4,15 +4,15 @@ import torch
 from torch import Tensor, nn
 
 from vtlearn.batch import Encoded
-from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.video.frames import check_vectors, clip_lengths, mean_over_frames, zeroed
+from vtlearn.encoders.video.vectors import VectorEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.padding import valid
 
 __all__ = ["CachedFeatures"]
 
 
-class CachedFeatures(VideoEncoder):
+class CachedFeatures(VectorEncoder):
     """Encode clips of stored vectors: a linear layer, transformer layers, the mean over time.
 
     With the data's ``features`` set, a clip is ``num_frames`` vectors of width ``input_dim``, where
@@ -42,7 +42,6 @@ class CachedFeatures(VideoEncoder):
         (torch.Size([3, 16]), torch.Size([3, 4, 1, 16]))
     """
 
-    reads_stored = True
     pooled_modules = ("fc",)
     unseen_arguments = ("heads",)
     uncompared_arguments = ("dropout",)
@@ -73,18 +72,6 @@ class CachedFeatures(VideoEncoder):
         self.positions = nn.Parameter(0.02 * torch.randn(num_frames, width)) if layers else None
         self.norm = nn.LayerNorm(width) if layers else nn.Identity()
         self.fc = nn.Linear(width, dim)
-
-    def accepts(self, num_frames: int, size: int) -> bool:
-        """Tell whether clips are up to ``num_frames`` vectors of the width it reads.
-
-        Args:
-            num_frames: Vectors of a clip.
-            size: Their width.
-
-        Returns:
-            Whether they are.
-        """
-        return 1 <= num_frames <= self.num_frames and size == self.size
 
     def forward(self, frames: Tensor, frame_length: Tensor | None = None) -> Encoded:
         """Encode clips of vectors.

@@ -6,16 +6,16 @@ from torch.nn import functional
 
 from vtlearn.batch import Encoded
 from vtlearn.checks import require_positive
-from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.bert_model import bert_model, encode_sequences
 from vtlearn.encoders.video.frames import check_vectors, clip_lengths, zeroed
+from vtlearn.encoders.video.vectors import VectorEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.padding import pad, valid
 
 __all__ = ["VideoCLIP"]
 
 
-class VideoCLIP(VideoEncoder):
+class VideoCLIP(VectorEncoder):
     """Encode clips of stored vectors: a small network per vector, BERT, the mean over time.
 
     BERT reads [CLS], the vectors and [SEP], whose position id is ``num_frames`` + 1 however short
@@ -54,7 +54,6 @@ class VideoCLIP(VideoEncoder):
         (torch.Size([3, 8]), torch.Size([3, 5, 1, 8]))
     """
 
-    reads_stored = True
     frame_vectors = True
     unseen_arguments = ("num_frames", "heads", "cls_id", "sep_id", "see_cls")
     uncompared_arguments = ("dropout",)
@@ -101,18 +100,6 @@ class VideoCLIP(VideoEncoder):
             max_positions=max_positions,
         )
         self.videomlp = _TokenMLP(input_dim, width)
-
-    def accepts(self, num_frames: int, size: int) -> bool:
-        """Tell whether clips are up to ``num_frames`` vectors of the width it reads.
-
-        Args:
-            num_frames: Vectors of a clip.
-            size: Their width.
-
-        Returns:
-            Whether they are.
-        """
-        return 1 <= num_frames <= self.num_frames and size == self.size
 
     def forward(self, frames: Tensor, frame_length: Tensor | None = None) -> Encoded:
         """Encode clips of vectors.
