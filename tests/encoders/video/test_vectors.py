@@ -9,7 +9,7 @@ SIZES = {"layers": 1, "heads": 2, "num_frames": 8, "input_dim": 4}
 @pytest.mark.parametrize(
     "encoder",
     [
-        CachedFeatures(dim=8, **SIZES),  # type: ignore[arg-type]
+        CachedFeatures(dim=8, **SIZES),
         VideoCLIP(width=8, feedforward=8, vocab_size=200, **SIZES),  # type: ignore[arg-type]
     ],
     ids=lambda encoder: type(encoder).__name__,
