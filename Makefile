@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tempclr tempclr-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads notebooks clean
+.PHONY: help install demo tempclr tempclr-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads bench-noise notebooks clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -78,6 +78,9 @@ cov: $(VENV)/installed-dev  ## Run the tests and report which lines they reach
 
 bench-heads: $(VENV)/installed  ## Train the four heads alike on Kitchen and print the table: half an hour
 	$(BIN)/python benchmarks/heads.py
+
+bench-noise: $(VENV)/installed  ## Train Cali-NCE and its parts on captions that may not match, into docs/cali_nce.md: half an hour
+	$(BIN)/python benchmarks/noise.py --seeds 0 1 2 --report docs/cali_nce.md
 
 bench: $(VENV)/installed  ## Time soft-DTW, the S2DTW step and retrieval against other implementations: twenty minutes
 	@$(PIP) -e ".[$(EXTRAS),bench]"
