@@ -47,6 +47,7 @@ from vtlearn.heads import Aligner, CaliNCE, InfoNCE, TextDecoder
 from vtlearn.learner import VideoTextLearner
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.schedule import WarmupCosine
+from vtlearn.storage.atomic import replace_text
 
 SHARES = (0, 20, 40, 60)  # percent
 TOLD = 40  # of these, where pairs are told apart
@@ -205,10 +206,8 @@ class TrainingPairs(WebVid):
         self.matched = matched
 
     def train_dataset(self) -> StoredClips:
-        clips = self.clips(self.train_split)
-        if self.matched:
-            matches = self.matches()
-            clips = [clip for clip in clips if matches[clip.id]]
+        kept = self.matches()
+        clips = [one for one in self.clips(self.train_split) if kept[one.id] or not self.matched]
         return StoredClips(clips, self.reading)
 
     def test_tasks(self) -> list[EvaluationTask]:
@@ -337,7 +336,7 @@ def train_and_test(job: Job) -> Figures:
         figures["AUC"] = test(trainer, learner, training_data(job), "auc")
     figures["seconds"] = seconds
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"settings": job.settings, "figures": figures}))
+    replace_text(path, json.dumps({"settings": job.settings, "figures": figures}))
     return figures
 
 
@@ -470,7 +469,7 @@ def draw(runs: Runs) -> Figure:
     axes.set_xticks(sorted({share for _, share in runs}))
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper")
+    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 
