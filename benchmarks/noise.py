@@ -67,8 +67,8 @@ class Settings(NamedTuple):
         steps: Optimiser steps.
     """
 
-    temperature: float = 0.07
-    rate: float = 1e-3
+    temperature: float = 0.1
+    rate: float = 3e-3
     steps: int = 216
 
 
