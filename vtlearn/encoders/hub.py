@@ -1,0 +1,114 @@
+"""Weights in transformers' format, from a folder or by their name on the Hugging Face hub.
+
+transformers is imported by who calls, because that takes seconds.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from vtlearn.errors import ArgumentError
+
+__all__ = ["UnreadableWeightsError", "read_config", "read_model"]
+
+_FILES = "config.json and model.safetensors (or pytorch_model.bin)"
+
+
+class UnreadableWeightsError(ArgumentError):
+    """Weights that are not there, cannot be reached, or are damaged."""
+
+
+def read_config(kind: Any, weights: str) -> Any:
+    """Read the sizes that weights were made with.
+
+    Args:
+        kind: A configuration class of transformers.
+        weights: A folder that ``save_pretrained`` wrote, or a name on the hub.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        UnreadableWeightsError: If it cannot be read.
+        ArgumentError: If it is another architecture's.
+
+    Example:
+        >>> from transformers import TimesformerConfig
+        >>> read_config(TimesformerConfig, "./absent")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        vtlearn.encoders.hub.UnreadableWeightsError: weights: './absent' is not a directory; ...
+    """
+    with _explained(weights):
+        content, _ = kind.get_config_dict(weights)
+        if "model_type" not in content:
+            message = "config.json is missing, or names no model_type"
+            raise OSError(message)
+    if content["model_type"] != kind.model_type:
+        message = (
+            f"weights: {weights} are of model type {content['model_type']}, expected "
+            f"{kind.model_type}"
+        )
+        raise ArgumentError(message)
+    return kind.from_dict(content)
+
+
+def read_model(kind: Any, weights: str, config: Any) -> Any:
+    """Build a model with its published weights, all of them.
+
+    Args:
+        kind: A model class of transformers.
+        weights: A folder that ``save_pretrained`` wrote, or a name on the hub.
+        config: What :func:`read_config` returned.
+
+    Returns:
+        The model, in training mode and torch's default dtype. What the files have besides, such as
+        a classifier, is left out.
+
+    Raises:
+        UnreadableWeightsError: If the files cannot be read, or weights are missing in them.
+    """
+    with _explained(weights):
+        model, info = kind.from_pretrained(weights, config=config, output_loading_info=True)
+    missing = sorted(str(name) for name in info["missing_keys"])
+    if missing:
+        message = (
+            f"weights: {weights} lack {len(missing)} weights of {kind.__name__}, for example "
+            f"{missing[0]}: they are of another model, or damaged"
+        )
+        raise UnreadableWeightsError(message)
+    return model.to(torch.get_default_dtype()).train()
+
+
+@contextmanager
+def _explained(weights: str) -> Iterator[None]:
+    """Turn what transformers raises for files that cannot be read into one of our errors."""
+    if not Path(weights).is_dir() and _is_path(weights):
+        message = (
+            f"weights: {weights!r} is not a directory; give a folder with {_FILES}, or a name on "
+            "the hub (owner/name)"
+        )
+        raise UnreadableWeightsError(message)
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
+        reason = str(error).strip().split("\n")[0]
+        message = (
+            f"weights: {weights} cannot be read ({reason}); expected a folder with {_FILES}, as "
+            "transformers' save_pretrained writes one"
+            if Path(weights).is_dir()
+            else f"weights: {weights} is not a directory, and cannot be read from the Hugging Face "
+            f"hub ({reason}): download {_FILES} from https://huggingface.co/{weights} where it "
+            "can be reached, and set weights to the folder that they are in"
+        )
+        raise UnreadableWeightsError(message) from error
+
+
+def _is_path(weights: str) -> bool:
+    """Tell whether a string cannot be a name on the hub, which is ``owner/name`` or ``name``."""
+    return weights.startswith((".", "/", "~")) or "\\" in weights or weights.count("/") > 1
