@@ -13,18 +13,29 @@ import vtlearn.encoders.video as video_encoders
 from vtlearn.batch import Encoded
 from vtlearn.encoders.base import TextEncoder, Tokens, VideoEncoder
 from vtlearn.encoders.text import Bert, TinyText, Word2Vec
-from vtlearn.encoders.video import S3D, CachedFeatures, TinyVideo, VideoCLIP
+from vtlearn.encoders.video import S3D, CachedFeatures, TimeSformer, TinyVideo, VideoCLIP
 from vtlearn.errors import ArgumentError
 
 SMALL_BERT: dict[str, Any] = {"width": 8, "layers": 2, "heads": 2, "feedforward": 16}
 TEXTS = ["chop the carrot", "stir the soup", "", "word never heard"]
 FRAMES = 12
+SMALL_TIMESFORMER: dict[str, Any] = {
+    "dim": 6,
+    "num_frames": FRAMES,
+    "size": 16,
+    "patch": 8,
+    "width": 8,
+    "layers": 2,
+    "heads": 2,
+}
 VIDEO: dict[str, Callable[[], VideoEncoder]] = {
     "TinyVideo": lambda: TinyVideo(dim=6, num_frames=FRAMES, size=32, width=4),
     "S3D": lambda: S3D(dim=6, num_frames=FRAMES, size=16, width=0.05),
     "S3D of even numbers": lambda: S3D(
         dim=6, num_frames=FRAMES, size=16, width=0.05, stem="space_to_depth"
     ),
+    "TimeSformer": lambda: TimeSformer(**SMALL_TIMESFORMER),
+    "TimeSformer that recomputes": lambda: TimeSformer(**SMALL_TIMESFORMER, grad_checkpoint=True),
     "CachedFeatures": lambda: CachedFeatures(dim=6, input_dim=10, num_frames=FRAMES, heads=2),
     "CachedFeatures without layers": lambda: CachedFeatures(
         dim=6, input_dim=10, num_frames=FRAMES, heads=2, layers=0
@@ -36,6 +47,7 @@ VIDEO: dict[str, Callable[[], VideoEncoder]] = {
         input_dim=10, num_frames=FRAMES, vocab_size=103, see_cls=False, **SMALL_BERT
     ),
 }
+PLACES: dict[type, int] = {TimeSformer: 4}
 TEXT: dict[str, Callable[[], TextEncoder]] = {
     "TinyText": lambda: TinyText(dim=6, width=8, hidden=12),
     "Word2Vec": lambda: Word2Vec(dim=6, hidden=12, embedding_dim=4),
@@ -120,7 +132,7 @@ def test_video_tokens_have_four_axes_and_a_length(video: VideoEncoder) -> None:
     assert encoded.tokens is not None
     assert encoded.token_length is not None
     steps = -(-FRAMES // 8) if isinstance(video, S3D) else FRAMES
-    assert encoded.tokens.shape == (3, steps, 1, video.token_width)
+    assert encoded.tokens.shape == (3, steps, PLACES.get(type(video), 1), video.token_width)
     assert encoded.token_length.tolist() == [steps] * 3
     assert encoded.token_length.dtype == torch.int64
 
