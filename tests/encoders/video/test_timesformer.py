@@ -1,15 +1,20 @@
 import copy
 import pickle
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
+from vtlearn.checkpoints import load
+from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video.timesformer import TimeSformer
-from vtlearn.errors import ArgumentError
+from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.heads import InfoNCE
+from vtlearn.learner import VideoTextLearner
 
 SMALL: dict[str, Any] = {"dim": 6, "size": 32, "width": 16, "layers": 2, "heads": 4}
 OTHER: dict[str, Any] = {
@@ -217,3 +222,118 @@ def test_frames_of_another_size_are_refused() -> None:
         small()(clips(1, 8, 48))
     with pytest.raises(ArgumentError, match="scales them itself"):
         small()(clips() / 255)
+
+
+# Published weights
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    """A classifier as published ones are, of 8 frames."""
+    from transformers import TimesformerConfig, TimesformerForVideoClassification
+
+    torch.manual_seed(1)
+    config = TimesformerConfig(**THEIRS)
+    model = TimesformerForVideoClassification(config)
+    nn.init.normal_(model.timesformer.embeddings.time_embeddings)
+    model.save_pretrained(tmp_path / "published")
+    return str(tmp_path / "published")
+
+
+def test_published_weights_are_read(folder: str) -> None:
+    from transformers import TimesformerModel
+
+    encoder = TimeSformer(**SMALL, weights=folder)
+    assert encoder.timesformer.origin == folder
+    theirs = TimesformerModel.from_pretrained(folder)
+    assert encoder.training
+    video = clips()
+    wanted = theirs((video / 255 - 0.45) / 0.225).last_hidden_state
+    assert torch.equal(encoder(video).pooled, encoder.fc(wanted[:, 0]))
+
+
+def test_published_weights_give_as_many_frames_as_are_asked_for(folder: str) -> None:
+    whole = TimeSformer(**SMALL, weights=folder).double()
+    short = TimeSformer(**SMALL, num_frames=4, weights=folder).double()
+    short.fc = whole.fc
+    rows = whole.timesformer.embeddings.time_embeddings[:, ::2]
+    assert torch.equal(short.timesformer.embeddings.time_embeddings, rows)
+    video = clips(2, 4)
+    torch.testing.assert_close(short(video).pooled, whole(video).pooled)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"layers": 3}, "num_hidden_layers=2, not 3: set layers=2"),
+        ({"width": 32}, "hidden_size=16, not 32: set width=16"),
+        ({"size": 48}, "image_size=32, not 48: set size=32"),
+        ({"heads": 2}, "num_attention_heads=4, not 2: set heads=4"),
+    ],
+)
+def test_weights_of_other_sizes_are_refused(
+    folder: str, options: dict[str, int], words: str
+) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        TimeSformer(**SMALL | options, weights=folder)
+
+
+def test_weights_that_attend_otherwise_are_refused(folder: str) -> None:
+    config = Path(folder, "config.json")
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("divided_space_time", "space_only"), encoding="utf-8")
+    with pytest.raises(ArgumentError, match=r"attention_type=space_only.* not TimeSformer as publ"):
+        TimeSformer(**SMALL, weights=folder)
+
+
+def test_weights_that_are_absent_are_asked_for_by_the_first_clip() -> None:
+    encoder = TimeSformer(**SMALL, weights="./absent")
+    for twin in (encoder, pickle.loads(pickle.dumps(encoder))):  # noqa: S301
+        with pytest.raises(ArgumentError, match=r"'\./absent' is not a directory; give a folder"):
+            twin(clips())
+    encoder.load_state_dict({"fc.weight": encoder.fc.weight}, strict=False)
+    with pytest.raises(ArgumentError, match="not a directory"):
+        encoder(clips())
+    nn.ModuleDict({"video_encoder": encoder}).load_state_dict(
+        {f"video_encoder.{name}": one for name, one in TimeSformer(**SMALL).state_dict().items()}
+    )
+    assert encoder(clips()).pooled.isfinite().all()
+
+
+def saved(path: Path, weights: str, **options: Any) -> tuple[Path, VideoTextLearner]:
+    """The checkpoint of a model with published weights, which trained a little."""
+    text = TinyText(dim=6, width=8, hidden=8, vocab_size=100)
+    learner = VideoTextLearner(TimeSformer(**SMALL, weights=weights), text, InfoNCE(), **options)
+    with torch.no_grad():
+        for parameter in learner.parameters():
+            parameter.add_(int(parameter.requires_grad))
+    content: dict[str, Any] = {
+        "hyper_parameters": dict(learner.hparams),
+        "state_dict": learner.state_dict(),
+    }
+    learner.on_save_checkpoint(content)
+    torch.save(content, path)
+    return path, learner
+
+
+def test_a_checkpoint_opens_without_the_weights_it_began_with(folder: str, tmp_path: Path) -> None:
+    path, learner = saved(tmp_path / "x.ckpt", folder)
+    Path(folder).rename(tmp_path / "moved")
+    opened = load(path).video_encoder
+    assert torch.equal(opened(clips()).pooled, learner.video_encoder(clips()).pooled)
+
+
+def test_frozen_weights_stay_where_they_came_from(folder: str, tmp_path: Path) -> None:
+    path, learner = saved(tmp_path / "x.ckpt", folder, frozen=["video_encoder"])
+    names = torch.load(path, weights_only=True)["state_dict"]
+    assert [name for name in names if "video" in name] == [
+        "video_encoder.fc.weight",
+        "video_encoder.fc.bias",
+    ]
+    opened = load(path).video_encoder
+    assert torch.equal(opened(clips()).pooled, learner.video_encoder(clips()).pooled)
+    Path(folder).rename(tmp_path / "moved")
+    with pytest.raises(
+        CheckpointError, match=r"video_encoder\.timesformer .* came from .*published"
+    ):
+        load(path)
