@@ -90,11 +90,12 @@ def test_vectors_that_are_compared_have_one_width() -> None:
 
 def test_clips_that_an_encoder_does_not_take_are_refused() -> None:
     encoder = TinyVideo(num_frames=8, size=64)
-    require_accepted(encoder, 8, 64)
+    for frames in (1, 4, 8):
+        require_accepted(encoder, frames, 64)
     with pytest.raises(
-        ArgumentError, match=r"clips of 4 frames of size 64 .*TinyVideo was made for 8 .*input_dim"
+        ArgumentError, match=r"clips of 9 frames of size 64 .*TinyVideo was made for 8 .*input_dim"
     ):
-        require_accepted(encoder, 4, 64)
+        require_accepted(encoder, 9, 64)
 
 
 def test_pictures_and_stored_vectors_are_told_apart() -> None:

@@ -30,6 +30,9 @@ SMALL_TIMESFORMER: dict[str, Any] = {
 }
 VIDEO: dict[str, Callable[[], VideoEncoder]] = {
     "TinyVideo": lambda: TinyVideo(dim=6, num_frames=FRAMES, size=32, width=4),
+    "TinyVideo with patches": lambda: TinyVideo(
+        dim=6, num_frames=FRAMES, size=64, width=4, patches=True
+    ),
     "S3D": lambda: S3D(dim=6, num_frames=FRAMES, size=16, width=0.05),
     "S3D of even numbers": lambda: S3D(
         dim=6, num_frames=FRAMES, size=16, width=0.05, stem="space_to_depth"
@@ -47,7 +50,6 @@ VIDEO: dict[str, Callable[[], VideoEncoder]] = {
         input_dim=10, num_frames=FRAMES, vocab_size=103, see_cls=False, **SMALL_BERT
     ),
 }
-PLACES: dict[type, int] = {TimeSformer: 4}
 TEXT: dict[str, Callable[[], TextEncoder]] = {
     "TinyText": lambda: TinyText(dim=6, width=8, hidden=12),
     "Word2Vec": lambda: Word2Vec(dim=6, hidden=12, embedding_dim=4),
@@ -132,7 +134,8 @@ def test_video_tokens_have_four_axes_and_a_length(video: VideoEncoder) -> None:
     assert encoded.tokens is not None
     assert encoded.token_length is not None
     steps = -(-FRAMES // 8) if isinstance(video, S3D) else FRAMES
-    assert encoded.tokens.shape == (3, steps, PLACES.get(type(video), 1), video.token_width)
+    places = 4 if isinstance(video, TimeSformer) or getattr(video, "patches", False) else 1
+    assert encoded.tokens.shape == (3, steps, places, video.token_width)
     assert encoded.token_length.tolist() == [steps] * 3
     assert encoded.token_length.dtype == torch.int64
 
@@ -261,6 +264,10 @@ OTHER: dict[str, Any] = {
     "feedforward": 32,
     "embedding_dim": 5,
     "stem": "space_to_depth",
+    "patches": True,
+    "patch": 4,
+    "weights": "./absent",
+    "grad_checkpoint": True,
 }
 
 
@@ -270,7 +277,8 @@ def shapes(encoder: nn.Module) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "name", ["TinyVideo", "S3D", "CachedFeatures", "VideoCLIP without [CLS]", *TEXT]
+    "name",
+    ["TinyVideo", "S3D", "TimeSformer", "CachedFeatures", "VideoCLIP without [CLS]", *TEXT],
 )
 def test_arguments_that_weights_do_not_show_are_declared(name: str) -> None:
     encoder = VIDEO[name]() if name in VIDEO else TEXT[name]()

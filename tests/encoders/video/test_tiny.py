@@ -86,10 +86,30 @@ def test_a_shorter_clip_in_training_is_the_cut_clip() -> None:
         torch.testing.assert_close(parameter.grad, cut.get_parameter(name).grad, msg=name)
 
 
-def test_pictures_are_accepted() -> None:
-    encoder = TinyVideo(num_frames=8, size=64)
-    accepted = {(t, s) for t in range(10) for s in (32, 64) if encoder.accepts(t, s)}
-    assert accepted == {(1, 64), (8, 64)}
+@pytest.mark.parametrize("size", [64, 32, 48])
+def test_patches_are_the_places_of_the_last_layer(size: int) -> None:
+    encoder, apart = small().double(), TinyVideo(dim=16, width=4, patches=True).double().eval()
+    apart.load_state_dict(encoder.state_dict())
+    video, length, kept = clips(3, 6, size, size), torch.tensor([6, 2, 5]), []
+    apart.blocks[-1].register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+    for given in (None, length):
+        one, other = encoder(video, given), apart(video, given)
+        assert torch.equal(other.pooled, one.pooled)
+        side = -(-size // 32)
+        assert other.tokens.shape == (3, 6, side * side, 32)
+        torch.testing.assert_close(other.tokens.mean(2, keepdim=True), one.tokens)
+        last = kept.pop()
+        for row in range(side):
+            for column in range(side):
+                token = other.tokens[0, :, row * side + column]
+                assert torch.equal(token, last[:6, :, row, column])
+    assert (apart(video, length).tokens[1, 2:] == 0).all()
+
+
+def test_shorter_clips_and_pictures_are_accepted() -> None:
+    encoder = TinyVideo(num_frames=3, size=64)
+    accepted = {(t, s) for t in range(6) for s in (32, 64) if encoder.accepts(t, s)}
+    assert accepted == {(1, 64), (2, 64), (3, 64)}
 
 
 def test_a_reversed_clip_is_another() -> None:

@@ -30,6 +30,8 @@ class TinyVideo(VideoEncoder):
         size: Height and width of a frame in pixels it is trained for; it takes any.
         width: Channels of the first layer; each of the three blocks has twice as many as what it
             is given, for half the height and width.
+        patches: Whether a frame has a token for each place of the last layer, 2 x 2 of them at 64
+            pixels, which a captioner can tell apart; else one, their mean.
 
     Raises:
         ArgumentError: If a number is not positive.
@@ -47,17 +49,22 @@ class TinyVideo(VideoEncoder):
     reads_stored = False
     mean, std = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
     pooled_modules = ("fc", "spread")
-    unseen_arguments = ("num_frames", "size")
+    unseen_arguments = ("num_frames", "size", "patches")
 
     def __init__(
-        self, dim: int = 128, num_frames: int = 8, size: int = 64, width: int = 32
+        self,
+        dim: int = 128,
+        num_frames: int = 8,
+        size: int = 64,
+        width: int = 32,
+        patches: bool = False,
     ) -> None:
         super().__init__()
         if min(dim, num_frames, size, width) < 1:
             message = "dim, num_frames, size and width must be positive"
             raise ArgumentError(message)
         self.dim, self.num_frames, self.size = dim, num_frames, size
-        self.token_width = 8 * width
+        self.token_width, self.patches = 8 * width, patches
         self.stem = nn.Conv2d(3, width, 7, stride=4, padding=3, bias=False)
         self.norm = nn.BatchNorm2d(width)
         self.blocks = nn.ModuleList(
@@ -67,7 +74,7 @@ class TinyVideo(VideoEncoder):
         self.spread = SafeBatchNorm1d(dim)
 
     def accepts(self, num_frames: int, size: int) -> bool:
-        """Tell whether clips of a shape are those it was made for, or pictures of that size.
+        """Tell whether clips of a shape are those it was made for, or shorter.
 
         Args:
             num_frames: Frames of a clip; a picture has 1.
@@ -76,7 +83,7 @@ class TinyVideo(VideoEncoder):
         Returns:
             Whether they are.
         """
-        return num_frames in (1, self.num_frames) and size == self.size
+        return 1 <= num_frames <= self.num_frames and size == self.size
 
     def forward(self, frames: Tensor, frame_length: Tensor | None = None) -> Encoded:
         """Encode clips.
@@ -89,8 +96,9 @@ class TinyVideo(VideoEncoder):
             frame_length: How many frames of each clip count, (clips,), int64; None: all.
 
         Returns:
-            ``pooled`` (clips, dim); ``tokens`` (clips, frames, 1, 8 * width), each frame averaged
-            over the picture, zero where it does not count; ``token_length`` (clips,).
+            ``pooled`` (clips, dim); ``tokens`` (clips, frames, places, 8 * width), zero where a
+            frame does not count: one place, each frame averaged over the picture, or with
+            ``patches`` those of the last layer, row by row; ``token_length`` (clips,).
 
         Raises:
             ArgumentError: If frames are not uint8 clips, or a length is not from 1 to all frames.
@@ -104,9 +112,12 @@ class TinyVideo(VideoEncoder):
         x = functional.relu(self.norm(self.stem(x)), inplace=True)
         for block in self.blocks:
             x = block(x, layout)
-        tokens = layout.unpack(x.mean((2, 3)))
-        pooled = mean_over_frames(tokens, None if whole else length)
-        return Encoded(self.spread(self.fc(pooled)), tokens[:, :, None], length)
+        means = layout.unpack(x.mean((2, 3)))
+        pooled = mean_over_frames(means, None if whole else length)
+        tokens = means[:, :, None]
+        if self.patches:
+            tokens = layout.unpack(x.flatten(2).transpose(1, 2))
+        return Encoded(self.spread(self.fc(pooled)), tokens, length)
 
 
 class _Layout(NamedTuple):
