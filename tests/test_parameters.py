@@ -7,12 +7,14 @@ from torch import nn
 
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.parameters import (
+    are_weights_following,
     drop_kept_elsewhere,
     freeze,
     hold_in_eval_mode,
     origins_of,
     parameter_groups,
     restore_kept_elsewhere,
+    weights_follow,
     weights_sha256,
 )
 
@@ -124,3 +126,14 @@ def test_weights_differ_by_name_type_and_value() -> None:
         {"a": "x"},
     ]
     assert len({base, *(weights_sha256(other) for other in others)}) == 5
+
+
+def test_weights_follow_until_the_parts_are_built() -> None:
+    with weights_follow():
+        with weights_follow(False):
+            assert not are_weights_following()
+        assert are_weights_following()
+        with pytest.raises(ArgumentError), weights_follow(False):
+            raise ArgumentError
+        assert are_weights_following()
+    assert not are_weights_following()

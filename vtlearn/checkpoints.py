@@ -15,6 +15,7 @@ from torch import Tensor
 from vtlearn.class_paths import ClassFinder, resolve_arguments
 from vtlearn.errors import CheckpointError
 from vtlearn.model_folder import read_folder
+from vtlearn.parameters import weights_follow
 
 if TYPE_CHECKING:
     from vtlearn.learner import VideoTextLearner
@@ -62,7 +63,8 @@ def load(
     # renamed in jsonargparse 4.49
     instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
     try:
-        learner: VideoTextLearner = instantiate(parser.parse_object({"model": arguments})).model
+        with weights_follow(not content.get("origins")):
+            learner: VideoTextLearner = instantiate(parser.parse_object({"model": arguments})).model
     except Exception as error:  # a constructor may raise anything for arguments not its own
         message = f"{path}: its model cannot be built: {error}"
         raise CheckpointError(message) from error

@@ -7,7 +7,9 @@ as they stand in a checkpoint.
 import difflib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -16,14 +18,18 @@ from torch import Tensor, nn
 from vtlearn.errors import ArgumentError, CheckpointError
 
 __all__ = [
+    "are_weights_following",
     "drop_kept_elsewhere",
     "freeze",
     "hold_in_eval_mode",
     "origins_of",
     "parameter_groups",
     "restore_kept_elsewhere",
+    "weights_follow",
     "weights_sha256",
 ]
+
+_FOLLOWING: ContextVar[bool] = ContextVar("following", default=False)
 
 
 def freeze(model: nn.Module, prefixes: Iterable[str]) -> None:
@@ -167,12 +173,41 @@ def restore_kept_elsewhere(
         if weights_sha256(missing) != record["sha256"]:
             message = (
                 f"the frozen weights of {part} are not in the checkpoint; they came from "
-                f"{record['origin']}, which holds others now (SHA-256 {record['sha256']} was "
-                "expected): bring that file back, or train with keep_frozen=true"
+                f"{record['origin']}, which cannot be read or holds others now (SHA-256 "
+                f"{record['sha256']} was expected): bring that file back, or train with "
+                "keep_frozen=true"
             )
             raise CheckpointError(message)
         complete |= missing
     return complete
+
+
+@contextmanager
+def weights_follow(given: bool = True) -> Iterator[None]:
+    """Say to the parts that are built within it that a checkpoint brings all their weights.
+
+    They need not read published ones then, which may be large, or out of reach.
+
+    Args:
+        given: Whether it does; not where some are kept elsewhere.
+
+    Example:
+        >>> with weights_follow():
+        ...     are_weights_following()
+        True
+        >>> are_weights_following()
+        False
+    """
+    before = _FOLLOWING.set(given)
+    try:
+        yield
+    finally:
+        _FOLLOWING.reset(before)
+
+
+def are_weights_following() -> bool:
+    """Tell whether a checkpoint brings all weights of what is built now."""
+    return _FOLLOWING.get()
 
 
 def weights_sha256(state_dict: Mapping[str, Any]) -> str:

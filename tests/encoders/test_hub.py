@@ -10,6 +10,7 @@ from transformers import TimesformerConfig, TimesformerModel
 
 from vtlearn.encoders.hub import UnreadableWeightsError, read_config, read_model
 from vtlearn.errors import ArgumentError
+from vtlearn.parameters import weights_follow
 
 NAME = "facebook/timesformer-base-finetuned-k400"
 
@@ -72,6 +73,13 @@ def test_a_folder_that_cannot_be_read_says_what_belongs_there(
 def test_a_path_is_not_looked_for_on_the_hub(weights: str) -> None:
     with pytest.raises(UnreadableWeightsError, match="is not a directory; give a folder with"):
         read_config(TimesformerConfig, weights)
+
+
+def test_nothing_is_read_where_a_checkpoint_brings_the_weights(folder: Path) -> None:
+    with weights_follow(), pytest.raises(UnreadableWeightsError, match="checkpoint was to bring"):
+        read(folder)
+    with weights_follow(False):
+        assert read(folder).training
 
 
 def test_a_hub_out_of_reach_names_the_folder_that_would_do(

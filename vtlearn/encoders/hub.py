@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 
 from vtlearn.errors import ArgumentError
+from vtlearn.parameters import are_weights_following
 
 __all__ = ["UnreadableWeightsError", "read_config", "read_model"]
 
@@ -20,7 +21,7 @@ _FILES = "config.json and model.safetensors (or pytorch_model.bin)"
 
 
 class UnreadableWeightsError(ArgumentError):
-    """Weights that are not there, cannot be reached, or are damaged."""
+    """Weights that are not there, cannot be reached, are damaged, or follow in a checkpoint."""
 
 
 def read_config(kind: Any, weights: str) -> Any:
@@ -34,7 +35,7 @@ def read_config(kind: Any, weights: str) -> Any:
         The configuration.
 
     Raises:
-        UnreadableWeightsError: If it cannot be read.
+        UnreadableWeightsError: If it cannot be read, or need not be: a checkpoint brings all.
         ArgumentError: If it is another architecture's.
 
     Example:
@@ -88,6 +89,9 @@ def read_model(kind: Any, weights: str, config: Any) -> Any:
 @contextmanager
 def _explained(weights: str) -> Iterator[None]:
     """Turn what transformers raises for files that cannot be read into one of our errors."""
+    if are_weights_following():
+        message = f"weights: {weights} were not read, because a checkpoint was to bring them"
+        raise UnreadableWeightsError(message)
     if not Path(weights).is_dir() and _is_path(weights):
         message = (
             f"weights: {weights!r} is not a directory; give a folder with {_FILES}, or a name on "

@@ -316,9 +316,18 @@ def saved(path: Path, weights: str, **options: Any) -> tuple[Path, VideoTextLear
     return path, learner
 
 
-def test_a_checkpoint_opens_without_the_weights_it_began_with(folder: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_checkpoint_opens_without_the_weights_it_began_with(
+    moved: bool, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, learner = saved(tmp_path / "x.ckpt", folder)
-    Path(folder).rename(tmp_path / "moved")
+    if moved:
+        Path(folder).rename(tmp_path / "moved")
+    from transformers import TimesformerConfig, TimesformerModel
+
+    for kind in (TimesformerConfig, TimesformerModel):  # nor is anything read or fetched
+        monkeypatch.setattr(kind, "get_config_dict", None, raising=False)
+        monkeypatch.setattr(kind, "from_pretrained", None)
     opened = load(path).video_encoder
     assert torch.equal(opened(clips()).pooled, learner.video_encoder(clips()).pooled)
 
