@@ -101,7 +101,7 @@ def _explained(weights: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0].rstrip(".")
         message = (
             f"weights: {weights} cannot be read ({reason}); expected a folder with {_FILES}, as "
             "transformers' save_pretrained writes one"
