@@ -208,8 +208,8 @@ def main() -> None:
             "corpus": figure if isinstance(figure, list) else float(figure),
             "items": np.asarray(each).tolist(),
         }
-    alone = Bleu(4).compute_score({0: references[0]}, {0: candidates[0]}, verbose=0)
-    scores["Bleu of the first item"] = {"corpus": alone[0], "items": alone[1]}
+    alone = {50: references[50]}, {50: candidates[50]}
+    scores["Bleu of item 50 alone"] = Bleu(4).compute_score(*alone, verbose=0)[0]
     kept = {"captions": items, "words": [words[number] for number in range(len(items))], **scores}
     lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(what)}" for name, what in kept.items())
     Path(__file__).with_name("caption_scores.json").write_text(f"{{\n{lines}\n}}\n")

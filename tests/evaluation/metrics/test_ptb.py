@@ -1,11 +1,8 @@
-import json
-from pathlib import Path
-
 import pytest
 
+from tests.evaluation.metrics.stored_captions import STORED
 from vtlearn.evaluation.metrics.ptb import tokenize
 
-STORED = json.loads(Path(__file__).with_name("caption_scores.json").read_text())
 PAIRS = [
     pair
     for captions, words in zip(STORED["captions"], STORED["words"], strict=True)

@@ -6,10 +6,15 @@ are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vect
 that were found, ``split_recall`` averages over splits, and ``step_limits`` says how many are found
 by luck and at most; ``roc_auc`` how well a score tells two kinds apart; ``bootstrap`` says how sure
 a figure is, and ``chance`` what a blind model would reach.
+
+``ptb`` splits captions into words as the published scores do, and ``bleu`` and ``rouge`` compare
+them with references; ``ngrams`` counts for them.
 """
 
+from vtlearn.evaluation.metrics.bleu import BLEU, bleu_counts, bleu_of
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
 from vtlearn.evaluation.metrics.chance import Chance, chance_of
+from vtlearn.evaluation.metrics.ptb import tokenize
 from vtlearn.evaluation.metrics.retrieval import (
     Ranks,
     expected_rank,
@@ -17,6 +22,7 @@ from vtlearn.evaluation.metrics.retrieval import (
     recall_at,
 )
 from vtlearn.evaluation.metrics.roc_auc import ROCAUC, roc_auc
+from vtlearn.evaluation.metrics.rouge import ROUGEL, rouge_l
 from vtlearn.evaluation.metrics.sequence_scores import SequenceScores, sequence_scores
 from vtlearn.evaluation.metrics.similarity import Similarity, comparable, product
 from vtlearn.evaluation.metrics.split_recall import SplitRecall
@@ -30,8 +36,10 @@ from vtlearn.evaluation.metrics.step_recall import (
 from vtlearn.evaluation.metrics.tiled_ranks import DirectionRanks, vector_ranks
 
 __all__ = [
+    "BLEU",
     "RESAMPLES",
     "ROCAUC",
+    "ROUGEL",
     "Chance",
     "DirectionRanks",
     "Ranks",
@@ -43,6 +51,8 @@ __all__ = [
     "StepLimits",
     "StepRecall",
     "TimedSteps",
+    "bleu_counts",
+    "bleu_of",
     "bootstrap_interval",
     "chance_of",
     "comparable",
@@ -53,7 +63,9 @@ __all__ = [
     "ranks",
     "recall_at",
     "roc_auc",
+    "rouge_l",
     "sequence_scores",
     "step_limits",
+    "tokenize",
     "vector_ranks",
 ]
