@@ -7,13 +7,14 @@ that were found, ``split_recall`` averages over splits, and ``step_limits`` says
 by luck and at most; ``roc_auc`` how well a score tells two kinds apart; ``bootstrap`` says how sure
 a figure is, and ``chance`` what a blind model would reach.
 
-``ptb`` splits captions into words as the published scores do, and ``bleu`` and ``rouge`` compare
-them with references; ``ngrams`` counts for them.
+``ptb`` splits captions into words as the published scores do, and ``bleu``, ``rouge`` and
+``cider`` compare them with references; ``ngrams`` counts for them.
 """
 
 from vtlearn.evaluation.metrics.bleu import BLEU, bleu_counts, bleu_of
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
 from vtlearn.evaluation.metrics.chance import Chance, chance_of
+from vtlearn.evaluation.metrics.cider import CIDEr, cider_d
 from vtlearn.evaluation.metrics.ptb import tokenize
 from vtlearn.evaluation.metrics.retrieval import (
     Ranks,
@@ -40,6 +41,7 @@ __all__ = [
     "RESAMPLES",
     "ROCAUC",
     "ROUGEL",
+    "CIDEr",
     "Chance",
     "DirectionRanks",
     "Ranks",
@@ -55,6 +57,7 @@ __all__ = [
     "bleu_of",
     "bootstrap_interval",
     "chance_of",
+    "cider_d",
     "comparable",
     "count_steps",
     "expected_rank",
