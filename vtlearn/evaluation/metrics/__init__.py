@@ -8,13 +8,14 @@ by luck and at most; ``roc_auc`` how well a score tells two kinds apart; ``boots
 a figure is, and ``chance`` what a blind model would reach.
 
 ``ptb`` splits captions into words as the published scores do, and ``bleu``, ``rouge`` and
-``cider`` compare them with references; ``ngrams`` counts for them.
+``cider`` compare them with references; ``ngrams`` counts for them, and ``meteor`` asks Java.
 """
 
 from vtlearn.evaluation.metrics.bleu import BLEU, bleu_counts, bleu_of
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
 from vtlearn.evaluation.metrics.chance import Chance, chance_of
 from vtlearn.evaluation.metrics.cider import CIDEr, cider_d
+from vtlearn.evaluation.metrics.meteor import meteor, why_no_meteor
 from vtlearn.evaluation.metrics.ptb import tokenize
 from vtlearn.evaluation.metrics.retrieval import (
     Ranks,
@@ -62,6 +63,7 @@ __all__ = [
     "count_steps",
     "expected_rank",
     "mean_over_groups",
+    "meteor",
     "product",
     "ranks",
     "recall_at",
@@ -71,4 +73,5 @@ __all__ = [
     "step_limits",
     "tokenize",
     "vector_ranks",
+    "why_no_meteor",
 ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from vtlearn.errors import ArgumentError
 
-__all__ = ["ORDERS", "Captions", "NGrams", "Words", "check_references", "ngrams", "number_words"]
+__all__: list[str] = []
 
 ORDERS = 4
 Words = Sequence[str]

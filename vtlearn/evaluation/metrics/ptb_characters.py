@@ -6,7 +6,7 @@ Unicode has assigned since are taken for what they are: letters, or nothing.
 
 import re
 
-__all__ = ["MARKS", "simplify_characters"]
+__all__: list[str] = []
 
 # words of their own, wherever they stand
 _SYMBOLS = (
