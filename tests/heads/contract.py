@@ -12,7 +12,7 @@ from tests.processes import Pool
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.errors import ArgumentError
-from vtlearn.heads import Aligner, Contrastive, HeadOutput
+from vtlearn.heads import Aligner, Contrastive, Head, HeadOutput
 from vtlearn.heads.base import total_loss
 from vtlearn.padding import fold, valid
 
@@ -76,7 +76,7 @@ def train_step(head: Aligner, numbers: Numbers) -> Step:
     return step_of(head, encoders, *encode_own(encoders, numbers))
 
 
-def step_of(head: Aligner, encoders: nn.ModuleList, local: EncodedBatch, rows: Rows) -> Step:
+def step_of(head: Head, encoders: nn.ModuleList, local: EncodedBatch, rows: Rows) -> Step:
     """Gather what is encoded, compute losses and share them out, and DDP after it."""
     batch = gather_batch(local)
     output: HeadOutput = head(batch, rows)

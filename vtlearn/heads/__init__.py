@@ -12,18 +12,24 @@ how two items are compared:
 - ``TempCLR``: a clip and its text, and beside that whole sequences against their own other orders.
 - ``CaliNCE``: a clip and its text, weighed by how well they seem to correspond.
 
+One head compares nothing and writes:
+
+- ``CaptioningDecoder``: the caption of a clip, piece by piece, from its tokens.
+
 ``permutation`` draws orders for S2DTW and TempCLR, and ``chains`` says of which clips an order is
 known. ``correspondence`` scores pairs for CaliNCE, and draws wrong ones.
 
 A head that predicts or writes texts holds a ``Decoder``, of which ``decoder_base`` says what it
-promises. ``TextDecoder`` is one, from ``decoder_layers``; ``masking`` hides words from it, and
-``beam_search`` finds the texts that it writes.
+promises; ``captions`` finds the captions that it can predict. ``TextDecoder`` is one, from
+``decoder_layers``; ``masking`` hides words from it, and ``beam_search`` finds the texts that it
+writes.
 """
 
 from typing import NoReturn
 
 from vtlearn.heads.base import Aligner, Alignment, Captioner, Head, HeadOutput, LossTerm
 from vtlearn.heads.cali_nce import CaliNCE
+from vtlearn.heads.captioning import CaptioningDecoder
 from vtlearn.heads.contrastive import Contrastive
 from vtlearn.heads.decoder import Decoder, TextDecoder
 from vtlearn.heads.info_nce import InfoNCE
@@ -40,6 +46,7 @@ __all__ = [
     "Alignment",
     "CaliNCE",
     "Captioner",
+    "CaptioningDecoder",
     "Contrastive",
     "Decoder",
     "Head",

@@ -1,7 +1,6 @@
 """Cali-NCE: learn from captions that may not match, as far as they seem to."""
 
 from collections.abc import Iterable
-from itertools import compress
 from math import log
 from typing import Literal, NamedTuple, cast, get_args
 
@@ -15,6 +14,7 @@ from vtlearn.checks import require_choice, require_positive
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import HeadOutput, LossTerm
+from vtlearn.heads.captions import captioned_clips
 from vtlearn.heads.contrastive import Direction, PairedItems, without_padding
 from vtlearn.heads.correspondence import (
     Normalizer,
@@ -324,29 +324,16 @@ class CaliNCE(InfoNCE):
         self, batch: EncodedBatch, items: PairedItems, own: Tensor, rows: Rows, weights: Tensor
     ) -> Tensor:
         """Predict the captions of own items, and weigh the losses; without words there is none."""
-        predictor, given = cast("Decoder", self.predictor), batch.own
-        if given is None or given.video_tokens is None:
-            message = (
-                "CaliNCE predicts captions from tokens: give EncodedBatch.of(..., own=...), or set "
-                "predictor to null"
-            )
-            raise ArgumentError(message)
-        sample, position = items.sample[own] - rows.start, items.position[own]
-        candidates = batch.text.pooled.shape[2]
-        places = zip(sample.tolist(), position.tolist(), strict=True)
-        captions = [given.texts[one][place * candidates] for one, place in places]
-        said = predictor.has_words(captions)
-        kept = said.nonzero().squeeze(1).to(own.device)
-        sample, position = sample[kept], position[kept]
-        length = given.video_token_length
+        predictor = cast("Decoder", self.predictor)
+        sample, position = items.sample[own], items.position[own]
+        clips = captioned_clips(self, predictor, batch, sample - rows.start, position)
+        kept = clips.kept
         values: Tensor = predictor.losses(
-            list(compress(captions, said.tolist())),
-            given.video_tokens[sample, position],
-            None
-            if length is None
-            else length[sample.to(length.device), position.to(length.device)],
+            clips.captions,
+            clips.tokens,
+            clips.token_length,
             self.predict == "mlm",
-            generators(items.sample[own][kept], position, rows.seed, _MASKS),
+            generators(sample[kept], position[kept], rows.seed, _MASKS),
         )
         return values * weights[own][kept] if self.calibrate_prediction else values
 

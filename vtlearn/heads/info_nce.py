@@ -4,6 +4,7 @@ from torch import Tensor
 
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.errors import ArgumentError
+from vtlearn.heads.base import Head
 from vtlearn.heads.contrastive import (
     Contrastive,
     Direction,
@@ -104,7 +105,7 @@ def clip_pairs(head: Contrastive, batch: EncodedBatch, texts: Tensor) -> PairedI
     Raises:
         ArgumentError: If a sample has clips and texts, but not equally many.
     """
-    _require_one_text_per_clip(head, batch)
+    require_one_text_per_clip(head, batch)
     length = batch.video.length.minimum(batch.text.length)
     of_video, sample, position = single_entries(head.embed(batch.video.pooled), length)
     of_text, _, _ = single_entries(texts, length)
@@ -112,7 +113,22 @@ def clip_pairs(head: Contrastive, batch: EncodedBatch, texts: Tensor) -> PairedI
     return PairedItems(Embeddings(of_video, one), Embeddings(of_text, one), sample, position)
 
 
-def _require_one_text_per_clip(head: Contrastive, batch: EncodedBatch) -> None:
+def require_one_text_per_clip(
+    head: Head,
+    batch: EncodedBatch,
+    *,
+    way_out: str = "set model.head to one that aligns whole samples, such as S2DTW, or use",
+) -> None:
+    """Refuse samples whose texts cannot belong to clip after clip.
+
+    Args:
+        head: An error names it.
+        batch: Where the lengths come from, those of all processes.
+        way_out: What to do about it, up to "data with one text per clip".
+
+    Raises:
+        ArgumentError: If a sample has clips and texts, but not equally many.
+    """
     clips, texts = batch.video.length, batch.text.length
     differ = (clips != texts) & (clips > 0) & (texts > 0)
     if differ.any():
@@ -120,7 +136,6 @@ def _require_one_text_per_clip(head: Contrastive, batch: EncodedBatch) -> None:
         message = (
             f"{type(head).__name__} takes text i to belong to clip i, but sample {sample} of the "
             f"batch (counting from 0) has {int(clips[sample])} clips and {int(texts[sample])} "
-            "texts: set model.head to one that aligns whole samples, such as S2DTW, or use data "
-            "with one text per clip"
+            f"texts: {way_out} data with one text per clip"
         )
         raise ArgumentError(message)
