@@ -1,9 +1,11 @@
 import itertools
 import math
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from transformers import OPTConfig, OPTForCausalLM
 
 from vtlearn.heads.beam_search import Found, Step, beam_search
 
@@ -129,3 +131,78 @@ def test_the_better_of_two_is_taken_and_the_first_of_equals() -> None:
     assert both.words == [[1], [5], [3]]
     assert both.scores.tolist() == [-1.0, -1.0, -3.0]
     assert math.isfinite(both.scores.sum().item())
+
+
+# The same search in transformers
+
+
+class TinyOPT:
+    """An OPT in float64 whose first layer's output is shifted by a vector of the row's clip."""
+
+    def __init__(self, seed: int, vocab_size: int) -> None:
+        config = OPTConfig(
+            vocab_size=vocab_size,
+            hidden_size=8,
+            num_hidden_layers=1,
+            ffn_dim=8,
+            num_attention_heads=2,
+            max_position_embeddings=16,
+            init_std=1.0,  # or all pieces are alike
+        )
+        torch.manual_seed(seed)
+        model: Any = OPTForCausalLM(config)
+        self.model = model.double().eval()
+        self.clips = 2 * torch.randn(3, 8, dtype=torch.float64)
+        self.model.model.decoder.layers[0].register_forward_hook(self._shift)
+
+    def _shift(self, _layer: Any, _inputs: Any, output: Tensor) -> Tensor:
+        return output + self.clips.repeat_interleave(len(output) // 3, 0)[:, None]
+
+    def step(self) -> Step:
+        texts = torch.empty(0, 0, dtype=torch.int64)
+
+        def step(words: Tensor, parents: Tensor) -> Tensor:
+            nonlocal texts
+            before = texts[parents] if len(texts) else words[:, None][:, :0]
+            texts = torch.cat([before, words[:, None]], 1)
+            with torch.no_grad():
+                logits: Tensor = self.model(texts).logits
+            return logits[:, -1].log_softmax(-1)
+
+        return step
+
+    def generate(self, beam: int, penalty: float, max_new: int) -> list[list[int]]:
+        start = torch.full((3, 1), 2)
+        written = self.model.generate(
+            start,
+            attention_mask=torch.ones_like(start),
+            num_beams=beam,
+            do_sample=False,
+            length_penalty=penalty if beam > 1 else None,
+            max_new_tokens=max_new,
+        )
+        rows = written[:, 1:].tolist()
+        return [row[: row.index(2)] if 2 in row else row for row in rows]
+
+
+@pytest.mark.parametrize("beam", [1, 2, 3, 5])
+def test_texts_are_those_of_transformers(beam: int) -> None:
+    lengths = set()
+    for seed in range(6):
+        model = TinyOPT(seed, vocab_size=12 if seed % 2 else 40)
+        for penalty in (0.0, 0.6, 1.0, 2.0)[: 4 if beam > 1 else 1]:
+            found = beam_search(
+                model.step(),
+                3,
+                begin=2,
+                end=2,
+                beam=beam,
+                length_penalty=penalty,
+                max_new=9,
+                device=torch.device("cpu"),
+            )
+            wanted = model.generate(beam, penalty, 9)
+            assert found.words == wanted
+            lengths |= {len(words) for words in wanted}
+    assert 9 in lengths  # cut
+    assert lengths & {0, 1, 2, 3, 4, 5}  # ended early
