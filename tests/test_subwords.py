@@ -48,6 +48,21 @@ def test_each_control_piece_can_be_had_alone(
     assert subwords.first_of_texts == 3
 
 
+def test_padding_and_unknown_may_change_places() -> None:
+    usual, other = learned(begin=True), learned(begin=True, padding=1)
+    assert (usual.padding, usual.unknown, usual.begin, usual.end) == (0, 1, 2, None)
+    assert (other.padding, other.unknown, other.begin, other.end) == (1, 0, 2, None)
+    (row,) = other.encode(["chop the 日"])
+    assert row[-1] == 0
+    assert other.encode(TEXTS) == usual.encode(TEXTS)
+    assert other.decode([[2, *other.encode(["chop"])[0], 1, 1]]) == ["chop"]
+    kept = subwords_from_state(subwords_to_state(other))
+    assert kept is not None
+    assert kept.padding == 1
+    with pytest.raises(ArgumentError, match="padding must be 0 or 1, but is 2"):
+        learned(padding=2)
+
+
 FULL_WIDTH = "\N{FULLWIDTH LESS-THAN SIGN}mask\N{FULLWIDTH GREATER-THAN SIGN}"
 
 

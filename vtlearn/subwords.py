@@ -23,8 +23,8 @@ _MASK = "<mask>"
 class Subwords:
     """Cut texts into subwords, and put subwords together to texts.
 
-    Id 0 is the padding, 1 a letter never seen; control pieces come next, then the subwords of
-    texts.
+    Ids 0 and 1 are the padding and a letter never seen, in this order unless they were learned with
+    another; control pieces come next, then the subwords of texts.
 
     Args:
         model: SentencePiece's model, as :attr:`model` has it.
@@ -64,6 +64,7 @@ class Subwords:
         begin: bool = False,
         end: bool = False,
         mask: bool = False,
+        padding: int = 0,
     ) -> Self:
         """Learn subwords by byte-pair encoding: the same captions give the same subwords.
 
@@ -77,16 +78,20 @@ class Subwords:
             begin: Whether there is a control piece for the beginning of a text.
             end: Whether there is one for its end.
             mask: Whether there is one that stands for a hidden subword.
+            padding: Id of the padding, 0 or 1; a letter never seen has the other.
 
         Raises:
-            ArgumentError: If there are no captions, or ``vocab_size`` is less than their letters
-                need.
+            ArgumentError: If there are no captions, ``vocab_size`` is less than their letters need,
+                or ``padding`` is neither 0 nor 1.
 
         Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units",
             2016.
         """
         import sentencepiece
 
+        if padding not in (0, 1):
+            message = f"padding must be 0 or 1, but is {padding}"
+            raise ArgumentError(message)
         model = io.BytesIO()
         lines = (line for line in (" ".join(one.split()) for one in captions) if line)
         options: dict[str, Any] = {"control_symbols": [_MASK]} if mask else {}
@@ -98,8 +103,8 @@ class Subwords:
                 vocab_size=vocab_size,
                 hard_vocab_limit=False,
                 normalization_rule_name="nmt_nfkc_cf" if lowercase else "nmt_nfkc",
-                pad_id=0,
-                unk_id=1,
+                pad_id=padding,
+                unk_id=1 - padding,
                 bos_id=2 if begin else -1,
                 eos_id=2 + begin if end else -1,
                 num_threads=1,
@@ -121,6 +126,16 @@ class Subwords:
     def __len__(self) -> int:
         """Return how many pieces there are, the padding and control pieces among them."""
         return int(self._processor.get_piece_size())
+
+    @property
+    def padding(self) -> int:
+        """Id of the padding."""
+        return int(self._processor.pad_id())
+
+    @property
+    def unknown(self) -> int:
+        """Id of a letter never seen."""
+        return int(self._processor.unk_id())
 
     @property
     def begin(self) -> int | None:
@@ -150,7 +165,7 @@ class Subwords:
             texts: Strings; a blank one has no subwords.
 
         Returns:
-            The ids of each text: 1, or from :attr:`first_of_texts` on.
+            The ids of each text: :attr:`unknown`, or from :attr:`first_of_texts` on.
         """
         rows: list[list[int]] = self._processor.encode(list(texts))
         return rows

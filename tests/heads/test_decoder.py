@@ -320,7 +320,7 @@ def test_likelihood_is_the_loss_of_a_pair_times_minus_one() -> None:
 def test_likelihood_is_computed_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder, clips = built(), tokens()
     whole = decoder.log_likelihood(clips, RAGGED)
-    monkeypatch.setattr("vtlearn.heads.decoder._PAIRS", (3, 3))
+    monkeypatch.setattr("vtlearn.heads.lines._PAIRS", (3, 3))
     torch.testing.assert_close(decoder.log_likelihood(clips, RAGGED), whole, rtol=0, atol=1e-12)
 
 
@@ -497,7 +497,7 @@ def unbuilt() -> TextDecoder:
         (lambda: unbuilt().generate(tokens(1)), "call build(captions)"),
         (lambda: unconnected().losses(["chop"], tokens(1)), "connect it first"),
         (lambda: built().losses(["chop"], tokens(2)), "1 texts came with 2 clips"),
-        (lambda: built().losses(["chop"], tokens(1), masked=True), "one generator if masked"),
+        (lambda: built().losses(["chop"], tokens(1), masked=True), "came with 0 generators"),
         (lambda: built().losses(["chop", " "], tokens(2)), "' ' has no words to predict"),
         (lambda: built().losses(["chop"], tokens(1)[..., :7]), "patches, 32)"),
         (lambda: built().generate(tokens(1), beam=0), "must be positive"),

@@ -20,9 +20,9 @@ One head compares nothing and writes:
 known. ``correspondence`` scores pairs for CaliNCE, and draws wrong ones.
 
 A head that predicts or writes texts holds a ``Decoder``, of which ``decoder_base`` says what it
-promises; ``captions`` finds the captions that it can predict. ``TextDecoder`` is one, from
-``decoder_layers``; ``masking`` hides words from it, and ``beam_search`` finds the texts that it
-writes.
+promises; ``captions`` finds the captions that it can predict, ``lines`` are what is asked of it,
+and ``beam_search`` finds the texts that it writes. ``TextDecoder`` is one, from ``decoder_layers``;
+``masking`` hides words from it.
 """
 
 from typing import NoReturn

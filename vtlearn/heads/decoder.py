@@ -3,23 +3,30 @@
 ``decoder_base`` says what every decoder promises.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 from typing_extensions import override
 
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.text.table import resized
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.heads.beam_search import Found, beam_search
-from vtlearn.heads.decoder_base import Decoder
+from vtlearn.heads.decoder_base import Decoder, at_rest, require_search
 from vtlearn.heads.decoder_layers import DecoderLayer, KeysValues
+from vtlearn.heads.lines import (
+    NOT_ASKED,
+    Line,
+    in_blocks,
+    mean_cross_entropy,
+    next_pieces,
+    require_words,
+    side_by_side,
+)
 from vtlearn.heads.masking import mask_words
 from vtlearn.padding import valid
 from vtlearn.subwords import Subwords, subwords_from_state, subwords_to_state
@@ -27,9 +34,7 @@ from vtlearn.subwords import Subwords, subwords_from_state, subwords_to_state
 __all__ = ["Decoder", "TextDecoder"]
 
 _PADDING, _UNKNOWN = 0, 1
-_NOT_ASKED = -100
 _INITIAL_SCALE = 0.02  # of embeddings: as outputs, larger ones would be sure of themselves at once
-_PAIRS = 4, 256  # clips and texts whose likelihoods are computed at once
 
 
 class _Memory(NamedTuple):
@@ -68,18 +73,6 @@ class _Vocabulary(NamedTuple):
             )
             raise CheckpointError(message)
         return cls(subwords, begin, end, mask)
-
-
-class _Line(NamedTuple):
-    """What is read of a text, and what is asked for at each place.
-
-    Attributes:
-        ids: Pieces, the first of which begins the text.
-        targets: As many pieces, or ``_NOT_ASKED``.
-    """
-
-    ids: list[int]
-    targets: list[int]
 
 
 class TextDecoder(Decoder):
@@ -191,16 +184,10 @@ class TextDecoder(Decoder):
         rng: Sequence[np.random.Generator] | None = None,
     ) -> Tensor:
         rows, generators = self._encode(texts), list(rng or ())
-        if len(tokens) != len(texts) or (masked and len(generators) != len(texts)):
+        require_words(texts, rows, len(tokens))
+        if masked and len(generators) != len(texts):
             message = (
-                f"{len(texts)} texts came with {len(tokens)} clips and {len(generators)} "
-                "generators: give one clip for each text, and one generator if masked"
-            )
-            raise ArgumentError(message)
-        if not all(rows):
-            message = (
-                f"the text {texts[rows.index([])]!r} has no words to predict: leave out those of "
-                "which has_words says so"
+                f"{len(texts)} texts came with {len(generators)} generators: give one for each"
             )
             raise ArgumentError(message)
         if masked:
@@ -214,16 +201,13 @@ class TextDecoder(Decoder):
         self, tokens: Tensor, texts: Sequence[str], token_length: Tensor | None = None
     ) -> Tensor:
         lines = [self._shift(row) for row in self._encode(texts)]
-        clips, several = _PAIRS
-        rows = []
-        with self._at_rest():
+        with at_rest(self):
             memory = self._remember(tokens, token_length)
-            for i in range(0, max(1, len(tokens)), clips):
-                some = memory.of_clips(slice(i, i + clips))
-                starts = range(0, max(1, len(lines)), several)
-                blocks = [self._likelihoods(some, lines[j : j + several]) for j in starts]
-                rows.append(torch.cat(blocks, 1))
-        return torch.cat(rows)
+            return in_blocks(
+                len(tokens),
+                len(lines),
+                lambda some, texts: self._likelihoods(memory.of_clips(some), lines[texts]),
+            )
 
     @override
     def generate(
@@ -235,14 +219,9 @@ class TextDecoder(Decoder):
         length_penalty: float = 1.0,
         max_new: int = 30,
     ) -> list[str]:
-        if min(beam, max_new) < 1 or length_penalty < 0:
-            message = (
-                f"beam={beam} and max_new={max_new} must be positive, and "
-                f"length_penalty={length_penalty} not negative"
-            )
-            raise ArgumentError(message)
+        require_search(beam, length_penalty, max_new)
         subwords, most = self._known().subwords, min(max_new, self.max_words + 1)
-        with self._at_rest():
+        with at_rest(self):
             memory = self._remember(tokens, token_length)
             found = self._search(memory, beam, length_penalty, most)
             if beam > 1:  # which may lose the greedy text on its way
@@ -261,40 +240,36 @@ class TextDecoder(Decoder):
             raise ArgumentError(message)
         return self._vocabulary
 
-    def _shift(self, row: Sequence[int]) -> _Line:
+    def _shift(self, row: Sequence[int]) -> Line:
         """Ask for each word after those before it, and for the end of what is not cut."""
         known = self._known()
-        targets = [*row, known.end] if len(row) <= self.max_words else row[: self.max_words]
-        return _Line([known.begin, *row][: len(targets)], [*targets])
+        return next_pieces(row, known.begin, known.end, self.max_words)
 
-    def _hide(self, row: Sequence[int], rng: np.random.Generator) -> _Line:
+    def _hide(self, row: Sequence[int], rng: np.random.Generator) -> Line:
         """Ask for some words in their own places."""
         known, words = self._known(), row[: self.max_words]
         others = range(known.subwords.first_of_texts, len(known.subwords))
         ids, hidden = mask_words(words, rng, mask=known.mask, others=others)
-        asked = [word if one else _NOT_ASKED for word, one in zip(words, hidden, strict=True)]
-        return _Line([known.begin, *ids], [_NOT_ASKED, *asked])
+        asked = [word if one else NOT_ASKED for word, one in zip(words, hidden, strict=True)]
+        return Line([known.begin, *ids], [NOT_ASKED, *asked])
 
-    def _likelihoods(self, memory: _Memory, lines: Sequence[_Line]) -> Tensor:
+    def _likelihoods(self, memory: _Memory, lines: Sequence[Line]) -> Tensor:
         clips = len(memory.counted)
         losses = self._cross_entropy([*lines] * clips, memory, causal=True)
         return -losses.reshape(clips, len(lines))
 
-    def _cross_entropy(self, lines: Sequence[_Line], memory: _Memory, *, causal: bool) -> Tensor:
+    def _cross_entropy(self, lines: Sequence[Line], memory: _Memory, *, causal: bool) -> Tensor:
         device = memory.counted.device
         length = torch.tensor([len(line.ids) for line in lines], dtype=torch.int64, device=device)
-        ids = _side_by_side([line.ids for line in lines], _PADDING, device)
-        targets = _side_by_side([line.targets for line in lines], _NOT_ASKED, device)
+        ids = side_by_side([line.ids for line in lines], _PADDING, device)
+        targets = side_by_side([line.targets for line in lines], NOT_ASKED, device)
         size = ids.shape[1]
         if causal:  # where no word sees the padding behind it
             seen = torch.ones(1, 1, size, size, dtype=torch.bool, device=device).tril()
         else:
             seen = valid(length, size)[:, None, None]
         logits, _ = self._decode(ids, seen, memory)
-        losses = functional.cross_entropy(
-            logits.flatten(0, 1), targets.flatten(), ignore_index=_NOT_ASKED, reduction="none"
-        )
-        return losses.reshape(targets.shape).sum(1) / (targets != _NOT_ASKED).sum(1)
+        return mean_cross_entropy(logits, targets)
 
     def _remember(self, tokens: Tensor, token_length: Tensor | None) -> _Memory:
         """Let all layers read clips; what does not count is neither read nor differentiated."""
@@ -355,21 +330,3 @@ class TextDecoder(Decoder):
             max_new=max_new,
             device=memory.counted.device,
         )
-
-    @contextmanager
-    def _at_rest(self) -> Iterator[None]:
-        """Drop nothing, and keep no gradients."""
-        was_training = self.training
-        self.eval()
-        try:
-            with torch.no_grad():
-                yield
-        finally:
-            self.train(was_training)
-
-
-def _side_by_side(rows: Sequence[Sequence[int]], fill: int, device: torch.device) -> Tensor:
-    if not rows:
-        return torch.full((0, 1), fill, device=device)
-    tensors = [torch.tensor(row) for row in rows]
-    return pad_sequence(tensors, batch_first=True, padding_value=fill).to(device)

@@ -5,10 +5,12 @@ build its vocabulary, and gives it texts with the tokens of one clip each.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.errors import ArgumentError
@@ -152,3 +154,38 @@ class Decoder(Configurable, ABC):
         Returns:
             One string per clip, none less likely than that of ``beam=1``.
         """
+
+
+def require_search(beam: int, length_penalty: float, max_new: int) -> None:
+    """Refuse a search that cannot be done.
+
+    Args:
+        beam: How many texts are followed at once.
+        length_penalty: Power of a text's length.
+        max_new: How many pieces are written at most.
+
+    Raises:
+        ArgumentError: If one is outside its range.
+    """
+    if min(beam, max_new) < 1 or not length_penalty >= 0:
+        message = (
+            f"beam={beam} and max_new={max_new} must be positive, and "
+            f"length_penalty={length_penalty} not negative"
+        )
+        raise ArgumentError(message)
+
+
+@contextmanager
+def at_rest(module: nn.Module) -> Iterator[None]:
+    """Drop nothing, and keep no gradients.
+
+    Args:
+        module: In training mode again afterwards, if it was before.
+    """
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        module.train(was_training)
