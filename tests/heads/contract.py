@@ -83,7 +83,7 @@ def step_of(head: Head, encoders: nn.ModuleList, local: EncodedBatch, rows: Rows
     counts = sum_counts([len(term.values) for term in output.terms.values()])
     loss = total_loss(output.terms, counts, rows.world_size)
     (loss + zero_reaching(local, batch, head.parameters())).backward()
-    parameters = [*encoders.parameters(), *head.parameters()]
+    parameters = [p for p in (*encoders.parameters(), *head.parameters()) if p.requires_grad]
     averaged = [cast("Tensor", parameter.grad).clone() for parameter in parameters]
     averaged.append(loss.detach().clone())
     if rows.world_size > 1:

@@ -320,7 +320,7 @@ def test_likelihood_is_the_loss_of_a_pair_times_minus_one() -> None:
 def test_likelihood_is_computed_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder, clips = built(), tokens()
     whole = decoder.log_likelihood(clips, RAGGED)
-    monkeypatch.setattr("vtlearn.heads.lines._PAIRS", (3, 3))
+    monkeypatch.setattr("vtlearn.heads.lines._CLIPS", 3)
     torch.testing.assert_close(decoder.log_likelihood(clips, RAGGED), whole, rtol=0, atol=1e-12)
 
 

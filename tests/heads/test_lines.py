@@ -44,6 +44,9 @@ def test_blocks_are_put_together(clips: int, texts: int) -> None:
 
     assert torch.equal(in_blocks(clips, texts, compute), whole)
     assert all(height <= 4 and width <= 256 for height, width in sizes)
+    sizes.clear()
+    assert torch.equal(in_blocks(clips, texts, compute, most=90), whole)
+    assert all(height * width <= 90 for height, width in sizes)
 
 
 def test_what_cannot_be_predicted_is_named() -> None:

@@ -22,7 +22,8 @@ known. ``correspondence`` scores pairs for CaliNCE, and draws wrong ones.
 A head that predicts or writes texts holds a ``Decoder``, of which ``decoder_base`` says what it
 promises; ``captions`` finds the captions that it can predict, ``lines`` are what is asked of it,
 and ``beam_search`` finds the texts that it writes. ``TextDecoder`` is one, from ``decoder_layers``;
-``masking`` hides words from it.
+``masking`` hides words from it. ``OPTDecoder`` is another: a language model, frozen or not, with
+adapters (``opt_adapters``) that read the clip.
 """
 
 from typing import NoReturn
@@ -35,6 +36,7 @@ from vtlearn.heads.decoder import Decoder, TextDecoder
 from vtlearn.heads.info_nce import InfoNCE
 from vtlearn.heads.joint import Joint
 from vtlearn.heads.mil_nce import MILNCE
+from vtlearn.heads.opt import OPTDecoder
 from vtlearn.heads.s2dtw import S2DTW
 from vtlearn.heads.soft_dtw import SoftDTW
 from vtlearn.heads.tempclr import TempCLR
@@ -54,6 +56,7 @@ __all__ = [
     "InfoNCE",
     "Joint",
     "LossTerm",
+    "OPTDecoder",
     "SoftDTW",
     "TempCLR",
     "TextDecoder",

@@ -273,15 +273,7 @@ class TextDecoder(Decoder):
 
     def _remember(self, tokens: Tensor, token_length: Tensor | None) -> _Memory:
         """Let all layers read clips; what does not count is neither read nor differentiated."""
-        if self._token_width is None:
-            message = "TextDecoder has layers that depend on the video encoder: connect it first"
-            raise ArgumentError(message)
-        if tokens.ndim != 4 or tokens.shape[3] != self._token_width:
-            message = (
-                f"tokens are {tuple(tokens.shape)}; this TextDecoder reads (clips, frames, patches,"
-                f" {self._token_width})"
-            )
-            raise ArgumentError(message)
+        self.require_tokens(tokens)
         clips, frames, patches, _ = tokens.shape
         if token_length is None:
             token_length = torch.full((clips,), frames)

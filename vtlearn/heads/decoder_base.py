@@ -65,6 +65,26 @@ class Decoder(Configurable, ABC):
             video_encoder: Has ``token_width``.
         """
 
+    def require_tokens(self, tokens: Tensor) -> None:
+        """Refuse tokens that are not those of the encoder it was connected to.
+
+        Args:
+            tokens: (clips, frames, patches, width).
+
+        Raises:
+            ArgumentError: If it was connected to none, or they have another shape.
+        """
+        name = type(self).__name__
+        if self._token_width is None:
+            message = f"{name} has layers that depend on the video encoder: connect it first"
+            raise ArgumentError(message)
+        if tokens.ndim != 4 or tokens.shape[3] != self._token_width:
+            message = (
+                f"tokens are {tuple(tokens.shape)}; this {name} reads (clips, frames, patches, "
+                f"{self._token_width})"
+            )
+            raise ArgumentError(message)
+
     @property
     def needs_vocabulary(self) -> bool:
         """Whether :meth:`build` has to be called before the first text."""

@@ -15,7 +15,7 @@ __all__: list[str] = []
 #: A target of a place that is not asked for.
 NOT_ASKED = -100
 
-_PAIRS = 4, 256  # clips and texts whose likelihoods are computed at once
+_CLIPS = 4  # whose texts' likelihoods are computed at once
 
 
 class Line(NamedTuple):
@@ -96,18 +96,26 @@ def require_words(texts: Sequence[str], rows: Sequence[Sequence[int]], clips: in
         raise ArgumentError(message)
 
 
-def in_blocks(clips: int, texts: int, compute: Callable[[slice, slice], Tensor]) -> Tensor:
-    """Compute something of all clips and texts, so many at a time as memory is meant for.
+def in_blocks(
+    clips: int,
+    texts: int,
+    compute: Callable[[slice, slice], Tensor],
+    *,
+    most: int = 1024,
+) -> Tensor:
+    """Compute something of all clips and texts, some pairs at a time.
 
     Args:
         clips: How many clips.
         texts: How many texts.
         compute: Is given some of either, returns (some clips, some texts).
+        most: How many pairs at a time, and one at least.
 
     Returns:
         (clips, texts).
     """
-    height, width = _PAIRS
+    height = min(_CLIPS, max(1, most))
+    width = max(1, most // height)
     rows = []
     for i in range(0, max(1, clips), height):
         columns = range(0, max(1, texts), width)
