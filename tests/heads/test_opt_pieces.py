@@ -23,9 +23,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def published(folder: Path) -> PublishedPieces:
-    tokenizer = read_published(str(folder), download=False).tokenizer
-    assert tokenizer is not None
-    return PublishedPieces(tokenizer, **IDS)
+    pieces = read_published(str(folder), download=False).pieces
+    assert pieces is not None
+    return pieces
 
 
 def learned(rows: int = 62) -> LearnedPieces:

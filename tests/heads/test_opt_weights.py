@@ -9,14 +9,14 @@ from transformers import BertConfig, OPTConfig, OPTForCausalLM
 
 from tests.heads.published_opt import SIZES, publish
 from vtlearn.errors import ArgumentError
-from vtlearn.heads.opt_weights import UnreachableError, read_published, sizes_of
+from vtlearn.heads.opt_weights import UnreachableError, read_published
 
 
 def test_weights_are_read_in_float32(tmp_path: Path) -> None:
     folder = publish(tmp_path)
     wanted: Any = OPTForCausalLM.from_pretrained(folder)
     found = read_published(str(folder), download=True)
-    assert found.tokenizer is not None
+    assert found.pieces is not None
     assert found.model.config.layerdrop == 0
     for name, value in wanted.state_dict().items():
         assert torch.equal(found.model.state_dict()[name], value.float()), name
@@ -26,18 +26,8 @@ def test_weights_are_read_in_float32(tmp_path: Path) -> None:
 def test_a_folder_may_have_no_tokenizer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = publish(tmp_path, tokenizer=False)
     with caplog.at_level(logging.WARNING):
-        assert read_published(str(folder), download=True).tokenizer is None
+        assert read_published(str(folder), download=True).pieces is None
     assert "has no tokenizer" in caplog.text
-
-
-def test_an_opt_is_described_by_our_arguments() -> None:
-    sizes = sizes_of(OPTConfig(**SIZES))
-    assert sizes["width"] == 16
-    assert sizes["max_positions"] == 32
-    assert sizes["options"] is None
-    other = OPTConfig(**SIZES, do_layer_norm_before=False, word_embed_proj_dim=8)
-    wanted = {"do_layer_norm_before": False, "word_embed_proj_dim": 8}
-    assert sizes_of(other)["options"] == wanted
 
 
 def test_what_is_not_there_is_said_with_what_would_do(tmp_path: Path) -> None:

@@ -28,29 +28,21 @@ from vtlearn.heads.lines import (
     require_words,
     side_by_side,
 )
-from vtlearn.heads.opt_adapters import Adapter, Kind, Memory, Video
-from vtlearn.heads.opt_pieces import LearnedPieces, Pieces, PublishedPieces, pieces_from_state
-from vtlearn.heads.opt_weights import (
-    OPTIONS,
+from vtlearn.heads.opt_adapters import Adapter, Kind, Memory, Video, require_division
+from vtlearn.heads.opt_model import (
     SIZES,
-    UnreachableError,
-    read_published,
+    of_rows,
+    random_opt,
+    require_room,
+    require_sizes,
+    resize,
     sizes_of,
 )
+from vtlearn.heads.opt_pieces import LearnedPieces, Pieces, pieces_from_state
+from vtlearn.heads.opt_weights import UnreachableError, read_published
 from vtlearn.subwords import Subwords
 
 __all__ = ["OPTDecoder"]
-
-#: Sizes of opt-125m, but for its pieces: there are fewer in captions.
-_USUAL = {
-    "width": 768,
-    "layers": 12,
-    "heads": 12,
-    "feedforward": 3072,
-    "vocab_size": 4000,
-    "max_positions": 2048,
-    "dropout": 0.1,
-}
 
 #: Numbers that the logits of pairs may have at once: 256 MB in float32.
 _MOST_LOGITS = 2**26
@@ -163,8 +155,9 @@ class OPTDecoder(Decoder):
         given = {name: size for name, size in sizes.items() if size is not None}
         self.opt: Any = self._read(given) if weights is not None else None
         if self.opt is None:
-            self.opt = _random_opt(_USUAL | given, options or {})
-        self._check_sizes(every)
+            self.opt = random_opt(given, options or {})
+        require_division(self.opt.config.hidden_size, reduction, adapter_heads)
+        require_room(self.opt.config, every, max_words)
         if self.is_frozen:
             self.opt.requires_grad_(False)
         self._adapted = range(every - 1, self.opt.config.num_hidden_layers, every)
@@ -326,43 +319,11 @@ class OPTDecoder(Decoder):
                 raise
             self._absence = error
             return None
-        config = published.model.config
-        sizes = sizes_of(config)
-        for name, size in given.items():
-            if size != sizes[name]:
-                message = (
-                    f"weights={self.weights} have {name}={sizes[name]}, not {size}: leave {name} "
-                    "out"
-                )
-                raise ArgumentError(message)
+        sizes = sizes_of(published.model.config)
+        require_sizes(str(self.weights), given, sizes)
         self.arguments |= sizes
-        if published.tokenizer is not None:
-            self._pieces = PublishedPieces(
-                published.tokenizer,
-                end=config.eos_token_id,
-                padding=config.pad_token_id,
-                rows=config.vocab_size,
-            )
+        self._pieces = published.pieces
         return published.model
-
-    def _check_sizes(self, every: int) -> None:
-        config = self.opt.config
-        narrow = config.hidden_size // self.reduction
-        if not narrow or narrow % self.adapter_heads:
-            message = (
-                f"adapters of width {config.hidden_size} / reduction={self.reduction} have to "
-                f"divide by adapter_heads={self.adapter_heads}"
-            )
-            raise ArgumentError(message)
-        if every > config.num_hidden_layers:
-            message = f"every={every} leaves {config.num_hidden_layers} layers without an adapter"
-            raise ArgumentError(message)
-        if self.max_words + 1 > config.max_position_embeddings:
-            message = (
-                f"max_words={self.max_words} and the beginning need {self.max_words + 1} "
-                f"positions, but max_positions is {config.max_position_embeddings}"
-            )
-            raise ArgumentError(message)
 
     @property
     def _rows(self) -> int:
@@ -376,7 +337,7 @@ class OPTDecoder(Decoder):
     def _take(self, pieces: Pieces) -> None:
         self._pieces = pieces
         if self.weights is None and isinstance(pieces, LearnedPieces):
-            _resize(self.opt, len(pieces.subwords))
+            resize(self.opt, len(pieces.subwords))
 
     def _require_weights(self) -> None:
         if self._absence is not None:
@@ -419,7 +380,7 @@ class OPTDecoder(Decoder):
 
         def step(words: Tensor, parents: Tensor) -> Tensor:
             nonlocal past
-            past = None if past is None else _of_rows(past, parents)
+            past = None if past is None else of_rows(past, parents)
             output = self.opt(input_ids=words[:, None], past_key_values=past, use_cache=True)
             past = output.past_key_values
             found = _wide(output.logits[:, 0]).log_softmax(-1)
@@ -435,47 +396,6 @@ class OPTDecoder(Decoder):
             max_new=min(max_new, self.max_words + 1),
             device=self.opt.device,
         )
-
-
-def _random_opt(sizes: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
-    dropout = sizes["dropout"]
-    require_positive(**{name: size for name, size in sizes.items() if name != "dropout"})
-    if not 0 <= dropout <= 1 or sizes["width"] % sizes["heads"]:
-        message = (
-            f"dropout={dropout} has to be from 0 to 1, and width={sizes['width']} to divide by "
-            f"heads={sizes['heads']}"
-        )
-        raise ArgumentError(message)
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        message = f"options have {unknown[0]}; they may have {', '.join(OPTIONS)}"
-        raise ArgumentError(message)
-    from transformers import OPTConfig, OPTForCausalLM
-
-    named = {SIZES[name]: size for name, size in sizes.items()}
-    return OPTForCausalLM(OPTConfig(**named, **options))
-
-
-def _resize(opt: Any, rows: int) -> None:
-    """Make room for another number of pieces: random vectors, zero for the padding."""
-    table = opt.get_input_embeddings()
-    if table.num_embeddings == rows:
-        return
-    weight = opt.config.init_std * torch.randn(rows, table.embedding_dim).to(table.weight)
-    weight[opt.config.pad_token_id] = 0
-    larger = nn.Embedding(rows, table.embedding_dim, opt.config.pad_token_id, _weight=weight)
-    larger.weight.requires_grad_(table.weight.requires_grad)
-    opt.set_input_embeddings(larger)
-    opt.lm_head.weight, opt.lm_head.out_features = larger.weight, rows
-    opt.config.vocab_size = opt.model.decoder.vocab_size = rows
-
-
-def _of_rows(past: Any, rows: Tensor) -> Any:
-    """Take some rows of transformers' cache, in an order."""
-    if isinstance(past, tuple):  # of older transformers
-        return tuple(tuple(x.index_select(0, rows) for x in layer) for layer in past)
-    past.reorder_cache(rows)
-    return past
 
 
 def _wide(x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vtlearn.errors import ArgumentError
 from vtlearn.padding import valid
 
 __all__: list[str] = []
@@ -208,6 +209,26 @@ class Adapter(nn.Module):
         nearest = (places // video.length[:, None]).clamp(max=rows - 1)
         embedded: Tensor = self.time[nearest]
         return embedded
+
+
+def require_division(width: int, reduction: int, heads: int) -> None:
+    """Refuse adapters whose heads would have no whole width.
+
+    Args:
+        width: Of the words.
+        reduction: By how much adapters are narrower.
+        heads: Of an adapter.
+
+    Raises:
+        ArgumentError: If the narrower width does not divide by the heads.
+    """
+    narrow = width // reduction
+    if not narrow or narrow % heads:
+        message = (
+            f"adapters of width {width} / reduction={reduction} have to divide by "
+            f"adapter_heads={heads}"
+        )
+        raise ArgumentError(message)
 
 
 def _split(x: Tensor, heads: int) -> Tensor:

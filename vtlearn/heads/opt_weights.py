@@ -7,34 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vtlearn.errors import ArgumentError
+from vtlearn.heads.opt_pieces import PublishedPieces
 
 __all__: list[str] = []
 
 _LOG = logging.getLogger(__name__)
 
-#: Sizes by our names, and what transformers calls them.
-SIZES = {
-    "width": "hidden_size",
-    "layers": "num_hidden_layers",
-    "heads": "num_attention_heads",
-    "feedforward": "ffn_dim",
-    "vocab_size": "vocab_size",
-    "max_positions": "max_position_embeddings",
-    "dropout": "dropout",
-}
-#: What else makes an OPT, and is not a size.
-OPTIONS = (
-    "do_layer_norm_before",
-    "word_embed_proj_dim",
-    "enable_bias",
-    "layer_norm_elementwise_affine",
-    "activation_function",
-    "attention_dropout",
-    "init_std",
-    "pad_token_id",
-    "bos_token_id",
-    "eos_token_id",
-)
 _FILES = "config.json, model.safetensors or pytorch_model.bin, vocab.json and merges.txt"
 
 
@@ -43,11 +21,11 @@ class Published(NamedTuple):
 
     Attributes:
         model: A ``transformers.OPTForCausalLM``, in float32.
-        tokenizer: Its tokenizer as JSON; None where there is none.
+        pieces: Those of its tokenizer; None where there is none.
     """
 
     model: Any
-    tokenizer: str | None
+    pieces: PublishedPieces | None
 
 
 class UnreachableError(ArgumentError):
@@ -87,7 +65,11 @@ def read_published(weights: str, *, download: bool) -> Published:
             f"give a whole model: {_FILES}"
         )
         raise ArgumentError(message)
-    return Published(model.float(), tokenizer)
+    if tokenizer is None:
+        return Published(model.float(), None)
+    ids: dict[str, Any] = {"end": config.eos_token_id, "padding": config.pad_token_id}
+    pieces = PublishedPieces(tokenizer, rows=config.vocab_size, **ids)
+    return Published(model.float(), pieces)
 
 
 def _read_tokenizer(weights: str, *, download: bool) -> str | None:
@@ -124,24 +106,3 @@ def _asked(weights: str, read: Callable[[], Any]) -> Any:
             )
         message = f"{message} ({reason})"
         raise UnreachableError(message) from error
-
-
-def sizes_of(config: Any) -> dict[str, Any]:
-    """Describe an OPT by our arguments, so that it can be built again without its files.
-
-    Args:
-        config: A ``transformers.OPTConfig``.
-
-    Returns:
-        Sizes, and ``options`` where they are not the usual ones.
-    """
-    from transformers import OPTConfig
-
-    sizes = {ours: getattr(config, theirs) for ours, theirs in SIZES.items()}
-    usual = OPTConfig(hidden_size=config.hidden_size)
-    options = {
-        name: getattr(config, name)
-        for name in OPTIONS
-        if getattr(config, name) != getattr(usual, name)
-    }
-    return {**sizes, "options": options or None}
