@@ -1,6 +1,7 @@
 import csv
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import av
 import pytest
 
 from vtlearn.errors import ArgumentError
-from vtlearn.kitchen import KitchenCorpus, read_truth
+from vtlearn.kitchen import KitchenCorpus, read_truth, references_of
+from vtlearn.kitchen.manifest import make_manifest
 
 SMALL: dict[str, Any] = {"train": 2, "validation": 1, "test": 1, "size": 32, "fps": 4, "workers": 1}
 
@@ -56,6 +58,34 @@ def test_the_truth_lies_inside_the_video(rendered: Path) -> None:
         captions = json.loads((rendered / "captions" / f"{id_}.json").read_text())
         assert len(captions["text"]) == len(truth.narrated)
         assert all(end <= truth.duration for end in captions["end"])
+
+
+def test_each_step_has_ten_references(rendered: Path) -> None:
+    entries = json.loads((rendered / "steps.json").read_text())
+    for id_, truth in read_truth(rendered).items():
+        assert entries[id_]["references"] == [references_of(step) for step in truth.steps]
+        assert {len(references) for references in entries[id_]["references"]} == {10}
+
+
+def test_a_corpus_that_was_rendered_without_references_is_the_same_corpus(
+    rendered: Path, tmp_path: Path
+) -> None:
+    old = Path(shutil.copytree(rendered, tmp_path / "old"))
+    entries = json.loads((old / "steps.json").read_text())
+    for entry in entries.values():
+        del entry["references"]
+    (old / "steps.json").write_text(json.dumps(entries))
+    before = content(old)
+    assert KitchenCorpus(old, **SMALL).prepare() == old
+    assert content(old) == before
+    assert read_truth(old) == read_truth(rendered)
+
+
+def test_the_identity_of_the_default_corpus_is_what_it_was() -> None:
+    """Those that are rendered already have to be opened, and their features and figures to hold."""
+    corpus = KitchenCorpus()
+    manifest = make_manifest(corpus.parameters, corpus.plans())
+    assert (manifest.format, manifest.videos, manifest.sha256[:16]) == (2, 450, "b0df0fcf241cb0a3")
 
 
 def test_the_same_seed_gives_the_same_corpus(rendered: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen.arguments import check_arguments
@@ -10,9 +11,10 @@ from vtlearn.kitchen.manifest import make_manifest
 from vtlearn.kitchen.narrator import Narrator
 from vtlearn.kitchen.plan import SPLITS, VideoPlan, plan_video
 from vtlearn.kitchen.recipes import INGREDIENTS
+from vtlearn.kitchen.references import references_of
 from vtlearn.kitchen.script import required_pairs
 from vtlearn.kitchen.studio import render_corpus
-from vtlearn.kitchen.truth import encode_truth
+from vtlearn.kitchen.truth import VideoTruth, encode_truth
 
 __all__ = ["KitchenCorpus"]
 
@@ -22,7 +24,8 @@ class KitchenCorpus:
 
     The folder holds ``videos/<id>.mp4``, ``captions/<id>.json`` (three parallel lists ``start``,
     ``end``, ``text``), ``splits/{train,val,test}.csv`` (one column, ``video_path``), ``steps.json``
-    (see :func:`~vtlearn.kitchen.read_truth`) and ``manifest.json``.
+    (see :func:`~vtlearn.kitchen.read_truth`; and, for other programs, ten ``references`` for each
+    step) and ``manifest.json``.
 
     The test videos together show every pair of an action and an ingredient where they have room for
     them: 100 videos and 24 ingredients do, 192 pairs; fewer than 32 videos, at 24 ingredients, show
@@ -167,8 +170,17 @@ class KitchenCorpus:
 def _make_texts(plans: Sequence[VideoPlan]) -> dict[str, str]:
     """Return the content of each text file, by its path."""
     texts = {f"captions/{plan.id}.json": json.dumps(plan.transcript) for plan in plans}
-    texts["steps.json"] = json.dumps({plan.id: encode_truth(plan.truth) for plan in plans})
+    texts["steps.json"] = json.dumps({plan.id: _encode(plan.truth) for plan in plans})
     for split in SPLITS:
         rows = [f"{plan.id}.mp4" for plan in plans if plan.split == split]
         texts[f"splits/{split}.csv"] = "\n".join(["video_path", *rows, ""])
     return texts
+
+
+def _encode(truth: VideoTruth) -> dict[str, Any]:
+    """Return an entry of ``steps.json``.
+
+    References are not part of a corpus's identity, since they can be told from its steps: folders
+    that were rendered without them are still the same corpus.
+    """
+    return encode_truth(truth) | {"references": [references_of(step) for step in truth.steps]}

@@ -13,7 +13,7 @@ from vtlearn.storage.atomic import replace_text
 
 __all__ = ["Rendered", "make_manifest", "read_manifest"]
 
-FORMAT = 2  # raised whenever the same parameters come to give other files
+FORMAT = 2  # raised whenever the same parameters come to give other videos, captions or steps
 NAME = "manifest.json"
 _LAYOUT = "howto100m"  # of a corpus whose parameters name none
 

@@ -75,7 +75,7 @@ def decode_truth(entry: dict[str, Any]) -> VideoTruth:
     """Turn an entry of ``steps.json`` into types.
 
     Args:
-        entry: What :func:`encode_truth` made.
+        entry: What :func:`encode_truth` made; what else there is, such as references, is left out.
 
     Returns:
         The video's truth.
