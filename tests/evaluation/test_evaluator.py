@@ -324,8 +324,12 @@ def test_a_batch_and_its_items_are_the_same_thing() -> None:
             {},
             r"needs match, and Tiny gives no .*model\.head",
         ),
-        ({"needs": frozenset({"caption"})}, {}, r"needs caption, and Tiny .*model\.head"),
-        ({"texts": {"a": "chop"}}, {}, r"needs texts, .*no text encoder: set model\.text_encoder"),
+        (
+            {"needs": frozenset({"caption"})},
+            {},
+            r"needs caption, and Tiny does not write: choose a model\.head .*task=retrieval;",
+        ),
+        ({"texts": {"a": "chop"}}, {}, r"needs texts, .*no text encoder beside Tiny: set model\."),
         (
             {"needs": frozenset({"frames"})},
             {"frame_vectors": False},

@@ -39,6 +39,7 @@ KEYS = [
     "checkpoint",
     "weights",
     "vectors",
+    "captions",
     "code",
     "dtype",
     "world_size",

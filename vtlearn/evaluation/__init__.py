@@ -7,13 +7,19 @@ of each ``encoded_item``, and computes the figures; it knows neither model nor p
 of a caption, ``steps`` for those of a task's steps, ``step_classification`` for the step of a
 segment, ``full_video`` for the video of a paragraph; ``correspondence`` tells which captions are
 those of their clips; ``sequences`` is what protocols share whose videos are several items.
+``captioning`` compares what the head wrote with what people wrote, ``caption_lists`` reads and
+writes lists of captions, and ``caption_scoring`` scores those that were written anywhere.
 ``reference`` computes what published code does, quirks and all, and ``vectors`` holds what came
 until everything is there. ``given_vectors`` reads vectors that were made anywhere,
 ``items_to_embed`` says of what they have to be, and ``vector_scoring`` gives them to the same
-protocols. What they count is in ``metrics``. A ``result`` is what was found, with all that is
-needed to say whether two figures may be compared, and ``results`` writes it.
+protocols. What they count is in ``metrics``. ``served`` says which protocols a model cannot be
+scored by, a ``result`` is what was found, with all that is needed to say whether two figures may be
+compared, and ``results`` writes it.
 """
 
+from vtlearn.evaluation.caption_lists import read_caption_list, write_caption_list
+from vtlearn.evaluation.caption_scoring import score_captions, writes_nothing
+from vtlearn.evaluation.captioning import Captioning
 from vtlearn.evaluation.correspondence import Correspondence
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
@@ -49,6 +55,7 @@ from vtlearn.evaluation.vectors import IdVectors, VectorTable
 __all__ = [
     "Annotations",
     "CaptionHit",
+    "Captioning",
     "CodeVersion",
     "Correspondence",
     "Coverage",
@@ -79,11 +86,15 @@ __all__ = [
     "hash_ids",
     "print_results",
     "publish",
+    "read_caption_list",
     "read_vectors",
     "result_record",
     "results_table",
     "rows_to_embed",
+    "score_captions",
     "score_vectors",
     "unserved",
+    "write_caption_list",
     "write_results",
+    "writes_nothing",
 ]

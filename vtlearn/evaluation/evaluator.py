@@ -15,17 +15,17 @@ from torch import Tensor
 
 from vtlearn.batch import EncodedBatch, Unreadable
 from vtlearn.distributed import compute_once, gather_objects, process
-from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.evaluation.encoded_item import NEEDS, Embed, EncodedItem, Match, encoded_items
+from vtlearn.errors import EvaluationError
+from vtlearn.evaluation.encoded_item import Embed, EncodedItem, Match, encoded_items
 from vtlearn.evaluation.metrics.similarity import Similarity
 from vtlearn.evaluation.protocol import Protocol
 from vtlearn.evaluation.result import Result
+from vtlearn.evaluation.served import Served, require_served
 
 __all__ = ["EvaluationTask", "Evaluator"]
 
 _LOG = logging.getLogger(__name__)
 
-_NO_TEXTS = "there is no text encoder: set model.text_encoder"
 _TEXT_CHUNK = 256  # of a protocol's own texts that are encoded at once
 
 Generate = Callable[[EncodedBatch], Sequence[str]]
@@ -109,25 +109,17 @@ class Evaluator:
         self._encode_texts = encode_texts
         self._logged: set[str] = set()
         self._clear()
-        another = (
-            "choose another model.head; to train without being scored, set "
-            "trainer.limit_val_batches=0"
+        served = Served(
+            head,
+            embeds=embed is not None,
+            matches=match is not None,
+            writes=generate is not None,
+            texts=encode_texts is not None,
+            item_texts=item_texts,
+            tokens=tokens,
+            frame_vectors=frame_vectors,
         )
-        lacking = {
-            "embedded vectors": None if embed else f"{head} does not embed: {another}",
-            "match": None if match else f"{head} gives no logits: {another}",
-            "caption": None if generate else f"{head} does not write: {another}",
-            "texts": None if encode_texts else _NO_TEXTS,
-            "the items' texts": None if item_texts else _NO_TEXTS,
-            "features": None
-            if tokens
-            else "the video encoder gives no tokens: choose another model.video_encoder",
-            "frames": None
-            if frame_vectors
-            else "the video encoder has no vector per frame: choose another model.video_encoder",
-        }
-        for protocol in self._protocols():
-            _require_served(protocol, lacking)
+        require_served(self._protocols(), served)
 
     def needs(self, task_index: int) -> frozenset[str]:
         """Return what a task's protocols need of its items; nothing else has to be computed.
@@ -143,8 +135,12 @@ class Evaluator:
         return frozenset(needs | ({"windows"} if "match" in needs else set()))
 
     def begin(self) -> None:
-        """Forget all items, and encode the protocols' own texts, on every process alike."""
+        """Forget all items, and encode the protocols' own texts, on every process alike.
+
+        What protocols leave out is told first, and once.
+        """
         self._clear()
+        self._log([reason for protocol in self._protocols() for reason in protocol.left_out()])
         with torch.no_grad():
             for task in self.tasks:
                 for protocol in task.protocols:
@@ -343,28 +339,3 @@ def _result(protocol: Protocol, *, partial: bool) -> Result | None:
 
     state = protocol.state()
     return compute_once(state, compute) if protocol.central else compute(gather_objects(state))
-
-
-def _require_served(protocol: Protocol, lacking: Mapping[str, str | None]) -> None:
-    """Refuse a protocol that needs what the model has not.
-
-    Args:
-        protocol: The protocol.
-        lacking: For each thing that may be lacking, what is wrong and the way out, or None.
-    """
-    name = f"{type(protocol).__name__} ({protocol.name}@{protocol.version})"
-    if not protocol.needs <= NEEDS:
-        message = f"{name} needs {sorted(protocol.needs - NEEDS)}; it may need {sorted(NEEDS)}"
-        raise ArgumentError(message)
-    wanted = [need for need in lacking if need in protocol.needs]
-    compared = bool(protocol.texts) or not protocol.needs.isdisjoint({"windows", "frames"})
-    if compared and protocol.pooling == "head":
-        wanted.append("embedded vectors")
-    if protocol.texts:
-        wanted.append("texts")
-    if protocol.item_texts:
-        wanted.append("the items' texts")
-    for need in wanted:
-        if lacking[need]:
-            message = f"{name} needs {need}, and {lacking[need]}"
-            raise ArgumentError(message)

@@ -142,6 +142,10 @@ class Protocol(ABC):
         similarity = self.compared_by
         return product(comparable(rows, similarity), comparable(columns, similarity))
 
+    def left_out(self) -> Sequence[str]:
+        """Say what is not scored here, and why: sentences that are told before scoring begins."""
+        return ()
+
     def begin(
         self,
         similarity: Similarity = "cosine",
@@ -283,6 +287,7 @@ class Protocol(ABC):
         Returns:
             The result, with coverage and all that says how it was computed.
         """
+        pooling = {} if self.similarity == "none" else {"pooling": self.pooling}
         return Result(
             protocol=self.name,
             version=self.version,
@@ -295,7 +300,7 @@ class Protocol(ABC):
             coverage=Coverage.of(self.expected, evaluated),
             ids_sha256=hash_ids(evaluated),
             expected_sha256=hash_ids(self.expected),
-            settings={"pooling": self.pooling, **self.settings},
+            settings={**pooling, **self.settings},
             chance=dict(chance),
             ceiling=dict(ceiling),
             annotations=self.annotations,

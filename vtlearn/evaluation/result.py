@@ -70,10 +70,11 @@ class Result:
         protocol: Its name.
         version: Its version; results of different versions are not comparable.
         mode: ``exact``, or ``reference`` where published code is reproduced with its quirks.
-        similarity: How vectors were compared: ``cosine``, ``dot``, or ``none``.
+        similarity: How vectors were compared: ``cosine``, ``dot``, or ``none`` where none were.
         windows: How the windows of an item were chosen, in words.
         primary: The name of the metric that models are chosen by; higher is better.
-        metrics: All metrics by name, the primary among them. Shares are percentages.
+        metrics: All metrics by name, the primary among them. Shares are percentages, and figures of
+            captions are times 100.
         intervals: 95 % interval of each metric, over 1000 resamples of the queries with seed 0.
         coverage: How much of what was expected was scored.
         ids_sha256: Hash of the expected ids that were scored, by :func:`hash_ids`.
@@ -86,6 +87,7 @@ class Result:
         notes: Sentences about what was scored that a reader of the figures has to know.
         selected_on_test: Whether the model was chosen, while it was trained, by its figures on
             these very ids.
+        captions: What was written of each item, by id, where that is what was scored.
     """
 
     protocol: str
@@ -105,6 +107,7 @@ class Result:
     annotations: Annotations | None = None
     notes: Sequence[str] = ()
     selected_on_test: bool = False
+    captions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def at_chance(self) -> bool:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vtlearn.errors import CheckpointError
+from vtlearn.evaluation.caption_lists import write_caption_lists
 from vtlearn.evaluation.provenance import code_version
 from vtlearn.evaluation.result import Result
 from vtlearn.storage.atomic import replace_text
@@ -41,7 +42,7 @@ def publish(
     world_size: int,
     weights: str | Path | None = None,
 ) -> Path:
-    """Write ``results.json`` and print its figures; one process alone does this.
+    """Write ``results.json``, and captions beside it, and print; one process alone does this.
 
     Args:
         folder: Where to; made if it is missing.
@@ -68,16 +69,20 @@ def publish(
         dtype=dtype,
         world_size=world_size,
     )
-    print_results(results, path)
+    captions = write_caption_lists(Path(folder), results)
+    print_results(results, path, captions)
     return path
 
 
-def print_results(results: Sequence[Result], path: Path | None = None) -> None:
+def print_results(
+    results: Sequence[Result], path: Path | None = None, captions: Sequence[Path] = ()
+) -> None:
     """Print the figures, and what a reader of them has to know.
 
     Args:
         results: What the protocols found.
         path: The file that they were written to; None where they were not.
+        captions: The files that captions were written to.
     """
     console = Console()
     said: dict[str, list[str]] = {}
@@ -89,6 +94,8 @@ def print_results(results: Sequence[Result], path: Path | None = None) -> None:
         console.print(Text(f"{', '.join(protocols)}: {remark}"))
     if path is not None:
         console.print(f"results: {path}", soft_wrap=True, highlight=False)
+    for written in captions:
+        console.print(f"captions: {written}", soft_wrap=True, highlight=False)
 
 
 def write_results(
@@ -96,10 +103,11 @@ def write_results(
     results: Sequence[Result],
     *,
     checkpoint: str | Path | None,
-    dtype: str,
+    dtype: str | None,
     world_size: int,
     weights: str | Path | None = None,
     vectors: str | Path | None = None,
+    captions: str | Path | None = None,
 ) -> None:
     """Write ``results.json``: a list of one record per protocol.
 
@@ -109,11 +117,13 @@ def write_results(
         path: Where to; missing folders are made.
         results: What the protocols found.
         checkpoint: The file the weights came from; None for a model that was never saved.
-        dtype: What the model computed in, as ``float32`` or ``bfloat16``.
+        dtype: What the model computed in, as ``float32`` or ``bfloat16``; None where that is not
+            known.
         world_size: How many processes took part.
         weights: The file or folder that the model's weights were read from in place of a
             checkpoint's.
         vectors: The file of vectors that were scored in place of a model's.
+        captions: The file of captions that were scored in place of a model's.
 
     Raises:
         CheckpointError: If there is no such checkpoint.
@@ -128,6 +138,7 @@ def write_results(
     """
     saved, read = _checkpoint_record(checkpoint), _checkpoint_record(weights)
     given = None if vectors is None else _file_record(Path(vectors))
+    written = None if captions is None else _file_record(Path(captions))
     records = [
         result_record(
             result,
@@ -136,6 +147,7 @@ def write_results(
             dtype=dtype,
             world_size=world_size,
             vectors=given,
+            captions=written,
         )
         for result in results
     ]
@@ -148,23 +160,25 @@ def result_record(
     result: Result,
     *,
     checkpoint: dict[str, str | None],
-    dtype: str,
+    dtype: str | None,
     world_size: int,
     weights: dict[str, str | None] | None = None,
     vectors: dict[str, str] | None = None,
+    captions: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Lay out one protocol's result as ``results.json`` holds it.
 
     Args:
         result: What the protocol found.
         checkpoint: ``path`` and ``sha256`` of the weights; both None where they were never saved.
-        dtype: What the model computed in.
+        dtype: What the model computed in; None where that is not known.
         world_size: How many processes took part.
         weights: ``path`` and ``sha256`` of the weights that were read in place of a checkpoint's.
         vectors: ``path`` and ``sha256`` of the vectors that were scored in place of a model's.
+        captions: ``path`` and ``sha256`` of the captions that were scored in place of a model's.
 
     Returns:
-        What JSON can hold.
+        What JSON can hold; the result's captions are not in it.
 
     Example:
         >>> from vtlearn.evaluation import Coverage
@@ -178,8 +192,10 @@ def result_record(
         >>> record["intervals"], record["coverage"]["evaluated"]
         ({'R@1': [40.0, 60.0]}, 1)
     """
+    record = asdict(result)
+    del record["captions"]
     return {
-        **asdict(result),
+        **record,
         "intervals": {name: list(interval) for name, interval in result.intervals.items()},
         "coverage": result.coverage._asdict(),
         "chance": {name: chance._asdict() for name, chance in result.chance.items()},
@@ -187,6 +203,7 @@ def result_record(
         "checkpoint": checkpoint,
         "weights": weights,
         "vectors": vectors,
+        "captions": captions,
         "code": code_version()._asdict(),
         "dtype": dtype,
         "world_size": world_size,
@@ -336,5 +353,6 @@ def _title(result: Result) -> Text:
     pooling = result.settings.get("pooling")
     of = f" of {pooling} vectors" if pooling is not None else ""
     compared = "" if result.similarity == "none" else f"{result.similarity}{of}; "
-    title.append(f"\n{published}{compared}shares in percent", style="not bold dim")
+    scale = "times 100, as papers print them" if result.captions else "shares in percent"
+    title.append(f"\n{published}{compared}{scale}", style="not bold dim")
     return title

@@ -39,6 +39,11 @@ def unserved(protocol: Protocol, given: GivenVectors) -> str | None:
     Returns:
         A sentence, or None where it can.
     """
+    if protocol.needs == {"caption"}:
+        return (
+            f"{versioned(protocol)} scores captions: give --captions in place of --vectors, or "
+            "--set task=retrieval"
+        )
     lacking = sorted(protocol.needs - _SERVED)
     if lacking:
         return f"{versioned(protocol)} needs {' and '.join(lacking)} of a model, not vectors alone"
