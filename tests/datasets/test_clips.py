@@ -118,6 +118,14 @@ def test_whole_times_are_read_in_one_call(video: Path) -> None:
     assert Counting.calls == 1
 
 
+def test_whole_times_of_evaluation_are_neither_cropped_at_random_nor_mirrored(video: Path) -> None:
+    spans = [(0.0, 2.0), (1.0, 4.0)]
+    plain = loader(flip=0.0).draw_spans(video, spans, np.random.default_rng(0))
+    read = loader(flip=1.0, crop="random", crop_pixels=8).read_spans(video, spans)
+    assert torch.equal(read.frames, plain.frames)
+    assert read[1:] == (read.readable, spans, [2, 2])
+
+
 def test_whole_times_are_mirrored_and_cropped_clip_by_clip(video: Path) -> None:
     rng, spans = np.random.default_rng, [(0.0, 2.0), (1.0, 4.0), (2.0, 2.5)]
     plain = loader(flip=0.0).draw_spans(video, spans, rng(0)).frames

@@ -27,8 +27,8 @@ def test_missing_captions_are_refused_unless_they_may_be_missing() -> None:
     del captions["egg:0"], captions["egg:2"]
     with pytest.raises(
         EvaluationError,
-        match=r"2 of 18 items of few-caption@1 have no caption \(first: egg:0, egg:2\)\. Give them, "
-        "or pass --max-missing 2",
+        match=r"2 of 18 items of few-caption@1 have no caption \(first: egg:0, egg:2\)\. Give "
+        "them, or pass --max-missing 2",
     ):
         score_captions([protocol()], captions, max_missing=1)
     (result,) = score_captions([protocol()], captions, max_missing=2)

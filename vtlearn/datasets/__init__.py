@@ -7,9 +7,10 @@ videos, ``kitchen`` those that we render in the same layout; ``shards`` streams 
 pictures with captions, out of tar shards. ``captioned`` has what corpora of clips with written
 captions share: ``msrvtt``, ``webvid``, whose captions may be about something else, and ``youcook2``
 and ``crosstask``, whose videos are annotated in segments; ``annotations`` hashes the files that say
-so. ``evaluation`` reads the clips and videos that a protocol scores, ``windows`` all of a video,
-and ``extraction`` keeps what is made of that. ``files`` and ``lists`` find what there is, and
-``checking`` compares it with what there should be.
+so. ``evaluation`` reads the clips and videos that a protocol scores, ``whole_clips`` lists those
+that captions are written of, ``windows`` reads all of a video, and ``extraction`` keeps what is
+made of that. ``files`` and ``lists`` find what there is, and ``checking`` compares it with what
+there should be.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus

@@ -124,6 +124,23 @@ class ClipLoader:
     ) -> TimedClips:
         """Read clips of given times for training, cropped and mirrored as :meth:`draw` does.
 
+        Args:
+            source: The video, which is decoded once, however many of the times overlap.
+            spans: When each clip starts and ends, in seconds.
+            rng: Where randomness comes from.
+
+        Returns:
+            The clips, of the frames that :meth:`read_spans` reads.
+
+        Raises:
+            UnreadableVideoError: If the video cannot be read.
+            ArgumentError: As :meth:`read` does.
+        """
+        return self._timed(source, spans, rng)
+
+    def read_spans(self, source: Source, spans: Sequence[tuple[float, float]]) -> TimedClips:
+        """Read clips of given times for evaluation: of the centre, and not mirrored.
+
         Of pixels, a clip is what is on screen in the middles of ``num_frames`` equal parts of its
         time: that is also what "nearest" means at this distance of frames. Of stored features, it
         is the vectors of its time: see
@@ -132,7 +149,6 @@ class ClipLoader:
         Args:
             source: The video, which is decoded once, however many of the times overlap.
             spans: When each clip starts and ends, in seconds.
-            rng: Where randomness comes from.
 
         Returns:
             The clips; those of stored vectors with the time of these.
@@ -141,6 +157,14 @@ class ClipLoader:
             UnreadableVideoError: If the video cannot be read.
             ArgumentError: As :meth:`read` does.
         """
+        return self._timed(source, spans, None)
+
+    def _timed(
+        self,
+        source: Source,
+        spans: Sequence[tuple[float, float]],
+        rng: np.random.Generator | None,
+    ) -> TimedClips:
         if isinstance(self._reader, FeatureReader):
             return self._vectors(source, spans, self._reader.duration(source))
         return self._pictures(source, spans, rng)
@@ -185,10 +209,13 @@ class ClipLoader:
         return TimedClips(clips.frames, (clips.valid | rest).all(1), times, length.tolist())
 
     def _pictures(
-        self, source: Source, spans: Sequence[tuple[float, float]], rng: np.random.Generator
+        self,
+        source: Source,
+        spans: Sequence[tuple[float, float]],
+        rng: np.random.Generator | None,
     ) -> TimedClips:
         num_frames, size = self.reading.clip_shape
-        boxes = self._boxes(source, len(spans), rng)
+        boxes = None if rng is None else self._boxes(source, len(spans), rng)
         # Clips of one frame each: the reader's have one distance of frames, these each their own.
         times = [time for start, end in spans for time in part_middles(start, end, num_frames)]
         pictures = self._reader.clips(
@@ -201,7 +228,8 @@ class ClipLoader:
             pad=self.reading.pixels.pad,
         )
         frames = pictures.frames.squeeze(1).unflatten(0, (len(spans), num_frames))
-        self._mirror(frames, rng)
+        if rng is not None:
+            self._mirror(frames, rng)
         readable = pictures.valid.view(len(spans), num_frames).all(1)
         return TimedClips(frames, readable, list(spans), [num_frames] * len(spans))
 

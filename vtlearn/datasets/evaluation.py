@@ -14,7 +14,7 @@ from vtlearn.batch import Sample, Unreadable
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
-from vtlearn.datasets.sampling.windows import TimedWindows
+from vtlearn.datasets.sampling.windows import TimedWindows, WholeSegment
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.features.spec import num_vectors
@@ -32,7 +32,8 @@ class EvaluationItem(NamedTuple):
     Attributes:
         id: The item's id.
         path: Its video.
-        starts: When its windows start, in seconds; or how they are spread over a segment.
+        starts: When its windows start, in seconds; or how they are spread over a segment; or the
+            segment that is one window as a whole.
         texts: Texts that belong to it.
         text_ids: Their ids.
         text_spans: Start and end of each text in seconds; None where they are unknown.
@@ -40,7 +41,7 @@ class EvaluationItem(NamedTuple):
 
     id: str
     path: Path
-    starts: Sequence[float] | UniformWindows
+    starts: Sequence[float] | UniformWindows | WholeSegment
     texts: Sequence[str]
     text_ids: Sequence[str]
     text_spans: Sequence[tuple[float, float]] | None = None
@@ -53,7 +54,9 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     those of the store, at most as many as a clip has, however many windows were asked for. One that
     begins after the video has ended cannot be read. What a window shows past the last vector is
     padding, which ``frame_length`` leaves out. Of pixels it is the last frame, and counts; only
-    :class:`~vtlearn.datasets.sampling.windows.TimedWindows` end with the video there as well.
+    :class:`~vtlearn.datasets.sampling.windows.TimedWindows` end with the video there as well. A
+    :class:`~vtlearn.datasets.sampling.windows.WholeSegment` is read as ``sampling.whole`` reads a
+    clip in training.
 
     An item of more than 16 windows comes in parts of at most 16, so that a video of any length is
     read, moved and encoded in little memory. Each part is an index of its own, the parts of an item
@@ -135,21 +138,50 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         return self._read(item, (0, 1))
 
     def _count(self, item: EvaluationItem) -> int:
+        if isinstance(item.starts, WholeSegment):
+            return 1
         if isinstance(item.starts, UniformWindows):
             return 1 if self._stored else item.starts.count
         return len(item.starts)
 
-    def _starts(self, item: EvaluationItem) -> Sequence[float]:
-        if not isinstance(item.starts, UniformWindows):
-            return item.starts
-        duration = self._loader.duration(item.path)
-        if item.starts.start >= duration:
+    def _starts(
+        self, item: EvaluationItem, starts: Sequence[float] | UniformWindows
+    ) -> Sequence[float]:
+        if not isinstance(starts, UniformWindows):
+            return starts
+        duration = self._duration(item.path, starts)
+        return starts.starts(duration, self._loader.reading.clip_seconds)
+
+    def _duration(self, path: Path, segment: UniformWindows | WholeSegment) -> float:
+        """Return how long a video is, in which a segment has to begin."""
+        duration = self._loader.duration(path)
+        if segment.start >= duration:
             reason = (
-                f"the segment from {item.starts.start} s to {item.starts.end} s begins after it "
-                f"ends, at {duration:g} s: another copy was annotated"
+                f"the segment from {segment.start} s to {segment.end} s begins after it ends, at "
+                f"{duration:g} s: another copy was annotated"
             )
+            raise UnreadableVideoError(str(path), reason, "decode")
+        return duration
+
+    def _read_whole(self, item: EvaluationItem, segment: WholeSegment) -> Sample:
+        """Read a segment as one window."""
+        duration = self._duration(item.path, segment)
+        end = duration if segment.end is None else segment.end
+        clips = self._loader.read_spans(item.path, [(segment.start, end)])
+        if not clips.readable.all():
+            reason = f"frames of the segment from {segment.start} s to {end} s are lost"
             raise UnreadableVideoError(str(item.path), reason, "decode")
-        return item.starts.starts(duration, self._loader.reading.clip_seconds)
+        sample = Sample.of(
+            item.id,
+            clips.frames,
+            [segment.start],
+            self._loader.reading.fps,
+            texts=item.texts,
+            text_spans=item.text_spans,
+            text_ids=item.text_ids,
+            frame_length=clips.frame_length,
+        )
+        return sample._replace(clip_spans=torch.tensor(clips.spans, dtype=torch.float64))
 
     def _read_segment(self, item: EvaluationItem, segment: UniformWindows) -> Sample:
         """Read the stored vectors of a segment."""
@@ -195,10 +227,12 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         return [min(pair) for pair in zip(lengths, left, strict=True)]
 
     def _read(self, item: EvaluationItem, part: tuple[int, int]) -> Sample:
+        if isinstance(item.starts, WholeSegment):
+            return self._read_whole(item, item.starts)
         if self._stored and isinstance(item.starts, UniformWindows):
             return self._read_segment(item, item.starts)
         number, count = part
-        windows = self._starts(item)
+        windows = self._starts(item, item.starts)
         first = number * _MOST_WINDOWS
         own = slice(first, first + _MOST_WINDOWS if count > 1 else None)
         starts = windows[own]

@@ -1,13 +1,16 @@
-"""Kitchen's whole videos, as full-video retrieval takes them: step by step, or window by window."""
+"""Kitchen's videos step by step, or window by window, as retrieval and captioning take them."""
 
 from collections.abc import Mapping, Sequence
 
+from vtlearn.datasets.captioned import CaptionedClip
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.kitchen import NarratedVideo, middle_start, text_id
 from vtlearn.datasets.sampling.spans import UniformWindows, sliding_windows
 from vtlearn.datasets.sampling.windows import TimedWindows
+from vtlearn.kitchen.references import references_of
 
 __all__ = [
+    "caption_clips",
     "narration",
     "plain_captions",
     "step_items",
@@ -47,6 +50,25 @@ def step_items(
         for video in videos
         for step_id, step in zip(step_text_ids(video), video.truth.steps, strict=True)
     ]
+
+
+def caption_clips(videos: Sequence[NarratedVideo]) -> list[CaptionedClip]:
+    """List the steps of videos with what people would write of them.
+
+    Args:
+        videos: Those of a split.
+
+    Returns:
+        A clip for each step, from its start to its end, with ten references.
+    """
+    clips: list[CaptionedClip] = []
+    for video in videos:
+        for step_id, step in zip(step_text_ids(video), video.truth.steps, strict=True):
+            texts = references_of(step)
+            ids = tuple(f"{step_id}#{number}" for number in range(len(texts)))
+            span = step.start, step.end
+            clips.append(CaptionedClip(step_id, video.id, video.path, *span, tuple(texts), ids))
+    return clips
 
 
 def window_item(video: NarratedVideo, clip_seconds: float, *, stored: bool) -> EvaluationItem:

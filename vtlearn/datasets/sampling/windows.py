@@ -1,16 +1,28 @@
-"""Windows laid over whole videos, which say how much of each is the video's own."""
+"""Windows laid over whole videos, which say how much of each is the video's own; and whole ones."""
 
 import math
 from collections.abc import Sequence
-from typing import overload
+from typing import NamedTuple, overload
 
 from vtlearn.checks import require_positive
 from vtlearn.datasets.sampling.spans import sliding_windows
 from vtlearn.media.features.spec import num_vectors
 
-__all__ = ["TimedWindows", "overlapping_windows", "second_windows"]
+__all__ = ["TimedWindows", "WholeSegment", "overlapping_windows", "second_windows"]
 
 _ROUNDING = 1e-6  # of a frame, by which a product with the rate may miss a whole number
+
+
+class WholeSegment(NamedTuple):
+    """A segment as one window of its whole time, as training takes it with ``sampling.whole``.
+
+    Attributes:
+        start: When it starts, in seconds.
+        end: When it ends; None where it lasts until the video ends.
+    """
+
+    start: float
+    end: float | None
 
 
 class TimedWindows(Sequence[float]):
