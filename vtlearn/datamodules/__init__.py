@@ -1,9 +1,9 @@
 """Datamodules batch corpora, share them among processes, and say how they are scored.
 
 ``base`` holds the loaders and what a datamodule promises, ``samplers`` the order and the shares,
-``captioned`` how clips with written captions are scored, ``benchmark`` what published benchmarks
-share beside. A corpus' own module, of the same name as
-its dataset, says only which files and which protocols.
+``captioned`` how clips with written captions are scored, ``captioning`` how captions of them are,
+``benchmark`` what published benchmarks share beside. A corpus' own module, of the same name as its
+dataset, says only which files and which protocols.
 """
 
 from vtlearn.data_source import Stage

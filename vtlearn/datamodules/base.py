@@ -161,6 +161,26 @@ class VideoTextData(LightningDataModule, ABC):
             pixels=replace(self.reading.pixels, size=size),
         )
 
+    def take_whole_clips(self) -> None:
+        """Have training take the whole of each clip, as captions are written of: ``sampling.whole``.
+
+        Raises:
+            ArgumentError: If the settings ask for clips of another kind.
+        """
+        asked = self._asked
+        for name, given in (
+            ("overlap", asked.overlap is not None),
+            ("sampling.floor_seconds", asked.sampling.floor_seconds),
+        ):
+            if given:
+                message = (
+                    "task=captioning takes the whole time of each clip, in training as in "
+                    f"evaluation: leave {name} out"
+                )
+                raise ArgumentError(message)
+        sampling = replace(asked.sampling, whole=True)
+        self.reading = self._asked = replace(asked, sampling=sampling)
+
     def clip_settings(self) -> dict[str, Any]:
         """Describe how clips are read, in plain values, for a checkpoint to keep."""
         return self.reading.clip_settings()

@@ -8,6 +8,7 @@ from typing import Any
 from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.captioned import CaptionedData
+from vtlearn.datamodules.captioning import Task, writes
 from vtlearn.datasets.annotations import are_published, hash_annotations
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.errors import ArgumentError
@@ -33,14 +34,24 @@ class BenchmarkData(CaptionedData):
             mean of the video encoder's own, by dot product, ``unit`` for the mean of these at unit
             length.
         mode: ``reference`` to score as published code does, with its quirks.
+        task: What is scored: ``retrieval``, or ``captioning``, where the head writes a caption of
+            each clip and all that people wrote of it are references. Clips are then their whole
+            time (``sampling.whole``), in training as well, and nothing of ``windows`` counts.
         kitchen: Render a small corpus of cooking videos in this layout where ``root`` is not there.
         allow_test_selection: Validate on what the test is scored by; results on the same ids then
             say that the model was chosen by them.
         loading: What every corpus takes.
 
     Raises:
-        ArgumentError: If a choice is unknown, or windows is not positive.
+        ArgumentError: If a choice is unknown, windows is not positive, or the task is not one that
+            the corpus has, or that other choices go with.
+
+    Attributes:
+        has_references: Whether there are captions that others can be compared with.
+        writes: Whether the head is scored by the captions that it writes.
     """
+
+    has_references = True
 
     def __init__(
         self,
@@ -50,6 +61,7 @@ class BenchmarkData(CaptionedData):
         windows: int = 4,
         pooling: Pooling = "head",
         mode: Mode = "exact",
+        task: Task = "retrieval",
         kitchen: bool = False,
         allow_test_selection: bool = False,
         **loading: Any,
@@ -62,9 +74,28 @@ class BenchmarkData(CaptionedData):
                 f"reference, got {mode!r}"
             )
             raise ArgumentError(message)
+        self.writes = writes(task)
+        if self.writes:
+            self._require_captioning(pooling, mode)
+            self.take_whole_clips()
         self.root, self.videos_root = Path(root), videos and Path(videos)
         self.windows, self.pooling, self.mode = windows, pooling, mode
         self.kitchen, self.allow_test_selection = kitchen, allow_test_selection
+
+    def _require_captioning(self, pooling: Pooling, mode: Mode) -> None:
+        """Refuse to score captions where there are no others, or as vectors are compared."""
+        if not self.has_references:
+            message = (
+                f"{type(self).__name__} has no captions that others are compared with: leave "
+                "task=captioning out"
+            )
+            raise ArgumentError(message)
+        if pooling != "head" or mode != "exact":
+            message = (
+                f"pooling={pooling} and mode={mode} say how vectors are compared, and "
+                "task=captioning compares none: leave them out"
+            )
+            raise ArgumentError(message)
 
     def prepare_data(self) -> None:
         """Render what is missing, if that is wanted; a training forgets what was unreadable."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vtlearn.datamodules.base import VideoTextData
+from vtlearn.datamodules.captioning import captioning_task
 from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, captioned_items
 from vtlearn.datasets.clips import require_stored
@@ -19,7 +20,7 @@ __all__ = ["CaptionedData"]
 
 
 class CaptionedData(VideoTextData):
-    """Clips with written captions, and text-to-video retrieval among them.
+    """Clips with written captions, to be found by them or to write others of.
 
     A corpus's own module lists the clips of a split, and says which splits are scored.
 
@@ -104,6 +105,21 @@ class CaptionedData(VideoTextData):
         """
         protocol = self.retrieval_protocol(name, version, clips, windows)
         return self.task([protocol], captioned_items(clips, windows))
+
+    def captioning(self, name: str, version: int, clips: Sequence[CaptionedClip]) -> EvaluationTask:
+        """Make the task of writing a caption of each clip, scored by all of its texts.
+
+        A clip is one window: frames from the middles of equal parts of it, or its stored vectors.
+
+        Args:
+            name: The protocol's name.
+            version: Its version.
+            clips: The clips, each with its references.
+
+        Returns:
+            The task.
+        """
+        return captioning_task(self, name, version, clips)
 
     def retrieval_protocol(
         self, name: str, version: int, clips: Sequence[CaptionedClip], windows: int

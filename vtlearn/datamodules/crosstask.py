@@ -66,6 +66,8 @@ class CrossTask(BenchmarkData):
         'train'
     """
 
+    has_references = False
+
     def __init__(
         self,
         root: Path = Path("data/crosstask"),

@@ -6,9 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.datamodules.captioning import Task, captioning_task, writes
 from vtlearn.datasets import kitchen
+from vtlearn.datasets.base import Corpus
+from vtlearn.datasets.captioned import CaptionedCorpus
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.files import find_videos
 from vtlearn.datasets.kitchen import (
@@ -20,6 +24,7 @@ from vtlearn.datasets.kitchen import (
     whole_video,
 )
 from vtlearn.datasets.kitchen_videos import (
+    caption_clips,
     narration,
     plain_captions,
     step_items,
@@ -30,7 +35,7 @@ from vtlearn.datasets.kitchen_videos import (
 from vtlearn.datasets.reading import ClipSampling, Pixels
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.windows import VideoList, require_pixels
-from vtlearn.errors import UnreadableVideoError
+from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.full_video import FullVideo
 from vtlearn.evaluation.localization import NarrationAlignment
@@ -55,6 +60,10 @@ class Kitchen(VideoTextData):
     the whole video, of which those nearest to any caption are kept; and ``kitchen-narration@1``,
     all captions as they are said, chatter too, and all of these windows.
 
+    With ``task: captioning`` a sample is a step of a training video and one of ten sentences that
+    people would write of it, none of which the narrator says; the one protocol is
+    ``kitchen-caption@1``, what the head writes of each step against all ten.
+
     Args:
         root: Where they are, or will be.
         sampling: What is drawn from a video; windows of the protocols are as long as its clips.
@@ -78,9 +87,16 @@ class Kitchen(VideoTextData):
         max_words: How many words of a text are read when scoring; left out, as many as in training.
         whole_videos: Score full-video retrieval as well. Its windows of whole videos are as long as
             a clip, or 3 s of stored features, one every 2 s.
+        task: What is trained on and scored: narrations and ``retrieval``, or steps and
+            ``captioning``. Clips are then the whole of a step (``sampling.whole``).
+        caption_videos: For captioning, the training videos whose steps are trained on: so many, the
+            first ones; left out, all.
         kitchen_seed: Another seed renders another Kitchen.
         kitchen: What the corpus is rendered with: how many videos, their size, how noisy the
             narrator is.
+
+    Raises:
+        ArgumentError: If an argument is outside its range, or does not go with the task.
 
     Example:
         >>> sampling = ClipSampling(num_frames=8, fps=4.0)
@@ -107,6 +123,8 @@ class Kitchen(VideoTextData):
         max_unreadable: int = 0,
         max_words: int | None = None,
         whole_videos: bool = False,
+        task: Task = "retrieval",
+        caption_videos: int | None = None,
         kitchen_seed: int = 0,
         **kitchen: Any,
     ) -> None:
@@ -130,7 +148,11 @@ class Kitchen(VideoTextData):
             time_budget=time_budget,
             seed=seed,
         )
-        self.whole_videos = whole_videos
+        self.whole_videos, self.writes = whole_videos, writes(task)
+        if self.writes:
+            self.take_whole_clips()
+        _check_task(task, whole_videos=whole_videos, caption_videos=caption_videos)
+        self.caption_videos = caption_videos
         self.corpus = KitchenCorpus(root, seed=kitchen_seed, **kitchen)
         self._videos: dict[Stage, list[NarratedVideo]] = {}
 
@@ -140,8 +162,11 @@ class Kitchen(VideoTextData):
         super().prepare_data()
         open_captions(self.root / "captions")
 
-    def train_dataset(self) -> kitchen.Kitchen:
-        """Return the training split."""
+    def train_dataset(self) -> Corpus:
+        """Return the training split: narrations, or the steps of its videos for captioning."""
+        if self.writes:
+            videos = narrated_videos(self.root, "train")[: self.caption_videos]
+            return CaptionedCorpus(caption_clips(videos), self.reading)
         return kitchen.Kitchen(self.root, "train", self.reading)
 
     def videos(self) -> VideoList:
@@ -159,7 +184,13 @@ class Kitchen(VideoTextData):
 
         Args:
             stage: Which split.
+
+        Returns:
+            These; for captioning that of all steps, and nothing else.
         """
+        if self.writes:
+            clips = caption_clips(self._split(stage))
+            return [captioning_task(self, "kitchen-caption", 1, clips)]
         tasks = [self._retrieval(stage), self._alignment(stage)]
         if self.whole_videos:
             videos = self._split(stage)
@@ -264,3 +295,20 @@ class Kitchen(VideoTextData):
         if stage not in self._videos:
             self._videos[stage] = narrated_videos(self.root, _SPLITS[stage])
         return self._videos[stage]
+
+
+def _check_task(task: Task, *, whole_videos: bool, caption_videos: int | None) -> None:
+    """Refuse what does not go with a task."""
+    if task == "captioning" and whole_videos:
+        message = (
+            "whole_videos scores retrieval, and task=captioning captions: leave one of them out"
+        )
+        raise ArgumentError(message)
+    if caption_videos is None:
+        return
+    require_positive(caption_videos=caption_videos)
+    if task != "captioning":
+        message = (
+            "caption_videos says which steps are trained on: set task=captioning, or leave it out"
+        )
+        raise ArgumentError(message)

@@ -1,4 +1,4 @@
-"""MSR-VTT: find a clip by a sentence, in the splits 1k-A, 1k-B and the authors' own."""
+"""MSR-VTT: find a clip by a sentence, or write one, in splits 1k-A, 1k-B and the authors' own."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,11 +24,13 @@ _SPLITS: Mapping[str, tuple[str, str, str]] = {
 
 
 class MSRVTT(BenchmarkData):
-    """Train on MSR-VTT and score text-to-video retrieval.
+    """Train on MSR-VTT and score text-to-video retrieval, or captions.
 
     The protocols are ``msrvtt-1kA@1``, where a sentence asks for each of 1,000 clips,
     ``msrvtt-1kB@1``, where the first caption of each of 1,000 others does, and ``msrvtt-full@1``,
-    where each of about 20 captions asks for each of 2,990. With the split ``full`` a training is
+    where each of about 20 captions asks for each of 2,990. With ``task: captioning`` it is
+    ``msrvtt-caption@1``, where the same captions are the references of what is written of each of
+    the same 2,990; the split is then ``full``. With the split ``full`` a training is
     validated on the authors' validation clips; the others train on some of these, and have no
     validation split: their training keeps its last checkpoint.
 
@@ -37,11 +39,12 @@ class MSRVTT(BenchmarkData):
             :func:`~vtlearn.datasets.msrvtt.read_msrvtt`.
         split: What is trained on, and scored: ``1kA-9k`` (all clips but those of the test) and
             ``1kA-7k`` (those of the published training list), ``1kB``, or ``full``. One of a clip's
-            captions is drawn each time.
+            captions is drawn each time. Left out, ``1kA-9k``, or ``full`` for captioning.
         benchmark: How it is scored.
 
     Raises:
-        ArgumentError: If there is no such split, or a choice is unknown.
+        ArgumentError: If there is no such split, captions are to be scored on another than
+            ``full``, or a choice is unknown.
 
     Example:
         >>> MSRVTT(Path("data/msrvtt"), split="full").train_split
@@ -52,21 +55,28 @@ class MSRVTT(BenchmarkData):
         self,
         root: Path = Path("data/msrvtt"),
         *,
-        split: Literal["1kA-9k", "1kA-7k", "1kB", "full"] = "1kA-9k",
+        split: Literal["1kA-9k", "1kA-7k", "1kB", "full"] | None = None,
         **benchmark: Any,
     ) -> None:
         super().__init__(root, **benchmark)
+        split = split or ("full" if self.writes else "1kA-9k")
         if split not in _SPLITS:
             message = f"MSRVTT cannot be trained on {split!r}{nearest(split, _SPLITS)}"
+            raise ArgumentError(message)
+        if self.writes and split != "full":
+            message = (
+                f"split={split} trains on clips that msrvtt-caption@1 is validated or tested on: "
+                "set split=full, or leave it out"
+            )
             raise ArgumentError(message)
         self.train_split, self.test_split, self._protocol = _SPLITS[split]
 
     def test_tasks(self) -> list[EvaluationTask]:
-        """Return retrieval among the test clips."""
-        return [self._retrieval(self.test_split)]
+        """Return retrieval among the test clips, or captions of them."""
+        return [self._scored(self.test_split)]
 
     def validation_tasks(self) -> list[EvaluationTask]:
-        """Return retrieval among the authors' validation clips, where the split is ``full``."""
+        """Return the same of the authors' validation clips, where the split is ``full``."""
         if self.train_split != "full-train":
             return []
         ids = {
@@ -74,7 +84,7 @@ class MSRVTT(BenchmarkData):
             for split in ("full-validate", self.test_split)
         }
         require_apart("MSR-VTT", ids["full-validate"], ids[self.test_split])
-        return [self._retrieval("full-validate")]
+        return [self._scored("full-validate")]
 
     def render(self) -> None:
         """Render Kitchen in this corpus's layout."""
@@ -94,6 +104,10 @@ class MSRVTT(BenchmarkData):
         validation = ["full-validate"] if self.train_split == "full-train" else []
         return self.files_of([self.train_split, *validation, self.test_split])
 
-    def _retrieval(self, split: str) -> EvaluationTask:
-        task = self.retrieval(self._protocol, 1, self.clips(split), self.windows)
+    def _scored(self, split: str) -> EvaluationTask:
+        clips = self.clips(split)
+        if self.writes:
+            task = self.captioning("msrvtt-caption", 1, clips)
+        else:
+            task = self.retrieval(self._protocol, 1, clips, self.windows)
         return self.annotated(task, split, annotation_files(self.root, split))

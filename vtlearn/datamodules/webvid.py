@@ -46,6 +46,8 @@ class WebVid(BenchmarkData):
         ('results_10M_train.csv', {})
     """
 
+    has_references = False  # an alt text is no description
+
     def __init__(
         self,
         root: Path = Path("data/webvid"),

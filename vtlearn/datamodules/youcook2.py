@@ -1,4 +1,4 @@
-"""YouCook2: find a step by its sentence, and a whole video by all of its sentences."""
+"""YouCook2: find a step by its sentence, a whole video by all of its sentences, or write them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -30,13 +30,15 @@ _BACKGROUND_SECONDS = 16.0  # of a window where videos come with their backgroun
 
 
 class YouCook2(BenchmarkData):
-    """Train on YouCook2 and score retrieval of its segments and of its videos.
+    """Train on YouCook2 and score retrieval of its segments and of its videos, or captions.
 
     A training sample is a run of a video's annotated segments. The protocols, on the validation
     split, are ``youcook2-clip@1``, where a sentence asks for its segment; ``youcook2-video@1``,
     where all sentences of a video ask for it, segment by segment; and
-    ``youcook2-video-background@1``, the same on 16 s windows side by side of the whole video. There
-    is no other split to validate by: a training keeps its last checkpoint.
+    ``youcook2-video-background@1``, the same on 16 s windows side by side of the whole video. With
+    ``task: captioning`` it is ``youcook2-caption@1`` alone, what is written of each of the segments
+    against its sentence, micro-averaged over all. There is no other split to validate by: a
+    training keeps its last checkpoint.
 
     Args:
         root: The folder of videos and annotations; see
@@ -84,7 +86,10 @@ class YouCook2(BenchmarkData):
         return youcook2.YouCook2(self.clips(self.train_split), self.reading)
 
     def test_tasks(self) -> list[EvaluationTask]:
-        """Return retrieval of clips and videos, which share a pass, and with background."""
+        """Return retrieval of clips and videos, which share a pass, and with background.
+
+        Or, with ``task: captioning``, captions of the clips.
+        """
         clips = self.clips("validation")
         files = annotation_files(self.root, "validation")
         if files[0].suffix != ".csv":
@@ -93,6 +98,9 @@ class YouCook2(BenchmarkData):
                 "and not those that published figures are of",
                 files[0],
             )
+        if self.writes:
+            task = self.captioning("youcook2-caption", 1, clips)
+            return [self.annotated(task, "validation", files)]
         videos = _by_video(clips)
         one = self.retrieval_protocol("youcook2-clip", 1, clips, self.windows)
         sequences = {video: [clip.id for clip in own] for video, own in videos.items()}

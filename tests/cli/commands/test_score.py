@@ -377,7 +377,31 @@ def test_a_protocol_can_be_scored_without_the_vectors_of_others(
     ("argv", "words"),
     [
         ((), "give either --data, a corpus's configuration, or --pairs"),
-        (("--data", "msrvtt.yaml"), "give either --vectors, to score them, or --list"),
+        (("--data", "msrvtt.yaml"), "give either --vectors or --captions, to score them, or"),
+        (
+            ("--data", "msrvtt.yaml", "--captions", "c.json"),
+            "msrvtt-1kA@1 scores no captions: give",
+        ),
+        (
+            ("--data", "msrvtt.yaml", "--set", "task=captioning", "--vectors", "vectors.npz"),
+            "msrvtt-caption@1 scores captions: give --captions in place of --vectors, or --set",
+        ),
+        (
+            ("--data", "msrvtt.yaml", "--set", "task=captioning", "--captions", "c.json"),
+            "c.json is not valid JSON",
+        ),
+        (
+            ("--data", "msrvtt.yaml", "--captions", "c.json", "--similarity", "dot"),
+            "--similarity has no meaning beside --captions",
+        ),
+        (
+            ("--pairs", "pairs.csv", "--vectors", "v.npz", "--captions", "c.json"),
+            "--captions has no meaning beside --pairs",
+        ),
+        (
+            ("--data", "msrvtt.yaml", "--captions", "c.json", "--output", "c.json"),
+            "is read by this",
+        ),
         (("--data", "absent.yaml", "--vectors", "v.npz"), "there is no file absent.yaml"),
         (("--data", "msrvtt.yaml", "--vectors", "v.npz"), "v.npz: No such file or directory"),
         (
@@ -408,6 +432,9 @@ def test_what_makes_no_sense(
 ) -> None:
     Path("empty.yaml").write_text("model: {}\n")
     Path("broken.yaml").write_text("a: [\n")
+    Path("c.json").write_text("[{]")
+    one = {"one": torch.ones(2)}
+    save_npz(Path("vectors.npz"), one, one)
     assert words in refusal(capsys, *argv)
 
 

@@ -1,8 +1,9 @@
-"""Score vectors that any model made by the protocols that vtlearn scores its own models by.
+"""Score what any model made, vectors or captions, by the protocols vtlearn scores its own by.
 
   vtlearn score --data FILE --list items.csv         what has to be embedded
   vtlearn score --data FILE --vectors vectors.npz    score it
   vtlearn score --pairs pairs.csv --vectors vectors.npz
+  vtlearn score --data FILE --set task=captioning --captions captions.json
 
 --data is a data configuration, such as configs/data/kitchen/msrvtt.yaml; --set root=DIR changes it,
 and --num-frames says how long a window is where that is left to a video encoder. No model is made
@@ -20,6 +21,9 @@ each `item` and each `text_id`, whose ids are `video_ids` and `text_ids`: arrays
 .npz, JSON lists in the metadata of a .safetensors. `similarity` (texts, videos) may be there in
 place of both. Vectors are compared as they are, by dot product unless --similarity says otherwise.
 
+--captions is a list as COCO's results are, and as `vtlearn test` writes it: a JSON list of
+{"image_id": <item>, "caption": <text>}, one for each item.
+
 --pairs is a CSV of text and item, ids of your own: what is right for what. A text may have several
 items, and an item several texts.
 """
@@ -35,6 +39,8 @@ from vtlearn.cli.commands.vector_tasks import load_data, pairs_task, vector_task
 from vtlearn.datamodules import Stage
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, VTLearnError
+from vtlearn.evaluation.caption_lists import read_caption_list
+from vtlearn.evaluation.caption_scoring import score_captions, writes_nothing
 from vtlearn.evaluation.given_vectors import GivenVectors, read_vectors
 from vtlearn.evaluation.items_to_embed import (
     RowToEmbed,
@@ -70,6 +76,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--pairs", type=Path, metavar="CSV", help="in place of a corpus, ids of your own")
     add("--vectors", type=Path, metavar="FILE", help="what to score, .npz or .safetensors")
+    add(
+        "--captions", type=Path, metavar="FILE", help="in place of vectors, captions to score, JSON"
+    )
     add("--list", type=Path, metavar="CSV", help="write what has to be embedded")
     add("--stage", choices=tuple(_STAGES), help="which split (test)")
     add("--protocol", metavar="NAME", help="score by this one alone, name or name@version")
@@ -106,7 +115,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.pairs is not None:
         _score(arguments, _Corpus([pairs_task(arguments.pairs)]))
         return 0
-    corpus = _corpus(arguments)
+    data = load_data(arguments.data, arguments.set or [])
+    data.list_only(arguments.num_frames)
+    data.prepare_data()
+    if arguments.captions is not None:
+        _score_captions(arguments, data)
+        return 0
+    corpus = _corpus(arguments, data)
     if arguments.list is not None:
         tasks = corpus.chosen(arguments.protocol)
         _write_list(arguments.list, list(rows_to_embed(tasks)))
@@ -143,18 +158,61 @@ class _Corpus:
         return {f"--stage {self._other_stage}": VectorIds.of(tasks)}
 
 
-def _corpus(arguments: argparse.Namespace) -> _Corpus:
-    data = load_data(arguments.data, arguments.set or [])
-    data.list_only(arguments.num_frames)
-    data.prepare_data()
+def _corpus(arguments: argparse.Namespace, data: VideoTextData) -> _Corpus:
     stage: Stage = arguments.stage or "test"
     tasks = vector_tasks(data, stage)
+    _require_protocols(data, stage, tasks)
+    return _Corpus(tasks, data, _STAGES[stage])
+
+
+def _require_protocols(data: VideoTextData, stage: Stage, tasks: Sequence[VectorTask]) -> None:
     if not any(task.protocols for task in tasks):
         other = [one for one in _STAGES if one != stage and data.tasks(one)]
         way_out = f"; give --stage {other[0]}" if other else ""
         message = f"{type(data).__name__} has no protocol for --stage {stage}{way_out}"
         raise ArgumentError(message)
-    return _Corpus(tasks, data, _STAGES[stage])
+
+
+def _score_captions(arguments: argparse.Namespace, data: VideoTextData) -> None:
+    stage: Stage = arguments.stage or "test"
+    tasks = [VectorTask(task.protocols, []) for task in data.tasks(stage)]
+    _require_protocols(data, stage, tasks)
+    if arguments.protocol is not None:
+        tasks = chosen_tasks(tasks, arguments.protocol)
+    protocols = [protocol for task in tasks for protocol in task.protocols]
+    reasons = [reason for one in protocols if (reason := writes_nothing(one))]
+    if reasons:
+        raise ArgumentError(reasons[0])
+    captions = read_caption_list(arguments.captions)
+    for reason in (reason for protocol in protocols for reason in protocol.left_out()):
+        sys.stderr.write(f"not scored: {reason}\n")
+    results = score_captions(
+        protocols,
+        captions,
+        max_missing=arguments.max_missing or 0,
+        elsewhere=lambda: _captioned_elsewhere(data, _STAGES[stage]),
+    )
+    if arguments.output is not None:
+        write_results(
+            arguments.output,
+            results,
+            checkpoint=None,
+            dtype=None,
+            world_size=1,
+            captions=arguments.captions,
+        )
+    print_results(results, arguments.output)
+
+
+def _captioned_elsewhere(data: VideoTextData, stage: Stage) -> dict[str, list[str]]:
+    """Return the ids of another stage, unless its files are not there."""
+    try:
+        tasks = data.tasks(stage)
+    except (VTLearnError, OSError):
+        return {}
+    return {
+        f"--stage {stage}": [one for task in tasks for x in task.protocols for one in x.expected]
+    }
 
 
 def _score(arguments: argparse.Namespace, corpus: _Corpus) -> None:
@@ -213,16 +271,21 @@ def _check_options(arguments: argparse.Namespace) -> None:
     if (arguments.data is None) == (arguments.pairs is None):
         message = "give either --data, a corpus's configuration, or --pairs, ids of your own"
         raise ArgumentError(message)
-    if arguments.data is not None and (arguments.vectors is None) == (arguments.list is None):
-        message = "give either --vectors, to score them, or --list, to write what to embed"
+    asked = [arguments.vectors, arguments.captions, arguments.list]
+    if arguments.data is not None and sum(one is not None for one in asked) != 1:
+        message = (
+            "give either --vectors or --captions, to score them, or --list, to write what to embed"
+        )
         raise ArgumentError(message)
     if arguments.pairs is not None:
-        _refuse(arguments, _OF_DATA, "--pairs")
+        _refuse(arguments, (*_OF_DATA, "captions"), "--pairs")
         if arguments.vectors is None:
             message = "give --vectors, which are to be scored by --pairs"
             raise ArgumentError(message)
     if arguments.list is not None:
         _refuse(arguments, _OF_VECTORS, "--list")
+    if arguments.captions is not None:
+        _refuse(arguments, ("similarity", "num_frames"), "--captions")
     for option, number, least in (
         ("--max-missing", arguments.max_missing, 0),
         ("--num-frames", arguments.num_frames, 1),
@@ -242,7 +305,8 @@ def _refuse(arguments: argparse.Namespace, names: Sequence[str], beside: str) ->
 
 def _check_written(arguments: argparse.Namespace) -> None:
     """Refuse to write over what is read, or a folder."""
-    read = [Path(one) for one in (arguments.data, arguments.pairs, arguments.vectors) if one]
+    given = arguments.data, arguments.pairs, arguments.vectors, arguments.captions
+    read = [Path(one) for one in given if one]
     for name in ("output", "list"):
         path: Path | None = getattr(arguments, name)
         if path is None:

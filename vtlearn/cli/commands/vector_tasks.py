@@ -16,7 +16,7 @@ from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.lists import read_table
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
-from vtlearn.datasets.sampling.windows import TimedWindows
+from vtlearn.datasets.sampling.windows import TimedWindows, WholeSegment
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.items_to_embed import ItemToEmbed, VectorTask
 from vtlearn.evaluation.result import Annotations
@@ -147,7 +147,8 @@ def _section(path: Path) -> str:
 
 def _require_lengths(items: Sequence[EvaluationItem]) -> None:
     """Refuse to guess how many windows a video has that is not there."""
-    laid = [item for item in items if not isinstance(item.starts, UniformWindows)]
+    segments = (UniformWindows, WholeSegment)
+    laid = [item for item in items if not isinstance(item.starts, segments)]
     absent = [item for item in laid if not item.path.exists()]
     if absent:
         message = (
@@ -164,10 +165,10 @@ def _to_embed(item: EvaluationItem, reading: Reading, *, texts: bool) -> ItemToE
 
 
 def _spans(
-    starts: UniformWindows | Sequence[float], reading: Reading
+    starts: UniformWindows | WholeSegment | Sequence[float], reading: Reading
 ) -> Iterator[tuple[float, float]]:
     """Yield what each vector of an item is made of; several windows have to have a known length."""
-    if isinstance(starts, UniformWindows):  # averaged to one vector
+    if isinstance(starts, (UniformWindows, WholeSegment)):  # the former averaged to one vector
         yield starts.start, math.nan if starts.end is None else starts.end
         return
     known = len(starts) != 1 or reading.sampling.num_frames is not None
