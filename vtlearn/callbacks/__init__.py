@@ -1,6 +1,7 @@
 """What is looked at or kept of a run, and what of a model trains: Lightning's callbacks."""
 
 from vtlearn.callbacks.alignment_pictures import AlignmentPictures
+from vtlearn.callbacks.caption_pictures import CaptionPictures
 from vtlearn.callbacks.checkpoints import BestCheckpoint, StepCheckpoint
 from vtlearn.callbacks.config_writer import ConfigWriter
 from vtlearn.callbacks.correspondence_pictures import CorrespondencePictures
@@ -12,6 +13,7 @@ from vtlearn.callbacks.unreadable import UnreadableReport
 __all__ = [
     "AlignmentPictures",
     "BestCheckpoint",
+    "CaptionPictures",
     "ConfigWriter",
     "CorrespondencePictures",
     "DataWait",

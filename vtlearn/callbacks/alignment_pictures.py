@@ -1,11 +1,9 @@
 """Draw one video's alignment now and then, to see what training changes."""
 
-from pathlib import Path
-
 from matplotlib.figure import Figure
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.loggers import TensorBoardLogger
 
+from vtlearn.callbacks.pictures import keep_picture
 from vtlearn.datamodules.base import AlignmentExample, VideoTextData
 from vtlearn.learner import VideoTextLearner
 from vtlearn.plotting import draw_alignment
@@ -17,7 +15,8 @@ __all__ = ["AlignmentPictures"]
 class AlignmentPictures(Callback):
     """Draw the alignment of the datamodule's example after validation and after testing.
 
-    Pictures go to ``alignment/`` in the run's folder and, where there is one, to TensorBoard.
+    Pictures go to ``alignment/`` in the run's folder and, where there is one, to TensorBoard. A
+    head that cannot align, such as one that only writes, has none.
 
     Args:
         every_n_validations: How many validations lie between two pictures; 0 for none.
@@ -59,20 +58,16 @@ class AlignmentPictures(Callback):
             trainer.is_global_zero
             and isinstance(learner, VideoTextLearner)
             and learner.head.aligner is not None
+            and learner.text_encoder is not None
         ):
             return
         if self._example is None and isinstance(data, VideoTextData):
             self._example = data.example()
         if self._example is not None:
-            self._keep(trainer, _picture(learner, self._example), folder / f"{name}.png")
-
-    def _keep(self, trainer: Trainer, figure: Figure, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110)
-        if isinstance(trainer.logger, TensorBoardLogger):
-            trainer.logger.experiment.add_figure("alignment", figure, trainer.global_step)
-        if path.stem == "test":
-            trainer.print(f"alignment picture: {path}")
+            path = folder / f"{name}.png"
+            keep_picture(trainer, _picture(learner, self._example), path, "alignment")
+            if name == "test":
+                trainer.print(f"alignment picture: {path}")
 
 
 def _picture(learner: VideoTextLearner, example: AlignmentExample) -> Figure:

@@ -6,10 +6,10 @@ from itertools import islice
 from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.loggers import TensorBoardLogger
 from typing_extensions import override
 
 from vtlearn.batch import collate
+from vtlearn.callbacks.pictures import keep_picture
 from vtlearn.checks import require_positive
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.base import Corpus
@@ -80,12 +80,9 @@ class CorrespondencePictures(Callback):
             "histogram": draw_match_histogram(pairs, title=title),
             "pairs": draw_pairs(groups, title=title),
         }
-        folder.mkdir(parents=True, exist_ok=True)
         for kind, figure in drawn.items():
-            figure.savefig(folder / f"epoch-{trainer.current_epoch:03d}-{kind}.png", dpi=110)
-            if isinstance(trainer.logger, TensorBoardLogger):
-                step = trainer.global_step
-                trainer.logger.experiment.add_figure(f"correspondence/{kind}", figure, step)
+            path = folder / f"epoch-{trainer.current_epoch:03d}-{kind}.png"
+            keep_picture(trainer, figure, path, f"correspondence/{kind}")
 
 
 def _pairs(
