@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from textwrap import fill
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def _spread(frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
 
 
 def _write(axes: Axes, clip: CaptionedFrames) -> None:
-    lines = [
+    lines: list[tuple[float, str, dict[str, Any]]] = [
         (0.95, clip.id, {"color": "grey", "fontsize": 7}),
         (0.7, clip.caption or "(nothing)", {"fontweight": "bold", "fontsize": 9}),
         (0.3, clip.reference, {"color": "#2ca02c", "fontsize": 8}),

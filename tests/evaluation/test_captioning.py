@@ -66,8 +66,9 @@ def test_figures_are_those_of_the_metrics_in_the_order_of_papers() -> None:
     words = [tokenize(captions[item]) for item in sorted(captions)]
     references = [[tokenize(text) for text in REFERENCES[item]] for item in sorted(captions)]
     assert list(result.metrics) == ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr"]
-    bleu = bleu_of(bleu_counts(words, references)[None], axis=1)[0]
-    assert [result.metrics[f"BLEU-{n}"] for n in (1, 2, 3, 4)] == bleu.tolist()
+    counts = bleu_counts(words, references)
+    for order in (1, 2, 3, 4):
+        assert result.metrics[f"BLEU-{order}"] == bleu_of(counts, axis=0, order=order)
     assert result.metrics["ROUGE-L"] == rouge_l(words, references).mean()
     assert result.metrics["CIDEr"] == cider_d(words, references).mean()
     assert (result.primary, result.similarity) == ("CIDEr", "none")
@@ -85,9 +86,7 @@ def test_bleu_is_resampled_by_sums_and_not_by_means() -> None:
         [[tokenize(text) for text in REFERENCES[item]] for item in sorted(captions)],
     )
     draws = np.random.default_rng(0)
-    figures = [
-        bleu_of(counts[draws.integers(18, size=18)][None], axis=1)[0, 3] for _ in range(1000)
-    ]
+    figures = [bleu_of(counts[draws.integers(18, size=18)], axis=0) for _ in range(1000)]
     assert (low, high) == pytest.approx(tuple(np.percentile(figures, [2.5, 97.5])), abs=1.5)
 
 

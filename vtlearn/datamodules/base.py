@@ -162,7 +162,7 @@ class VideoTextData(LightningDataModule, ABC):
         )
 
     def take_whole_clips(self) -> None:
-        """Have training take the whole of each clip, as captions are written of: ``sampling.whole``.
+        """Have training take the whole of each clip, as captioning does: ``sampling.whole``.
 
         Raises:
             ArgumentError: If the settings ask for clips of another kind.

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.encoded_item import EncodedItem
@@ -15,6 +14,7 @@ from vtlearn.evaluation.metrics.bleu import bleu_counts, bleu_of
 from vtlearn.evaluation.metrics.bootstrap import bootstrap_interval
 from vtlearn.evaluation.metrics.chance import Chance
 from vtlearn.evaluation.metrics.cider import cider_d
+from vtlearn.evaluation.metrics.ngrams import Words
 from vtlearn.evaluation.metrics.ptb import tokenize
 from vtlearn.evaluation.metrics.rouge import rouge_l
 from vtlearn.evaluation.protocol import Protocol
@@ -24,7 +24,6 @@ __all__ = ["Captioning"]
 
 _ORDERS = (1, 2, 3, 4)
 
-Words = Sequence[str]
 ValueT = TypeVar("ValueT")
 
 
@@ -131,7 +130,7 @@ class Captioning(Protocol):
                 "CIDEr": cider_d(written, references),
             },
             list(kept),
-            {f"BLEU-{order}": partial(_bleu, order=order) for order in _ORDERS},
+            {f"BLEU-{order}": partial(bleu_of, order=order) for order in _ORDERS},
             chance=self._chance(list(kept), references),
         )
         return replace(self._with_meteor(result, kept), captions=dict(kept))
@@ -164,12 +163,6 @@ class Captioning(Protocol):
             metrics=_before_rouge(result.metrics, figure),
             intervals=_before_rouge(result.intervals, (low + moved, high + moved)),
         )
-
-
-def _bleu(counts: NDArray[np.float64], axis: int, *, order: int) -> NDArray[np.float64]:
-    """Compute one BLEU of what was counted of some items, whose axis is reduced."""
-    figures: NDArray[np.float64] = bleu_of(counts, axis=axis)[..., order - 1]
-    return figures
 
 
 def _of_others(references: Sequence[Sequence[Words]]) -> list[Words]:
