@@ -96,7 +96,10 @@ def test_vectors_of_different_widths_are_refused() -> None:
 
 def test_a_protocol_that_compares_nothing_says_so() -> None:
     protocol = begun(similarity="none")
-    assert protocol.make_result({}, {}, []).similarity == "none"
+    result = protocol.make_result({}, {}, [])
+    assert (result.similarity, "pooling" in result.settings) == ("none", False)
+    assert begun().make_result({}, {}, []).settings["pooling"] == "head"
+    assert protocol.left_out() == ()
     with pytest.raises(ArgumentError, match="zero-shot has similarity='none'"):
         protocol.compare(CHOP[None], STIR[None])
 

@@ -139,6 +139,9 @@ def test_what_vectors_cannot_serve() -> None:
     protocol.needs = frozenset({"windows", "match", "caption"})
     sentence = "clips@1 needs caption and match of a model, not vectors alone"
     assert unserved(protocol, vectors) == sentence
+    protocol.needs = frozenset({"caption"})
+    sentence = "clips@1 scores captions: give --captions in place of --vectors, or --set task=retr"
+    assert str(unserved(protocol, vectors)).startswith(sentence)
     for options in ({"similarity": "cosine"}, {"pooling": "unit"}):
         (protocol,) = clips(**options).protocols
         assert unserved(protocol, vectors) is None
