@@ -23,7 +23,10 @@ ALLOWED = {
     "datasets": {"kitchen", "media"},
     "evaluation": {"alignment"},
     "datamodules": {"data_source", "datasets", "encoders", "evaluation", "kitchen", "media"},
-    "callbacks": {"datamodules", "datasets", "heads", "learner", "media", "plotting"},
+    "callbacks": {
+        *("caption_plotting", "datamodules", "datasets", "heads", "learner", "media", "plotting"),
+    },
+    "caption_plotting": set(),
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),
         *("evaluation", "heads", "interop", "kitchen", "learner", "media"),

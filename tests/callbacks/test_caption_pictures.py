@@ -96,17 +96,6 @@ def test_what_writes_nothing_has_no_pictures(
     assert not (tmp_path / "captions").exists()
 
 
-def test_a_clip_that_cannot_be_read_is_left_to_validation(
-    kitchen_root: Path, small: dict[str, Any], tmp_path: Path
-) -> None:
-    (task,) = tiny_kitchen(kitchen_root, small, task="captioning").tasks("validate")
-    broken = task.items.items[0]
-    task.items.items[0] = broken._replace(path=tmp_path / "absent.mp4")
-    shown = caption_pictures._read(task, task.protocols[0], 99, 0)  # type: ignore[arg-type]
-    ids = {sample.id for sample, _ in shown}
-    assert ids == {item.id for item in task.items.items} - {broken.id}
-
-
 def test_none_are_drawn_when_none_are_wanted(
     kitchen_root: Path, small: dict[str, Any], tmp_path: Path
 ) -> None:

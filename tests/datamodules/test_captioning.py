@@ -13,6 +13,7 @@ from vtlearn.__main__ import main
 from vtlearn.batch import EncodedBatch
 from vtlearn.datamodules import MSRVTT, CrossTask, Kitchen, WebVid, YouCook2
 from vtlearn.datamodules.benchmark import BenchmarkData
+from vtlearn.datamodules.captioning import caption_examples
 from vtlearn.datasets.captioned import CaptionedCorpus
 from vtlearn.datasets.kitchen import narrated_videos
 from vtlearn.datasets.reading import ClipSampling
@@ -184,6 +185,23 @@ def test_the_task_and_the_head_have_to_fit(made: Made, tmp_path: Path) -> None:
         match=r"Retrieval \(kitchen-retrieval@1\) .*Guesser .* set data\.init_args\.task=captionin",
     ):
         quiet_trainer(tmp_path).test(writer(), datamodule=made(Kitchen, task="retrieval"))
+
+
+def test_examples_are_the_same_each_time_and_those_that_can_be_read(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = made(Kitchen)
+    (task,) = data.tasks("validate")
+    shown = [sample.id for sample, _ in caption_examples(data, 5)]
+    assert len(set(shown)) == 5
+    assert shown == [sample.id for sample, _ in caption_examples(made(Kitchen), 5)]
+    assert shown != [sample.id for sample, _ in caption_examples(made(Kitchen, seed=1), 5)]
+    items = {item.id: item for item in task.items.items}
+    broken = items[shown[0]]
+    task.items.items[list(items).index(broken.id)] = broken._replace(path=tmp_path / "absent.mp4")
+    monkeypatch.setattr(data, "tasks", lambda stage: [task] if stage == "validate" else [])
+    assert {sample.id for sample, _ in caption_examples(data, 99)} == items.keys() - {broken.id}
+    assert caption_examples(made(Kitchen, task="retrieval"), 5) == []
 
 
 @pytest.fixture

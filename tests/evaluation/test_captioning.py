@@ -12,10 +12,10 @@ from tests.processes import Pool
 from vtlearn.batch import EncodedBatch, Own
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError, EvaluationError
+from vtlearn.evaluation import captioning
 from vtlearn.evaluation.captioning import Captioning
 from vtlearn.evaluation.encoded_item import EncodedItem
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
-from vtlearn.evaluation.metrics import meteor
 from vtlearn.evaluation.metrics.bleu import bleu_counts, bleu_of
 from vtlearn.evaluation.metrics.cider import cider_d
 from vtlearn.evaluation.metrics.ptb import tokenize
@@ -34,7 +34,7 @@ REFERENCES = {
 
 @pytest.fixture(autouse=True)
 def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meteor, "unavailable", lambda: "there is no Java")
+    monkeypatch.setattr(captioning, "why_no_meteor", lambda: "there is no Java")
 
 
 def protocol(references: Mapping[str, Sequence[str]] = REFERENCES) -> Captioning:
@@ -123,11 +123,12 @@ def test_meteor_stands_where_papers_have_it(monkeypatch: pytest.MonkeyPatch) -> 
     def metric(
         candidates: Sequence[str], references: Sequence[Sequence[str]]
     ) -> tuple[float, NDArray[np.float64]]:
-        assert [list(texts) for texts in references] == [REFERENCES[x] for x in sorted(REFERENCES)]
+        assert candidates[0].endswith(DONE[0] + " the " + candidates[0].split()[-1])  # no full stop
+        assert references[-1][1] == "a cook bakes some onion slowly"
         return 25.0, np.linspace(0.0, 40.0, len(candidates))
 
-    monkeypatch.setattr(meteor, "unavailable", lambda: None)
-    monkeypatch.setattr(meteor, "meteor", metric)
+    monkeypatch.setattr(captioning, "why_no_meteor", lambda: None)
+    monkeypatch.setattr(captioning, "meteor", metric)
     result = score(of_another_food())
     assert list(result.metrics)[3:] == ["BLEU-4", "METEOR", "ROUGE-L", "CIDEr"]
     assert list(result.intervals) == list(result.metrics)
@@ -188,6 +189,7 @@ def write(batch: EncodedBatch) -> list[str]:
     return [captions[item] for item in batch.own.ids]  # type: ignore[union-attr]
 
 
+@patch.object(captioning, "why_no_meteor", new=lambda: "there is no Java")
 def published(folder: Path, world: int) -> list[Result]:
     """Score every world-th pair of items in this process, and publish in the first."""
     evaluator = Evaluator([EvaluationTask([protocol()], [], 2)], embed=None, generate=write)
@@ -201,8 +203,7 @@ def published(folder: Path, world: int) -> list[Result]:
             own=Own(own, None, None, None, None, [[]] * 2, [[]] * 2),
         )
         evaluator.update_batch(0, batch, [(0, 1)] * 2)
-    with patch.object(meteor, "unavailable", return_value="there is no Java"):
-        results = evaluator.compute()
+    results = evaluator.compute()
     if process().rank == 0:
         publish(folder, results, checkpoint=None, precision="32-true", world_size=1)
     return results

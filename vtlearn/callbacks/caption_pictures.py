@@ -13,9 +13,7 @@ from vtlearn.callbacks.pictures import keep_picture
 from vtlearn.caption_plotting import CaptionedFrames, draw_captions
 from vtlearn.checks import require_positive
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.errors import UnreadableVideoError
-from vtlearn.evaluation.captioning import Captioning
-from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.datamodules.captioning import caption_examples
 from vtlearn.learner import VideoTextLearner
 from vtlearn.run_folder import run_folder
 
@@ -64,7 +62,7 @@ class CaptionPictures(Callback):
         if not (isinstance(learner, VideoTextLearner) and isinstance(data, VideoTextData)):
             return
         if self._clips is None:
-            self._clips = _chosen(data, self.num_clips)
+            self._clips = caption_examples(data, self.num_clips)
         captioner = learner.head.captioner
         if captioner is None or not self._clips:
             if self._validations == 0:
@@ -80,31 +78,6 @@ class CaptionPictures(Callback):
         figure = draw_captions(shown, title=f"validation clips, epoch {trainer.current_epoch}")
         path = folder / f"epoch-{trainer.current_epoch:03d}.png"
         keep_picture(trainer, figure, path, "captions")
-
-
-def _chosen(data: VideoTextData, count: int) -> list[tuple[Sample, str]]:
-    """Read validation clips with a reference each, in an order that the data's seed decides."""
-    for task in data.tasks("validate"):
-        for protocol in task.protocols:
-            if isinstance(protocol, Captioning):
-                return _read(task, protocol, count, data.seed)
-    return []
-
-
-def _read(
-    task: EvaluationTask, protocol: Captioning, count: int, seed: int
-) -> list[tuple[Sample, str]]:
-    found: list[tuple[Sample, str]] = []
-    items = task.items.items
-    order = np.random.default_rng(seed).permutation(len(items)).tolist()
-    for item in (items[number] for number in order):
-        if len(found) == count:
-            break
-        try:
-            found.append((task.items.sample(item), protocol.references[item.id][0]))
-        except UnreadableVideoError:  # validation has its say about that
-            continue
-    return found
 
 
 def _frames(sample: Sample) -> list[NDArray[np.uint8]]:

@@ -1,17 +1,21 @@
 """What datamodules share whose clips captions are written of: how that is asked for, and scored."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
+import numpy as np
+
+from vtlearn.batch import Sample
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.captioned import CaptionedClip
 from vtlearn.datasets.evaluation import EvaluationItems
 from vtlearn.datasets.whole_clips import whole_items
-from vtlearn.errors import ArgumentError
+from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.evaluation.captioning import Captioning
 from vtlearn.evaluation.evaluator import EvaluationTask
 
-__all__: list[str] = []
+__all__ = ["caption_examples"]
 
 #: What a corpus with written captions is scored by.
 Task = Literal["retrieval", "captioning"]
@@ -57,3 +61,33 @@ def captioning_task(
     protocol = Captioning(name, version, references, windows=windows)
     items = EvaluationItems(whole_items(clips), data.reading, data.max_unreadable)
     return EvaluationTask([protocol], items, data.evaluation_batch_size)
+
+
+def caption_examples(data: VideoTextData, count: int) -> list[tuple[Sample, str]]:
+    """Read validation clips to look at during training, the same whenever they are asked for.
+
+    Args:
+        data: What is validated.
+        count: How many clips; there may be fewer. One that cannot be read is skipped.
+
+    Returns:
+        Each clip with one of its references, in an order that is a function of the data's seed;
+        nothing where no captions are validated.
+    """
+    for task in data.tasks("validate"):
+        for protocol in task.protocols:
+            if isinstance(protocol, Captioning):
+                return list(islice(_examples(task, protocol, data.seed), count))
+    return []
+
+
+def _examples(
+    task: EvaluationTask, protocol: Captioning, seed: int
+) -> Iterator[tuple[Sample, str]]:
+    items = task.items.items
+    for number in np.random.default_rng(seed).permutation(len(items)).tolist():
+        item = items[number]
+        try:
+            yield task.items.sample(item), protocol.references[item.id][0]
+        except UnreadableVideoError:  # validation has its say about that
+            continue

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
 
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.encoded_item import EncodedItem
-from vtlearn.evaluation.metrics import meteor
 from vtlearn.evaluation.metrics.bleu import bleu_counts, bleu_of
 from vtlearn.evaluation.metrics.bootstrap import bootstrap_interval
 from vtlearn.evaluation.metrics.chance import Chance
 from vtlearn.evaluation.metrics.cider import cider_d
+from vtlearn.evaluation.metrics.meteor import meteor, why_no_meteor
 from vtlearn.evaluation.metrics.ngrams import Words
 from vtlearn.evaluation.metrics.ptb import tokenize
 from vtlearn.evaluation.metrics.rouge import rouge_l
@@ -94,7 +94,7 @@ class Captioning(Protocol):
 
     def left_out(self) -> Sequence[str]:
         """Say that METEOR is left out, where it cannot run."""
-        reason = meteor.unavailable()
+        reason = self._why_no_meteor
         return () if reason is None else (f"METEOR of {self.name}@{self.version}: {reason}",)
 
     def update(self, item: EncodedItem) -> str:
@@ -133,7 +133,8 @@ class Captioning(Protocol):
             {f"BLEU-{order}": partial(bleu_of, order=order) for order in _ORDERS},
             chance=self._chance(list(kept), references),
         )
-        return replace(self._with_meteor(result, kept), captions=dict(kept))
+        result = self._with_meteor(result, written, references)
+        return replace(result, captions=dict(kept))
 
     def _words_of(self, item: str) -> list[Words]:
         if item not in self._words:
@@ -151,11 +152,17 @@ class Captioning(Protocol):
             self._chances[key] = Chance(float(scores.mean()), *interval)
         return {"CIDEr": self._chances[key]}
 
-    def _with_meteor(self, result: Result, kept: Mapping[str, str]) -> Result:
-        if meteor.unavailable() is not None:
+    @cached_property
+    def _why_no_meteor(self) -> str | None:
+        return why_no_meteor()
+
+    def _with_meteor(
+        self, result: Result, written: Sequence[Words], references: Sequence[list[Words]]
+    ) -> Result:
+        if self._why_no_meteor is not None:
             return result
-        references = [self.references[item] for item in kept]
-        figure, scores = meteor.meteor(list(kept.values()), references)
+        joined = [[" ".join(words) for words in texts] for texts in references]
+        figure, scores = meteor([" ".join(words) for words in written], joined)
         moved = figure - float(scores.mean())
         low, high = bootstrap_interval(scores, np.mean)
         return replace(
