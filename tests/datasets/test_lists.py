@@ -13,6 +13,7 @@ from vtlearn.datasets.lists import (
     read_ids,
     read_table,
     read_video_list,
+    require_disjoint,
 )
 from vtlearn.errors import ArgumentError
 from vtlearn.media.ids import VideoNames
@@ -208,3 +209,14 @@ def test_numbers_of_a_row() -> None:
         sentence = f"a.csv, line 7: expected a number for {column}, got '{row.cells[column]}'"
         with pytest.raises(ArgumentError, match=sentence):
             number_in(path, row, column)
+
+
+def test_a_list_that_has_ids_of_the_test_is_refused() -> None:
+    listed, test = Path("train.txt"), Path("test.txt")
+    require_disjoint(listed, ["a", "b"], test, ["c"])
+    with pytest.raises(ArgumentError) as caught:
+        require_disjoint(listed, ["d", "c", "b"], test, ["a", "b", "c"])
+    assert str(caught.value) == (
+        "2 of 3 ids of train.txt are those of the test test.txt (first: b): it is another split's "
+        "list; download this one's"
+    )

@@ -1,14 +1,11 @@
 """Clips and the texts that are written of them: listed, trained on, and scored."""
 
-import json
-import logging
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,9 +23,7 @@ from vtlearn.storage.strings import Strings
 
 __all__ = ["CaptionedClip", "CaptionedCorpus", "SegmentCorpus", "captioned_items"]
 
-_LOG = logging.getLogger(__name__)
 _SHOWN = 5  # ids of missing videos that a message names
-_ID_KEYS = {"sentences": "video_id", "annotations": "image_id"}
 
 #: The texts of each clip, by their ids.
 Texts = Mapping[str, Mapping[str, str]]
@@ -293,88 +288,3 @@ def require_clips(
             "continue without them"
         )
         raise ArgumentError(message)
-
-
-def read_captions(
-    paths: Sequence[Path], wanted: Sequence[str], listed: Path
-) -> dict[str, dict[str, str]]:
-    """Read the captions of some clips out of JSON files.
-
-    Args:
-        paths: The files: ``sentences`` with ``video_id`` and ``caption``, as MSR-VTT's have them,
-            or ``annotations`` with ``image_id`` and ``caption``, as COCO's.
-        wanted: The clips, each once.
-        listed: The file that lists them, for what errors say.
-
-    Returns:
-        For each clip its captions, by ``<clip>#<k>`` with k the caption's number among the clip's.
-        Blank ones are left out, which is logged.
-
-    Raises:
-        ArgumentError: If a file cannot be read, or a clip has no caption.
-    """
-    captions: dict[str, dict[str, str]] = {clip_id: {} for clip_id in wanted}
-    counts = dict.fromkeys(wanted, 0)
-    blank = 0
-    for clip_id, caption in (pair for path in paths for pair in _captions(path)):
-        if clip_id not in captions:
-            continue
-        if caption:
-            captions[clip_id][f"{clip_id}#{counts[clip_id]}"] = caption
-        blank += not caption
-        counts[clip_id] += 1
-    where = " and ".join(map(str, paths))
-    if blank:
-        _LOG.warning("%d captions in %s are blank and left out", blank, where)
-    silent = [clip_id for clip_id, texts in captions.items() if not texts]
-    if silent:
-        message = (
-            f"{len(silent)} of {len(captions)} videos listed in {listed} have no captions in "
-            f"{where} (first: {silent[0]}); add the file that has them, or remove them from the "
-            "list"
-        )
-        raise ArgumentError(message)
-    return captions
-
-
-def read_json(path: Path) -> object:
-    """Read a file of annotations.
-
-    Args:
-        path: The file.
-
-    Raises:
-        ArgumentError: If it cannot be read, or is not valid JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as JSON: {error}"
-        raise ArgumentError(message) from error
-
-
-def _captions(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield each caption of a file, after the id of its clip."""
-    content: Any = read_json(path)
-    name = next((name for name in _ID_KEYS if _has_list(content, name)), None)
-    if name is None:
-        message = f"{path} has neither sentences nor annotations: it is not a file of captions"
-        raise ArgumentError(message)
-    for index, record in enumerate(content[name]):
-        clip_id, caption = _strings(record, (_ID_KEYS[name], "caption"))
-        if clip_id is None or caption is None:
-            message = (
-                f"{path} has no strings {_ID_KEYS[name]} and caption in {name}[{index}]; "
-                "download it again"
-            )
-            raise ArgumentError(message)
-        yield clip_id, caption.strip()
-
-
-def _has_list(content: object, name: str) -> bool:
-    return isinstance(content, dict) and isinstance(content.get(name), list)
-
-
-def _strings(record: object, keys: Sequence[str]) -> list[str | None]:
-    values = [record.get(key) for key in keys] if isinstance(record, dict) else [None] * len(keys)
-    return [value if isinstance(value, str) else None for value in values]

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -229,6 +229,32 @@ def read_ids(path: Path) -> list[str]:
         message = f"{path} cannot be read as a list of ids: {error}"
         raise ArgumentError(message) from error
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def require_disjoint(
+    listed: Path, ids: Sequence[str], test: Path, test_ids: Collection[str]
+) -> None:
+    """Refuse a training list that names clips of the test, as another split's does.
+
+    Args:
+        listed: The list, for the message.
+        ids: What it names.
+        test: The list of the test, for the message.
+        test_ids: What that names.
+
+    Raises:
+        ArgumentError: If they have any in common.
+
+    Example:
+        >>> require_disjoint(Path("train.txt"), ["video0"], Path("test.txt"), ["video1"])
+    """
+    shared = set(ids) & set(test_ids)
+    if shared:
+        message = (
+            f"{len(shared)} of {len(ids)} ids of {listed} are those of the test {test} (first: "
+            f"{min(shared)}): it is another split's list; download this one's"
+        )
+        raise ArgumentError(message)
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> list[Row]:

@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.datasets.base import Expectations
+from vtlearn.datasets.caption_files import read_captions, read_json
 from vtlearn.datasets.captioned import (
     CaptionedClip,
     CaptionedCorpus,
     Texts,
     list_clips,
-    read_captions,
-    read_json,
     require_clips,
 )
 from vtlearn.datasets.files import first_file, first_files, require_paths
-from vtlearn.datasets.lists import read_ids, read_table
+from vtlearn.datasets.lists import read_ids, read_table, require_disjoint
 from vtlearn.errors import ArgumentError
 from vtlearn.suggestions import nearest
 
@@ -194,7 +193,8 @@ def _captions(root: Path, split: str, listed: Path | None, captions: list[Path])
         _require_split(listed, ids, word, captions)
     if split in ("1kA-9k", "1kA-7k", "1kB-train", "full-train"):
         test = first_file(root, _LISTS[f"{split.partition('-')[0]}-test"].names, _FOLDERS)
-        _require_disjoint(listed, ids, test)
+        if test.is_file():
+            require_disjoint(listed, ids, test, _listed_ids(test))
     texts = read_captions(captions, ids, listed)
     if split == "1kB-test":
         return {one: dict(list(own.items())[:1]) for one, own in texts.items()}
@@ -217,19 +217,6 @@ def _require_split(listed: Path, ids: Sequence[str], word: str, captions: Sequen
         message = (
             f"{len(strangers)} of {len(ids)} ids of {listed} are not in split {word!r} of "
             f"{captions[0]} (first: {strangers[0]}): {where}. Download the list of this split"
-        )
-        raise ArgumentError(message)
-
-
-def _require_disjoint(listed: Path, ids: Sequence[str], test: Path) -> None:
-    """Refuse a training list that names clips of the test, as another split's does."""
-    if not test.is_file():
-        return
-    shared = set(ids) & set(_listed_ids(test))
-    if shared:
-        message = (
-            f"{len(shared)} of {len(ids)} ids of {listed} are those of the test {test} (first: "
-            f"{min(shared)}): it is another split's list; download this one's"
         )
         raise ArgumentError(message)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from vtlearn.datasets.base import Expectations
+from vtlearn.datasets.caption_files import read_json
 from vtlearn.datasets.captioned import (
     CaptionedClip,
     SegmentCorpus,
     list_segments,
-    read_json,
     require_clips,
 )
 from vtlearn.datasets.files import first_file, require_paths
