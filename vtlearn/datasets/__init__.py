@@ -5,7 +5,8 @@ how (one set of settings for all), ``clips`` reads the clips, ``sampling`` choos
 windows, and ``unreadable`` keeps account of what cannot be read. ``howto100m`` lists narrated
 videos, ``kitchen`` those that we render in the same layout; ``shards`` streams the same, and
 pictures with captions, out of tar shards. ``captioned`` has what corpora of clips with written
-captions share: ``msrvtt``, ``webvid``, whose captions may be about something else, and ``youcook2``
+captions share, which ``caption_files`` reads: ``msrvtt``, ``msvd`` and ``vatex`` (``cut_ids`` reads
+the names of their clips), ``webvid``, whose captions may be about something else, and ``youcook2``
 and ``crosstask``, whose videos are annotated in segments; ``annotations`` hashes the files that say
 so. ``evaluation`` reads the clips and videos that a protocol scores, ``whole_clips`` lists those
 that captions are written of, ``windows`` reads all of a video, and ``extraction`` keeps what is
@@ -20,16 +21,20 @@ from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.kitchen import Kitchen
 from vtlearn.datasets.msrvtt import MSRVTT
+from vtlearn.datasets.msvd import MSVD
 from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog
+from vtlearn.datasets.vatex import VATEX
 from vtlearn.datasets.webvid import WebVid
 from vtlearn.datasets.youcook2 import YouCook2
 from vtlearn.kitchen import KitchenCorpus
 
 __all__ = [
     "MSRVTT",
+    "MSVD",
+    "VATEX",
     "CaptionedClip",
     "CaptionedCorpus",
     "ClipSampling",
