@@ -15,11 +15,13 @@ def grey(count: int) -> Iterator[npt.NDArray[np.uint8]]:
         yield np.full((32, 32, 3), 8 * index, np.uint8)
 
 
-def test_frames_come_back_at_their_times(tmp_path: Path) -> None:
-    write_video(tmp_path / "a.mp4", grey(24), size=32, fps=8)
-    with av.open(str(tmp_path / "a.mp4")) as container:
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "h264"), ("a.avi", "mpeg4")])
+def test_frames_come_back_at_their_times(tmp_path: Path, name: str, codec: str) -> None:
+    write_video(tmp_path / name, grey(24), size=32, fps=8)
+    with av.open(str(tmp_path / name)) as container:
+        assert name.removeprefix("a.") in container.format.name
         stream = container.streams.video[0]
-        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == (codec, "yuv420p")
         frames = list(container.decode(stream))
     levels = [frame.to_ndarray(format="rgb24").mean() for frame in frames]
     assert levels == pytest.approx([8 * index for index in range(24)], abs=4)
@@ -37,8 +39,9 @@ def noise(seed: int, size: int) -> list[npt.NDArray[np.uint8]]:
     return [frame.astype(np.uint8) for frame in frames]
 
 
-def test_the_file_is_a_function_of_the_frames(tmp_path: Path) -> None:
-    path, frames = tmp_path / "a.mp4", noise(1, 32)
+@pytest.mark.parametrize("name", ["a.mp4", "a.avi"])
+def test_the_file_is_a_function_of_the_frames(tmp_path: Path, name: str) -> None:
+    path, frames = tmp_path / name, noise(1, 32)
     others = [noise(2 + index, size) for index, size in enumerate((32, 64, 16, 48, 128, 96))]
     files = set()
     for other in others * 2:  # each leaves something else in the memory that is used again

@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from vtlearn.kitchen.arguments import check_arguments
 from vtlearn.kitchen.manifest import make_manifest
 from vtlearn.kitchen.plan import VideoPlan
+from vtlearn.kitchen.script import Pair
 from vtlearn.kitchen.studio import render_corpus
 
 __all__: list[str] = []
@@ -78,6 +81,28 @@ class KitchenLayout(ABC):
     @abstractmethod
     def _content(self) -> Content:
         """Draw all videos and write all texts, which depend on ``parameters`` alone."""
+
+
+def repeat_pairs(rng: np.random.Generator, pairs: Sequence[Pair], count: int) -> list[Pair]:
+    """Draw what clips show, so that no pair is shown twice while another is not shown as often.
+
+    Args:
+        rng: Where chance comes from.
+        pairs: What may be shown.
+        count: How many clips there are.
+
+    Returns:
+        A pair for each clip.
+
+    Example:
+        >>> pairs = [Pair("chop", "carrot"), Pair("fry", "carrot")]
+        >>> drawn = repeat_pairs(np.random.default_rng(0), pairs, 5)
+        >>> sorted(drawn.count(pair) for pair in pairs)
+        [2, 3]
+    """
+    rounds = -(-count // len(pairs))
+    drawn = [pairs[index] for _ in range(rounds) for index in rng.permutation(len(pairs))]
+    return drawn[:count]
 
 
 def write_lines(rows: Sequence[str]) -> str:

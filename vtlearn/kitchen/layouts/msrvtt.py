@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from typing_extensions import override
 
-from vtlearn.kitchen.layouts.base import Content, KitchenLayout, write_lines
+from vtlearn.kitchen.layouts.base import Content, KitchenLayout, repeat_pairs, write_lines
 from vtlearn.kitchen.plan import VideoPlan, plan_clip
 from vtlearn.kitchen.recipes import ACTIONS, INGREDIENTS
 from vtlearn.kitchen.script import Pair
@@ -135,7 +135,8 @@ def _deal_roles(rng: np.random.Generator, pairs: Sequence[Pair], train: int) -> 
     rest, validate = train // 4, train // 16
     splits = ["train"] * (train - rest - validate) + ["validate"] * validate + ["test"] * rest
     others = [
-        _Role(pair, split) for pair, split in zip(_repeat(rng, pairs, train), splits, strict=True)
+        _Role(pair, split)
+        for pair, split in zip(repeat_pairs(rng, pairs, train), splits, strict=True)
     ]
     fewer = int(rng.integers(train))
     others[fewer] = others[fewer]._replace(captions=CAPTIONS - 1)
@@ -147,13 +148,6 @@ def _deal_roles(rng: np.random.Generator, pairs: Sequence[Pair], train: int) -> 
             asked[index] = asked[index]._replace(vague=vague)
     mixed = [*others[train - rest :], *asked]
     return [*others[: train - rest], *(mixed[index] for index in rng.permutation(len(mixed)))]
-
-
-def _repeat(rng: np.random.Generator, pairs: Sequence[Pair], count: int) -> list[Pair]:
-    """Draw pairs, none of them twice as long as another has not been drawn as often."""
-    rounds = -(-count // len(pairs))
-    drawn = [pairs[index] for _ in range(rounds) for index in rng.permutation(len(pairs))]
-    return drawn[:count]
 
 
 def _make_texts(clips: Sequence[_Clip], rng: np.random.Generator) -> dict[str, str]:
