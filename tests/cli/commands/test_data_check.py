@@ -11,11 +11,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.damage import READABLE, UNREADABLE, Way, copy_corpus, damage_videos, lose_index
+from tests.damage import (
+    READABLE,
+    UNREADABLE,
+    Way,
+    copy_corpus,
+    damage_videos,
+    empty,
+    lose_index,
+)
 from tests.layouts import LAYOUTS, write_layout
 from tests.media.video.writing import write_video
 from tests.media.webdataset.tars import member, write_tar
 from vtlearn.cli.commands import data_check, tree
+from vtlearn.datasets.files import find_videos
 from vtlearn.kitchen import read_truth
 from vtlearn.kitchen.manifest import read_manifest, write_manifest
 
@@ -292,6 +301,8 @@ def test_damaged_shards_without_an_index_suffice_for_no_coverage(
         ("CrossTask", "CrossTask", 10),
         ("MSRVTT", "MSR-VTT", 32),
         ("WebVid", "WebVid", 50),
+        ("MSVD", "MSVD", 14),
+        ("VATEX", "VATEX", 14),
     ],
 )
 def test_what_is_annotated_is_checked_in_its_own_layout(
@@ -307,9 +318,9 @@ def test_what_is_annotated_is_checked_in_its_own_layout(
     assert check(root, *options) == 0
     assert capsys.readouterr().out == f"{name}: {count} of {count} videos can be used, 100.0 %\n"
 
-    missing, damaged, *_ = sorted(root.rglob("*.mp4"), key=lambda path: path.name)
+    missing, damaged, *_ = find_videos(root).values()
     missing.unlink()
-    lose_index(damaged)
+    (lose_index if damaged.suffix == ".mp4" else empty)(damaged)
     report = tmp_path / "report.json"
     assert check(root, *options, "--report", str(report)) == 1
     captured = capsys.readouterr()
@@ -326,7 +337,7 @@ def test_what_is_annotated_is_checked_in_its_own_layout(
     assert len(found["usable"]) == count - 2
 
 
-@pytest.mark.parametrize("data", ["YouCook2", "CrossTask", "MSRVTT", "WebVid"])
+@pytest.mark.parametrize("data", ["YouCook2", "CrossTask", "MSRVTT", "WebVid", "MSVD", "VATEX"])
 def test_an_annotated_corpus_that_is_not_there_is_a_mistake(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -360,3 +371,20 @@ def test_a_video_without_annotation_cannot_be_used(
     assert output.startswith("CrossTask: 9 of 10 videos can be used, 90.0 %\n")
     video = path.stem.partition("_")[2]
     assert f"  videos without captions       1\n      {video}\n" in output
+
+
+def test_a_video_that_was_not_cut_as_its_name_says_is_named(
+    vatex_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whole videos of YouTube are often found under a clip's name."""
+    root = copy_corpus(vatex_root, tmp_path / "corpus")
+    path = root / "vatex_validation_v1.0.json"
+    first, *_ = json.loads(path.read_text(encoding="utf-8"))
+    named, longer = first["videoID"], f"{first['videoID'][:11]}_000100_000130"
+    path.write_text(path.read_text(encoding="utf-8").replace(named, longer), encoding="utf-8")
+    (root / "videos" / f"{named}.mp4").rename(root / "videos" / f"{longer}.mp4")
+    assert check(root, "--data", "VATEX") == 0
+    shown = capsys.readouterr().out
+    assert "duration mismatch 1" in " ".join(shown.split())
+    assert f"{longer}  lasts " in shown
+    assert "should last 30.0 s" in shown
