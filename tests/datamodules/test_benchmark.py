@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from tests.models import LOADING, quiet_trainer, tiny_learner
-from vtlearn.datamodules import MSRVTT, BenchmarkData, CrossTask, WebVid, YouCook2
+from vtlearn.datamodules import (
+    MSRVTT,
+    MSVD,
+    VATEX,
+    BenchmarkData,
+    CrossTask,
+    WebVid,
+    YouCook2,
+)
 from vtlearn.datamodules.benchmark import require_apart
 from vtlearn.datasets import annotations
 from vtlearn.errors import ArgumentError
@@ -18,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.mark.parametrize("kind", [MSRVTT, YouCook2, CrossTask, WebVid])
+@pytest.mark.parametrize("kind", [MSRVTT, YouCook2, CrossTask, WebVid, MSVD, VATEX])
 def test_choices_are_checked(kind: type[BenchmarkData], tmp_path: Path) -> None:
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"pooling": "mean"}, "expected pooling head, raw or unit, got 'mean'"),
@@ -36,12 +44,12 @@ def test_what_is_missing_is_rendered_where_that_is_wanted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered: list[Path] = []
-    for kind in (MSRVTT, YouCook2, CrossTask, WebVid):
+    for kind in (MSRVTT, YouCook2, CrossTask, WebVid, MSVD, VATEX):
         monkeypatch.setattr(kind, "render", lambda self: rendered.append(self.root))
         log = tmp_path / "unreadable.jsonl"
         kind(tmp_path / "there", unreadable_log=log).prepare_data()
         kind(tmp_path / "there", kitchen=True, unreadable_log=log).prepare_data()
-    assert rendered == [tmp_path / "there"] * 4
+    assert rendered == [tmp_path / "there"] * 6
 
 
 def test_validation_on_ids_of_the_test_is_refused() -> None:

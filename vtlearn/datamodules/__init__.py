@@ -14,13 +14,17 @@ from vtlearn.datamodules.crosstask import CrossTask
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.msrvtt import MSRVTT
+from vtlearn.datamodules.msvd import MSVD
 from vtlearn.datamodules.samplers import EpochOrder
 from vtlearn.datamodules.shards import Shards
+from vtlearn.datamodules.vatex import VATEX
 from vtlearn.datamodules.webvid import WebVid
 from vtlearn.datamodules.youcook2 import YouCook2
 
 __all__ = [
     "MSRVTT",
+    "MSVD",
+    "VATEX",
     "AlignmentExample",
     "BenchmarkData",
     "CaptionedData",
