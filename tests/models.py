@@ -26,6 +26,20 @@ TINY_ENCODERS = {
     },
 }
 
+#: The same video encoder and a head that writes captions.
+TINY_WRITER: dict[str, Any] = {
+    "video_encoder": TINY_ENCODERS["video_encoder"],
+    "text_encoder": None,
+    "head": {
+        "class_path": "CaptioningDecoder",
+        "init_args": {
+            "decoder": {"class_path": "TextDecoder", "init_args": {"width": 8, "heads": 2}},
+            "beams": 2,
+            "max_new": 4,
+        },
+    },
+}
+
 #: Encoders of stored features, of the width that small stores have.
 TINY_FEATURE_ENCODERS = {
     "video_encoder": {

@@ -8,7 +8,7 @@ import yaml
 
 from tests.media.features.stores import fill_store
 from tests.media.webdataset.tars import pack_kitchen
-from tests.models import TINY_ENCODERS, TINY_FEATURE_ENCODERS
+from tests.models import TINY_ENCODERS, TINY_FEATURE_ENCODERS, TINY_WRITER
 from vtlearn.__main__ import main
 from vtlearn.cli.argv import shipped_configs
 from vtlearn.datasets.files import find_videos
@@ -29,6 +29,10 @@ def reads_features(data: dict[str, Any]) -> bool:
     return "features" in data["init_args"]
 
 
+def writes(data: dict[str, Any]) -> bool:
+    return bool(data["init_args"].get("task") == "captioning")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where commands run."""
@@ -36,8 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def overlay(folder: Path, *, features: bool) -> Path:
-    """Write down tiny encoders, one step, the CPU."""
+def overlay(folder: Path, *, features: bool, captions: bool = False) -> Path:
+    """Write down tiny encoders, and a head that writes where that is scored, one step, the CPU."""
     trainer: dict[str, Any] = {
         "accelerator": "cpu",
         "devices": 1,
@@ -50,6 +54,7 @@ def overlay(folder: Path, *, features: bool) -> Path:
         "enable_model_summary": False,
     }
     model = TINY_FEATURE_ENCODERS if features else TINY_ENCODERS
+    model = TINY_WRITER if captions else model
     path = folder / "overlay.yaml"
     path.write_text(yaml.safe_dump({"model": model, "trainer": trainer}))
     return path
@@ -62,6 +67,8 @@ def places(
     youcook2_root: Path,
     crosstask_root: Path,
     webvid_root: Path,
+    msvd_root: Path,
+    vatex_root: Path,
     small: dict[str, int],
 ) -> dict[str, dict[str, object]]:
     """A small Kitchen that is laid out like each corpus."""
@@ -77,6 +84,8 @@ def places(
         "YouCook2": {"root": youcook2_root},
         "CrossTask": {"root": crosstask_root, "train_per_task": 2},
         "WebVid": {"root": webvid_root},
+        "MSVD": {"root": msvd_root},
+        "VATEX": {"root": vatex_root},
     }
 
 
@@ -123,5 +132,6 @@ def test_every_corpus_takes_the_place_of_a_methods_own(
     data = yaml.safe_load(config.read_text())
     features = reads_features(data)
     argv = ["fit", "--config", str(ROOT / "vttwins.yaml")]
-    argv += ["--config", str(overlay(folder, features=features)), "--data", str(config)]
+    tiny = overlay(folder, features=features, captions=writes(data))
+    argv += ["--config", str(tiny), "--data", str(config)]
     assert main([*argv, *small_data(places[data["class_path"]], folder, features=features)]) == 0
