@@ -89,6 +89,17 @@ def test_sentences_of_the_authors_are_read_where_there_are_no_words(root: Path) 
     assert annotation_files(root, "val")[1] == root / "AllVideoDescriptions.txt"
 
 
+def test_a_caption_ends_where_its_line_does(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (root / "msvd_data" / "raw-captions.pkl").unlink()
+    (clip_id,) = LISTS["val"]
+    lines = [f"{clip_id} a\u2028man\x0bsings", f"{clip_id}\ta\x85dog", clip_id, "", "other a cat"]
+    (root / "AllVideoDescriptions.txt").write_bytes("\r\n".join(lines).encode())
+    with caplog.at_level(logging.WARNING):
+        (clip,) = read_msvd(root, "val")
+    assert clip.texts == ("a\u2028man\x0bsings", "a\x85dog")
+    assert "1 captions in" in caplog.text
+
+
 def test_words_may_be_json(root: Path) -> None:
     expected = read_msvd(root, "train")
     (root / "msvd_data" / "raw-captions.pkl").unlink()

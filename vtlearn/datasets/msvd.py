@@ -189,14 +189,14 @@ def _read_captions(path: Path) -> Iterator[tuple[str, str]]:
 def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the captions of a file of lines, which begins with remarks on it."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         message = f"{path} cannot be read as lines of an id and a sentence: {error}"
         raise ArgumentError(message) from error
-    for line in lines:
-        clip_id, _, caption = line.strip().partition(" ")
+    for line in text.split("\n"):  # and at nothing else that Python takes for the end of a line
+        clip_id, *caption = line.split(maxsplit=1) or [""]
         if clip_id and not clip_id.startswith("#"):
-            yield clip_id, caption.strip()
+            yield clip_id, "".join(caption).strip()
 
 
 def _load_pickle(path: Path) -> Any:
