@@ -44,6 +44,12 @@ def test_of_two_lengths_equally_far_the_shorter_counts() -> None:
     assert bleu_counts([["a", "b", "c"]] * 2, references)[:, -1].tolist() == [2, 1]
 
 
+def test_one_item_alone_is_measured_against_the_nearest_length() -> None:
+    # pycocoevalcap's Bleu asks for it; its BleuScorer alone would take the mean of 5 and 15
+    references = [["a", "b", "c", "d", "e"], list("abcdefghijklmno")]
+    assert bleu_of(bleu_counts([list("abcde")], [references]), axis=0) == pytest.approx(100)
+
+
 def test_a_repeated_word_counts_as_often_as_in_one_reference() -> None:
     references = [[["the", "x", "the"], ["the", "y"]]]
     assert bleu_counts([["the"] * 7], references)[0, 0] == 2
