@@ -10,6 +10,7 @@ from vtlearn.heads.lines import (
     next_pieces,
     require_words,
     side_by_side,
+    wide,
 )
 
 
@@ -55,3 +56,9 @@ def test_what_cannot_be_predicted_is_named() -> None:
         require_words(["chop"], [[5]], 2)
     with pytest.raises(ArgumentError, match="the text ' ' has no words"):
         require_words(["chop", " "], [[5], []], 2)
+
+
+def test_logits_are_float32_or_wider() -> None:
+    kinds = (torch.bfloat16, torch.float32, torch.float64)
+    found = [wide(torch.zeros(1, dtype=kind)).dtype for kind in kinds]
+    assert found == [torch.float32, torch.float32, torch.float64]

@@ -417,6 +417,7 @@ def test_other_sizes_than_those_of_the_weights_are_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.ddp
+@pytest.mark.slow  # two processes import transformers first
 @pytest.mark.parametrize("frozen", [False, True])
 def test_two_processes_train_as_one(frozen: bool, two_processes: Pool) -> None:
     head = CaptioningDecoder(built(freeze=frozen, random_weights=True))

@@ -26,6 +26,7 @@ from vtlearn.heads.lines import (
     next_pieces,
     require_words,
     side_by_side,
+    wide,
 )
 from vtlearn.heads.masking import mask_words
 from vtlearn.padding import valid
@@ -296,8 +297,7 @@ class TextDecoder(Decoder):
             before = past[index] if past else None
             x, words = layer(x, seen, memory.layers[index], memory.counted, before)
             present.append(words)
-        logits = functional.linear(self.norm(x), self.embedding.weight)
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logits = wide(functional.linear(self.norm(x), self.embedding.weight))
         known = self._known()
         never = torch.tensor([_PADDING, known.begin, known.mask], device=ids.device)
         return logits.index_fill(2, never, -torch.inf), present

@@ -73,6 +73,11 @@ def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return losses.reshape(targets.shape).sum(1) / (targets != NOT_ASKED).sum(1)
 
 
+def wide(x: Tensor) -> Tensor:
+    """Return logits in float32, or as they are if they are wider."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
+
+
 def require_words(texts: Sequence[str], rows: Sequence[Sequence[int]], clips: int) -> None:
     """Refuse texts that cannot be predicted from so many clips.
 

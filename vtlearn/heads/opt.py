@@ -27,6 +27,7 @@ from vtlearn.heads.lines import (
     next_pieces,
     require_words,
     side_by_side,
+    wide,
 )
 from vtlearn.heads.opt_adapters import Adapter, Kind, Memory, Video, require_division
 from vtlearn.heads.opt_model import (
@@ -371,7 +372,7 @@ class OPTDecoder(Decoder):
             logits: Tensor = self.opt(input_ids=ids, use_cache=False).logits
         finally:
             self._memory = None
-        return mean_cross_entropy(_wide(logits), targets)
+        return mean_cross_entropy(wide(logits), targets)
 
     def _search(self, clips: int, beam: int, length_penalty: float, max_new: int) -> Found:
         pieces = self._known()
@@ -383,7 +384,7 @@ class OPTDecoder(Decoder):
             past = None if past is None else of_rows(past, parents)
             output = self.opt(input_ids=words[:, None], past_key_values=past, use_cache=True)
             past = output.past_key_values
-            found = _wide(output.logits[:, 0]).log_softmax(-1)
+            found = wide(output.logits[:, 0]).log_softmax(-1)
             return found.index_fill(1, never, -torch.inf)
 
         return beam_search(
@@ -396,7 +397,3 @@ class OPTDecoder(Decoder):
             max_new=min(max_new, self.max_words + 1),
             device=self.opt.device,
         )
-
-
-def _wide(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
