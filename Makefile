@@ -83,12 +83,13 @@ bench-noise: $(VENV)/installed  ## Train Cali-NCE and its parts on captions that
 	$(BIN)/python benchmarks/noise.py --seeds 0 1 2 --report docs/cali_nce.md
 
 bench: $(VENV)/installed  ## Time soft-DTW, the S2DTW step and retrieval against other implementations: twenty minutes
-	@$(PIP) -e ".[$(EXTRAS),bench]"
+	@$(PIP) -e ".[$(EXTRAS),bench,captions]"
 	@mkdir -p runs
 	$(BIN)/python -W ignore benchmarks/alignment.py --csv runs/alignment.csv
 	$(BIN)/python benchmarks/full_video.py
 	$(BIN)/python benchmarks/ranks.py
 	$(BIN)/python benchmarks/order_step.py
+	$(BIN)/python benchmarks/caption_metrics.py
 
 bench-data: $(VENV)/installed  ## Time decoding, the captions of a million clips, and what training waits for: fifteen minutes
 	@$(PIP) -e ".[$(EXTRAS),bench]"
