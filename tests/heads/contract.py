@@ -187,6 +187,16 @@ class ContrastContract:
         with torch.autocast("cpu", torch.bfloat16):
             assert torch.equal(loss_of(head, batch), wanted)
 
+    def test_autocast_does_not_reach_the_match(self, head: Contrastive) -> None:
+        clip, texts = torch.randn(5), torch.randn(7, 5)
+        head.float()
+        wanted = head.match(clip, texts)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = head.match(clip, texts)
+        assert torch.equal(found, wanted)
+        half = head.match(clip.bfloat16(), texts.bfloat16())
+        assert found.dtype == half.dtype == torch.float32
+
     def test_one_term_with_a_loss_per_own_item(self, head: Contrastive) -> None:
         batch = encoded(*self.numbers)
         output: HeadOutput = head(batch)

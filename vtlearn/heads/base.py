@@ -250,9 +250,10 @@ class Aligner(Head):
             texts: Texts, pooled, (texts, dim).
 
         Returns:
-            (texts,), unbounded; higher is better: dot products, unless a head knows better.
+            (texts,), float32 or wider, unbounded; higher is better: dot products, unless a head
+            knows better.
         """
-        return self.embed(texts) @ self.embed(clip)
+        return -dot(self.embed(texts), self.embed(clip)[None])[:, 0]  # a cost is lower where better
 
     def align(self, video: Tensor, text: Tensor) -> Alignment:
         """Align one video's clips with its texts, for pictures and pages.

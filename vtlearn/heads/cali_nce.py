@@ -261,13 +261,15 @@ class CaliNCE(InfoNCE):
             texts: Texts, pooled, (texts, dim).
 
         Returns:
-            (texts,), logits of the correspondence; dot products, where that is not trained.
+            (texts,), float32 or wider: logits of the correspondence, as in training; dot products,
+            where that is not trained.
         """
         if self.scorer is None:
             return super().match(clip, texts)
         scale = clip.shape[-1] ** 0.5
         embedded = scale * self.embed(texts)
-        scores: Tensor = self.scorer((scale * self.embed(clip)).expand_as(embedded), embedded)
+        with torch.autocast(embedded.device.type, enabled=False):
+            scores: Tensor = self.scorer((scale * self.embed(clip)).expand_as(embedded), embedded)
         return scores / self.score_temperature
 
     def _vectors(self, items: PairedItems) -> tuple[Tensor, Tensor]:
