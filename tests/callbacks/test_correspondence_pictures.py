@@ -85,6 +85,7 @@ def test_the_same_pairs_each_time_as_training_scores_them(
         assert pair.frame is not None
         assert own.frame is not None
         assert torch.equal(pair.frame, own.frame)
+        assert pair.frame.untyped_storage().nbytes() == pair.frame.numel()  # keeps no clip alive
 
 
 def test_of_few_pairs_none_is_among_the_best_and_the_worst(

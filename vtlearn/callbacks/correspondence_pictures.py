@@ -102,6 +102,7 @@ def _pairs(
             paired = zip(sample.clips, middle, captions, own_clips, own_texts, strict=False)
             for frames, frame, caption, clip, text in paired:
                 logit = aligner.match(clip, text[None])
-                shown = frames[frame] if frames.ndim == 4 else None
+                # a copy, or all frames of all clips are kept
+                shown = frames[frame].clone() if frames.ndim == 4 else None
                 p, known = logit.sigmoid().item(), matches.get(sample.id)
                 yield MatchedPair(caption, p, shown, known)
