@@ -106,6 +106,22 @@ def test_of_few_pairs_none_is_among_the_best_and_the_worst(
     assert min(best) > max(worst)
 
 
+def test_no_more_clips_are_encoded_at_once_than_in_scoring(
+    webvid_root: Path, tmp_path: Path
+) -> None:
+    learner, sizes = tiny_learner(InfoNCE()), list[int]()
+    trainer = quiet_trainer(tmp_path, callbacks=[CorrespondencePictures(num_pairs=5)])
+    data = webvid(webvid_root, tmp_path, evaluation_chunk=2, evaluation_batch_size=1, windows=1)
+
+    def count(module: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
+        if not module.training:
+            sizes.append(len(arguments[0]))
+
+    learner.video_encoder.register_forward_pre_hook(count)
+    trainer.fit(learner, datamodule=data)
+    assert max(sizes) == 2
+
+
 def test_without_truth_or_frames_there_are_captions(
     kitchen_root: Path,
     small: dict[str, Any],

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
@@ -23,7 +24,7 @@ __all__ = ["CorrespondencePictures"]
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 16  # best pairs, and worst ones
-_TOGETHER = 16  # samples that are encoded at once
+_TOGETHER = 16  # samples that are read at once
 
 
 class CorrespondencePictures(Callback):
@@ -69,8 +70,8 @@ class CorrespondencePictures(Callback):
             if self._validations == 0:
                 _LOG.info("no pictures of correspondence: no texts are compared, or data streamed")
             return
-        found = islice(_pairs(learner, aligner, corpus, data.matches()), self.num_pairs)
-        pairs = sorted(found, key=lambda pair: pair.match)
+        scored = _pairs(learner, aligner, corpus, data.matches(), data.evaluation_chunk)
+        pairs = sorted(islice(scored, self.num_pairs), key=lambda pair: pair.match)
         if not pairs:
             return
         title = f"{len(pairs)} training pairs, epoch {trainer.current_epoch}"
@@ -86,13 +87,22 @@ class CorrespondencePictures(Callback):
 
 
 def _pairs(
-    learner: VideoTextLearner, aligner: Aligner, corpus: Corpus, matches: Mapping[str, bool]
+    learner: VideoTextLearner,
+    aligner: Aligner,
+    corpus: Corpus,
+    matches: Mapping[str, bool],
+    chunk: int,
 ) -> Iterator[MatchedPair]:
     """Score the clips of samples with their texts, in validation: without gradients."""
     samples = fixed_samples(corpus)
     while some := list(islice(samples, _TOGETHER)):
         batch = collate(some)
-        clips = iter(aligner.embed(learner.predict_step(batch, 0)))
+        parts = zip(batch.clips.split(chunk), batch.frame_length.split(chunk), strict=True)
+        encoded = [
+            learner.predict_step(batch._replace(clips=clips, frame_length=length), 0)
+            for clips, length in parts
+        ]
+        clips = iter(aligner.embed(torch.cat(encoded)))
         texts = iter(learner.encode_text(batch.texts))
         for sample in some:
             own_clips = list(islice(clips, len(sample.clips)))
