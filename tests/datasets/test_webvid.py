@@ -115,6 +115,9 @@ def test_a_list_without_a_column_says_which_it_has(column: str, root: Path) -> N
         ({"7": "PT,000051_000100,nan"}, "lists no videos with a name; download it again"),
         ({}, "lists no videos with a name"),
         ({" 7": "PT,1_2,a", "7": "PT,1_3,b"}, "has the videoid 7 in lines 2 and 3; remove one"),
+        ({"7": "PT,/1_2,a cat"}, "line 2: expected a name below .* for page_dir, got '/1_2'"),
+        ({"7": "PT,a/../../b,a cat"}, r"for page_dir, got 'a/\.\./\.\./b'"),
+        ({"/7": "PT,1_2,a cat"}, "for videoid, got '/7'"),
     ],
 )
 def test_a_list_that_says_something_else(rows: dict[str, str], message: str, root: Path) -> None:

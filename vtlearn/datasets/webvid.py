@@ -1,7 +1,7 @@
 """WebVid: millions of stock videos, each with the sentence that stands beside it on its page."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, overload
 
@@ -76,8 +76,8 @@ def read_webvid(
 
     Raises:
         CorpusNotFoundError: If the list, the videos' folder, or every listed video is not there.
-        ArgumentError: If the list lacks a column, names a video twice or none at all, or more
-            videos than may lack their files.
+        ArgumentError: If the list lacks a column, names a video twice, outside the videos' folder
+            or none at all, or more videos than may lack their files.
 
     Example:
         >>> import tempfile
@@ -187,7 +187,8 @@ def _read_rows(listed: Path) -> list[_Row]:
     """Read a list, less the videos without a name."""
     table = iterate_table(listed, ["videoid", "page_dir"], unique="videoid", may_be_blank="name")
     rows, nameless = [], 0
-    for _, cells in table:
+    for line, cells in table:
+        _require_below(listed, line, cells)
         if cells["name"] in _MISSING:
             nameless += 1
         else:
@@ -199,6 +200,18 @@ def _read_rows(listed: Path) -> list[_Row]:
             *(nameless, nameless + len(rows), listed),
         )
     return rows
+
+
+def _require_below(listed: Path, line: int, cells: Mapping[str, str]) -> None:
+    """Refuse a video that would be looked for outside the folder of videos."""
+    for column in ("videoid", "page_dir"):
+        cell = cells[column]
+        if cell.startswith("/") or ".." in cell.split("/"):
+            message = (
+                f"{listed}, line {line}: expected a name below the folder of videos for {column}, "
+                f"got {cell!r}; correct it"
+            )
+            raise ArgumentError(message)
 
 
 def _list_file(root: Path, name: str) -> Path:
