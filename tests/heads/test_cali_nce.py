@@ -325,7 +325,12 @@ def test_processes_draw_and_weigh_as_one(
         ({"least": 2.0}, "least=2.0 from 0 to 1"),
         ({"warmup_steps": -1}, "warmup_steps=-1"),
         ({"contrast_weight": -1.0}, "0 or more"),
+        ({"prediction_weight": float("nan")}, "0 or more"),
         ({"contrast_weight": 0, "correspondence_weight": 0}, "nothing to train"),
+        (
+            {"calibrate_negatives": True, "correspondence_weight": 0},
+            "calibrate_negatives takes .* correspondence_weight is 0",
+        ),
     ],
 )
 def test_refusals(options: dict[str, Any], match: str) -> None:

@@ -141,6 +141,12 @@ class CaliNCE(InfoNCE):
         if predictor is None and predict != "caption":
             message = f"predict={predict} needs model.head.init_args.predictor: give TextDecoder"
             raise ArgumentError(message)
+        if calibrate_negatives and not correspondence_weight:
+            message = (
+                "calibrate_negatives takes the p of a trained correspondence, and "
+                "correspondence_weight is 0: set one of them otherwise"
+            )
+            raise ArgumentError(message)
         self.correspondence, self.negatives = correspondence, negatives
         self.num_negatives, self.score_temperature = num_negatives, score_temperature
         self.detach, self.weight, self.power, self.least = detach, weight, power, least
@@ -242,7 +248,7 @@ class CaliNCE(InfoNCE):
         Returns:
             (own,).
         """
-        if self.calibrate_negatives and self.scorer is not None:
+        if self.calibrate_negatives:
             video, text = self._vectors(items)
             every = torch.arange(len(video), device=own.device)
             if row_logits is not None:
@@ -353,7 +359,7 @@ class _Scores(NamedTuple):
 
 
 def _check_numbers(weights: tuple[float, ...], least: float, warmup_steps: int) -> None:
-    if min(weights) < 0 or not 0 <= least <= 1 or warmup_steps < 0:
+    if not all(weight >= 0 for weight in weights) or not 0 <= least <= 1 or warmup_steps < 0:
         message = (
             f"weights of losses {weights} and warmup_steps={warmup_steps} have to be 0 or more, "
             f"and least={least} from 0 to 1"
