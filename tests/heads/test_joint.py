@@ -77,6 +77,18 @@ def test_its_heads_are_connected_with_it() -> None:
         writer.connect(TinyVideo(dim=16, width=4), None)
 
 
+def test_the_head_that_lacks_something_is_named() -> None:
+    head = Joint({"pairs": InfoNCE(), "writer": LetterCaptioner()})
+    video, text = TinyVideo(dim=8, width=4), tiny_learner().text_encoder
+    video.token_width = None
+    with pytest.raises(ArgumentError, match="LetterCaptioner needs video tokens, and TinyVideo"):
+        head.connect(video, text)
+    video.token_width = 32
+    with pytest.raises(ArgumentError, match="InfoNCE needs a text encoder"):
+        head.connect(video, None)
+    head.connect(video, text)  # a refusal has connected none of them
+
+
 @pytest.mark.parametrize(
     ("heads", "weights", "match"),
     [

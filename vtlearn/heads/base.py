@@ -162,10 +162,11 @@ class Head(Configurable, ABC):
                 )
                 raise ArgumentError(message)
             return
-        _require_given(self, video_encoder, text_encoder)
-        for part in list(self.modules())[1:]:
-            if isinstance(part, Head):
-                part.connect(video_encoder, text_encoder)
+        parts = [part for part in self.modules() if isinstance(part, Head)]
+        for part in reversed(parts):  # of heads in heads, the one that needs it is named
+            _require_given(part, video_encoder, text_encoder)
+        for part in parts[1:]:
+            part.connect(video_encoder, text_encoder)
         self.make_layers(video_encoder, text_encoder)
         self._widths = widths
 
