@@ -329,7 +329,7 @@ def test_processes_draw_and_weigh_as_one(
         ({"contrast_weight": 0, "correspondence_weight": 0}, "nothing to train"),
         (
             {"calibrate_negatives": True, "correspondence_weight": 0},
-            "calibrate_negatives takes .* correspondence_weight is 0",
+            "calibrate_negatives takes .* correspondence_weight=0",
         ),
     ],
 )

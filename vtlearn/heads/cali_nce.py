@@ -91,6 +91,15 @@ class CaliNCE(InfoNCE):
         Learning with Calibrated Alignment", CVPR workshops 2023. Its abstract alone could be read:
         that confidence in the correspondence of video and text is estimated first and then
         calibrates the weights of samples in contrastive training. Everything else is our own.
+
+    Example:
+        >>> from vtlearn.encoders.text import TinyText
+        >>> from vtlearn.encoders.video import TinyVideo
+        >>> head = CaliNCE(warmup_steps=0)
+        >>> head.connect(TinyVideo(dim=4), TinyText(dim=4))
+        >>> output = head(EncodedBatch.of(torch.randn(8, 1, 4), torch.randn(8, 1, 4)))
+        >>> {name: len(term.values) for name, term in output.terms.items()}
+        {'correspondence': 8, 'contrastive': 8}
     """
 
     def __init__(
@@ -142,10 +151,7 @@ class CaliNCE(InfoNCE):
             message = f"predict={predict} needs model.head.init_args.predictor: give TextDecoder"
             raise ArgumentError(message)
         if calibrate_negatives and not correspondence_weight:
-            message = (
-                "calibrate_negatives takes the p of a trained correspondence, and "
-                "correspondence_weight is 0: set one of them otherwise"
-            )
+            message = "calibrate_negatives takes a p, of which correspondence_weight=0 leaves none"
             raise ArgumentError(message)
         self.correspondence, self.negatives = correspondence, negatives
         self.num_negatives, self.score_temperature = num_negatives, score_temperature
@@ -200,7 +206,8 @@ class CaliNCE(InfoNCE):
         Args:
             batch: Features of the whole batch; clip i of a sample belongs to its text i. Tokens and
                 strings of own samples, if there is a predictor.
-            rows: The samples of the batch that belong to this process; None: all.
+            rows: The samples of the batch that belong to this process; None: all, in a first step,
+                which is one of the warm-up.
 
         Returns:
             Those of the terms ``contrastive``, ``correspondence`` and ``prediction`` that have a
