@@ -258,7 +258,8 @@ def test_videos_are_required_once_each(clip: CaptionedClip) -> None:
     assert str(caught.value) == (
         f"7 of 8 videos listed in list.csv are missing under {clip.path.parent}: v0, v1, v2, v3, "
         "v4, .... Download them (`vtlearn data check ROOT --data X` lists all), or pass "
-        "max_unreadable=7 (in training, max_unreadable_fraction=0.88) to continue without them"
+        "--data.init_args.max_unreadable=7 (in training, "
+        "--data.init_args.max_unreadable_fraction=0.88) to continue without them"
     )
     with pytest.raises(ArgumentError, match="1 of 2 videos"):
         require([*gone[:2], clip], 0.4)

@@ -272,8 +272,9 @@ def test_missing_videos_are_counted(root: Path) -> None:
         require_videos(root, files.listed, paths, 0)
     assert str(caught.value) == (
         f"1 of 4 videos listed in {root / 'videos.csv'} are missing under {root}: {DASH}. Download "
-        f"them (`vtlearn data check {root} --data CrossTask` lists all), or pass max_unreadable=1 "
-        "(in training, max_unreadable_fraction=0.25) to continue without them"
+        f"them (`vtlearn data check {root} --data CrossTask` lists all), or pass "
+        "--data.init_args.max_unreadable=1 (in training, "
+        "--data.init_args.max_unreadable_fraction=0.25) to continue without them"
     )
     require_videos(root, files.listed, paths, 1)
     require_videos(root, files.listed, {PLAIN: paths[PLAIN]}, 0)

@@ -180,7 +180,8 @@ def test_missing_videos_are_counted(root: Path) -> None:
     assert str(caught.value) == (
         f"1 of 2 videos listed in {root / 'MSRVTT_JSFUSION_test.csv'} are missing under {root}"
         f": video9. Download them (`vtlearn data check {root} --data MSRVTT` lists all), or pass "
-        "max_unreadable=1 (in training, max_unreadable_fraction=0.5) to continue without them"
+        "--data.init_args.max_unreadable=1 (in training, "
+        "--data.init_args.max_unreadable_fraction=0.5) to continue without them"
     )
     clips = read_msrvtt(root, "1kA-test", max_missing=1)
     assert [clip.id for clip in clips] == TEST  # what is missing still counts

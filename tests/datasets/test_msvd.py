@@ -228,7 +228,8 @@ def test_missing_clips_are_counted(root: Path) -> None:
     assert str(caught.value) == (
         f"1 of 2 videos listed in {root / 'msvd_data' / 'test_list.txt'} are missing under {root}: "
         f"f9_bP219ehQ_63_70. Download them (`vtlearn data check {root} --data MSVD` lists all), or "
-        "pass max_unreadable=1 (in training, max_unreadable_fraction=0.5) to continue without them"
+        "pass --data.init_args.max_unreadable=1 (in training, "
+        "--data.init_args.max_unreadable_fraction=0.5) to continue without them"
     )
     assert [clip.id for clip in read_msvd(root, "test", max_missing=1)] == LISTS["test"]
 

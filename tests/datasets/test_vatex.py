@@ -135,7 +135,8 @@ def test_missing_clips_are_counted(root: Path) -> None:
     assert str(caught.value) == (
         f"1 of 2 videos listed in {root / FILES['training']} are missing under {root}: {first}. "
         f"Download them (`vtlearn data check {root} --data VATEX` lists all), or pass "
-        "max_unreadable=1 (in training, max_unreadable_fraction=0.5) to continue without them"
+        "--data.init_args.max_unreadable=1 (in training, "
+        "--data.init_args.max_unreadable_fraction=0.5) to continue without them"
     )
     assert [clip.id for clip in read_vatex(root, "training", max_missing=0.5)] == [first, second]
 

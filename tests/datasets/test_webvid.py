@@ -118,6 +118,7 @@ def test_a_list_without_a_column_says_which_it_has(column: str, root: Path) -> N
         ({"7": "PT,/1_2,a cat"}, "line 2: expected a name below .* for page_dir, got '/1_2'"),
         ({"7": "PT,a/../../b,a cat"}, r"for page_dir, got 'a/\.\./\.\./b'"),
         ({"/7": "PT,1_2,a cat"}, "for videoid, got '/7'"),
+        ({"../../secret": "PT,1_2,a cat"}, r"for videoid, got '\.\./\.\./secret'"),
     ],
 )
 def test_a_list_that_says_something_else(rows: dict[str, str], message: str, root: Path) -> None:
@@ -132,11 +133,12 @@ def test_missing_videos_are_counted(root: Path) -> None:
         (root / "videos" / name).unlink()
     with pytest.raises(ArgumentError) as caught:
         read_webvid(root, TRAIN, max_missing=1)
+    path = root / "metadata" / TRAIN
     assert str(caught.value) == (
-        f"2 of 3 videos listed in {root / 'metadata' / TRAIN} are missing under "
-        f"{root / 'videos'}: 21179416, 7. Download them (`vtlearn data check {root} --data WebVid` "
-        "lists all), or pass max_unreadable=2 (in training, max_unreadable_fraction=0.67) to "
-        "continue without them"
+        f"2 of 3 videos listed in {path} are missing under {root / 'videos'}: 21179416, 7. "
+        f"Download them (`vtlearn data check {root} --data WebVid --list {path}` lists all), or "
+        "pass --data.init_args.max_unreadable=2 (in training, "
+        "--data.init_args.max_unreadable_fraction=0.67) to continue without them"
     )
     assert [clip.id for clip in read_webvid(root, TRAIN, max_missing=2)] == list(ROWS)
     (root / "videos" / "006001_006050" / "1066.mp4").unlink()
@@ -152,6 +154,25 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     assert f"{tmp_path / 'metadata' / TRAIN}: a csv with the columns videoid" in message
     assert f"{tmp_path / 'videos'}: videos, <page_dir>/<videoid>.mp4" in message
     assert "vtlearn data kitchen --layout webvid" in message
+
+
+def test_a_list_that_is_not_there_among_others_is_told_their_names(root: Path) -> None:
+    write_list(root, ROWS, "a_truth.csv")
+    (root / "b.csv").write_text(HEADER)
+    with pytest.raises(ArgumentError) as caught:
+        read_webvid(root, "c.csv")
+    assert str(caught.value) == (
+        f"there is no list {root / 'metadata' / 'c.csv'}; those in {root} are {TRAIN}, b.csv: "
+        "name one"
+    )
+
+
+def test_a_list_in_another_encoding_is_told_so(root: Path) -> None:
+    path = root / "metadata" / TRAIN
+    path.write_text(path.read_text(), encoding="utf-16")
+    with pytest.raises(ArgumentError) as caught:
+        read_webvid(root, TRAIN)
+    assert str(caught.value) == f"{path} cannot be read as a csv: it is not UTF-8; save it as UTF-8"
 
 
 def test_it_is_known_which_captions_match_where_a_file_says_so(root: Path) -> None:
@@ -178,6 +199,15 @@ def test_all_lists_that_are_there_are_expected(root: Path) -> None:
     assert expected.listed == expected.captions == [*ROWS, "8"]
     with pytest.raises(CorpusNotFoundError, match="results_2M_train"):
         WebVid.expectations(root / "videos")
+
+
+def test_a_list_of_another_name_is_expected_where_it_is_asked_for(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_list(root, {"9": "PT,006001_006050,A cat"}, "mine.csv")
+    monkeypatch.chdir(tmp_path)
+    for listed in (path, path.relative_to(tmp_path), Path("mine.csv")):
+        assert WebVid.expectations(root, listed=listed).listed == ["9"]
 
 
 def test_windows_are_drawn_uniformly_over_the_whole_video(tmp_path: Path) -> None:

@@ -280,8 +280,8 @@ def test_missing_videos_are_counted_once_each(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"3 of 40 videos listed in {tmp_path / TABLE} are missing under {tmp_path}: "
         f"{', '.join(gone)}. Download them (`vtlearn data check {tmp_path} --data YouCook2` lists "
-        "all), or pass max_unreadable=3 (in training, max_unreadable_fraction=0.08) to continue "
-        "without them"
+        "all), or pass --data.init_args.max_unreadable=3 (in training, "
+        "--data.init_args.max_unreadable_fraction=0.08) to continue without them"
     )
     with pytest.raises(ArgumentError, match="3 of 40"):
         read_youcook2(tmp_path, "validation", max_missing=2)

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from vtlearn.datasets.files import why_unreadable
 from vtlearn.errors import ArgumentError
 
 __all__: list[str] = []
@@ -94,7 +95,7 @@ def read_json(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as JSON: {error}"
+        message = f"{path} cannot be read as JSON: {why_unreadable(error)}"
         raise ArgumentError(message) from error
 
 

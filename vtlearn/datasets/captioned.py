@@ -284,7 +284,7 @@ def require_clips(
         message = (
             f"{len(missing)} of {len(videos)} videos listed in {listed} are missing under {where}: "
             f"{first}. Download them (`vtlearn data check {check}` lists all), or pass "
-            f"max_unreadable={len(missing)} (in training, max_unreadable_fraction={share}) to "
-            "continue without them"
+            f"--data.init_args.max_unreadable={len(missing)} (in training, "
+            f"--data.init_args.max_unreadable_fraction={share}) to continue without them"
         )
         raise ArgumentError(message)

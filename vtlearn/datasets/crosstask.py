@@ -15,7 +15,7 @@ import numpy as np
 
 from vtlearn.datasets.base import Expectations
 from vtlearn.datasets.captioned import CaptionedClip, SegmentCorpus, require_clips
-from vtlearn.datasets.files import first_file, locate_videos, require_paths
+from vtlearn.datasets.files import first_file, locate_videos, require_paths, why_unreadable
 from vtlearn.datasets.lists import Row, number_in, read_columns, read_table
 from vtlearn.errors import ArgumentError
 
@@ -326,7 +326,7 @@ def _read_cards(path: Path) -> Iterator[Task]:
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
     except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as a list of tasks: {error}"
+        message = f"{path} cannot be read as a list of tasks: {why_unreadable(error)}"
         raise ArgumentError(message) from error
     for first in range(0, len(lines), len(_CARD) + 1):
         card = [line.strip() for line in lines[first : first + len(_CARD)]]

@@ -97,6 +97,21 @@ def video_names(folder: Path, found: Mapping[str, Path]) -> VideoNames:
     )
 
 
+def why_unreadable(error: Exception) -> str:
+    r"""Say why a file of text could not be read.
+
+    Args:
+        error: What was raised when it was opened, decoded or parsed.
+
+    Example:
+        >>> why_unreadable(UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"))
+        'it is not UTF-8; save it as UTF-8'
+    """
+    if isinstance(error, UnicodeError):
+        return "it is not UTF-8; save it as UTF-8"
+    return str((isinstance(error, OSError) and error.strerror) or error)
+
+
 def first_file(root: Path, names: Sequence[str], folders: Sequence[str] = ("",)) -> Path:
     """Find a file that has one of several names, in one of several folders.
 

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from vtlearn.datasets.files import why_unreadable
 from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.ids import VideoNames, closeness, distinct_ids, video_stem
@@ -226,7 +227,7 @@ def read_ids(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as a list of ids: {error}"
+        message = f"{path} cannot be read as a list of ids: {why_unreadable(error)}"
         raise ArgumentError(message) from error
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
@@ -388,6 +389,5 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if any(cells):
                     yield line, cells
     except (OSError, ValueError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        message = f"{path} cannot be read as a csv: {reason}"
+        message = f"{path} cannot be read as a csv: {why_unreadable(error)}"
         raise ArgumentError(message) from error

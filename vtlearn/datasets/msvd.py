@@ -18,7 +18,7 @@ from vtlearn.datasets.captioned import (
     require_clips,
 )
 from vtlearn.datasets.cut_ids import cut_seconds
-from vtlearn.datasets.files import first_file, require_paths
+from vtlearn.datasets.files import first_file, require_paths, why_unreadable
 from vtlearn.datasets.lists import read_ids, require_disjoint
 from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.media.captions.pickles import load_plain
@@ -191,7 +191,7 @@ def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as lines of an id and a sentence: {error}"
+        message = f"{path} cannot be read as lines of an id and a sentence: {why_unreadable(error)}"
         raise ArgumentError(message) from error
     for line in text.split("\n"):  # and at nothing else that Python takes for the end of a line
         clip_id, *caption = line.split(maxsplit=1) or [""]

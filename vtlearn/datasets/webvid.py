@@ -38,17 +38,20 @@ class WebVid(CaptionedCorpus):
     """The clips of a list, each with its alt text; see :func:`read_webvid` for the files."""
 
     @classmethod
-    def expectations(cls, root: Path) -> Expectations:
-        """Say what the lists name together: all that are there of 2M and 10M.
+    def expectations(cls, root: Path, *, listed: Path | None = None) -> Expectations:
+        """Say what a list names, or the published lists that are there together, of 2M and 10M.
 
         Args:
             root: The corpus's folder.
+            listed: The list: a path, or a name in ``root``; None for the published ones.
 
         Raises:
             CorpusNotFoundError: If there is no list.
             ArgumentError: If one cannot be read.
         """
-        lists = [name for name in _LISTS if _list_file(root, name).is_file()] or _LISTS[:1]
+        lists = [name for name in _LISTS if _list_file(root, name).is_file()] or [_LISTS[0]]
+        if listed is not None:
+            lists = [str(listed.absolute() if listed.is_file() else listed)]
         clips = [clip for name in lists for clip in read_webvid(root, name, max_missing=None)]
         ids = list(dict.fromkeys(clip.id for clip in clips))
         return Expectations(_NAME, root / "videos", captions=ids, listed=ids)
@@ -75,9 +78,9 @@ def read_webvid(
         The videos in the list's order; what is kept of them takes a few bytes more than the list.
 
     Raises:
-        CorpusNotFoundError: If the list, the videos' folder, or every listed video is not there.
-        ArgumentError: If the list lacks a column, names a video twice, outside the videos' folder
-            or none at all, or more videos than may lack their files.
+        CorpusNotFoundError: If no list, the videos' folder, or every listed video is not there.
+        ArgumentError: If there are other lists alone, or the list lacks a column, names a video
+            twice, outside the videos' folder or none at all, or more than may lack their files.
 
     Example:
         >>> import tempfile
@@ -93,6 +96,7 @@ def read_webvid(
         ('1066', '1066.mp4', ('Chopping a carrot',), ('1066#0',))
     """
     listed, folder = _list_file(root, name), videos or root / "videos"
+    _require_list(root, listed)
     expected = {listed: "a csv with the columns videoid, name and page_dir"}
     if max_missing is not None:
         expected[folder] = "videos, <page_dir>/<videoid>.mp4"
@@ -102,7 +106,8 @@ def read_webvid(
         message = f"{listed} lists no videos with a name; download it again"
         raise ArgumentError(message)
     if max_missing is not None:
-        require_clips(_NAME, clips, listed, _SOURCE, max_missing, f"{root} --data {_NAME}")
+        check = f"{root} --data {_NAME} --list {listed}"
+        require_clips(_NAME, clips, listed, _SOURCE, max_missing, check)
     return clips
 
 
@@ -212,6 +217,17 @@ def _require_below(listed: Path, line: int, cells: Mapping[str, str]) -> None:
                 f"got {cell!r}; correct it"
             )
             raise ArgumentError(message)
+
+
+def _require_list(root: Path, listed: Path) -> None:
+    """Refuse a list that is not there where others are, by their names."""
+    if listed.is_file():
+        return
+    files = [path for folder in (root / "metadata", root) for path in sorted(folder.glob("*.csv"))]
+    others = [path.name for path in files if not path.name.endswith(TRUTH)]
+    if others:
+        message = f"there is no list {listed}; those in {root} are {', '.join(others)}: name one"
+        raise ArgumentError(message)
 
 
 def _list_file(root: Path, name: str) -> Path:

@@ -119,6 +119,9 @@ def test_coverage_decides_the_exit_code(
     [
         (["--min-coverage", "101"], "--min-coverage is 101, and is in per cent"),
         (["--captions", "y"], "--captions: Kitchen says itself"),
+        (["--data", "WebVid", "--videos", "y"], "--videos: WebVid says itself"),
+        (["--data", "WebVid", "--list", "y.csv"], "y.csv: a csv with the columns"),
+        (["--data", "Shards", "--list", "y.csv"], "--list: Shards says itself"),
         (["--data", "HowTo100M", "--list", "absent.csv"], "absent.csv cannot be read as a csv"),
         (["--report", "."], "--report . is a folder"),
         (["--report", "/dev/null/x.json"], "--report /dev/null/x.json cannot be written"),

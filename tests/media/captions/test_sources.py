@@ -309,7 +309,7 @@ def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
         ("a.json", b"[]", "no JSON: { is expected"),
         ("a.json", b'{"a": ' + b"1" * 5000 + b"}", "no JSON: Exceeds the limit .* at character 6"),
         ("a.json", b'{"start": [1], "end": [2], "text": ["a"]}', "captions of one video"),
-        ("a.json", b'{"\xff": 1}', "no UTF-8"),
+        ("a.json", b'{"\xff": 1}', "not UTF-8; save it as UTF-8"),
         ("a.csv", b"start,end,text\n1,2,a\n", r"needs the columns vid, timestamp and text"),
         ("a.csv", b"", r"needs the columns vid, timestamp and text, but has \[\]"),
         ("a.csv", b'vid,timestamp,text\na,1,"' + b"x" * 200_000, "no csv: field larger"),

@@ -6,6 +6,7 @@ code is 0, or 1 where that share is below --min-coverage.
 """
 
 import argparse
+import inspect
 import json
 import math
 import sys
@@ -24,7 +25,6 @@ from vtlearn.datasets.checking import (
     DurationMismatch,
     check_corpus,
 )
-from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError
 from vtlearn.storage.atomic import replace_text
@@ -36,7 +36,7 @@ _CORPORA: Mapping[str, type[Corpus]] = {
     for kind in map(vars(datasets).get, datasets.__all__)
     if kind is not Corpus and isinstance(kind, type) and "expectations" in vars(kind)
 }
-_HOWTO100M_ONLY = ("videos", "captions", "listed", "durations")
+_PLACES = ("videos", "captions", "listed", "durations")  # what a corpus may keep elsewhere
 _SHOWN = 3  # ids of each kind that are printed
 _AGAIN = "delete the folder of the corpus to render it again"
 
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="listed",
         type=Path,
         metavar="CSV",
-        help="what there should be: column video_path",
+        help="what there should be: a column video_path; of WebVid, one of its lists",
     )
     add("--durations", type=Path, metavar="CSV", help="how long videos should last: id, seconds")
     add("--tolerance", type=float, default=5.0, metavar="S", help="seconds they may be off (5)")
@@ -128,10 +128,13 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _check(arguments: argparse.Namespace) -> CorpusReport:
-    given = {name: getattr(arguments, name) for name in _HOWTO100M_ONLY}
+    given = {name: getattr(arguments, name) for name in _PLACES}
     where = {name: path for name, path in given.items() if path is not None}
-    if where and arguments.data != "HowTo100M":
-        option = next(iter(where)).removesuffix("ed")
+    corpus = _CORPORA.get(arguments.data, Corpus)
+    taken = inspect.signature(corpus.expectations).parameters
+    unknown = [name for name in where if name not in taken]
+    if unknown:
+        option = unknown[0].removesuffix("ed")
         message = f"--{option}: {arguments.data} says itself what it holds, and where"
         raise ArgumentError(message)
     time_budget = arguments.time_budget or None
@@ -142,12 +145,8 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
             time_budget=time_budget,
             decode=arguments.decode,
         )
-    if where:
-        expected = HowTo100M.expectations(arguments.root, **where)
-    else:
-        expected = _CORPORA[arguments.data].expectations(arguments.root)
     return check_corpus(
-        expected,
+        corpus.expectations(arguments.root, **where),
         workers=arguments.workers,
         time_budget=time_budget,
         tolerance=arguments.tolerance,

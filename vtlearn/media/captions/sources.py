@@ -232,7 +232,7 @@ def _pieces(source: Path, *, progress: bool) -> Iterator[str]:
             yield from map(decoder.decode, blocks)
             yield decoder.decode(b"", final=True)
     except UnicodeError as error:
-        message = f"it is no UTF-8: {error}"
+        message = "it is not UTF-8; save it as UTF-8"
         raise TranscriptError(message) from error
     except OSError as error:
         raise TranscriptError(str(error.strerror)) from error

@@ -116,7 +116,7 @@ def _text(path: Path) -> str:
     try:
         return content.decode("utf-16" if is_wide else "utf-8-sig")
     except UnicodeError as error:
-        message = f"it is no UTF-8: {error}"
+        message = "it is not UTF-8; save it as UTF-8"
         raise TranscriptError(message) from error
 
 
