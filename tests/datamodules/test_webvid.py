@@ -193,7 +193,7 @@ def test_an_unreadable_video_is_done_without_as_long_as_that_is_allowed(
 def test_lists_that_are_not_there(webvid_root: Path, tmp_path: Path) -> None:
     with pytest.raises(CorpusNotFoundError, match="WebVid was not found"):
         webvid(tmp_path / "nowhere", tmp_path).train_dataloader()
-    with pytest.raises(CorpusNotFoundError, match="results_10M_train"):
+    with pytest.raises(ArgumentError, match=r"no list .*results_10M_train\.csv; those in .*_40"):
         webvid(webvid_root, tmp_path, train_list="results_10M_train.csv").train_dataset()
     data = webvid(webvid_root, tmp_path, test_list=None)
     assert len(data.tasks("validate")) == 1

@@ -59,11 +59,14 @@ def test_known_hashes_are_hashes() -> None:
 
 
 def test_a_rendered_file_is_not_the_published_one(
-    youcook2_root: Path, crosstask_root: Path
+    youcook2_root: Path, crosstask_root: Path, webvid_root: Path, tmp_path: Path
 ) -> None:
     assert are_published([youcook2_root / "validation_youcook.csv"]) is False
     assert are_published([crosstask_root / "crosstask.csv"]) is False
-    assert are_published([crosstask_root / "videos.csv"]) is None
+    assert are_published([crosstask_root / "videos.csv"]) is False
+    assert are_published([webvid_root / "metadata" / "results_2M_val.csv"]) is False
+    (tmp_path / "manifest.json").write_text("{}")  # another program's
+    assert are_published([write(tmp_path, "results_2M_val.csv", "")]) is None
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

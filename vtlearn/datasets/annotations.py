@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vtlearn.errors import ArgumentError
+from vtlearn.kitchen.manifest import read_manifest
 
 __all__ = ["are_published", "hash_annotations"]
 
@@ -54,7 +55,7 @@ def are_published(paths: Sequence[Path]) -> bool | None:
         paths: The files.
 
     Returns:
-        Whether they are; None where the published files are not known.
+        Whether they are, which Kitchen's are not; None where the published files are not known.
     """
     known = [_PUBLISHED.get(path.name) for path in paths]
     if any(
@@ -62,7 +63,20 @@ def are_published(paths: Sequence[Path]) -> bool | None:
         for expected, path in zip(known, paths, strict=True)
     ):
         return False
-    return None if None in known else True
+    if None not in known:
+        return True
+    return False if any(map(_is_rendered, paths)) else None
+
+
+def _is_rendered(path: Path) -> bool:
+    """Tell whether a file is of a corpus that Kitchen wrote, in its folder or the one above."""
+    for folder in path.parents[:2]:
+        try:
+            if read_manifest(folder) is not None:
+                return True
+        except ArgumentError:  # another program's manifest
+            continue
+    return False
 
 
 def _sha256(path: Path) -> str:

@@ -285,9 +285,7 @@ def remarks(result: Result) -> list[str]:
     if result.annotations is not None and result.annotations.published is False:
         said.append("the annotations are not the published files: compare with no published figure")
     if result.annotations is not None and result.annotations.published is None:
-        said.append(
-            "whether the annotations are the published files is not known: their hash isn't"
-        )
+        said.append("the annotations may not be the published files, of which no hash is known")
     return said
 
 
