@@ -106,5 +106,9 @@ def test_pictures_and_stored_vectors_are_told_apart() -> None:
         require_accepted(features, 8, 64, stored=False)
     with pytest.raises(ArgumentError, match=r"TinyVideo takes pictures.*leave .*features out"):
         require_accepted(TinyVideo(num_frames=8, size=64), 8, 64, stored=True)
-    with pytest.raises(ArgumentError, match=r"of width 32.*made for 8 of width 64.*trained on"):
+    with pytest.raises(
+        ArgumentError, match=r"of width 32, .* takes vectors of width 64: .*dim=32$"
+    ):
         require_accepted(features, 8, 32, stored=True)
+    with pytest.raises(ArgumentError, match=r"of 9 frames .*made for 8 frames.*num_frames"):
+        require_accepted(features, 9, 64, stored=True)

@@ -37,12 +37,11 @@ def require_accepted(
         raise ArgumentError(message)
     if encoder.accepts(num_frames, size):
         return
-    if stored:
+    if stored and size != encoder.size:
         message = (
-            f"the store of features has vectors of width {size}, clips have {num_frames} of them, "
-            f"and {name} was made for {encoder.num_frames} of width {encoder.size}: a model that "
-            "is trained already takes features of the encoder that it was trained on; for a new "
-            "one, set model.video_encoder.init_args (num_frames, input_dim) alike"
+            f"the store of features has vectors of width {size}, and {name} takes vectors of width "
+            f"{encoder.size}: a model that is trained already takes features of the encoder that "
+            f"it was trained on; for a new one, set model.video_encoder.init_args.input_dim={size}"
         )
         raise ArgumentError(message)
     message = (
