@@ -1,6 +1,6 @@
 import pytest
 
-from vtlearn.checks import require_choice, require_positive
+from vtlearn.checks import require_choice, require_not_negative, require_positive
 from vtlearn.errors import ArgumentError
 
 
@@ -9,6 +9,13 @@ def test_what_is_not_positive_is_refused_by_name(number: float) -> None:
     require_positive(fps=1e-9)
     with pytest.raises(ArgumentError, match="fps must be positive"):
         require_positive(size=1, fps=number)
+
+
+@pytest.mark.parametrize("number", [-1e-9, float("nan")])
+def test_what_is_negative_is_refused_by_name(number: float) -> None:
+    require_not_negative(steps=0)
+    with pytest.raises(ArgumentError, match="steps must be 0 or more, but is"):
+        require_not_negative(size=1, steps=number)
 
 
 def test_a_word_that_is_not_known_is_refused_by_name() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from vtlearn.errors import ArgumentError
 
-__all__ = ["require_choice", "require_positive"]
+__all__ = ["require_choice", "require_not_negative", "require_positive"]
 
 
 def require_positive(**numbers: float) -> None:
@@ -25,6 +25,27 @@ def require_positive(**numbers: float) -> None:
     for name, number in numbers.items():
         if not number > 0:
             message = f"{name} must be positive, but is {number}"
+            raise ArgumentError(message)
+
+
+def require_not_negative(**numbers: float) -> None:
+    """Refuse what is negative, and what is no number.
+
+    Args:
+        numbers: What to look at, by the names a user knows it under.
+
+    Raises:
+        ArgumentError: If one is negative; it is named.
+
+    Example:
+        >>> require_not_negative(workers=-1)
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.ArgumentError: workers must be 0 or more, but is -1
+    """
+    for name, number in numbers.items():
+        if not number >= 0:
+            message = f"{name} must be 0 or more, but is {number}"
             raise ArgumentError(message)
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from vtlearn.batch import Batch, Sample, Unreadable, collate
-from vtlearn.checks import require_positive
+from vtlearn.checks import require_not_negative, require_positive
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.samplers import (
     DistributedBatchSampler,
@@ -103,12 +103,7 @@ class VideoTextData(LightningDataModule, ABC):
             evaluation_batch_size=evaluation_batch_size,
             evaluation_chunk=evaluation_chunk,
         )
-        if num_workers < 0 or max_unreadable < 0:
-            message = (
-                f"num_workers={num_workers} and max_unreadable={max_unreadable} have to be 0 or "
-                "more"
-            )
-            raise ArgumentError(message)
+        require_not_negative(num_workers=num_workers, max_unreadable=max_unreadable)
         self.batch_size = batch_size
         self.evaluation_batch_size = evaluation_batch_size
         self.evaluation_chunk = evaluation_chunk
