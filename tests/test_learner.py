@@ -124,6 +124,20 @@ def test_encoders_and_data_have_to_fit(
         quiet_trainer(tmp_path).fit(learner, datamodule=tiny_kitchen(kitchen_root, small))
 
 
+def test_a_head_is_told_how_long_the_training_is(
+    kitchen_root: Path, small: dict[str, int], tmp_path: Path
+) -> None:
+    class Told(InfoNCE):
+        steps = 0.0
+
+        def begin(self, steps: float) -> None:
+            self.steps = steps
+
+    trainer = quiet_trainer(tmp_path, max_epochs=2, limit_val_batches=0, limit_train_batches=1)
+    trainer.fit(tiny_learner(head := Told()), datamodule=tiny_kitchen(kitchen_root, small))
+    assert head.steps == 2
+
+
 class Seen(TinyVideo):
     """Keeps what it is shown in training."""
 

@@ -390,6 +390,7 @@ class VideoTextLearner(SavedModule):
     @override
     def on_fit_start(self) -> None:  # after a checkpoint is restored
         self._items.clear()  # an earlier training may have been interrupted
+        self.head.begin(self.trainer.estimated_stepping_batches)
         data = self._data()
         self.clips = None if data is None else data.clip_settings()
 

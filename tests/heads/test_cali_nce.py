@@ -18,7 +18,7 @@ from vtlearn.batch import EncodedBatch, Own, Rows
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError
-from vtlearn.heads import CaliNCE, Contrastive, HeadOutput, InfoNCE, TextDecoder
+from vtlearn.heads import CaliNCE, Contrastive, HeadOutput, InfoNCE, Joint, TextDecoder
 
 #: With as many wrong pairs as there are, or none, a position in the batch draws nothing.
 OPTIONS: list[dict[str, Any]] = [
@@ -322,10 +322,10 @@ def test_processes_draw_and_weigh_as_one(
         ({"normalizer": "sum"}, "normalizer: expected one of mean, none, softmax"),
         ({"predict": "mlm"}, r"predict=mlm needs model\.head\.init_args\.predictor"),
         ({"num_negatives": 0}, "num_negatives"),
-        ({"least": 2.0}, "least=2.0 from 0 to 1"),
-        ({"warmup_steps": -1}, "warmup_steps=-1"),
-        ({"contrast_weight": -1.0}, "0 or more"),
-        ({"prediction_weight": float("nan")}, "0 or more"),
+        ({"least": 2.0}, "least must be from 0 to 1, but is 2.0$"),
+        ({"warmup_steps": -1}, "warmup_steps must be 0 or more, but is -1$"),
+        ({"contrast_weight": -1.0}, "^contrast_weight must be 0 or more, but is -1.0$"),
+        ({"prediction_weight": float("nan")}, "prediction_weight must be 0 or more, but is nan"),
         ({"contrast_weight": 0, "correspondence_weight": 0}, "nothing to train"),
         (
             {"calibrate_negatives": True, "correspondence_weight": 0},
@@ -336,6 +336,25 @@ def test_processes_draw_and_weigh_as_one(
 def test_refusals(options: dict[str, Any], match: str) -> None:
     with pytest.raises(ArgumentError, match=match):
         CaliNCE(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"warmup_steps": 12}, "all 12 steps of this training are in warmup_steps=12"),
+        ({"warmup_steps": 11}, ""),
+        ({"warmup_steps": 12, "weight": "none"}, ""),
+        ({"correspondence_weight": 0}, "nothing to weigh by: weight=excess is none here"),
+        ({"correspondence_weight": 0, "weight": "none"}, ""),
+        ({"contrast_weight": 0}, ""),
+    ],
+)
+def test_a_training_without_weights_is_told_so(
+    options: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    Joint({"a": made(**options)}).begin(12)
+    assert len(caplog.records) == bool(said)
+    assert said in caplog.text
 
 
 def test_a_prediction_of_plain_tensors_is_refused() -> None:

@@ -93,8 +93,8 @@ def test_the_head_that_lacks_something_is_named() -> None:
     ("heads", "weights", "match"),
     [
         ({}, None, "Joint has no head"),
-        ({"a": InfoNCE()}, {"b": 1.0}, r"heads a, and weights \{'b': 1.0\}"),
-        ({"a": InfoNCE()}, {"a": -1.0}, "0 or more"),
+        ({"a": InfoNCE()}, {"b": 1.0}, "weights: Joint has no head b, its heads are a$"),
+        ({"a": InfoNCE()}, {"a": -1.0}, r"^weights\.a must be 0 or more, but is -1.0$"),
         ({"a.b": InfoNCE()}, None, r"names a\.b: .*letters"),
         ({"": InfoNCE(), "keys": InfoNCE(), "a/b": InfoNCE()}, None, "names , keys, a/b"),
         ({"training": InfoNCE()}, None, "names training"),

@@ -199,6 +199,13 @@ class Head(Configurable, ABC):
             "samples have no clips, or no texts, that it could compare"
         )
 
+    def begin(self, steps: float) -> None:
+        """Get ready for a training: the learner calls this before its first batch.
+
+        Args:
+            steps: How many optimiser steps the whole training has; infinite where unknown.
+        """
+
     @property
     def needs_vocabulary(self) -> bool:
         """Whether :meth:`build` has to be called before the first batch."""

@@ -1,16 +1,17 @@
 """Cali-NCE: learn from captions that may not match, as far as they seem to."""
 
+import logging
 from collections.abc import Iterable
 from math import log
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.functional import binary_cross_entropy_with_logits
+from typing_extensions import override
 
 from vtlearn.batch import EncodedBatch, Rows
-from vtlearn.checks import require_choice, require_positive
+from vtlearn.checks import require_choice, require_not_negative, require_positive
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import HeadOutput, LossTerm
@@ -18,7 +19,9 @@ from vtlearn.heads.captions import captioned_clips
 from vtlearn.heads.contrastive import Direction, PairedItems, without_padding
 from vtlearn.heads.correspondence import (
     Normalizer,
+    Scores,
     Weight,
+    correspondence_losses,
     draw_others,
     generators,
     make_correspondence,
@@ -34,6 +37,8 @@ Correspondence = Literal["mlp", "bilinear"]
 Negatives = Literal["uniform", "hard"]
 Predict = Literal["caption", "mlm"]
 
+_LOG = logging.getLogger(__name__)
+
 #: Of what is drawn in a step.
 _NEGATIVES, _MASKS = 0, 1
 #: A term of the denominator is never multiplied by less than 1e-6.
@@ -43,7 +48,7 @@ _LOG_LEAST = log(1e-6)
 class CaliNCE(InfoNCE):
     """Weigh the contrast of each clip and its caption by how well they seem to correspond.
 
-    Three losses are trained together, each of which is one number per clip with a caption.
+    Three losses are trained together; each has one value per clip with a caption.
     *Correspondence*: a small network tells the clip's own caption from others of the batch, and the
     caption's own clip. *Contrast*: InfoNCE, of which each item is multiplied by its weight, a
     function of the probability p that the network gives to the pair; through the weight no gradient
@@ -52,7 +57,8 @@ class CaliNCE(InfoNCE):
     it, and the text encoder does not.
 
     Logged are the losses; ``p_own`` and ``p_other``, the mean p of own and of wrong pairs;
-    ``effective_items``, (sum w)^2 / sum w^2; and ``weights_dropped``, 1 where weights said nothing.
+    ``effective_items``, (sum w)^2 / sum w^2; and ``weights_dropped``, 1 where weights said nothing
+    and were set to 1 (0 in the warm-up, where all are 1).
 
     Args:
         correspondence: What scores a pair: two layers over [v; t; v * t; |v - t|], or v^T W t + b,
@@ -63,13 +69,14 @@ class CaliNCE(InfoNCE):
         score_temperature: What the network's logits are divided by.
         detach: Let the network learn without the encoders.
         weight: ``excess`` for p above that of wrong pairs, ``score`` for p itself, ``none`` for 1,
-            which is training the three losses side by side.
+            which is co-training.
         power: What weights are raised to.
         least: What they are at least, before that.
         normalizer: Weights are divided by their mean over the batch, taken as they are, or their
             softmax is.
         normalizer_temperature: Of that softmax.
-        warmup_steps: Optimiser steps with all weights 1: an untrained network knows nothing.
+        warmup_steps: Optimiser steps with all weights 1: an untrained network knows nothing. About
+            an epoch, clips / batch_size; the default is Kitchen's.
         calibrate_negatives: Multiply each other term of InfoNCE's denominator by 1 - p.
         predictor: What predicts captions; None for no prediction.
         predict: Each next word (``caption``), or words that are masked (``mlm``).
@@ -145,8 +152,15 @@ class CaliNCE(InfoNCE):
             power=power,
             normalizer_temperature=normalizer_temperature,
         )
-        weights = (contrast_weight, correspondence_weight, prediction_weight)
-        _check_numbers(weights, least, warmup_steps)
+        require_not_negative(
+            contrast_weight=contrast_weight,
+            correspondence_weight=correspondence_weight,
+            prediction_weight=prediction_weight,
+            warmup_steps=warmup_steps,
+        )
+        if not 0 <= least <= 1:
+            message = f"least must be from 0 to 1, but is {least}"
+            raise ArgumentError(message)
         if predictor is None and predict != "caption":
             message = f"predict={predict} needs model.head.init_args.predictor: give TextDecoder"
             raise ArgumentError(message)
@@ -200,6 +214,22 @@ class CaliNCE(InfoNCE):
         if self.predictor is not None:
             self.predictor.connect(video_encoder)
 
+    @override
+    def begin(self, steps: float) -> None:
+        weighed = self.weight != "none" and (self.contrast_weight or self.predictor)
+        if weighed and not self.correspondence_weight:
+            _LOG.warning(
+                "CaliNCE: correspondence_weight=0 leaves nothing to weigh by: weight=%s "
+                "is none here",
+                self.weight,
+            )
+        elif weighed and steps <= self.warmup_steps:
+            _LOG.warning(
+                "CaliNCE: all %g steps of this training are in warmup_steps=%d, with all "
+                "weights 1; train longer, or set model.head.init_args.warmup_steps lower",
+                *(steps, self.warmup_steps),
+            )
+
     def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
         """Compute the losses of this process's own clips and captions.
 
@@ -224,7 +254,7 @@ class CaliNCE(InfoNCE):
             if self.scorer is not None:
                 scores = self._scores(items, rows)
                 terms["correspondence"] = LossTerm(
-                    _correspondence_losses(scores)[own], self.correspondence_weight
+                    correspondence_losses(scores)[own], self.correspondence_weight
                 )
                 weights, logs = self._weights(scores, rows.step)
         if self.contrast_weight:
@@ -293,13 +323,13 @@ class CaliNCE(InfoNCE):
             video, text = video.detach(), text.detach()
         return scale * video, scale * text
 
-    def _scores(self, items: PairedItems, rows: Rows) -> "_Scores":
+    def _scores(self, items: PairedItems, rows: Rows) -> Scores:
         """Score all own pairs of the batch, and wrong ones, on every process alike."""
         scorer = cast("nn.Module", self.scorer)  # or it is not called
         video, text = self._vectors(items)
         own: Tensor = scorer(video, text)
         if len(video) < 2:
-            return _Scores(own, own.new_zeros(len(own), 0))
+            return Scores(own, own.new_zeros(len(own), 0))
         similarity = None
         if self.negatives == "hard":
             similarity = (self.logits(items.video, items.text) * self._scale()).detach()
@@ -309,9 +339,9 @@ class CaliNCE(InfoNCE):
         )
         of_clips = scorer(video[:, None].expand(-1, texts.shape[1], -1), text[texts])
         of_texts = scorer(video[clips], text[:, None].expand(-1, clips.shape[1], -1))
-        return _Scores(own, torch.cat([of_clips, of_texts], 1))
+        return Scores(own, torch.cat([of_clips, of_texts], 1))
 
-    def _weights(self, scores: "_Scores", step: int) -> tuple[Tensor, dict[str, Tensor]]:
+    def _weights(self, scores: Scores, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Weigh all pairs of the batch, (items,), and say how."""
         positive, negative = (
             (logits.detach() / self.score_temperature).sigmoid() for logits in scores
@@ -351,37 +381,3 @@ class CaliNCE(InfoNCE):
             generators(sample[kept], position[kept], rows.seed, _MASKS),
         )
         return values * weights[own][kept] if self.calibrate_prediction else values
-
-
-class _Scores(NamedTuple):
-    """Logits that pairs belong together.
-
-    Attributes:
-        own: Of each clip with its own text, (items,).
-        others: Of each clip with other texts, and each text with other clips, (items, pairs).
-    """
-
-    own: Tensor
-    others: Tensor
-
-
-def _check_numbers(weights: tuple[float, ...], least: float, warmup_steps: int) -> None:
-    if not all(weight >= 0 for weight in weights) or not 0 <= least <= 1 or warmup_steps < 0:
-        message = (
-            f"weights of losses {weights} and warmup_steps={warmup_steps} have to be 0 or more, "
-            f"and least={least} from 0 to 1"
-        )
-        raise ArgumentError(message)
-
-
-def _correspondence_losses(scores: _Scores) -> Tensor:
-    """Compute the binary cross-entropy of each item, own and wrong pairs in equal parts."""
-    own = binary_cross_entropy_with_logits(
-        scores.own, torch.ones_like(scores.own), reduction="none"
-    )
-    if not scores.others.shape[1]:
-        return own / 2
-    others = binary_cross_entropy_with_logits(
-        scores.others, torch.zeros_like(scores.others), reduction="none"
-    )
-    return (own + others.mean(1)) / 2

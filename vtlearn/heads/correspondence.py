@@ -1,12 +1,13 @@
 """Whether a text belongs to a clip: score pairs, draw wrong ones, and weigh items by it."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vtlearn.errors import ArgumentError
 
@@ -18,6 +19,18 @@ Normalizer = Literal["mean", "none", "softmax"]
 #: Weights that sum to less than this share of the items say nothing.
 _NOTHING = 1e-4
 _SMALLEST = 1e-8  # a weight whose logarithm is taken
+
+
+class Scores(NamedTuple):
+    """Logits that pairs belong together.
+
+    Attributes:
+        own: Of each clip with its own text, (items,).
+        others: Of each clip with other texts, and each text with other clips, (items, pairs).
+    """
+
+    own: Tensor
+    others: Tensor
 
 
 class MLPCorrespondence(nn.Module):
@@ -100,6 +113,26 @@ def draw_others(
         drawn.append([_draw(rng, item, len(rngs), count, one) for one in (rows, columns)])
     texts, clips = torch.from_numpy(np.array(drawn)).unbind(1)
     return texts, clips
+
+
+def correspondence_losses(scores: Scores) -> Tensor:
+    """Compute the binary cross-entropy of each item, own and wrong pairs in equal parts.
+
+    Args:
+        scores: Of all items.
+
+    Returns:
+        (items,).
+    """
+    own = binary_cross_entropy_with_logits(
+        scores.own, torch.ones_like(scores.own), reduction="none"
+    )
+    if not scores.others.shape[1]:
+        return own / 2
+    others = binary_cross_entropy_with_logits(
+        scores.others, torch.zeros_like(scores.others), reduction="none"
+    )
+    return (own + others.mean(1)) / 2
 
 
 def weigh(

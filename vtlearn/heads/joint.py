@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from vtlearn.batch import EncodedBatch, Rows
+from vtlearn.checks import require_not_negative
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Aligner, Captioner, Head, HeadOutput, LossTerm
 
@@ -71,6 +72,11 @@ class Joint(Head):
         name, _, own = term.partition("/")
         return self._parts()[name].explain_empty(own)
 
+    @override
+    def begin(self, steps: float) -> None:
+        for head in self._parts().values():
+            head.begin(steps)
+
     def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
         """Compute the losses of all heads.
 
@@ -106,13 +112,10 @@ def _check(heads: Mapping[str, Head], weights: Mapping[str, float]) -> None:
             "digits and underscores"
         )
         raise ArgumentError(message)
+    require_not_negative(**{f"weights.{name}": weight for name, weight in weights.items()})
     unknown = [name for name in weights if name not in heads]
-    negative = [name for name, weight in weights.items() if not weight >= 0]
-    if unknown or negative:
-        message = (
-            f"Joint has the heads {', '.join(heads)}, and weights {dict(weights)}: each has to be "
-            "0 or more, and of one of these"
-        )
+    if unknown:
+        message = f"weights: Joint has no head {unknown[0]}, its heads are {', '.join(heads)}"
         raise ArgumentError(message)
     aligners = {name: head.aligner for name, head in heads.items() if head.aligner}
     kinds = {name: aligner.normalize for name, aligner in aligners.items()}
