@@ -62,12 +62,16 @@ class MatchedPair(NamedTuple):
         match: From 0 to 1.
         frame: What the clip shows, (3, height, width), uint8; None where there are no pixels.
         matches: Whether the caption is about the clip; None where that is unknown.
+        id: The video's, or the clip's; shown above the frame.
+        wrong: How well the clip matches a caption of another; None where that was not asked.
     """
 
     caption: str
     match: float
     frame: Tensor | None = None
     matches: bool | None = None
+    id: str = ""
+    wrong: float | None = None
 
 
 def draw_alignment(
@@ -211,6 +215,8 @@ def draw_panel(
 def draw_match_histogram(pairs: Sequence[MatchedPair], *, title: str = "") -> Figure:
     """Draw how many pairs match how well, those that match apart from those that do not.
 
+    A line stands where the mean of clips with wrong captions is.
+
     Args:
         pairs: The pairs.
         title: Written above.
@@ -227,9 +233,13 @@ def draw_match_histogram(pairs: Sequence[MatchedPair], *, title: str = "") -> Fi
             bins = [number / 40 for number in range(41)]
             axes.hist(values, bins, color=colour, alpha=0.6, label=label)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("p of a pair, the sigmoid of the head's match")
+    axes.set_xlabel("sigmoid of the head's match: p, of a head that learns correspondence")
     axes.set_ylabel("pairs")
     axes.set_title(title)
+    wrong = [pair.wrong for pair in pairs if pair.wrong is not None]
+    if wrong:
+        mean = float(np.mean(wrong))
+        axes.axvline(mean, color="black", ls="--", label=f"wrong captions (mean {mean:.2f})")
     if axes.patches:
         figure.legend(loc="outside lower center", ncols=3)
     return figure
@@ -238,8 +248,8 @@ def draw_match_histogram(pairs: Sequence[MatchedPair], *, title: str = "") -> Fi
 def draw_pairs(groups: Mapping[str, Sequence[MatchedPair]], *, title: str = "") -> Figure:
     """Draw pairs as frames with captions, group below group.
 
-    Above each frame stands how well it matches its caption, in green where the two are known to
-    match, in red where they are known not to.
+    Above each frame stands its id and how well it matches its caption, in green where the two are
+    known to match, in red where they are known not to.
 
     Args:
         groups: Pairs, by what stands above them; each group has one at least.
@@ -273,25 +283,14 @@ def draw_pairs(groups: Mapping[str, Sequence[MatchedPair]], *, title: str = "") 
 def _draw_pair(axes: Axes, pair: MatchedPair) -> None:
     name, colour = _KINDS[pair.matches]
     colour = colour if name else "black"
-    axes.set_title(f"{pair.match:.3f} {name}".rstrip(), color=colour, fontsize=9)
+    title = f"{pair.id}\n{pair.match:.3f} {name}".strip()
+    axes.set_title(title, color=colour, fontsize=9, parse_math=False)
     axes.set_xticks([])
     axes.set_yticks([])
     caption = fill(shorten(pair.caption, 4 * _CAPTION_WIDTH), _CAPTION_WIDTH)
-    # a dollar in a caption is no formula
-    if pair.frame is None:
-        axes.set_box_aspect(1)
-        place = axes.transAxes
-        axes.text(
-            *(0.5, 0.5, caption),
-            ha="center",
-            va="center",
-            fontsize=8,
-            transform=place,
-            parse_math=False,
-        )
-        return
-    axes.imshow(pair.frame.permute(1, 2, 0).cpu().numpy())
-    axes.set_xlabel(caption, fontsize=8, parse_math=False)
+    axes.set_xlabel(caption, fontsize=8, parse_math=False)  # a dollar is no formula
+    if pair.frame is not None:
+        axes.imshow(pair.frame.permute(1, 2, 0).cpu().numpy())
 
 
 def _seconds(windows: np.ndarray, times: Sequence[float]) -> np.ndarray:

@@ -53,9 +53,9 @@ def test_pictures_go_to_the_run_and_to_tensorboard(webvid_root: Path, tmp_path: 
     pictures = sorted((Path(logger.log_dir) / "correspondence").iterdir())
     kinds = ("histogram", "pairs")
     assert [path.name for path in pictures] == [
-        f"epoch-00{n}-{x}.png" for n in (0, 2) for x in kinds
+        f"epoch-00{n}-{x}" for n in (0, 2) for x in ("histogram.png", "pairs.csv", "pairs.png")
     ]
-    with Image.open(pictures[1]) as picture:
+    with Image.open(pictures[2]) as picture:
         assert picture.width > 1500
     events = EventAccumulator(logger.log_dir).Reload()
     for kind in kinds:
@@ -78,9 +78,9 @@ def test_the_same_pairs_each_time_as_training_scores_them(
     for sample in islice(fixed_samples(data.train_dataset()), 5):
         output: HeadOutput = learner.head(learner.encode(collate([sample])))
         p, known = output.logs["p_own"].item(), data.matches()[sample.id]
-        wanted.append(MatchedPair(sample.texts[0], p, sample.clips[0, 1], known))
+        wanted.append(MatchedPair(sample.texts[0], p, sample.clips[0, 1], known, sample.id))
     for pair, own in zip(last, sorted(wanted, key=lambda pair: pair.match), strict=True):
-        assert (pair.caption, pair.matches) == (own.caption, own.matches)
+        assert (pair.caption, pair.matches, pair.id) == (own.caption, own.matches, own.id)
         assert pair.match == pytest.approx(own.match, abs=1e-5)
         assert pair.frame is not None
         assert own.frame is not None
@@ -141,9 +141,11 @@ def test_without_truth_or_frames_there_are_captions(
         InfoNCE(),
     )
     data = Kitchen(kitchen_root, features=tmp_path / "store", batch_size=4, **small)
-    quiet_trainer(tmp_path, callbacks=[callback]).fit(learner, datamodule=data)
+    quiet_trainer(tmp_path / "features", callbacks=[callback]).fit(learner, datamodule=data)
     assert drawn[1]
     assert {pair.frame for pair in drawn[1]} == {None}
+    names = sorted(path.name for path in (tmp_path / "features" / "correspondence").iterdir())
+    assert names == ["epoch-000-histogram.png", "epoch-000-pairs.csv"]  # no frames to show
 
 
 def test_a_head_that_compares_nothing_has_no_pictures(
