@@ -10,6 +10,7 @@ from vtlearn.parameters import (
     are_weights_following,
     drop_kept_elsewhere,
     freeze,
+    frozen_by_themselves,
     hold_in_eval_mode,
     origins_of,
     parameter_groups,
@@ -79,6 +80,16 @@ def test_the_longest_prefix_gives_the_rate() -> None:
 def test_without_prefixes_there_is_one_plain_group() -> None:
     net = model()
     assert parameter_groups(net, {}) == list(net.parameters())
+
+
+def test_a_part_may_have_frozen_itself_as_a_whole() -> None:
+    net = model()
+    assert frozen_by_themselves(net) == []
+    net["head"].requires_grad_(False)  # it names no origin
+    net["video"].get_submodule("0").requires_grad_(False)
+    assert frozen_by_themselves(net) == []
+    net["video"].requires_grad_(False)
+    assert frozen_by_themselves(net) == ["video"]
 
 
 def test_frozen_weights_with_an_origin_are_kept_there() -> None:

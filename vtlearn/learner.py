@@ -98,10 +98,10 @@ class VideoTextLearner(SavedModule):
         self._learning_rates = dict(learning_rates or {})
         encoders = {"video": video_encoder, "text": text_encoder}
         self._resting = [*(frozen or []), *unneeded_modules(encoders, head.needs)]
-        freeze(self, self._resting)
-        hold_in_eval_mode(self, self._resting)  # and again whenever train() is called
         if not keep_frozen:
             self.keep_elsewhere(frozen or [])
+        freeze(self, self._resting)
+        hold_in_eval_mode(self, self._resting)  # and again whenever train() is called
         parameter_groups(self, self._learning_rates)  # a prefix that names nothing is refused now
         self._evaluator: Evaluator | None = None
         self._chunk = _CHUNK

@@ -21,6 +21,7 @@ __all__ = [
     "are_weights_following",
     "drop_kept_elsewhere",
     "freeze",
+    "frozen_by_themselves",
     "hold_in_eval_mode",
     "origins_of",
     "parameter_groups",
@@ -105,6 +106,24 @@ def parameter_groups(
             raise ArgumentError(message)
     own_rate = [{"params": groups[""]}] if groups[""] else []
     return own_rate + [{"params": groups[p], "lr": rate} for p, rate in learning_rates.items()]
+
+
+def frozen_by_themselves(model: nn.Module) -> list[str]:
+    """Name the parts that have read their weights somewhere, and train none of them.
+
+    Args:
+        model: The model as it was built, before :func:`freeze`; a part says where it read its
+            weights by ``origin``.
+
+    Returns:
+        Prefixes of what is frozen.
+    """
+    return [
+        name
+        for name, part in model.named_modules()
+        if isinstance(getattr(part, "origin", None), str)
+        and not any(parameter.requires_grad for parameter in part.parameters())
+    ]
 
 
 def origins_of(model: nn.Module, frozen: Sequence[str]) -> dict[str, dict[str, str]]:

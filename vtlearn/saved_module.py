@@ -10,7 +10,12 @@ from typing_extensions import override
 
 from vtlearn.checkpoints import describe_mismatch, fit_names, load
 from vtlearn.errors import CheckpointError
-from vtlearn.parameters import drop_kept_elsewhere, origins_of, restore_kept_elsewhere
+from vtlearn.parameters import (
+    drop_kept_elsewhere,
+    frozen_by_themselves,
+    origins_of,
+    restore_kept_elsewhere,
+)
 
 if TYPE_CHECKING:
     from vtlearn.learner import VideoTextLearner
@@ -39,11 +44,14 @@ class SavedModule(LightningModule):
     def keep_elsewhere(self, frozen: Sequence[str]) -> None:
         """Leave frozen weights out of checkpoints where their part can read them again.
 
+        Weights that a part has frozen itself, as all that it read, are left out as well.
+
         Args:
-            frozen: Prefixes of their names; called when the parts are built, before others are
-                loaded.
+            frozen: Prefixes of the names of others; called when the parts are built, before these
+                are frozen and other weights are loaded.
         """
-        self._frozen, self._origins = frozen, origins_of(self, frozen)
+        self._frozen = [*frozen, *frozen_by_themselves(self)]
+        self._origins = origins_of(self, self._frozen)
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -90,6 +90,7 @@ def test_a_hub_out_of_reach_names_the_folder_that_would_do(
     with pytest.raises(UnreadableWeightsError) as caught:
         read_config(TimesformerConfig, NAME)
     message = str(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301
-    assert "download config.json and model.safetensors (or pytorch_model.bin) from " in message
+    assert "download config.json and model.safetensors (or pytorch_model.bin), and of " in message
+    assert "vocab.json and merges.txt (or tokenizer.json) from https://" in message
     assert f"https://huggingface.co/{NAME}" in message
     assert message.endswith("and set weights to the folder that they are in")

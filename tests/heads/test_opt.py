@@ -15,7 +15,7 @@ from tests.heads.published_opt import CAPTIONS, publish
 from tests.heads.test_captioning import train_step
 from tests.processes import Pool
 from vtlearn.encoders.video import TinyVideo
-from vtlearn.errors import ArgumentError
+from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.heads import CaptioningDecoder, OPTDecoder
 from vtlearn.hyperparameters import to_config
 from vtlearn.learner import VideoTextLearner
@@ -336,6 +336,38 @@ def test_a_checkpoint_opens_without_the_folder(tokenizer: bool, tmp_path: Path) 
     assert decoder.arguments.items() <= other.arguments.items()  # type: ignore[union-attr, operator]
 
 
+def test_frozen_weights_stay_where_they_came_from(tmp_path: Path) -> None:
+    folder = publish(tmp_path / "opt")
+    learner = learner_of(OPTDecoder(str(folder)))
+    path = saved(learner, tmp_path / "x.ckpt")
+    kept = torch.load(path, weights_only=True)
+    assert not [name for name in kept["state_dict"] if name.startswith("head.decoder.opt")]
+    assert kept["origins"]["head.decoder.opt"]["origin"] == str(folder)
+    one, two = (one.eval().head.decoder for one in (learner, vtlearn.load(path)))
+    clips = tokens().float()
+    assert torch.equal(one.losses(RAGGED, clips), two.losses(RAGGED, clips))  # type: ignore[operator, union-attr]
+    assert two.generate(clips) == one.generate(clips)  # type: ignore[operator, union-attr]
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(
+        CheckpointError, match=r"weights of head\.decoder\.opt are not in the check"
+    ):
+        vtlearn.load(path)
+
+
+def test_weights_that_are_trained_or_asked_for_are_kept(tmp_path: Path) -> None:
+    folder = publish(tmp_path / "opt")
+    trained = learner_of(OPTDecoder(str(folder), freeze=False))
+    head = CaptioningDecoder(OPTDecoder(str(folder)))
+    asked_for = VideoTextLearner(TinyVideo(width=4), None, head, keep_frozen=True)
+    paths = saved(trained, tmp_path / "x.ckpt"), saved(asked_for, tmp_path / "y.ckpt")
+    folder.rename(tmp_path / "elsewhere")
+    for path, learner in zip(paths, (trained, asked_for), strict=True):
+        opened = vtlearn.load(path).state_dict()
+        assert all(
+            torch.equal(opened[k], v) for k, v in learner.state_dict().items() if "opt." in k
+        )
+
+
 def test_a_checkpoint_of_random_weights_brings_its_pieces(tmp_path: Path) -> None:
     learner = learner_of(OPTDecoder(**TINY))
     learner.head.build(CAPTIONS * 5)
@@ -354,7 +386,7 @@ def test_what_could_not_be_read_is_missed_at_the_first_use(tmp_path: Path) -> No
     decoder = OPTDecoder(str(tmp_path / "none"), **TINY)
     decoder.connect(TinyVideo(width=4))
     for act in (lambda: decoder.build(CAPTIONS), lambda: decoder.has_words(CAPTIONS)):
-        with pytest.raises(ArgumentError, match="is not a folder, and the hub does not give it"):
+        with pytest.raises(ArgumentError, match="is not a directory; give a folder with"):
             act()
 
 
@@ -410,6 +442,8 @@ def test_other_sizes_than_those_of_the_weights_are_refused(tmp_path: Path) -> No
     folder = str(publish(tmp_path))
     with pytest.raises(ArgumentError, match="have width=16, not 32: leave width out"):
         OPTDecoder(folder, width=32)
+    with pytest.raises(ArgumentError, match="have activation_function=relu, not gelu"):
+        OPTDecoder(folder, options={"activation_function": "gelu"})
     assert OPTDecoder(folder, width=16).arguments["layers"] == 2
 
 

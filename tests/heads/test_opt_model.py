@@ -9,8 +9,8 @@ from vtlearn.errors import ArgumentError
 from vtlearn.heads.opt_model import (
     of_rows,
     random_opt,
+    require_alike,
     require_room,
-    require_sizes,
     resize,
     sizes_of,
 )
@@ -73,10 +73,15 @@ def test_a_cache_is_reordered_old_or_new() -> None:
         assert torch.equal(layer[1], before[rows] + 1)
 
 
-def test_sizes_have_to_be_those_of_the_weights() -> None:
-    require_sizes("x", {"width": 16}, TINY)
+def test_sizes_and_options_have_to_be_those_of_the_weights() -> None:
+    config = OPTConfig(**SIZES)
+    require_alike("x", config, {"width": 16}, {"enable_bias": True})
     with pytest.raises(ArgumentError, match="weights=x have width=16, not 32: leave width out"):
-        require_sizes("x", {"width": 32}, TINY)
+        require_alike("x", config, {"width": 32}, {})
+    with pytest.raises(ArgumentError, match="have enable_bias=True, not False: leave enable_bias"):
+        require_alike("x", config, {}, {"enable_bias": False})
+    with pytest.raises(ArgumentError, match="options have depth; they may have do_layer_norm"):
+        require_alike("x", config, {}, {"depth": 3})
 
 
 def test_layers_and_positions_have_to_suffice() -> None:

@@ -15,9 +15,12 @@ from safetensors import SafetensorError
 from vtlearn.errors import ArgumentError
 from vtlearn.parameters import are_weights_following
 
-__all__ = ["UnreadableWeightsError", "read_config", "read_model"]
+__all__ = ["UnreadableWeightsError", "read_config", "read_model", "read_tokenizer"]
 
-_FILES = "config.json and model.safetensors (or pytorch_model.bin)"
+_FILES = (
+    "config.json and model.safetensors (or pytorch_model.bin), and of a language model vocab.json "
+    "and merges.txt (or tokenizer.json)"
+)
 
 
 class UnreadableWeightsError(ArgumentError):
@@ -84,6 +87,34 @@ def read_model(kind: Any, weights: str, config: Any) -> Any:
         )
         raise UnreadableWeightsError(message)
     return model.to(torch.get_default_dtype()).train()
+
+
+def read_tokenizer(weights: str) -> str | None:
+    """Read the tokenizer that weights were made with.
+
+    Args:
+        weights: A folder, or a name on the hub.
+
+    Returns:
+        The tokenizer as JSON, of the package tokenizers; None where a folder has none.
+
+    Raises:
+        UnreadableWeightsError: If the files cannot be read.
+    """
+    from transformers import AutoTokenizer
+
+    folder = Path(weights)
+    has_pieces = (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
+    if folder.is_dir() and not (has_pieces or (folder / "tokenizer.json").is_file()):
+        return None
+    kind: Any = AutoTokenizer
+    with _explained(weights):
+        try:
+            text: str = kind.from_pretrained(weights).backend_tokenizer.to_str()
+        except Exception as error:  # tokenizers raises no kind of its own
+            message = f"its tokenizer: {error}"
+            raise OSError(message) from error
+    return text
 
 
 @contextmanager

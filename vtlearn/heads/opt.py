@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from vtlearn.checks import require_choice, require_positive
 from vtlearn.encoders.base import VideoEncoder
+from vtlearn.encoders.hub import UnreadableWeightsError
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.beam_search import Found, beam_search
 from vtlearn.heads.decoder_base import Decoder, at_rest, require_search
@@ -34,13 +35,13 @@ from vtlearn.heads.opt_model import (
     SIZES,
     of_rows,
     random_opt,
+    require_alike,
     require_room,
-    require_sizes,
     resize,
     sizes_of,
 )
 from vtlearn.heads.opt_pieces import LearnedPieces, Pieces, pieces_from_state
-from vtlearn.heads.opt_weights import UnreachableError, read_published
+from vtlearn.heads.opt_weights import read_published
 from vtlearn.subwords import Subwords
 
 __all__ = ["OPTDecoder"]
@@ -62,7 +63,8 @@ class OPTDecoder(Decoder):
     write padding, and repeats a clip for each of its beams. Within ``with decoder.reading(tokens)``
     the model ``decoder.opt`` reads clips, and ``decoder.opt.generate`` works as well.
 
-    Checkpoints keep all weights and the tokenizer, so that they open without hub or folder.
+    Checkpoints keep the tokenizer, but not frozen weights, which are read again from ``weights``;
+    with ``keep_frozen`` of the learner they keep these too, and open without hub or folder.
 
     Args:
         weights: A folder with an OPT, or its name on the hub, such as ``facebook/opt-125m``.
@@ -89,7 +91,7 @@ class OPTDecoder(Decoder):
 
     Raises:
         ArgumentError: If a number is outside its range, a choice is unknown, the weights cannot be
-            read or have other sizes than those given, or random weights are to be frozen.
+            read or have other sizes or options, or random weights are to be frozen.
 
     Source:
         Zhang et al., "OPT: Open Pre-trained Transformer Language Models", 2022; Lialin et al., 2023
@@ -131,7 +133,7 @@ class OPTDecoder(Decoder):
         require_choice(get_args(Kind), adapters=adapters)
         require_positive(every=every, reduction=reduction, adapter_heads=adapter_heads)
         require_positive(max_words=max_words)
-        self.weights = weights
+        self.weights, self.max_words = weights, max_words
         self.is_frozen = weights is not None if freeze is None else freeze
         if self.is_frozen and weights is None and not random_weights:
             message = (
@@ -140,10 +142,9 @@ class OPTDecoder(Decoder):
             )
             raise ArgumentError(message)
         self.kind, self.reduction, self.adapter_heads = adapters, reduction, adapter_heads
-        self.max_words = max_words
         self._pieces: Pieces | None = None
         self._memory: list[Memory] | None = None
-        self._absence: UnreachableError | None = None
+        self._absence: UnreadableWeightsError | None = None
         sizes = {
             "width": width,
             "layers": layers,
@@ -154,7 +155,7 @@ class OPTDecoder(Decoder):
             "dropout": dropout,
         }
         given = {name: size for name, size in sizes.items() if size is not None}
-        self.opt: Any = self._read(given) if weights is not None else None
+        self.opt: Any = self._read(given, options or {}) if weights is not None else None
         if self.opt is None:
             self.opt = random_opt(given, options or {})
         require_division(self.opt.config.hidden_size, reduction, adapter_heads)
@@ -310,20 +311,19 @@ class OPTDecoder(Decoder):
             return adapter(output, memory)
         return (adapter(output[0], memory), *output[1:])  # of older transformers
 
-    def _read(self, given: Mapping[str, Any]) -> Any:
+    def _read(self, given: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         """Read the weights, or note why that cannot be done where a checkpoint may bring them."""
-        is_described = set(given) == set(SIZES)  # as checkpoints do: nothing is asked for
         try:
-            published = read_published(str(self.weights), download=not is_described)
-        except UnreachableError as error:
-            if not is_described:
+            published = read_published(str(self.weights))
+        except UnreadableWeightsError as error:
+            if set(given) != set(SIZES):  # which checkpoints give, all of them
                 raise
             self._absence = error
             return None
-        sizes = sizes_of(published.model.config)
-        require_sizes(str(self.weights), given, sizes)
-        self.arguments |= sizes
-        self._pieces = published.pieces
+        config = published.model.config
+        require_alike(str(self.weights), config, given, options)
+        self.arguments |= sizes_of(config)
+        self._pieces, published.model.origin = published.pieces, str(self.weights)
         return published.model
 
     @property

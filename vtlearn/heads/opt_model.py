@@ -74,10 +74,7 @@ def random_opt(given: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
             f"heads={sizes['heads']}"
         )
         raise ArgumentError(message)
-    unknown = sorted(set(options) - set(OPTIONS))
-    if unknown:
-        message = f"options have {unknown[0]}; they may have {', '.join(OPTIONS)}"
-        raise ArgumentError(message)
+    _require_known(options)
     from transformers import OPTConfig, OPTForCausalLM
 
     named = {SIZES[name]: size for name, size in sizes.items()}
@@ -127,20 +124,25 @@ def sizes_of(config: Any) -> dict[str, Any]:
     return {**sizes, "options": options or None}
 
 
-def require_sizes(weights: str, given: Mapping[str, Any], sizes: Mapping[str, Any]) -> None:
-    """Refuse sizes that are not those of weights.
+def require_alike(
+    weights: str, config: Any, given: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """Refuse sizes and options that are not those of weights.
 
     Args:
         weights: What they are called.
-        given: Sizes that were asked for.
-        sizes: Theirs.
+        config: Their ``transformers.OPTConfig``.
+        given: Some of our sizes that were asked for.
+        options: Further entries of the configuration, likewise.
 
     Raises:
-        ArgumentError: If one differs.
+        ArgumentError: If one differs, or an option is not one of those there are.
     """
-    for name, size in given.items():
-        if size != sizes[name]:
-            message = f"weights={weights} have {name}={sizes[name]}, not {size}: leave {name} out"
+    _require_known(options)
+    for name, value in {**given, **options}.items():
+        theirs = getattr(config, SIZES.get(name, name))
+        if value != theirs:
+            message = f"weights={weights} have {name}={theirs}, not {value}: leave {name} out"
             raise ArgumentError(message)
 
 
@@ -164,4 +166,11 @@ def require_room(config: Any, every: int, max_words: int) -> None:
             f"max_words={max_words} and the beginning need {max_words + 1} positions, but "
             f"max_positions is {positions}"
         )
+        raise ArgumentError(message)
+
+
+def _require_known(options: Mapping[str, Any]) -> None:
+    unknown = sorted(set(options) - set(OPTIONS))
+    if unknown:
+        message = f"options have {unknown[0]}; they may have {', '.join(OPTIONS)}"
         raise ArgumentError(message)
