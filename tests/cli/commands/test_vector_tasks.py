@@ -9,6 +9,7 @@ from tests.media.features.stores import fill_store
 from tests.models import LOADING
 from vtlearn.cli.commands.vector_tasks import load_data, pairs_task, vector_tasks
 from vtlearn.datamodules import MSRVTT, CrossTask, Kitchen
+from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datasets import ClipSampling
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen import read_truth
@@ -41,6 +42,21 @@ def test_settings_win_over_the_file(tmp_path: Path) -> None:
     assert data.reading.sampling.num_frames == 8
     with pytest.raises(ArgumentError, match="--set: expected NAME=VALUE, got 'root'"):
         load_data(str(path), ["root"])
+
+
+@pytest.mark.parametrize("name", ["msrvtt", "kitchen/msrvtt", "youcook2", "msvd", "vatex"])
+def test_of_a_shipped_file_the_task_is_enough_to_score_captions(name: str) -> None:
+    data = load_data(f"configs/data/{name}.yaml", ["task=captioning"])
+    assert isinstance(data, BenchmarkData)
+    assert data.writes
+    assert data.reading.sampling.whole
+
+
+def test_msrvtts_split_follows_the_task() -> None:
+    for settings, split in (([], "1kA-9k"), (["task=captioning"], "full-train")):
+        data = load_data("configs/data/msrvtt.yaml", settings)
+        assert isinstance(data, MSRVTT)
+        assert data.train_split == split
 
 
 def test_a_clip_is_one_vector_whatever_its_windows(msrvtt_root: Path, tmp_path: Path) -> None:
