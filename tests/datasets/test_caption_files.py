@@ -40,5 +40,11 @@ def test_several_files_are_one(tmp_path: Path) -> None:
     assert read_captions([one, other], ["a"], LISTED) == captions
     with pytest.raises(ArgumentError, match=r"captions in .*one\.json and .*other\.json"):
         read_captions([one, other], ["b"], LISTED)
+
+
+def test_what_is_not_json(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"none\.json cannot be read as JSON"):
         read_json(tmp_path / "none.json")
+    (tmp_path / "deep.json").write_text("[" * 10**5)
+    with pytest.raises(ArgumentError, match=r"deep\.json cannot be read as JSON"):
+        read_json(tmp_path / "deep.json")

@@ -35,6 +35,7 @@ def test_ids_may_be_numbers_and_records_may_have_more_keys(tmp_path: Path) -> No
     ("text", "message"),
     [
         ('[{"image_id": "v"', r"is not valid JSON \(.*\); write it again"),
+        ("[" * 10**5, r"is not valid JSON \(.*\); write it again"),
         ('{"annotations": []}', "holds dict in place of a list: expected"),
         ('[{"image_id": "v"}]', r'has \{"image_id": "v"\} as record 0: expected .*"caption"'),
         ('[{"image_id": true, "caption": "a"}]', "as record 0"),

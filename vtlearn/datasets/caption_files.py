@@ -94,7 +94,7 @@ def read_json(path: Path) -> object:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         message = f"{path} cannot be read as JSON: {why_unreadable(error)}"
         raise ArgumentError(message) from error
 

@@ -87,7 +87,7 @@ def _content(path: Path) -> Any:
     except OSError as error:
         message = f"{path}: {error.strerror}; give a list of captions, such as captions.json"
         raise ArgumentError(message) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # a file of nothing but brackets
         message = f"{path} is not valid JSON ({error}); write it again"
         raise ArgumentError(message) from error
 
