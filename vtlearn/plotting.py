@@ -241,7 +241,7 @@ def draw_match_histogram(pairs: Sequence[MatchedPair], *, title: str = "") -> Fi
         mean = float(np.mean(wrong))
         axes.axvline(mean, color="black", ls="--", label=f"wrong captions (mean {mean:.2f})")
     if axes.patches:
-        figure.legend(loc="outside lower center", ncols=3)
+        figure.legend(loc="outside lower center", ncols=3, fontsize="small")
     return figure
 
 
