@@ -23,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def published(folder: Path) -> PublishedPieces:
-    pieces = read_published(str(folder), download=False).pieces
+    pieces = read_published(str(folder)).pieces
     assert pieces is not None
     return pieces
 
