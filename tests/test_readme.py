@@ -24,3 +24,7 @@ def test_what_the_readme_shows_in_python_runs(
 
 def test_what_contributing_shows_runs() -> None:
     run_python(ROOT / "CONTRIBUTING.md")
+
+
+def test_what_the_page_of_captions_shows_runs() -> None:
+    run_python(ROOT / "docs" / "captions.md")
