@@ -36,7 +36,7 @@ from vtlearn.parameters import freeze, hold_in_eval_mode, parameter_groups
 from vtlearn.run_folder import run_folder
 from vtlearn.saved_module import SavedModule
 from vtlearn.schedule import PlannedSchedule, WarmupCosine
-from vtlearn.scoring import POOLED, encoded_for, is_partial, make_evaluator
+from vtlearn.scoring import POOLED, encoded_for, is_partial, make_evaluator, with_settings
 
 __all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
 
@@ -348,10 +348,8 @@ class VideoTextLearner(SavedModule):
         """Score, log the figures, and publish them unless this is training."""
         if self._evaluator is None or self.trainer.sanity_checking:
             return
-        data = self._data()
-        clips = {} if data is None else {"clips": data.clip_settings()}
         results = [
-            replace(result, settings={**result.settings, **clips})
+            with_settings(result, self.head, self._data())
             for result in self._evaluator.compute(partial=is_partial(self.trainer))
         ]
         # of all expected ids: that one video is missing makes no other test set

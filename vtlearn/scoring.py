@@ -1,15 +1,18 @@
 """What joins a model and an evaluator, which know nothing of each other."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pytorch_lightning import Trainer
 from torch import Tensor
 
+from vtlearn.data_source import DataSource
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
+from vtlearn.evaluation.result import Result
 from vtlearn.heads.base import Head
 
-__all__ = ["POOLED", "encoded_for", "is_partial", "make_evaluator"]
+__all__ = ["POOLED", "encoded_for", "is_partial", "make_evaluator", "with_settings"]
 
 #: What comparing takes of the encoders.
 POOLED = frozenset({"video_pooled", "text_pooled"})
@@ -69,6 +72,22 @@ def encoded_for(needs: frozenset[str]) -> frozenset[str]:
     """
     pooled = POOLED if needs & {"windows", "frames", "match"} else frozenset()
     return pooled | ({"video_tokens"} if needs & {"frames", "features"} else frozenset())
+
+
+def with_settings(result: Result, head: Head, data: DataSource | None) -> Result:
+    """Add to a result's settings how clips were read, and how captions were searched for.
+
+    Args:
+        result: What a protocol found.
+        head: What wrote the captions, where there are any.
+        data: What the clips came from; None where that does not say how.
+
+    Returns:
+        The same with these settings.
+    """
+    search = head.captioner.search if head.captioner is not None and result.captions else {}
+    clips = {} if data is None else {"clips": data.clip_settings()}
+    return replace(result, settings={**result.settings, **search, **clips})
 
 
 def is_partial(trainer: Trainer) -> bool:

@@ -33,6 +33,10 @@ Made = Callable[..., Any]
 class Guesser(LetterCaptioner):
     """Guesses the food by the letter that it thinks of."""
 
+    @property
+    def search(self) -> dict[str, float]:
+        return {"beams": 7}
+
     def generate(self, batch: EncodedBatch) -> list[str]:
         foods = ("carrot", "onion", "cheese", "fish", "apple")
         letters = map(self.letters.index, super().generate(batch))
@@ -165,11 +169,13 @@ def test_a_head_that_writes_is_trained_and_tested(made: Made, tmp_path: Path) ->
     assert result.coverage.complete
     assert result.similarity == "none"
     assert result.settings["clips"]["whole"] is True  # type: ignore[index]
+    assert result.settings["beams"] == 7
     (record,) = json.loads((tmp_path / "results.json").read_text())
     assert (record["primary"], record["similarity"]) == ("CIDEr", "none")
     assert record["metrics"]["BLEU-1"] > 0
     captions = read_caption_list(tmp_path / "captions.json")
     assert captions == result.captions
+    assert record["captions"]["path"] == str(tmp_path / "captions.json")
     assert list(captions) == sorted(data.tasks("test")[0].protocols[0].expected)
 
 

@@ -62,8 +62,9 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_one_file_for_each_protocol_that_scored_captions(tmp_path: Path) -> None:
     plain = replace(result(), protocol="pairs")
     one, other = (replace(plain, protocol=name, captions={"v": name}) for name in ("one", "other"))
-    assert write_caption_lists(tmp_path, [plain]) == []
-    (path,) = write_caption_lists(tmp_path, [plain, one])
+    assert write_caption_lists(tmp_path, [plain]) == {}
+    (path,) = write_caption_lists(tmp_path, [plain, one]).values()
     assert (path.name, read_caption_list(path)) == ("captions.json", {"v": "one"})
-    names = [path.name for path in write_caption_lists(tmp_path, [one, other])]
-    assert names == ["captions-one.json", "captions-other.json"]
+    assert write_caption_lists(tmp_path, [one, other]) == {
+        name: tmp_path / f"captions-{name}.json" for name in ("one", "other")
+    }

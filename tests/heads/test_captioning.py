@@ -28,6 +28,11 @@ def made(**options: object) -> CaptioningDecoder:
     return head.double()
 
 
+def test_results_are_told_how_captions_are_searched_for() -> None:
+    options = {"beams": 2, "length_penalty": 0.5, "max_new": 9}
+    assert made(**options).search == options
+
+
 def captions_of(lengths: Sequence[int], silent: Sequence[int] = ()) -> list[list[str]]:
     return [
         ["" if i + j in silent else WORDS[(i + j) % 4] for j in range(length)]

@@ -60,7 +60,7 @@ def read_caption_list(path: str | Path) -> dict[str, str]:
     return captions
 
 
-def write_caption_lists(folder: Path, results: Sequence[Result]) -> list[Path]:
+def write_caption_lists(folder: Path, results: Sequence[Result]) -> dict[str, Path]:
     """Write what was written of each protocol's items, beside ``results.json``.
 
     Args:
@@ -68,16 +68,16 @@ def write_caption_lists(folder: Path, results: Sequence[Result]) -> list[Path]:
         results: What the protocols found; those that scored no captions are skipped.
 
     Returns:
-        ``captions.json``; where several protocols scored captions, ``captions-<name>.json`` of
-        each; nothing where none did.
+        The file of each protocol that scored captions, by its name: ``captions.json``, or
+        ``captions-<name>.json`` where there are several.
     """
-    written = [result for result in results if result.captions]
-    names = (
-        ["captions.json"] if len(written) == 1 else [f"captions-{x.protocol}.json" for x in written]
-    )
-    paths = [folder / name for name in names]
-    for path, result in zip(paths, written, strict=True):
-        write_caption_list(path, result.captions)
+    written = {result.protocol: result.captions for result in results if result.captions}
+    paths = {
+        name: folder / ("captions.json" if len(written) == 1 else f"captions-{name}.json")
+        for name in written
+    }
+    for name, path in paths.items():
+        write_caption_list(path, written[name])
     return paths
 
 

@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -61,6 +62,7 @@ def publish(
     """
     path = Path(folder) / "results.json"
     dtype = _DTYPES.get(precision.split("-")[0], precision)
+    captions = write_caption_lists(Path(folder), results)
     write_results(
         path,
         results,
@@ -68,9 +70,9 @@ def publish(
         weights=weights,
         dtype=dtype,
         world_size=world_size,
+        captions=captions,
     )
-    captions = write_caption_lists(Path(folder), results)
-    print_results(results, path, captions)
+    print_results(results, path, list(captions.values()))
     return path
 
 
@@ -107,7 +109,7 @@ def write_results(
     world_size: int,
     weights: str | Path | None = None,
     vectors: str | Path | None = None,
-    captions: str | Path | None = None,
+    captions: Mapping[str, Path] = MappingProxyType({}),
 ) -> None:
     """Write ``results.json``: a list of one record per protocol.
 
@@ -123,7 +125,7 @@ def write_results(
         weights: The file or folder that the model's weights were read from in place of a
             checkpoint's.
         vectors: The file of vectors that were scored in place of a model's.
-        captions: The file of captions that were scored in place of a model's.
+        captions: The files of the captions that were scored, by the names of the protocols.
 
     Raises:
         CheckpointError: If there is no such checkpoint.
@@ -138,7 +140,7 @@ def write_results(
     """
     saved, read = _checkpoint_record(checkpoint), _checkpoint_record(weights)
     given = None if vectors is None else _file_record(Path(vectors))
-    written = None if captions is None else _file_record(Path(captions))
+    written = {name: _file_record(file) for name, file in captions.items()}
     records = [
         result_record(
             result,
@@ -147,7 +149,7 @@ def write_results(
             dtype=dtype,
             world_size=world_size,
             vectors=given,
-            captions=written,
+            captions=written.get(result.protocol),
         )
         for result in results
     ]
@@ -175,7 +177,7 @@ def result_record(
         world_size: How many processes took part.
         weights: ``path`` and ``sha256`` of the weights that were read in place of a checkpoint's.
         vectors: ``path`` and ``sha256`` of the vectors that were scored in place of a model's.
-        captions: ``path`` and ``sha256`` of the captions that were scored in place of a model's.
+        captions: ``path`` and ``sha256`` of the captions that were scored.
 
     Returns:
         What JSON can hold; the result's captions are not in it.

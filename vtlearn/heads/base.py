@@ -278,7 +278,16 @@ class Aligner(Head):
 
 
 class Captioner(Head):
-    """A head that also writes."""
+    """A head that also writes.
+
+    Attributes:
+        search: How texts are searched for, in plain values, for results to keep.
+    """
+
+    @property
+    def search(self) -> dict[str, float]:
+        """How texts are searched for: nothing, where that is not a choice."""
+        return {}
 
     @abstractmethod
     def generate(self, batch: EncodedBatch) -> list[str]:

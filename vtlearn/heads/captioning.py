@@ -114,6 +114,15 @@ class CaptioningDecoder(Captioner):
         values = self.decoder.losses(clips.captions, clips.tokens, clips.token_length)
         return HeadOutput({"caption": LossTerm(values)}, {})
 
+    @property
+    @override
+    def search(self) -> dict[str, float]:
+        return {
+            "beams": self.beams,
+            "length_penalty": self.length_penalty,
+            "max_new": self.max_new,
+        }
+
     @override
     def generate(self, batch: EncodedBatch) -> list[str]:
         return self.decoder.generate(

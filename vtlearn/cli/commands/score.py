@@ -199,7 +199,7 @@ def _score_captions(arguments: argparse.Namespace, data: VideoTextData) -> None:
             checkpoint=None,
             dtype=None,
             world_size=1,
-            captions=arguments.captions,
+            captions={result.protocol: arguments.captions for result in results},
         )
     print_results(results, arguments.output)
 
