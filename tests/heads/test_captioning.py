@@ -121,7 +121,7 @@ def test_padding_is_not_read() -> None:
 
 def test_it_writes_a_text_for_each_clip_as_it_is_told_to() -> None:
     head, batch = made(beams=2, length_penalty=0.5, max_new=4), given()
-    wanted = head.decoder.generate(clips_of(batch), beam=2, length_penalty=0.5, max_new=4)
+    wanted = head.decoder.generate(clips_of(batch), beams=2, length_penalty=0.5, max_new=4)
     assert head.generate(batch) == wanted
     assert len(wanted) == sum(LENGTHS)
     assert head.generate(given([1, 1])._replace(video=given([0, 0]).video)) == []

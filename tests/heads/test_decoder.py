@@ -340,7 +340,7 @@ def test_a_beam_of_one_is_greedy(most: int) -> None:
     for seed in range(3):
         decoder, clips = built(), tokens(6, seed)
         wanted = [greedy(decoder, clip, min(most, 13)) for clip in clips]
-        found = decoder.generate(clips, beam=1, max_new=most)
+        found = decoder.generate(clips, beams=1, max_new=most)
         assert found == decoder._known().subwords.decode(wanted)
 
 
@@ -354,7 +354,7 @@ def test_a_beam_is_never_worse_than_greedy() -> None:
             for beam in (2, 5):
                 best = decoder._search(memory, beam, penalty, 6).or_better(alone)
                 assert (best.scores >= alone.scores).all()
-                written = decoder.generate(clips, beam=beam, length_penalty=penalty, max_new=6)
+                written = decoder.generate(clips, beams=beam, length_penalty=penalty, max_new=6)
                 assert written == decode(best.words)
                 better += int((best.scores > alone.scores).sum())
     assert better  # or the search looks at one text alone
@@ -370,9 +370,9 @@ def test_where_a_beam_loses_the_greedy_text_that_is_written(
         found = search(memory, beam, penalty, most)
         return found if beam == 1 else Found([[5]] * 4, found.scores - 99)
 
-    wanted = decoder.generate(clips, beam=1)
+    wanted = decoder.generate(clips, beams=1)
     monkeypatch.setattr(decoder, "_search", losing)
-    assert decoder.generate(clips, beam=5) == wanted
+    assert decoder.generate(clips, beams=5) == wanted
 
 
 @pytest.mark.parametrize("beam", [1, 5])
@@ -420,7 +420,7 @@ def test_it_learns_texts_of_clips(masked: bool) -> None:
     if masked:
         assert loss < 0.2
     else:
-        assert decoder.generate(clips) == decoder.generate(clips, beam=1) == CAPTIONS
+        assert decoder.generate(clips) == decoder.generate(clips, beams=1) == CAPTIONS
         assert (decoder.log_likelihood(clips, CAPTIONS).argmax(1) == torch.arange(8)).all()
 
 
@@ -500,7 +500,7 @@ def unbuilt() -> TextDecoder:
         (lambda: built().losses(["chop"], tokens(1), masked=True), "came with 0 generators"),
         (lambda: built().losses(["chop", " "], tokens(2)), "' ' has no words to predict"),
         (lambda: built().losses(["chop"], tokens(1)[..., :7]), "patches, 32)"),
-        (lambda: built().generate(tokens(1), beam=0), "must be positive"),
+        (lambda: built().generate(tokens(1), beams=0), "must be positive"),
         (lambda: built().generate(tokens(1), length_penalty=-1.0), "not negative"),
         (lambda: built(vocab_size=5), "larger vocab_size"),
     ],

@@ -47,11 +47,11 @@ class Letters(Decoder):
         tokens: Tensor,
         token_length: Tensor | None = None,
         *,
-        beam: int = 5,
+        beams: int = 5,
         length_penalty: float = 1.0,
         max_new: int = 30,
     ) -> list[str]:
-        del token_length, beam, length_penalty
+        del token_length, beams, length_penalty
         best = self.fc(tokens.mean((1, 2))).argmax(-1).tolist()
         return [chr(97 + letter) * max_new for letter in best]
 

@@ -189,7 +189,7 @@ def test_it_writes_what_transformers_does(options: dict[str, Any] | None) -> Non
     texts = set()
     for seed in range(4):
         decoder, clips = built(seed=seed, options=options), tokens(3, seed=seed)
-        greedy = decoder.generate(clips, beam=1, max_new=9)
+        greedy = decoder.generate(clips, beams=1, max_new=9)
         assert greedy == generated(decoder, clips, 1)
         assert greedy == generated(decoder, clips, 1, use_cache=False)
         for beams in (2, 5):
@@ -234,7 +234,7 @@ def test_it_learns_the_captions_of_eight_clips() -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert decoder.generate(clips) == decoder.generate(clips, beam=1) == CAPTIONS
+    assert decoder.generate(clips) == decoder.generate(clips, beams=1) == CAPTIONS
     assert (decoder.log_likelihood(clips, CAPTIONS).argmax(1) == torch.arange(8)).all()
 
 
@@ -428,7 +428,7 @@ def unconnected() -> OPTDecoder:
         (lambda: built().losses([" "], tokens(1)), "' ' has no words to predict"),
         (lambda: built().losses(["chop"], tokens(1)[..., :7]), "patches, 32)"),
         (lambda: built().losses(["chop"], tokens(1), masked=True), "set predict to caption"),
-        (lambda: built().generate(tokens(1), beam=0), "must be positive"),
+        (lambda: built().generate(tokens(1), beams=0), "must be positive"),
         (lambda: built().opt(torch.tensor([[2]])), "with decoder.reading(tokens)"),
         (lambda: built(vocab_size=5), "larger vocab_size"),
     ],

@@ -127,7 +127,7 @@ class CaptioningDecoder(Captioner):
     def generate(self, batch: EncodedBatch) -> list[str]:
         return self.decoder.generate(
             *self._clips(batch),
-            beam=self.beams,
+            beams=self.beams,
             length_penalty=self.length_penalty,
             max_new=self.max_new,
         )

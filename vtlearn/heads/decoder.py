@@ -216,16 +216,16 @@ class TextDecoder(Decoder):
         tokens: Tensor,
         token_length: Tensor | None = None,
         *,
-        beam: int = 5,
+        beams: int = 5,
         length_penalty: float = 1.0,
         max_new: int = 30,
     ) -> list[str]:
-        require_search(beam, length_penalty, max_new)
+        require_search(beams, length_penalty, max_new)
         subwords, most = self._known().subwords, min(max_new, self.max_words + 1)
         with at_rest(self):
             memory = self._remember(tokens, token_length)
-            found = self._search(memory, beam, length_penalty, most)
-            if beam > 1:  # which may lose the greedy text on its way
+            found = self._search(memory, beams, length_penalty, most)
+            if beams > 1:  # which may lose the greedy text on its way
                 found = found.or_better(self._search(memory, 1, length_penalty, most))
         return subwords.decode(found.words)
 
@@ -302,7 +302,7 @@ class TextDecoder(Decoder):
         never = torch.tensor([_PADDING, known.begin, known.mask], device=ids.device)
         return logits.index_fill(2, never, -torch.inf), present
 
-    def _search(self, memory: _Memory, beam: int, length_penalty: float, max_new: int) -> Found:
+    def _search(self, memory: _Memory, beams: int, length_penalty: float, max_new: int) -> Found:
         past: list[KeysValues] = []
 
         def step(words: Tensor, parents: Tensor) -> Tensor:
@@ -317,7 +317,7 @@ class TextDecoder(Decoder):
             len(memory.counted),
             begin=self._known().begin,
             end=self._known().end,
-            beam=beam,
+            beam=beams,
             length_penalty=length_penalty,
             max_new=max_new,
             device=memory.counted.device,

@@ -157,7 +157,7 @@ class Decoder(Configurable, ABC):
         tokens: Tensor,
         token_length: Tensor | None = None,
         *,
-        beam: int = 5,
+        beams: int = 5,
         length_penalty: float = 1.0,
         max_new: int = 30,
     ) -> list[str]:
@@ -166,30 +166,30 @@ class Decoder(Configurable, ABC):
         Args:
             tokens: Of clips.
             token_length: Frames that count.
-            beam: How many texts are followed at once; 1 takes the likeliest piece each time.
+            beams: How many texts are followed at once; 1 takes the likeliest piece each time.
             length_penalty: Power of the number of pieces that a text's log-probability is divided
                 by: 0 compares sums, 1 means.
             max_new: How many pieces are written at most, the end among them.
 
         Returns:
-            One string per clip, none less likely than that of ``beam=1``.
+            One string per clip, none less likely than that of ``beams=1``.
         """
 
 
-def require_search(beam: int, length_penalty: float, max_new: int) -> None:
+def require_search(beams: int, length_penalty: float, max_new: int) -> None:
     """Refuse a search that cannot be done.
 
     Args:
-        beam: How many texts are followed at once.
+        beams: How many texts are followed at once.
         length_penalty: Power of a text's length.
         max_new: How many pieces are written at most.
 
     Raises:
         ArgumentError: If one is outside its range.
     """
-    if min(beam, max_new) < 1 or not length_penalty >= 0:
+    if min(beams, max_new) < 1 or not length_penalty >= 0:
         message = (
-            f"beam={beam} and max_new={max_new} must be positive, and "
+            f"beams={beams} and max_new={max_new} must be positive, and "
             f"length_penalty={length_penalty} not negative"
         )
         raise ArgumentError(message)

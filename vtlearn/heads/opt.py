@@ -271,15 +271,15 @@ class OPTDecoder(Decoder):
         tokens: Tensor,
         token_length: Tensor | None = None,
         *,
-        beam: int = 5,
+        beams: int = 5,
         length_penalty: float = 1.0,
         max_new: int = 30,
     ) -> list[str]:
-        require_search(beam, length_penalty, max_new)
+        require_search(beams, length_penalty, max_new)
         pieces = self._known()
         with at_rest(self), self.reading(tokens, token_length):
-            found = self._search(len(tokens), beam, length_penalty, max_new)
-            if beam > 1:  # which may lose the greedy text on its way
+            found = self._search(len(tokens), beams, length_penalty, max_new)
+            if beams > 1:  # which may lose the greedy text on its way
                 found = found.or_better(self._search(len(tokens), 1, length_penalty, max_new))
         return pieces.decode(found.words)
 
@@ -374,7 +374,7 @@ class OPTDecoder(Decoder):
             self._memory = None
         return mean_cross_entropy(wide(logits), targets)
 
-    def _search(self, clips: int, beam: int, length_penalty: float, max_new: int) -> Found:
+    def _search(self, clips: int, beams: int, length_penalty: float, max_new: int) -> Found:
         pieces = self._known()
         past: Any = None
         never = torch.tensor(pieces.never, device=self.opt.device)
@@ -392,7 +392,7 @@ class OPTDecoder(Decoder):
             clips,
             begin=pieces.end,
             end=pieces.end,
-            beam=beam,
+            beam=beams,
             length_penalty=length_penalty,
             max_new=min(max_new, self.max_words + 1),
             device=self.opt.device,
