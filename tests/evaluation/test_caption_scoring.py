@@ -20,6 +20,8 @@ def test_unknown_ids_are_refused_with_where_they_belong() -> None:
         score_captions([protocol()], captions, elsewhere=lambda: places)
     with pytest.raises(EvaluationError, match=message + "; remove them$"):
         score_captions([protocol()], captions)
+    with pytest.raises(EvaluationError, match=r"corpus\? Expected are ids such as 'carrot:0'$"):
+        score_captions([protocol()], {"v1": "a cat"})
 
 
 def test_missing_captions_are_refused_unless_they_may_be_missing() -> None:

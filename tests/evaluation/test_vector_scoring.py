@@ -104,6 +104,8 @@ def test_unknown_ids_are_counted_and_placed() -> None:
         score_vectors([clips()], strange, elsewhere=lambda: places)
     with pytest.raises(EvaluationError, match="1 of 6 text ids are unknown to clips@1"):
         score_vectors([clips()], given(texts=[*RELEVANCE, "t9"]))
+    with pytest.raises(EvaluationError, match=rf"corpus\? Expected are ids such as '{IDS[0]}'$"):
+        score_vectors([clips()], given(["v8", "v9"]))
     known = VectorIds(["v5", "v6", "v7", "v8"], [])
     assert score_vectors([clips()], strange, known=known) == score_vectors([clips()], given())
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from vtlearn.errors import EvaluationError
 from vtlearn.evaluation.encoded_item import EncodedItem
-from vtlearn.evaluation.given_vectors import first_ids
+from vtlearn.evaluation.given_vectors import expected_instead, first_ids
 from vtlearn.evaluation.items_to_embed import versioned
 from vtlearn.evaluation.protocol import Protocol
 from vtlearn.evaluation.result import Result
@@ -58,12 +58,14 @@ def score_captions(
         100.0
     """
     names = " and ".join(map(versioned, protocols))
-    known = {item for protocol in protocols for item in protocol.expected}
+    known = dict.fromkeys(item for protocol in protocols for item in protocol.expected)
     unknown = [item for item in captions if item not in known]
     if unknown:
         homes = (at for at, ids in elsewhere().items() if set(unknown) <= set(ids))
         home = next(homes, None)
-        way_out = "; remove them" if home is None else f"; they are those of {home}"
+        way_out = "; remove them" if len(unknown) < len(captions) else expected_instead(known)
+        if home is not None:
+            way_out = f"; they are those of {home}"
         message = (
             f"{len(unknown)} of {len(captions)} ids are unknown to {names} "
             f"({first_ids(unknown)}){way_out}"

@@ -202,6 +202,19 @@ def first_ids(ids: Iterable[str]) -> str:
     return f"first: {', '.join(islice(ids, _SHOWN))}"
 
 
+def expected_instead(expected: Iterable[str]) -> str:
+    """Ask about ids of which none is known.
+
+    Args:
+        expected: Those that are, one or more.
+
+    Example:
+        >>> expected_instead(["video7010", "video7011"])
+        "; are they of another corpus? Expected are ids such as 'video7010'"
+    """
+    return f"; are they of another corpus? Expected are ids such as {next(iter(expected))!r}"
+
+
 class _Content(NamedTuple):
     arrays: Mapping[str, Tensor]
     ids: Mapping[str, Sequence[str]]

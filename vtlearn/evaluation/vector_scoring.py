@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError, EvaluationError
 from vtlearn.evaluation.encoded_item import EncodedItem
-from vtlearn.evaluation.given_vectors import GivenVectors, first_ids
+from vtlearn.evaluation.given_vectors import GivenVectors, expected_instead, first_ids
 from vtlearn.evaluation.items_to_embed import (
     ItemToEmbed,
     VectorIds,
@@ -169,6 +169,8 @@ def _told_of_unknown(
     elif kind == "video" and len(windows.get(ids[0], ())) > 1:
         first, *_, last = windows[ids[0]]
         way_out = f"; {ids[0]} has a vector for each of its windows, {first} to {last}"
+    elif len(ids) == len(came):
+        way_out = expected_instead(VectorIds.of(tasks).by_kind[kind])
     return (
         f"{len(ids)} of {len(came)} {kind} ids are unknown to {names} ({first_ids(ids)}){way_out}"
     )

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -343,6 +344,18 @@ def test_ids_that_are_not_those_of_the_stage(
     assert error.endswith("kitchen-alignment@1 (first: x0, x1, x2)\n")
 
 
+def test_captions_need_no_frames(kitchen_yaml: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("none.json").write_text("[]")
+    text = Path(kitchen_yaml).read_text()
+    Path("left.yaml").write_text(text.replace("num_frames: 2", "num_frames:"))
+    argv = ["--data", "left.yaml", "--captions", "none.json"]
+    assert "kitchen-retrieval@1 scores no captions: give" in refusal(capsys, *argv)
+    task = ["--set", "task=captioning"]
+    assert "items of kitchen-caption@1 have no caption" in refusal(capsys, *argv, *task)
+    assert main(["score", *argv[:2], *task, "--list", "items.csv"]) == 0
+    assert re.search(r"items.csv: \d+ videos or windows$", capsys.readouterr().out.strip())
+
+
 def test_ids_that_have_no_vector(
     msrvtt_yaml: str, msrvtt_made: Made, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -379,9 +392,11 @@ def test_a_protocol_can_be_scored_without_the_vectors_of_others(
         ((), "give either --data, a corpus's configuration, or --pairs"),
         (("--data", "msrvtt.yaml"), "give either --vectors or --captions, to score them, or"),
         (
-            ("--data", "msrvtt.yaml", "--captions", "c.json"),
+            ("--data", "msrvtt.yaml", "--captions", "none.json"),
             "msrvtt-1kA@1 scores no captions: give",
         ),
+        (("--data", "Kitchen", "--captions", "absent.json"), "absent.json: No such file"),
+        (("--data", "Kitchen", "--vectors", "v.npz"), "v.npz: No such file"),
         (
             ("--data", "msrvtt.yaml", "--set", "task=captioning", "--vectors", "vectors.npz"),
             "msrvtt-caption@1 scores captions: give --captions in place of --vectors, or --set",
@@ -433,9 +448,11 @@ def test_what_makes_no_sense(
     Path("empty.yaml").write_text("model: {}\n")
     Path("broken.yaml").write_text("a: [\n")
     Path("c.json").write_text("[{]")
+    Path("none.json").write_text("[]")
     one = {"one": torch.ones(2)}
     save_npz(Path("vectors.npz"), one, one)
     assert words in refusal(capsys, *argv)
+    assert not Path("data").exists()
 
 
 def test_a_mistake_in_the_configuration(

@@ -8,13 +8,15 @@
 --data is a data configuration, such as configs/data/kitchen/msrvtt.yaml; --set root=DIR changes it,
 and --num-frames says how long a window is where that is left to a video encoder. No model is made
 and no video is decoded; videos need not be there, unless how long they last says which windows they
-have. Texts that say the same should have the same vector, as any model gives them.
+have. Kitchen is rendered where it is not there. Texts that say the same should have the same
+vector, as any model gives them.
 
 --list writes a CSV of item, path, start, end, text_id and caption, a row for each video and text of
 it. An item that is scored by several windows has a row for each, as <item>@0, <item>@1 and so on,
 from `start` to `end` in seconds; an empty `end` is that of the video. Any other is one vector,
 pooled as you see fit. An item without texts has a row with an empty text_id; texts that belong to
-no item, such as steps or paragraphs, have one with an empty item.
+no item, such as steps or paragraphs, have one with an empty item. Of what captions are written of,
+there are no texts.
 
 --vectors is an .npz or a .safetensors with `video` (videos, dim) and `text` (texts, dim), one for
 each `item` and each `text_id`, whose ids are `video_ids` and `text_ids`: arrays of strings in an
@@ -79,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--captions", type=Path, metavar="FILE", help="in place of vectors, captions to score, JSON"
     )
-    add("--list", type=Path, metavar="CSV", help="write what has to be embedded")
+    add("--list", type=Path, metavar="CSV", help="write what has to be embedded, or captioned")
     add("--stage", choices=tuple(_STAGES), help="which split (test)")
     add("--protocol", metavar="NAME", help="score by this one alone, name or name@version")
     add("--similarity", choices=("cosine", "dot"), help="how vectors are compared (dot)")
@@ -87,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-missing",
         type=int,
         metavar="N",
-        help="how many ids may have no vector; figures are then not comparable (0)",
+        help="how many ids may have no vector or caption; figures are then not comparable (0)",
     )
     add(
         "--num-frames",
@@ -112,21 +114,24 @@ def run(arguments: argparse.Namespace) -> int:
             cannot be scored.
     """
     _check_options(arguments)
-    if arguments.pairs is not None:
-        _score(arguments, _Corpus([pairs_task(arguments.pairs)]))
-        return 0
-    data = load_data(arguments.data, arguments.set or [])
-    data.list_only(arguments.num_frames)
-    data.prepare_data()
-    if arguments.captions is not None:
-        _score_captions(arguments, data)
-        return 0
-    corpus = _corpus(arguments, data)
-    if arguments.list is not None:
-        tasks = corpus.chosen(arguments.protocol)
-        _write_list(arguments.list, list(rows_to_embed(tasks)))
+    data = None if arguments.data is None else load_data(arguments.data, arguments.set or [])
+    # before the corpus, which may have to be rendered
+    given = None if arguments.vectors is None else read_vectors(arguments.vectors)
+    captions = None if arguments.captions is None else read_caption_list(arguments.captions)
+    if data is None:
+        corpus = _Corpus([pairs_task(arguments.pairs)])
     else:
-        _score(arguments, corpus)
+        # captions have no windows; what has, and cannot score them, is refused by its name
+        data.list_only(arguments.num_frames if captions is None else 1)
+        data.prepare_data()
+        if captions is not None:
+            _score_captions(arguments, data, captions)
+            return 0
+        corpus = _corpus(arguments, data)
+    if given is not None:
+        _score(arguments, corpus, given)
+    else:
+        _write_list(arguments.list, list(rows_to_embed(corpus.chosen(arguments.protocol))))
     return 0
 
 
@@ -173,7 +178,9 @@ def _require_protocols(data: VideoTextData, stage: Stage, tasks: Sequence[Vector
         raise ArgumentError(message)
 
 
-def _score_captions(arguments: argparse.Namespace, data: VideoTextData) -> None:
+def _score_captions(
+    arguments: argparse.Namespace, data: VideoTextData, captions: Mapping[str, str]
+) -> None:
     stage: Stage = arguments.stage or "test"
     tasks = [VectorTask(task.protocols, []) for task in data.tasks(stage)]
     _require_protocols(data, stage, tasks)
@@ -183,9 +190,6 @@ def _score_captions(arguments: argparse.Namespace, data: VideoTextData) -> None:
     reasons = [reason for one in protocols if (reason := writes_nothing(one))]
     if reasons:
         raise ArgumentError(reasons[0])
-    captions = read_caption_list(arguments.captions)
-    for reason in (reason for protocol in protocols for reason in protocol.left_out()):
-        sys.stderr.write(f"not scored: {reason}\n")
     results = score_captions(
         protocols,
         captions,
@@ -215,8 +219,7 @@ def _captioned_elsewhere(data: VideoTextData, stage: Stage) -> dict[str, list[st
     }
 
 
-def _score(arguments: argparse.Namespace, corpus: _Corpus) -> None:
-    given = read_vectors(arguments.vectors)
+def _score(arguments: argparse.Namespace, corpus: _Corpus, given: GivenVectors) -> None:
     tasks = _served(corpus.chosen(arguments.protocol), given, asked_for=bool(arguments.protocol))
     results = score_vectors(
         tasks,
@@ -264,7 +267,8 @@ def _write_list(path: Path, rows: Sequence[RowToEmbed]) -> None:
     replace_text(path, text.getvalue())
     videos = {row.item for row in rows if row.item}
     texts = {row.text_id for row in rows if row.text_id}
-    sys.stdout.write(f"{path}: {len(videos)} videos or windows and {len(texts)} texts\n")
+    told = f" and {len(texts)} texts" if texts else ""  # of captions to be written there are none
+    sys.stdout.write(f"{path}: {len(videos)} videos or windows{told}\n")
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
