@@ -84,7 +84,10 @@ class MissingPackageError(VTLearnError, ImportError):
     def sentence(self) -> str:
         """Name the package and the command that installs it."""
         package, extra, purpose = self.args
-        return f"{purpose} needs the package {package}: pip install 'vtlearn[{extra}]'"
+        return (
+            f"{purpose} needs the package {package}: pip install 'vtlearn[{extra}]' (in a clone: "
+            f"pip install -e '.[{extra}]')"
+        )
 
 
 class UnreadableVideoError(VTLearnError):

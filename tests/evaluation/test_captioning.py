@@ -21,7 +21,7 @@ from vtlearn.evaluation.metrics.cider import cider_d
 from vtlearn.evaluation.metrics.ptb import tokenize
 from vtlearn.evaluation.metrics.rouge import rouge_l
 from vtlearn.evaluation.result import Result
-from vtlearn.evaluation.results import publish, results_table
+from vtlearn.evaluation.results import publish, remarks, results_table
 
 FOODS = ("carrot", "onion", "egg", "cake", "fish", "apple")
 DONE = ("chops", "fries", "bakes")
@@ -103,6 +103,12 @@ def test_who_writes_without_looking_is_at_chance() -> None:
     assert not score({item: texts[0] for item, texts in REFERENCES.items()}).at_chance
     assert set(blind[0].chance) == {"CIDEr"}
     assert blind[0].ceiling == {}
+
+
+def test_captions_without_words_are_noted_and_below_chance() -> None:
+    silent = score(dict.fromkeys(REFERENCES, " ."))
+    assert silent.notes == ["METEOR is left out: there is no Java", "no caption has a word"]
+    assert remarks(silent)[2].startswith("model below chance: CIDEr 0.00, and blind models' lie in")
 
 
 def test_one_item_alone_has_no_chance() -> None:

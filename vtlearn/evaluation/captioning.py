@@ -132,9 +132,16 @@ class Captioning(Protocol):
             list(kept),
             {f"BLEU-{order}": partial(bleu_of, order=order) for order in _ORDERS},
             chance=self._chance(list(kept), references),
+            notes=self._notes(written),
         )
         result = self._with_meteor(result, written, references)
         return replace(result, captions=dict(kept))
+
+    def _notes(self, written: Sequence[Words]) -> list[str]:
+        """Say what is left out, and that nothing was written, if that is so."""
+        reason = self._why_no_meteor
+        notes = [] if reason is None else [f"METEOR is left out: {reason}"]
+        return notes if any(written) else [*notes, "no caption has a word"]
 
     def _words_of(self, item: str) -> list[Words]:
         if item not in self._words:

@@ -271,8 +271,10 @@ def remarks(result: Result) -> list[str]:
     if result.at_chance:
         chance, value = result.chance[result.primary], result.metrics[result.primary]
         interval = f"{chance.low:.2f} - {chance.high:.2f}"
+        where = "below" if value < chance.low else "at"
         said.append(
-            f"model at chance: {result.primary} {value:.2f}, and blind models' lie in {interval}"
+            f"model {where} chance: {result.primary} {value:.2f}, and blind models' lie in "
+            f"{interval}"
         )
     above = [name for name, most in result.ceiling.items() if result.metrics[name] > most + 1e-9]
     if above:

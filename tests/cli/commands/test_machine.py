@@ -82,3 +82,9 @@ def test_what_there_is_to_run_on() -> None:
 def test_little_shared_memory_is_a_note() -> None:
     assert machine._shared_memory(0.06).state == "note"
     assert machine._shared_memory(8.0).state == "ok"
+
+
+def test_what_meteor_lacks_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    for reason, state in (("there is no Java", "note"), (None, "ok")):
+        monkeypatch.setattr(machine, "why_no_meteor", lambda reason=reason: reason)
+        assert [finding.state for finding in machine.captions()] == [state]

@@ -53,7 +53,8 @@ def test_a_java_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.Monke
 def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert why_no_meteor() == (
-        "METEOR needs the package pycocoevalcap: pip install 'vtlearn[captions]'"
+        "METEOR needs the package pycocoevalcap: pip install 'vtlearn[captions]' (in a clone: "
+        "pip install -e '.[captions]')"
     )
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
     monkeypatch.setattr(shutil, "which", lambda _: None)

@@ -60,4 +60,5 @@ def _sections() -> Iterator[tuple[str, Iterable[Finding]]]:
         yield "Devices", machine.devices()
         yield "Video", machine.decoding()
         yield "Soft-DTW", machine.kernels()
+        yield "Captions", machine.captions()
     yield "Extras", installed.extras()

@@ -16,6 +16,7 @@ from vtlearn.alignment.options import SoftDTWOptions
 from vtlearn.alignment.pairs import as_pairs, pair_last
 from vtlearn.alignment.soft_dtw_torch import solve
 from vtlearn.cli.commands.installed import Finding
+from vtlearn.evaluation.metrics.meteor import why_no_meteor
 from vtlearn.kitchen.writer import write_video
 from vtlearn.media.clips import ClipReader
 from vtlearn.media.video.reader import VideoReader, ffmpeg_versions
@@ -57,6 +58,16 @@ def kernels() -> Iterator[Finding]:
     cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     for device in ("cpu", *cards):
         yield _attempt(f"on {device}", partial(_compare_kernel, device))
+
+
+def captions() -> Iterator[Finding]:
+    """Look whether METEOR can be computed, which takes Java.
+
+    Yields:
+        A finding.
+    """
+    reason = why_no_meteor()
+    yield Finding("METEOR", reason or "by Java", "note" if reason else "ok")
 
 
 def devices() -> Iterator[Finding]:
