@@ -1,6 +1,12 @@
 import pytest
 
-from vtlearn.checks import require_choice, require_not_negative, require_positive
+from vtlearn.checks import (
+    require_choice,
+    require_divides,
+    require_not_negative,
+    require_positive,
+    require_share,
+)
 from vtlearn.errors import ArgumentError
 
 
@@ -16,6 +22,19 @@ def test_what_is_negative_is_refused_by_name(number: float) -> None:
     require_not_negative(steps=0)
     with pytest.raises(ArgumentError, match="steps must be 0 or more, but is"):
         require_not_negative(size=1, steps=number)
+
+
+def test_what_is_no_share_is_refused_by_name() -> None:
+    require_share(flip=0, dropout=1)
+    for number in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ArgumentError, match=f"^dropout={number} has to be from 0 to 1$"):
+            require_share(flip=0.5, dropout=number)
+
+
+def test_what_is_left_over_is_refused_by_both_names() -> None:
+    require_divides(heads=4, width=8)
+    with pytest.raises(ArgumentError, match=r"^heads=12 has to divide width=32$"):
+        require_divides(heads=12, width=32)
 
 
 def test_a_word_that_is_not_known_is_refused_by_name() -> None:

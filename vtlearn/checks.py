@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from vtlearn.errors import ArgumentError
 
-__all__ = ["require_choice", "require_not_negative", "require_positive"]
+__all__ = [
+    "require_choice",
+    "require_divides",
+    "require_not_negative",
+    "require_positive",
+    "require_share",
+]
 
 
 def require_positive(**numbers: float) -> None:
@@ -47,6 +53,49 @@ def require_not_negative(**numbers: float) -> None:
         if not number >= 0:
             message = f"{name} must be 0 or more, but is {number}"
             raise ArgumentError(message)
+
+
+def require_share(**numbers: float) -> None:
+    """Refuse what is not from 0 to 1.
+
+    Args:
+        numbers: What to look at, by the names a user knows it under.
+
+    Raises:
+        ArgumentError: If one is outside; it is named.
+
+    Example:
+        >>> require_share(dropout=1.5)
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.ArgumentError: dropout=1.5 has to be from 0 to 1
+    """
+    for name, number in numbers.items():
+        if not 0 <= number <= 1:
+            message = f"{name}={number} has to be from 0 to 1"
+            raise ArgumentError(message)
+
+
+def require_divides(**numbers: int) -> None:
+    """Refuse a number that does not divide another.
+
+    Args:
+        numbers: The divisor, and what it has to divide, both positive, by the names a user knows
+            them under.
+
+    Raises:
+        ArgumentError: If something is left over; both are named.
+
+    Example:
+        >>> require_divides(heads=12, width=32)
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.ArgumentError: heads=12 has to divide width=32
+    """
+    (divisor, part), (name, whole) = numbers.items()
+    if whole % part:
+        message = f"{divisor}={part} has to divide {name}={whole}"
+        raise ArgumentError(message)
 
 
 def require_choice(known: Sequence[str], **choices: str) -> None:

@@ -342,7 +342,8 @@ class VideoTextLearner(SavedModule):
             message = f"{type(data).__name__} has no protocol to {scored} a model by"
             raise ArgumentError(message)
         encode = None if self.text_encoder is None else self._encode_texts
-        return make_evaluator(tasks, self.head, self.video_encoder, encode, data.max_unreadable)
+        model = self.head, self.video_encoder, encode
+        return make_evaluator(tasks, *model, data.max_unreadable, training=stage == "fit")
 
     def _finish(self, name: str) -> None:
         """Score, log the figures, and publish them unless this is training."""

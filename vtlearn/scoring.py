@@ -24,6 +24,8 @@ def make_evaluator(
     video_encoder: VideoEncoder,
     encode_texts: Callable[[Sequence[str], int | None], Tensor] | None,
     max_unreadable: int,
+    *,
+    training: bool = False,
 ) -> Evaluator:
     """Give an evaluator the functions that a model has.
 
@@ -34,6 +36,7 @@ def make_evaluator(
         encode_texts: Turns strings into vectors, (texts, dim), reading so many words of each;
             None for a model without a text encoder.
         max_unreadable: How many videos may be missing.
+        training: Whether the model is trained, and need not be scored.
 
     Returns:
         The evaluator.
@@ -54,6 +57,7 @@ def make_evaluator(
         item_texts=encode_texts is not None,
         max_unreadable=max_unreadable,
         head=type(head).__name__,
+        training=training,
     )
 
 
@@ -86,8 +90,11 @@ def with_settings(result: Result, head: Head, data: DataSource | None) -> Result
         The same with these settings.
     """
     search = head.captioner.search if head.captioner is not None and result.captions else {}
-    clips = {} if data is None else {"clips": data.clip_settings()}
-    return replace(result, settings={**result.settings, **search, **clips})
+    clips = {} if data is None else data.clip_settings()
+    if result.captions and "features" not in clips:  # frames of a whole clip have no rate
+        clips.pop("fps", None)
+    read = {"clips": clips} if clips else {}
+    return replace(result, settings={**result.settings, **search, **read})
 
 
 def is_partial(trainer: Trainer) -> bool:

@@ -455,7 +455,7 @@ def test_a_second_config_lays_itself_over_the_first() -> None:
         ),
         (
             ["fit", "--config", "tiny.yaml", "--data.init_args.batch_size", "100"],
-            "more than the 8 samples",
+            "more than the 8 samples of the corpus: set data.init_args.batch_size to 8 at most",
         ),
         (
             [

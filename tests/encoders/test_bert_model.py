@@ -84,7 +84,7 @@ def test_no_sequences_reach_every_parameter(length: Tensor | None) -> None:
     [
         ({"width": 0}, "width must be positive"),
         ({"layers": 0}, "layers must be positive"),
-        ({"heads": 3}, "divide by heads=3"),
+        ({"heads": 3}, "heads=3 has to divide"),
         ({"dropout": 1.5}, r"dropout=1\.5"),
     ],
 )

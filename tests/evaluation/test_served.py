@@ -26,7 +26,7 @@ PAIRS = Retrieval("few", 1, ["v"], {"t": ["v"]}, windows="one")
     [
         (
             CAPTIONS,
-            {"writes": False, "embeds": True},
+            {"writes": False, "embeds": True, "training": True},
             r"^Captioning \(few-caption@1\) needs caption, and Writer does not write: choose a "
             r"model\.head that does, or set data\.init_args\.task=retrieval; to train without",
         ),
@@ -34,7 +34,7 @@ PAIRS = Retrieval("few", 1, ["v"], {"t": ["v"]}, windows="one")
             PAIRS,
             {},
             r"^Retrieval \(few@1\) needs embedded vectors, and Writer does not embed: set "
-            r"data\.init_args\.task=captioning, where .*, or choose another model\.head; ",
+            r"data\.init_args\.task=captioning, where .*, or choose another model\.head$",
         ),
         (
             PAIRS,

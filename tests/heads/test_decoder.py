@@ -492,7 +492,7 @@ def unbuilt() -> TextDecoder:
     [
         (lambda: TextDecoder(layers=0), "must be positive"),
         (lambda: TextDecoder(dropout=1.5), "from 0 to 1"),
-        (lambda: TextDecoder(width=10, heads=4), "to divide by heads=4"),
+        (lambda: TextDecoder(width=10, heads=4), "heads=4 has to divide width=10"),
         (lambda: unbuilt().losses(["chop"], tokens(1)), "call build(captions)"),
         (lambda: unbuilt().generate(tokens(1)), "call build(captions)"),
         (lambda: unconnected().losses(["chop"], tokens(1)), "connect it first"),
@@ -501,7 +501,7 @@ def unbuilt() -> TextDecoder:
         (lambda: built().losses(["chop", " "], tokens(2)), "' ' has no words to predict"),
         (lambda: built().losses(["chop"], tokens(1)[..., :7]), "patches, 32)"),
         (lambda: built().generate(tokens(1), beams=0), "must be positive"),
-        (lambda: built().generate(tokens(1), length_penalty=-1.0), "not negative"),
+        (lambda: built().generate(tokens(1), length_penalty=-1.0), "must be 0 or more"),
         (lambda: built(vocab_size=5), "larger vocab_size"),
     ],
 )

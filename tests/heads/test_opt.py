@@ -419,7 +419,7 @@ def unconnected() -> OPTDecoder:
         (lambda: OPTDecoder(**TINY, every=3), "every=3 leaves 2 layers"),
         (lambda: OPTDecoder(**TINY, reduction=3), "divide by adapter_heads=4"),
         (lambda: OPTDecoder(**TINY, max_words=32), "need 33 positions"),
-        (lambda: OPTDecoder(**TINY | {"heads": 3}), "width=16 to divide by heads=3"),
+        (lambda: OPTDecoder(**TINY | {"heads": 3}), "heads=3 has to divide width=16"),
         (lambda: OPTDecoder(**TINY | {"layers": 0}), "layers must be positive"),
         (lambda: OPTDecoder(**TINY, options={"depth": 3}), "options have depth"),
         (lambda: OPTDecoder(**TINY).has_words(["a"]), "call build(captions)"),

@@ -309,6 +309,7 @@ def _check_task(task: Task, *, whole_videos: bool, caption_videos: int | None) -
     require_positive(caption_videos=caption_videos)
     if task != "captioning":
         message = (
-            "caption_videos says which steps are trained on: set task=captioning, or leave it out"
+            "caption_videos says which steps captions are learned from: set "
+            "data.init_args.task=captioning, or data.init_args.caption_videos=null"
         )
         raise ArgumentError(message)

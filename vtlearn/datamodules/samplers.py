@@ -108,7 +108,10 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
     ) -> None:
         self._own = per_rank_batch_size(batch_size, process)
         if count < batch_size:
-            message = f"batch_size={batch_size} is more than the {count} samples of the corpus"
+            message = (
+                f"batch_size={batch_size} is more than the {count} samples of the corpus: set "
+                f"data.init_args.batch_size to {count} at most"
+            )
             raise ArgumentError(message)
         self.count = count
         self.batch_size = batch_size

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
-from vtlearn.checks import require_positive
+from vtlearn.checks import require_positive, require_share
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.errors import ArgumentError
 from vtlearn.media.clips import FrameAt
@@ -185,11 +185,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Validate the arguments."""
-        if not 0 <= self.max_unreadable_fraction <= 1:
-            message = (
-                f"max_unreadable_fraction={self.max_unreadable_fraction} has to be from 0 to 1"
-            )
-            raise ArgumentError(message)
+        require_share(max_unreadable_fraction=self.max_unreadable_fraction)
         if self.seed < 0:
             message = f"seed={self.seed} has to be 0 or more"
             raise ArgumentError(message)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vtlearn.batch import Unreadable
+from vtlearn.checks import require_share
 from vtlearn.errors import (
     ArgumentError,
     LostClipsError,
@@ -111,9 +112,7 @@ class UnreadableLog:
     """
 
     def __init__(self, path: Path, ids: Collection[str], max_fraction: float) -> None:
-        if not 0 <= max_fraction <= 1:
-            message = f"max_unreadable_fraction={max_fraction} has to be from 0 to 1"
-            raise ArgumentError(message)
+        require_share(max_unreadable_fraction=max_fraction)
         self.path = path
         self.ids = ids
         self.max_fraction = max_fraction

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vtlearn.checks import require_positive
-from vtlearn.errors import ArgumentError
+from vtlearn.checks import require_divides, require_positive, require_share
 from vtlearn.padding import valid
 
 __all__: list[str] = []
@@ -73,11 +72,8 @@ def bert_model(
         feedforward=feedforward,
         max_positions=max_positions,
     )
-    if not 0 <= dropout <= 1 or width % heads:
-        message = (
-            f"dropout={dropout} has to be from 0 to 1, and width={width} to divide by heads={heads}"
-        )
-        raise ArgumentError(message)
+    require_share(dropout=dropout)
+    require_divides(heads=heads, width=width)
     from transformers import BertConfig, BertModel
 
     config = BertConfig(

@@ -67,6 +67,7 @@ class Evaluator:
         item_texts: Whether items come with the vectors of their texts.
         max_unreadable: How many videos may be missing because they cannot be read.
         head: What the head is called in messages.
+        training: Whether the model is trained, and need not be scored.
 
     Raises:
         ArgumentError: If a protocol needs what these functions cannot give.
@@ -99,6 +100,7 @@ class Evaluator:
         item_texts: bool = True,
         max_unreadable: int = 0,
         head: str = "the head",
+        training: bool = False,
     ) -> None:
         self.tasks = list(tasks)
         self.similarity: Similarity = similarity
@@ -118,6 +120,7 @@ class Evaluator:
             item_texts=item_texts,
             tokens=tokens,
             frame_vectors=frame_vectors,
+            training=training,
         )
         require_served(self._protocols(), served)
 

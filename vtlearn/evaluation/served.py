@@ -9,7 +9,7 @@ from vtlearn.evaluation.protocol import Protocol
 
 __all__: list[str] = []
 
-_UNSCORED = "to train without being scored, set trainer.limit_val_batches=0"
+_UNSCORED = "; to train without being scored, set trainer.limit_val_batches=0"
 _CAPTIONING = "set data.init_args.task=captioning, where the data have captions to compare with"
 
 
@@ -25,6 +25,7 @@ class Served(NamedTuple):
         item_texts: Whether items come with the vectors of their texts.
         tokens: Whether the video encoder gives tokens.
         frame_vectors: Whether they are one vector per frame.
+        training: Whether it is trained, and need not be scored.
     """
 
     head: str
@@ -35,11 +36,13 @@ class Served(NamedTuple):
     item_texts: bool
     tokens: bool
     frame_vectors: bool
+    training: bool = False
 
     @property
     def lacking(self) -> Mapping[str, str]:
         """What it cannot give, and for each what is wrong and the way out."""
-        head, another = self.head, f"choose another model.head; {_UNSCORED}"
+        unscored = _UNSCORED if self.training else ""
+        head, another = self.head, f"choose another model.head{unscored}"
         task = f"{_CAPTIONING}, or " if self.writes else ""
         no_texts = f"there is no text encoder beside {head}: {task}set model.text_encoder"
         writes = "choose a model.head that does, or set data.init_args.task=retrieval"
@@ -47,7 +50,7 @@ class Served(NamedTuple):
         answers = {
             "embedded vectors": (self.embeds, f"{head} does not embed: {task}{another}"),
             "match": (self.matches, f"{head} gives no logits: {task}{another}"),
-            "caption": (self.writes, f"{head} does not write: {writes}; {_UNSCORED}"),
+            "caption": (self.writes, f"{head} does not write: {writes}{unscored}"),
             "texts": (self.texts, no_texts),
             "the items' texts": (self.item_texts, no_texts),
             "features": (self.tokens, f"the video encoder gives no tokens: {encoder}"),

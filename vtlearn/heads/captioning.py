@@ -6,12 +6,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from vtlearn.batch import EncodedBatch, Rows
-from vtlearn.checks import require_positive
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
-from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Captioner, HeadOutput, LossTerm
 from vtlearn.heads.captions import captioned_clips, own_tokens
-from vtlearn.heads.decoder_base import Decoder
+from vtlearn.heads.decoder_base import Decoder, require_search
 from vtlearn.heads.info_nce import require_one_text_per_clip
 from vtlearn.padding import valid
 
@@ -63,10 +61,7 @@ class CaptioningDecoder(Captioner):
         max_new: int = 30,
     ) -> None:
         super().__init__()
-        require_positive(beams=beams, max_new=max_new)
-        if not length_penalty >= 0:
-            message = f"length_penalty must not be negative, but is {length_penalty}"
-            raise ArgumentError(message)
+        require_search(beams, length_penalty, max_new)
         self.decoder = decoder
         self.beams, self.length_penalty, self.max_new = beams, length_penalty, max_new
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from vtlearn.checks import require_divides, require_positive, require_share
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.text.table import resized
 from vtlearn.errors import ArgumentError, CheckpointError
@@ -122,15 +123,10 @@ class TextDecoder(Decoder):
         max_words: int = 32,
     ) -> None:
         super().__init__()
-        if min(width, layers, heads, vocab_size, max_words) < 1:
-            message = "width, layers, heads, vocab_size and max_words must be positive"
-            raise ArgumentError(message)
-        if not 0 <= dropout <= 1 or width % heads:
-            message = (
-                f"dropout={dropout} has to be from 0 to 1, and width={width} to divide by "
-                f"heads={heads}"
-            )
-            raise ArgumentError(message)
+        require_positive(width=width, layers=layers, heads=heads)
+        require_positive(vocab_size=vocab_size, max_words=max_words)
+        require_share(dropout=dropout)
+        require_divides(heads=heads, width=width)
         self.vocab_size, self.max_words = vocab_size, max_words
         self._vocabulary: _Vocabulary | None = None
         self.embedding = nn.Embedding(1, width)

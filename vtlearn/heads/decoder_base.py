@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vtlearn.checks import require_not_negative, require_positive
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.hyperparameters import Configurable
@@ -187,12 +188,8 @@ def require_search(beams: int, length_penalty: float, max_new: int) -> None:
     Raises:
         ArgumentError: If one is outside its range.
     """
-    if min(beams, max_new) < 1 or not length_penalty >= 0:
-        message = (
-            f"beams={beams} and max_new={max_new} must be positive, and "
-            f"length_penalty={length_penalty} not negative"
-        )
-        raise ArgumentError(message)
+    require_positive(beams=beams, max_new=max_new)
+    require_not_negative(length_penalty=length_penalty)
 
 
 @contextmanager

@@ -137,8 +137,8 @@ class OPTDecoder(Decoder):
         self.is_frozen = weights is not None if freeze is None else freeze
         if self.is_frozen and weights is None and not random_weights:
             message = (
-                "an OPT of random weights cannot be frozen, since it would learn nothing: give "
-                "weights, leave freeze out, or set random_weights to true"
+                "an OPT that is frozen without weights stays random, and its adapters alone learn "
+                "no language: give weights, leave freeze out, or set random_weights to true"
             )
             raise ArgumentError(message)
         self.kind, self.reduction, self.adapter_heads = adapters, reduction, adapter_heads

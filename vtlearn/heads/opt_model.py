@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vtlearn.checks import require_positive
+from vtlearn.checks import require_divides, require_positive, require_share
 from vtlearn.errors import ArgumentError
 
 __all__: list[str] = []
@@ -66,14 +66,9 @@ def random_opt(given: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
         Linear(in_features=4, out_features=9, bias=False)
     """
     sizes = _USUAL | dict(given)
-    dropout = sizes["dropout"]
     require_positive(**{name: size for name, size in sizes.items() if name != "dropout"})
-    if not 0 <= dropout <= 1 or sizes["width"] % sizes["heads"]:
-        message = (
-            f"dropout={dropout} has to be from 0 to 1, and width={sizes['width']} to divide by "
-            f"heads={sizes['heads']}"
-        )
-        raise ArgumentError(message)
+    require_share(dropout=sizes["dropout"])
+    require_divides(heads=sizes["heads"], width=sizes["width"])
     _require_known(options)
     from transformers import OPTConfig, OPTForCausalLM
 

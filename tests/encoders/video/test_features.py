@@ -146,7 +146,11 @@ def test_clips_it_was_not_made_for(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"width": 0}, "width"), ({"layers": -1}, "layers=-1"), ({"heads": 3}, "divide by heads=3")],
+    [
+        ({"width": 0}, "width"),
+        ({"layers": -1}, "layers must be 0 or more"),
+        ({"heads": 3}, "heads=3 has to divide width=8"),
+    ],
 )
 def test_refusals(options: dict[str, int], words: str) -> None:
     with pytest.raises(ArgumentError, match=words):

@@ -208,8 +208,8 @@ def test_it_computes_in_the_dtype_of_its_weights() -> None:
     [
         ({"layers": 0}, "layers must be positive"),
         ({"dim": -1}, "dim must be positive"),
-        ({"patch": 12}, "size=32 has to be a multiple of patch=12"),
-        ({"heads": 3}, "width=16 of heads=3"),
+        ({"patch": 12}, "patch=12 has to divide size=32"),
+        ({"heads": 3}, "heads=3 has to divide width=16"),
     ],
 )
 def test_refusals(options: dict[str, int], words: str) -> None:

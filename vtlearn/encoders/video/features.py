@@ -4,9 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from vtlearn.batch import Encoded
+from vtlearn.checks import (
+    require_divides,
+    require_not_negative,
+    require_positive,
+    require_share,
+)
 from vtlearn.encoders.video.frames import check_vectors, clip_lengths, mean_over_frames, zeroed
 from vtlearn.encoders.video.vectors import VectorEncoder
-from vtlearn.errors import ArgumentError
 from vtlearn.padding import valid
 
 __all__ = ["CachedFeatures"]
@@ -58,13 +63,12 @@ class CachedFeatures(VectorEncoder):
     ) -> None:
         super().__init__()
         width = dim if width is None else width
-        _check(dim=dim, input_dim=input_dim, num_frames=num_frames, width=width, heads=heads)
-        if layers < 0 or not 0 <= dropout <= 1 or width % heads:
-            message = (
-                f"layers={layers} has to be 0 or more, dropout={dropout} from 0 to 1, and "
-                f"width={width} to divide by heads={heads}"
-            )
-            raise ArgumentError(message)
+        require_positive(
+            dim=dim, input_dim=input_dim, num_frames=num_frames, width=width, heads=heads
+        )
+        require_not_negative(layers=layers)
+        require_share(dropout=dropout)
+        require_divides(heads=heads, width=width)
         self.dim, self.num_frames, self.size = dim, num_frames, input_dim
         self.token_width = width
         self.project = nn.Linear(input_dim, width)
@@ -106,10 +110,3 @@ def _layer(width: int, heads: int, dropout: float) -> nn.TransformerEncoderLayer
     return nn.TransformerEncoderLayer(
         width, heads, 4 * width, dropout, "gelu", batch_first=True, norm_first=True
     )
-
-
-def _check(**numbers: int) -> None:
-    wrong = {name: number for name, number in numbers.items() if number < 1}
-    if wrong:
-        message = f"CachedFeatures cannot be built with {wrong}: each has to be positive"
-        raise ArgumentError(message)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from vtlearn.batch import Encoded
-from vtlearn.checks import require_positive
+from vtlearn.checks import require_divides, require_positive
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.hub import UnreadableWeightsError, read_config, read_model
 from vtlearn.encoders.video.frames import check_frames, clip_lengths
@@ -97,12 +97,8 @@ class TimeSformer(VideoEncoder):
         sizes = {"num_frames": num_frames, "size": size, "patch": patch, "width": width}
         sizes |= {"layers": layers, "heads": heads}
         require_positive(dim=dim, **sizes)
-        if size % patch or width % heads:
-            message = (
-                f"size={size} has to be a multiple of patch={patch}, and width={width} of "
-                f"heads={heads}"
-            )
-            raise ArgumentError(message)
+        require_divides(patch=patch, size=size)
+        require_divides(heads=heads, width=width)
         self.dim, self.num_frames, self.size = dim, num_frames, size
         self.token_width, self.grad_checkpoint = width, grad_checkpoint
         self._unread: ArgumentError | None = None
