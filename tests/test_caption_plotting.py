@@ -21,15 +21,19 @@ def test_each_clip_has_a_row_of_frames_and_its_texts() -> None:
     ]
     assert shown == [[0, 1], [1, 3, 6, 8, 11, 13, 16, 18]]
     texts = [[text.get_text() for text in row[-1].texts] for row in rows]
-    assert texts[0] == ["v:0", "a cook fries $5 eggs", "a person fries an egg"]
-    assert texts[1][1] == "(nothing)"
+    assert texts[0] == [
+        "v:0",
+        "written: a cook fries $5 eggs",
+        "reference: a person fries an egg",
+    ]
+    assert texts[1][1] == "written: (nothing)"
     assert figure.get_suptitle() == "epoch 3"
 
 
 def test_without_pixels_there_are_texts_alone() -> None:
     figure = draw_captions([CaptionedFrames("v", "a " * 200, "b")])
     (axes,) = figure.axes
-    assert axes.texts[1].get_text().count("\n") == 1
+    assert axes.texts[1].get_text().count("\n") == 2
 
 
 def test_nothing_to_draw() -> None:

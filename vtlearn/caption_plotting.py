@@ -14,7 +14,7 @@ from vtlearn.errors import ArgumentError
 __all__ = ["CaptionedFrames", "draw_captions"]
 
 _MOST_FRAMES = 8
-_TEXT_WIDTH = 44
+_TEXT_WIDTH, _MOST_LINES = 54, 3
 
 
 class CaptionedFrames(NamedTuple):
@@ -71,14 +71,14 @@ def _spread(frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
 
 def _write(axes: Axes, clip: CaptionedFrames) -> None:
     lines: list[tuple[float, str, dict[str, Any]]] = [
-        (0.95, clip.id, {"color": "grey", "fontsize": 7}),
-        (0.7, clip.caption or "(nothing)", {"fontweight": "bold", "fontsize": 9}),
-        (0.3, clip.reference, {"color": "#2ca02c", "fontsize": 8}),
+        (1.0, clip.id, {"color": "grey", "fontsize": 7}),
+        (0.85, f"written: {clip.caption or '(nothing)'}", {"fontweight": "bold", "fontsize": 8}),
+        (0.4, f"reference: {clip.reference}", {"color": "#2ca02c", "fontsize": 8}),
     ]
     for height, text, style in lines:
         # a dollar in a caption is no formula
         axes.text(
-            *(0.0, height, fill(text, _TEXT_WIDTH, max_lines=2)),
+            *(0.0, height, fill(text, _TEXT_WIDTH, max_lines=_MOST_LINES)),
             va="top",
             transform=axes.transAxes,
             parse_math=False,

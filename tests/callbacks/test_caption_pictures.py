@@ -96,6 +96,19 @@ def test_what_writes_nothing_has_no_pictures(
     assert not (tmp_path / "captions").exists()
 
 
+def test_a_training_without_validation_says_that_there_are_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer = quiet_trainer(tmp_path)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "vtlearn.callbacks"):
+        for every in (0, 1):
+            CaptionPictures(every_n_validations=every).on_fit_end(trainer, writer())
+    assert [record.getMessage() for record in caplog.records] == [
+        "no pictures of captions: nothing was validated"
+    ]
+
+
 def test_none_are_drawn_when_none_are_wanted(
     kitchen_root: Path, small: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -46,6 +46,12 @@ class CaptionPictures(Callback):
         self._clips: list[tuple[Sample, str]] | None = None
 
     @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say so where there was no time to draw."""
+        if self.every_n_validations and not self._validations:
+            _LOG.info("no pictures of captions: nothing was validated")
+
+    @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, when it is time."""
         if trainer.sanity_checking or not self.every_n_validations:
