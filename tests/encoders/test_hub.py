@@ -1,7 +1,8 @@
 import json
+import logging
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -80,6 +81,23 @@ def test_nothing_is_read_where_a_checkpoint_brings_the_weights(folder: Path) -> 
         read(folder)
     with weights_follow(False):
         assert read(folder).training
+
+
+def test_attempts_to_reach_the_hub_are_not_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def attempt(_: str) -> NoReturn:
+        logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+        message = "no network"
+        raise OSError(message)
+
+    monkeypatch.setattr(TimesformerConfig, "get_config_dict", attempt)
+    level = logging.getLogger("huggingface_hub").level
+    caplog.set_level(logging.INFO, "vtlearn")
+    with pytest.raises(UnreadableWeightsError, match=r"hub \(no network\): download"):
+        read_config(TimesformerConfig, NAME)
+    assert caplog.messages == [f"looking for {NAME} on the Hugging Face hub"]
+    assert logging.getLogger("huggingface_hub").level == level
 
 
 def test_a_hub_out_of_reach_names_the_folder_that_would_do(

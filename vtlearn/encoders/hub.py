@@ -3,6 +3,7 @@
 transformers is imported by who calls, because that takes seconds.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from vtlearn.errors import ArgumentError
 from vtlearn.parameters import are_weights_following
 
 __all__ = ["UnreadableWeightsError", "read_config", "read_model", "read_tokenizer"]
+
+_LOG = logging.getLogger(__name__)
 
 _FILES = (
     "config.json and model.safetensors (or pytorch_model.bin), and of a language model vocab.json "
@@ -49,6 +52,8 @@ def read_config(kind: Any, weights: str) -> Any:
         vtlearn.encoders.hub.UnreadableWeightsError: weights: './absent' is not a directory; ...
     """
     with _explained(weights):
+        if not Path(weights).is_dir():
+            _LOG.info("looking for %s on the Hugging Face hub", weights)
         content, _ = kind.get_config_dict(weights)
         if "model_type" not in content:
             message = "config.json is missing, or names no model_type"
@@ -129,6 +134,9 @@ def _explained(weights: str) -> Iterator[None]:
             "the hub (owner/name)"
         )
         raise UnreadableWeightsError(message)
+    their_log = logging.getLogger("huggingface_hub")
+    level = their_log.level
+    their_log.setLevel(logging.ERROR)  # it tells of each attempt, and what is raised says it all
     try:
         yield
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
@@ -142,6 +150,8 @@ def _explained(weights: str) -> Iterator[None]:
             "can be reached, and set weights to the folder that they are in"
         )
         raise UnreadableWeightsError(message) from error
+    finally:
+        their_log.setLevel(level)
 
 
 def _is_path(weights: str) -> bool:
