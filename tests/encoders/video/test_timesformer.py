@@ -15,6 +15,7 @@ from vtlearn.encoders.video.timesformer import TimeSformer
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.heads import InfoNCE
 from vtlearn.learner import VideoTextLearner
+from vtlearn.parameters import weights_follow
 
 SMALL: dict[str, Any] = {"dim": 6, "size": 32, "width": 16, "layers": 2, "heads": 4}
 OTHER: dict[str, Any] = {
@@ -286,8 +287,15 @@ def test_weights_that_attend_otherwise_are_refused(folder: str) -> None:
         TimeSformer(**SMALL, weights=folder)
 
 
-def test_weights_that_are_absent_are_asked_for_by_the_first_clip() -> None:
+def test_weights_that_are_absent_are_asked_for_by_the_first_clip(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with weights_follow():
+        TimeSformer(**SMALL, weights="./absent")
+    assert not caplog.messages
     encoder = TimeSformer(**SMALL, weights="./absent")
+    (warning,) = caplog.messages
+    assert warning.startswith("weights: './absent' is not a directory; give a folder with")
     for twin in (encoder, pickle.loads(pickle.dumps(encoder))):  # noqa: S301
         with pytest.raises(ArgumentError, match=r"'\./absent' is not a directory; give a folder"):
             twin(clips())

@@ -4,6 +4,7 @@ The network is transformers' ``TimesformerModel``, whose parameters have the nam
 weights. It is imported when one is built, because that takes seconds.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +20,11 @@ from vtlearn.encoders.hub import UnreadableWeightsError, read_config, read_model
 from vtlearn.encoders.video.frames import check_frames, clip_lengths
 from vtlearn.errors import ArgumentError
 from vtlearn.padding import pad
+from vtlearn.parameters import are_weights_following
 
 __all__ = ["TimeSformer"]
+
+_LOG = logging.getLogger(__name__)
 
 _ONE_OF_ALL = "timesformer.embeddings.cls_token"
 _ARGUMENTS = {  # by their names in a configuration of transformers
@@ -46,8 +50,8 @@ class TimeSformer(VideoEncoder):
     row, so that a picture has the first. The sizes are those of the published weights, whose names
     the parameters have.
 
-    Weights that cannot be read are asked for by the first clip, not before: a checkpoint may bring
-    them instead.
+    Weights that cannot be read are warned of at once, and asked for by the first clip: a checkpoint
+    may bring them instead.
 
     Args:
         dim: Width of the pooled vectors.
@@ -180,6 +184,8 @@ class TimeSformer(VideoEncoder):
         try:
             model = _read(weights, config)
         except UnreadableWeightsError as error:
+            if not are_weights_following():
+                _LOG.warning("%s; without them, only a checkpoint that has them can be used", error)
             self._unread = error
             return TimesformerModel(config)
         model.origin = weights  # the network's and not ours: the projection is from nowhere
