@@ -107,7 +107,7 @@ def test_who_writes_without_looking_is_at_chance() -> None:
 
 def test_captions_without_words_are_noted_and_below_chance() -> None:
     silent = score(dict.fromkeys(REFERENCES, " ."))
-    assert silent.notes == ["METEOR is left out: there is no Java", "no caption has a word"]
+    assert silent.notes == ["not scored: there is no Java", "no caption has a word"]
     assert remarks(silent)[2].startswith("model below chance: CIDEr 0.00, and blind models' lie in")
 
 

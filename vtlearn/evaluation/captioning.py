@@ -140,7 +140,7 @@ class Captioning(Protocol):
     def _notes(self, written: Sequence[Words]) -> list[str]:
         """Say what is left out, and that nothing was written, if that is so."""
         reason = self._why_no_meteor
-        notes = [] if reason is None else [f"METEOR is left out: {reason}"]
+        notes = [] if reason is None else [f"not scored: {reason}"]
         return notes if any(written) else [*notes, "no caption has a word"]
 
     def _words_of(self, item: str) -> list[Words]:
