@@ -349,8 +349,9 @@ class VideoTextLearner(SavedModule):
         """Score, log the figures, and publish them unless this is training."""
         if self._evaluator is None or self.trainer.sanity_checking:
             return
+        data = self._data()
         results = [
-            with_settings(result, self.head, self._data())
+            with_settings(result, self.head, {} if data is None else data.clip_settings())
             for result in self._evaluator.compute(partial=is_partial(self.trainer))
         ]
         # of all expected ids: that one video is missing makes no other test set

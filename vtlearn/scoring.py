@@ -1,12 +1,12 @@
 """What joins a model and an evaluator, which know nothing of each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from pytorch_lightning import Trainer
 from torch import Tensor
 
-from vtlearn.data_source import DataSource
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
 from vtlearn.evaluation.result import Result
@@ -78,21 +78,20 @@ def encoded_for(needs: frozenset[str]) -> frozenset[str]:
     return pooled | ({"video_tokens"} if needs & {"frames", "features"} else frozenset())
 
 
-def with_settings(result: Result, head: Head, data: DataSource | None) -> Result:
+def with_settings(result: Result, head: Head, clips: Mapping[str, Any]) -> Result:
     """Add to a result's settings how clips were read, and how captions were searched for.
 
     Args:
         result: What a protocol found.
         head: What wrote the captions, where there are any.
-        data: What the clips came from; None where that does not say how.
+        clips: How clips were read, as the data describe it; empty where they do not.
 
     Returns:
         The same with these settings.
     """
     search = head.captioner.search if head.captioner is not None and result.captions else {}
-    clips = {} if data is None else data.clip_settings()
     if result.captions and "features" not in clips:  # frames of a whole clip have no rate
-        clips.pop("fps", None)
+        clips = {name: value for name, value in clips.items() if name != "fps"}
     read = {"clips": clips} if clips else {}
     return replace(result, settings={**result.settings, **search, **read})
 
