@@ -136,6 +136,14 @@ ARMS: Mapping[str, Arm] = {
     "Cali-NCE, `excess`": Arm(partial(calibrated, weight="excess")),
     "InfoNCE, matched pairs alone": Arm(plain, matched=True, tells=False),
 }
+#: Other choices than the defaults, which a report compares where ``TOLD`` percent are swapped.
+CHOICES: Mapping[str, Arm] = {
+    "`predictor: null`": Arm(partial(calibrated, predictor=None)),
+    "`detach: true`": Arm(partial(calibrated, detach=True)),
+    "`correspondence: bilinear`": Arm(partial(calibrated, correspondence="bilinear")),
+    "`calibrate_negatives: true`": Arm(partial(calibrated, calibrate_negatives=True)),
+    "`negatives: hard`": Arm(partial(calibrated, negatives="hard")),
+}
 
 
 class Corpora(NamedTuple):
@@ -255,15 +263,19 @@ def main() -> None:
         for arm in options.arms
         if share or not ARMS[arm].matched  # without swapped captions it is InfoNCE
     ]
-    runs: Runs = {}
-    for job, figures in zip(jobs, run_all(train_and_test, jobs, options.jobs), strict=True):
-        runs.setdefault((job.arm, job.share), []).append(figures)
+    runs = run_by_arm(jobs, options.jobs)
     print(table(runs))
     print(f"{time.perf_counter() - start:.0f} s after the checkpoint", flush=True)
     if options.report:
+        choices = [
+            Job(choice, TOLD, seed, CHOSEN, corpora, options.runs)
+            for seed in options.seeds
+            for choice in CHOICES
+        ]
         picture = options.report.with_suffix(".png")
         draw(runs).savefig(picture, dpi=120)
-        write_tables(options.report, [f"{table(runs)}\n\n![R@1 by the share]({picture.name})\n"])
+        parts = [table(runs), f"![R@1 by the share]({picture.name})"]
+        write_tables(options.report, [*parts, table(run_by_arm(choices, options.jobs))])
 
 
 def train_encoder(data: Path, runs: Path) -> Path:
@@ -298,6 +310,14 @@ def make_features(data: Path, features: Path, checkpoint: Path, jobs: int) -> Co
     return corpora
 
 
+def run_by_arm(jobs: Sequence[Job], side_by_side: int) -> Runs:
+    """Train and test, and put the figures of all seeds together."""
+    runs: Runs = {}
+    for job, figures in zip(jobs, run_all(train_and_test, jobs, side_by_side), strict=True):
+        runs.setdefault((job.arm, job.share), []).append(figures)
+    return runs
+
+
 def run_all(
     work: Callable[[Job], Figures], jobs: Sequence[Job], side_by_side: int
 ) -> Iterable[Figures]:
@@ -317,9 +337,15 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def arm_of(job: Job) -> Arm:
+    """Return how a job trains."""
+    return {**ARMS, **CHOICES}[job.arm]
+
+
 def train_and_test(job: Job) -> Figures:
     """Train an arm and score it on test clips, unless that was done; return the figures."""
-    path = job.folder / f"{'-'.join(job.arm.replace('`', '').split())}-{job.share}-{job.seed}.json"
+    words = job.arm.replace("`", "").replace(":", "").split()
+    path = job.folder / f"{'-'.join(words)}-{job.share}-{job.seed}.json"
     if path.is_file():
         record = json.loads(path.read_text())
         if record["settings"] == list(job.settings):
@@ -327,7 +353,7 @@ def train_and_test(job: Job) -> Figures:
     start = time.perf_counter()
     trainer, learner = train(job)
     seconds = time.perf_counter() - start
-    arm, corpora = ARMS[job.arm], job.corpora
+    arm, corpora = arm_of(job), job.corpora
     clips = ClipRetrieval(corpora.kitchen, features=corpora.kitchen_features, sampling=SAMPLING)
     figures = {"R@1": test(trainer, learner, clips, "t2v_R@1")} if arm.scores is None else {}
     if arm.scores is not None:
@@ -343,7 +369,7 @@ def train_and_test(job: Job) -> Figures:
 def train(job: Job) -> tuple[Trainer, VideoTextLearner]:
     """Train an arm."""
     seed_everything(job.seed)
-    arm, settings = ARMS[job.arm], job.settings
+    arm, settings = arm_of(job), job.settings
     learner = VideoTextLearner(
         CachedFeatures(dim=128, input_dim=WIDTH, num_frames=VECTORS, layers=0),
         TinyText(dim=128),
@@ -371,7 +397,7 @@ def training_data(job: Job) -> TrainingPairs:
     suffix = f"_mismatched_{job.share}" if job.share else ""
     return TrainingPairs(
         job.corpora.webvid,
-        matched=ARMS[job.arm].matched,
+        matched=arm_of(job).matched,
         train_list=f"results_2M_train{suffix}.csv",
         features=job.corpora.webvid_features,
         sampling=SAMPLING,
