@@ -95,6 +95,7 @@ def test_these_know_nothing_of_lightning(name: str) -> None:
             "av",
             {
                 "media/video/file.py",
+                "media/video/pictures.py",
                 "media/video/reader.py",
                 "media/video/transform.py",
                 "kitchen/writer.py",

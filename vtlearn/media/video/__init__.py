@@ -2,9 +2,9 @@
 
 ``reader`` reads clips and properties of a file; ``file`` decodes it forwards and seeks in it,
 ``timeline`` says which frame is shown at a time, ``framing`` which part of it is looked at and
-which way up it is, and ``transform`` crops, scales and converts. ``subprocess_reader`` has a
-process do the same that can be killed (``subprocess_worker`` is its other half), and ``probing``
-asks it of many videos.
+which way up it is, and ``transform`` crops, scales and converts; ``pictures`` decodes stills.
+``subprocess_reader`` has a process do the same that can be killed (``subprocess_worker`` is its
+other half), and ``probing`` asks it of many videos.
 """
 
 __all__: list[str] = []

@@ -19,6 +19,7 @@ from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.clips import Clips, FrameAt, Source, VideoBytes
 from vtlearn.media.video.file import VideoFile, error_text
 from vtlearn.media.video.framing import Box, crop_boxes
+from vtlearn.media.video.pictures import PictureFile, is_picture
 from vtlearn.media.video.timeline import frame_times, time_ranges
 from vtlearn.media.video.transform import FramePacker, FrameTransform, frame_orientation
 
@@ -39,7 +40,8 @@ class VideoInfo(NamedTuple):
         height: Pixels down, as displayed.
         fps: Frames a second, on average.
         rotation: Degrees counter-clockwise that the file asks to be turned by when displayed:
-            0, 90, 180 or 270. Frames of :meth:`VideoReader.clips` come turned already.
+            0, 90, 180 or 270; 0 for a picture. Frames of :meth:`VideoReader.clips` come turned
+            already.
     """
 
     duration: float
@@ -70,7 +72,7 @@ class VideoReader:
     """
 
     def __init__(self, num_threads: int = 1) -> None:
-        self._kept: list[VideoFile] = []  # one, or none while it is in use
+        self._kept: list[VideoFile | PictureFile] = []  # one, or none while it is in use
         require_positive(num_threads=num_threads)
         self.num_threads = num_threads
 
@@ -114,8 +116,9 @@ class VideoReader:
         then scaled (bicubic) and converted to RGB in one step. Pixels are taken to be square.
 
         Args:
-            source: The file, or the bytes of one. A still picture (JPEG, PNG, WebP) is a video of
-                one frame. No other file is opened, whatever it names.
+            source: The file, or the bytes of one. A still picture (JPEG, PNG, WebP, GIF) is a video
+                of one frame: what is transparent is white, an animated WebP is its first frame, and
+                what was cut off cannot be read. No other file is opened, whatever it names.
             starts: When each clip starts, in seconds, in any order; clips may overlap.
             num_frames: Frames of each clip.
             fps: Frames a second that the clips have, whatever the file has.
@@ -231,8 +234,8 @@ class VideoReader:
         return digest.hexdigest()
 
     @contextmanager
-    def _opened(self, source: Source, wanted: Sequence[float]) -> Iterator[VideoFile]:
-        """Open a file, or or reuse the one kept; raise what FFmpeg says as our own error."""
+    def _opened(self, source: Source, wanted: Sequence[float]) -> Iterator[VideoFile | PictureFile]:
+        """Open a file, or reuse the one kept; raise what FFmpeg says as our own error."""
         import av
 
         file = self._file(source)
@@ -247,21 +250,23 @@ class VideoReader:
             raise
         self._keep(file)
 
-    def _file(self, source: Source) -> VideoFile:
+    def _file(self, source: Source) -> VideoFile | PictureFile:
         identity = _identify(source)
         while (file := self._take()) is not None:
             if file.identity == identity:
                 return file
             file.close()
+        if is_picture(source):
+            return PictureFile(source, identity)
         return VideoFile(source, identity, self.num_threads)
 
-    def _take(self) -> VideoFile | None:
+    def _take(self) -> VideoFile | PictureFile | None:
         try:
             return self._kept.pop()  # in one step, so that no two threads get the same one
         except IndexError:
             return None
 
-    def _keep(self, file: VideoFile) -> None:
+    def _keep(self, file: VideoFile | PictureFile) -> None:
         if file.is_as_new():
             self.close()
             self._kept.append(file)
