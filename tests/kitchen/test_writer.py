@@ -6,8 +6,9 @@ import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+from PIL import Image
 
-from vtlearn.kitchen.writer import write_video
+from vtlearn.kitchen.writer import write_picture, write_video
 
 
 def grey(count: int) -> Iterator[npt.NDArray[np.uint8]]:
@@ -65,3 +66,13 @@ def test_a_video_that_is_not_whole_does_not_appear(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_video(tmp_path / "a.mp4", break_off(), size=32, fps=8)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_is_a_jpeg_whatever_it_is_called(tmp_path: Path) -> None:
+    (frame,) = grey(1)
+    frame[:16] = 200
+    write_picture(tmp_path / "821381392", frame)
+    assert [path.name for path in tmp_path.iterdir()] == ["821381392"]
+    with Image.open(tmp_path / "821381392") as picture:
+        assert picture.format == "JPEG"
+        assert np.abs(np.asarray(picture).astype(int) - frame).max() < 4

@@ -58,6 +58,8 @@ class KitchenCorpus:
         ['kitchen_train_0000', 'kitchen_test_0000']
     """
 
+    items = "videos"  # what is rendered
+
     def __init__(
         self,
         root: Path | str = "data/kitchen",

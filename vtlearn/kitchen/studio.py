@@ -16,7 +16,8 @@ from vtlearn.kitchen.manifest import (
 from vtlearn.kitchen.plan import VideoPlan
 from vtlearn.kitchen.renderer import render_frames
 from vtlearn.kitchen.sprites import font_path
-from vtlearn.kitchen.writer import write_video
+from vtlearn.kitchen.writer import write_picture, write_video
+from vtlearn.media.ids import VIDEO_SUFFIXES
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.storage.atomic import remove_leftovers, replace_text
 from vtlearn.storage.parallel import available_cores, in_parallel
@@ -29,16 +30,20 @@ SECONDS_WORTH_A_PROCESS = 1000.0
 
 
 def render_video(plan: VideoPlan, path: Path) -> None:
-    """Render one video to a file.
+    """Render one video to a file, or a picture.
 
     Args:
         plan: What to render.
-        path: The MP4 file; it appears when it is whole.
+        path: The MP4 file; it appears when it is whole. Where its name does not end as a video's,
+            it is a JPEG of the first frame.
 
     Raises:
         MissingPackageError: If the colour font is not installed.
     """
-    write_video(path, render_frames(plan), size=plan.size, fps=plan.fps)
+    if path.suffix in VIDEO_SUFFIXES:
+        write_video(path, render_frames(plan), size=plan.size, fps=plan.fps)
+    else:
+        write_picture(path, next(render_frames(plan)))
 
 
 def render_corpus(

@@ -1,4 +1,4 @@
-"""From frames to a file, under its name when it is whole: H.264 in MP4, or MPEG-4 in AVI."""
+"""From frames to a file, under its name when it is whole: H.264 in MP4, MPEG-4 in AVI, or JPEG."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from vtlearn.storage.atomic import replacing
 
@@ -56,3 +57,14 @@ def write_video(
         for image in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
+
+
+def write_picture(path: Path, frame: npt.NDArray[np.uint8]) -> None:
+    """Encode a picture as JPEG.
+
+    Args:
+        path: The file, whatever its name ends in; it appears when it is whole.
+        frame: (height, width, 3), uint8, RGB.
+    """
+    with replacing(path) as unfinished:
+        Image.fromarray(frame).save(unfinished, "JPEG", quality=95)

@@ -20,7 +20,8 @@ class Content(NamedTuple):
     """What a corpus consists of.
 
     Attributes:
-        videos: What to render, by the file's path below the root, in the corpus's order.
+        videos: What to render, by the file's path below the root, in the corpus's order; a
+            picture is a plan of one frame, and its path does not end as a video's.
         texts: The annotation files, by their paths below the root.
     """
 
@@ -39,7 +40,12 @@ class KitchenLayout(ABC):
 
     Raises:
         ArgumentError: If an argument is outside its range.
+
+    Attributes:
+        items: What is rendered: videos or pictures.
     """
+
+    items = "videos"
 
     def __init__(
         self,
