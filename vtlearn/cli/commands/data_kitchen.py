@@ -17,7 +17,7 @@ from vtlearn.kitchen.layouts import LAYOUTS
 __all__ = ["add_arguments", "run"]
 
 _HELP: Mapping[str, str] = {
-    "train": "training videos",
+    "train": "training videos; of pictures, the videos that they are taken of",
     "groups": "groups of three validation videos, which differ in order alone",
     "tasks": "tasks, each of which has steps of its own",
     "videos": "videos of each task, the validation videos among them",
@@ -36,6 +36,8 @@ _HELP: Mapping[str, str] = {
     "chatter": "captions about nothing for each step",
     "swapped": "the share of captions that change places with the next",
     "word_errors": "the share of words that are lost or heard wrongly",
+    "per_step": "pictures of each step",
+    "captions": "captions of each picture",
     "mismatched": "shares of training captions that are of another video, a list for each",
 }
 
@@ -97,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = "the default layout" if layout is None else f"--layout {layout}"
     _require_known(kind, name, options)
     corpus = kind(**options)
-    sys.stdout.write(f"{len(corpus.plans())} videos in {corpus.prepare()}\n")
+    sys.stdout.write(f"{len(corpus.plans())} {kind.items} in {corpus.prepare()}\n")
     return 0
 
 

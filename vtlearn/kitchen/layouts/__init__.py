@@ -4,14 +4,17 @@ Each corpus is a file: ``msrvtt`` writes clips of one step with written captions
 names and in its schemas, and so do ``msvd`` and ``vatex``, with the references of the step
 (``cut_clips`` draws them); ``youcook2`` whole videos, with a sentence for each step; ``crosstask``
 videos of a few tasks, whose steps have fixed names; ``webvid`` clips of one step with alt text,
-some of which is another clip's. What they share is in ``base``, and ``video_ids`` are such as
-YouTube's.
+some of which is another clip's; ``coco``, ``cc`` and ``img2dataset`` pictures with captions, which
+``pictures`` draws. What they share is in ``base``, and ``video_ids`` are such as YouTube's.
 """
 
 from collections.abc import Mapping
 
 from vtlearn.kitchen.layouts.base import KitchenLayout
+from vtlearn.kitchen.layouts.cc import KitchenCC
+from vtlearn.kitchen.layouts.coco import KitchenCOCO
 from vtlearn.kitchen.layouts.crosstask import KitchenCrossTask
+from vtlearn.kitchen.layouts.img2dataset import KitchenImg2Dataset
 from vtlearn.kitchen.layouts.msrvtt import KitchenMSRVTT
 from vtlearn.kitchen.layouts.msvd import KitchenMSVD
 from vtlearn.kitchen.layouts.vatex import KitchenVATEX
@@ -20,7 +23,10 @@ from vtlearn.kitchen.layouts.youcook2 import KitchenYouCook2
 
 __all__ = [
     "LAYOUTS",
+    "KitchenCC",
+    "KitchenCOCO",
     "KitchenCrossTask",
+    "KitchenImg2Dataset",
     "KitchenMSRVTT",
     "KitchenMSVD",
     "KitchenVATEX",
@@ -35,5 +41,8 @@ LAYOUTS: Mapping[str, type[KitchenLayout]] = {
     "webvid": KitchenWebVid,
     "msvd": KitchenMSVD,
     "vatex": KitchenVATEX,
+    "coco": KitchenCOCO,
+    "cc": KitchenCC,
+    "img2dataset": KitchenImg2Dataset,
 }
 """What ``vtlearn data kitchen --layout`` renders, by name."""
