@@ -133,6 +133,14 @@ def test_a_row_that_is_no_duration_is_shown(row: str, tmp_path: Path) -> None:
         read_durations(path)
 
 
+def test_cells_may_be_separated_by_tabs(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("id\ttext\na\tx, y; z\n")
+    assert read_table(path, ["id"]) == [Row(2, {"id": "a", "text": "x, y; z"})]
+    path.write_text("id,text\na,x\ty\n")
+    assert read_table(path, ["id"]) == [Row(2, {"id": "a", "text": "x\ty"})]
+
+
 def test_tables_have_lines_and_named_cells(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text('\ufeffid; text\r\n\r\na; "x; y"\r\nb;z\r\n')

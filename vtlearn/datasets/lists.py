@@ -138,7 +138,7 @@ class Row(NamedTuple):
 
 
 def read_table(path: Path, columns: Sequence[str], unique: str | None = None) -> list[Row]:
-    r"""Read a csv with a header, separated by commas or semicolons.
+    r"""Read a csv with a header, separated by commas, semicolons or tabs.
 
     Args:
         path: The file. Spaces around cells are ignored.
@@ -378,13 +378,17 @@ def _number(cell: str) -> float | None:
         return None
 
 
+def _delimiter(header: str) -> str:
+    """Tell what separates cells: commas, unless the header has none, as in some copies."""
+    return next((each for each in ("\t", ";") if each in header and "," not in header), ",")
+
+
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Read the rows that are not blank and the lines that they begin in, less outer spaces."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = file.readline()
-            delimiter = ";" if ";" in header and "," not in header else ","  # as some copies have
-            for line, row in read_rows(chain([header], file), delimiter):
+            for line, row in read_rows(chain([header], file), _delimiter(header)):
                 cells = [cell.strip() for cell in row]
                 if any(cells):
                     yield line, cells
