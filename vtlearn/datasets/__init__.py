@@ -8,10 +8,10 @@ pictures with captions, out of tar shards. ``captioned`` has what corpora of cli
 captions share, which ``caption_files`` reads: ``msrvtt``, ``msvd`` and ``vatex`` (``cut_ids`` reads
 the names of their clips), ``webvid``, whose captions may be about something else, and ``youcook2``
 and ``crosstask``, whose videos are annotated in segments; ``annotations`` hashes the files that say
-so. ``evaluation`` reads the clips and videos that a protocol scores, ``whole_clips`` lists those
-that captions are written of, ``windows`` reads all of a video, and ``extraction`` keeps what is
-made of that. ``files`` and ``lists`` find what there is, and ``checking`` compares it with what
-there should be.
+so. ``image_captions`` lists pictures, the captions of which ``picture_lists`` reads. ``evaluation``
+reads the clips and videos that a protocol scores, ``whole_clips`` lists those that captions are
+written of, ``windows`` reads all of a video, and ``extraction`` keeps what is made of that.
+``files`` and ``lists`` find what there is, and ``checking`` compares it with what there should be.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus
@@ -19,6 +19,7 @@ from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, SegmentCo
 from vtlearn.datasets.crosstask import CrossTask
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import HowTo100M
+from vtlearn.datasets.image_captions import ImageCaptions
 from vtlearn.datasets.kitchen import Kitchen
 from vtlearn.datasets.msrvtt import MSRVTT
 from vtlearn.datasets.msvd import MSVD
@@ -45,6 +46,7 @@ __all__ = [
     "EvaluationItems",
     "Expectations",
     "HowTo100M",
+    "ImageCaptions",
     "Kitchen",
     "KitchenCorpus",
     "OverlapSampling",

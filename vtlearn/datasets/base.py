@@ -46,6 +46,9 @@ class Expectations:
         listed: The ids it should have; None for all that have a video or captions.
         durations: Seconds that videos are said to last, by id.
         rendered: What Kitchen's frames were when it was rendered; None for any other corpus.
+        files: The file of each id, which may not be there, where ids are not names of videos; None
+            for the videos below the folder.
+        items: What they are: videos or pictures.
     """
 
     corpus: str
@@ -54,6 +57,8 @@ class Expectations:
     listed: Sequence[str] | None = None
     durations: Mapping[str, float] | None = None
     rendered: Rendered | None = None
+    files: Mapping[str, Path] | None = None
+    items: str = "videos"
 
 
 class Corpus(Dataset[Sample], ABC):

@@ -253,6 +253,9 @@ def require_clips(
     source: str,
     max_missing: float,
     check: str,
+    *,
+    items: str = "videos",
+    named: str = "<id>.mp4",
 ) -> None:
     """Refuse to continue where more videos are not there than may be.
 
@@ -263,6 +266,8 @@ def require_clips(
         source: Where the corpus's authors publish it.
         max_missing: How many videos may be missing; a share of them, if less than 1.
         check: The arguments of ``vtlearn data check`` for this corpus.
+        items: What they are, where they are not videos.
+        named: What their files are called.
 
     Raises:
         CorpusNotFoundError: If no file at all is there.
@@ -276,14 +281,14 @@ def require_clips(
         videos.add(clip.video)
     where = os.path.commonpath([path.parent for path in missing.values()]) if missing else ""
     if missing and len(missing) == len(videos):
-        lines = [f"{where}: the videos listed in {listed}, <id>.mp4  (there are none)"]
+        lines = [f"{where}: the {items} listed in {listed}, {named}  (there are none)"]
         raise CorpusNotFoundError(corpus, lines, source)
     if len(missing) > (max_missing if max_missing >= 1 else max_missing * len(videos)):
         share = math.ceil(100 * len(missing) / len(videos)) / 100
         first = ", ".join(list(missing)[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         message = (
-            f"{len(missing)} of {len(videos)} videos listed in {listed} are missing under {where}: "
-            f"{first}. Download them (`vtlearn data check {check}` lists all), or pass "
+            f"{len(missing)} of {len(videos)} {items} listed in {listed} are missing under "
+            f"{where}: {first}. Download them (`vtlearn data check {check}` lists all), or pass "
             f"--data.init_args.max_unreadable={len(missing)} (in training, "
             f"--data.init_args.max_unreadable_fraction={share}) to continue without them"
         )

@@ -98,6 +98,7 @@ class CorpusReport(NamedTuple):
         changed_frames: Videos of Kitchen whose frames are not the recorded ones. They count as
             usable.
         unrecorded: How many of Kitchen's videos have no record to compare their frames with.
+        items: What is called videos here: videos or pictures.
     """
 
     corpus: str
@@ -115,6 +116,7 @@ class CorpusReport(NamedTuple):
     uncounted: int = 0
     changed_frames: Sequence[ChangedFrames] = ()
     unrecorded: int = 0
+    items: str = "videos"
 
     @property
     def coverage(self) -> float | None:
@@ -167,7 +169,7 @@ def check_corpus(
         TranscriptError: If the captions are none at all.
     """
     _require_sense(tolerance, workers=workers, time_budget=time_budget)
-    found = find_videos(expected.videos)
+    found = _find(expected)
     told, ids = _told(expected, found, cache)
     present = {video_id: found[video_id] for video_id in ids if video_id in found}
     workers = workers or min(available_cores(), max(1, len(present) // _WORTH_A_PROCESS))
@@ -189,6 +191,7 @@ def check_corpus(
         unlisted=len(found) - len(present),
         changed_frames=changed,
         unrecorded=_unrecorded(expected, health),
+        items=expected.items,
     )
 
 
@@ -216,6 +219,13 @@ class _Health(NamedTuple):
     seconds: dict[str, float]
     unreadable: dict[str, Unreadable]
     lost: dict[str, float]
+
+
+def _find(expected: Expectations) -> dict[str, Path]:
+    """Return the files that are there, by id."""
+    if expected.files is None:
+        return find_videos(expected.videos)
+    return {one: path for one, path in expected.files.items() if path.exists()}
 
 
 def _require_sense(tolerance: float, **given: float | None) -> None:

@@ -340,6 +340,35 @@ def test_what_is_annotated_is_checked_in_its_own_layout(
     assert len(found["usable"]) == count - 2
 
 
+@pytest.mark.parametrize(
+    ("layout", "pictures"),
+    [("coco", "train2017/*"), ("cc", "training/*"), ("img2dataset", "*/*.jpg")],
+)
+def test_pictures_are_checked(
+    layout: str,
+    pictures: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = copy_corpus(request.getfixturevalue(f"{layout}_root"), tmp_path / "corpus")
+    options = ("--data", "ImageCaptions", "--min-coverage", "100")
+    assert check(root, *options) == 0
+    missing, damaged, *others = sorted(root.glob(pictures))
+    ids = [str(int(path.stem)) if layout == "coco" else path.stem for path in (missing, damaged)]
+    count = 2 + len(others)
+    shown = capsys.readouterr().out
+    assert shown == f"ImageCaptions: {count} of {count} pictures can be used, 100.0 %\n"
+    missing.unlink()
+    damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size * 3 // 4])
+    assert check(root, *options) == 1
+    shown = capsys.readouterr().out
+    assert f"  missing                       1\n      {ids[0]}\n" in shown
+    assert f"      {ids[1]}  decode: image file is truncated" in shown
+    assert check(tmp_path, "--data", "ImageCaptions") == 2
+    assert "`vtlearn data kitchen --layout coco`, `cc`" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("data", ["YouCook2", "CrossTask", "MSRVTT", "WebVid", "MSVD", "VATEX"])
 def test_an_annotated_corpus_that_is_not_there_is_a_mistake(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -184,7 +184,7 @@ def _share(report: CorpusReport) -> str:
         why = f"{report.uncounted} damaged shards have no index"
         return f"{len(report.usable)} videos can be used, {total}, since {why}"
     per_cent = math.floor(10 * (report.coverage or 0)) / 10  # 100.0 % are all of them
-    return f"{len(report.usable)} of {report.expected} videos can be used, {per_cent} %"
+    return f"{len(report.usable)} of {report.expected} {report.items} can be used, {per_cent} %"
 
 
 def _printable(entry: str) -> str:
