@@ -69,9 +69,12 @@ def places(
     webvid_root: Path,
     msvd_root: Path,
     vatex_root: Path,
+    coco_root: Path,
+    cc_root: Path,
+    img2dataset_root: Path,
     small: dict[str, int],
 ) -> dict[str, dict[str, object]]:
-    """A small Kitchen that is laid out like each corpus."""
+    """A small Kitchen that is laid out like each corpus, by its class or its configuration."""
     return {
         "Kitchen": {"root": kitchen_root, **small},
         "HowTo100M": {
@@ -86,6 +89,9 @@ def places(
         "WebVid": {"root": webvid_root},
         "MSVD": {"root": msvd_root},
         "VATEX": {"root": vatex_root},
+        "coco": {"root": coco_root},
+        "cc": {"root": cc_root},
+        "img2dataset": {"root": img2dataset_root},
     }
 
 
@@ -135,4 +141,5 @@ def test_every_corpus_takes_the_place_of_a_methods_own(
     argv = ["fit", "--config", str(ROOT / "vttwins.yaml")]
     tiny = overlay(folder, features=features, captions=writes(data))
     argv += ["--config", str(tiny), "--data", str(config)]
-    assert main([*argv, *small_data(places[data["class_path"]], folder, features=features)]) == 0
+    place = places.get(config.stem) or places[data["class_path"]]
+    assert main([*argv, *small_data(place, folder, features=features)]) == 0

@@ -12,6 +12,7 @@ from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datamodules.captioned import CaptionedData
 from vtlearn.datamodules.crosstask import CrossTask
 from vtlearn.datamodules.howto100m import HowTo100M
+from vtlearn.datamodules.image_captions import ImageCaptions
 from vtlearn.datamodules.kitchen import Kitchen
 from vtlearn.datamodules.msrvtt import MSRVTT
 from vtlearn.datamodules.msvd import MSVD
@@ -31,6 +32,7 @@ __all__ = [
     "CrossTask",
     "EpochOrder",
     "HowTo100M",
+    "ImageCaptions",
     "Kitchen",
     "Shards",
     "Stage",

@@ -16,7 +16,7 @@ from vtlearn.datasets.picture_lists import PictureCaption, read_picture_list, sh
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.storage.strings import Strings
 
-__all__ = ["ImageCaptions"]
+__all__ = ["ImageCaptions", "read_image_captions"]
 
 _LOG = logging.getLogger(__name__)
 
