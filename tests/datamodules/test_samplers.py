@@ -9,6 +9,8 @@ from vtlearn.datamodules.samplers import (
     DistributedBatchSampler,
     EpochOrder,
     ShuffledBatchSampler,
+    draw_sources,
+    most_draws,
 )
 from vtlearn.datasets.base import SampleKey
 from vtlearn.distributed import Process
@@ -170,3 +172,35 @@ def test_units_go_to_the_processes_in_turn() -> None:
         [[1], [2], [3], [6], [7]],
         [[0, 4], [5, 8], [], [], []],
     ]
+
+
+# Which source a batch is from
+
+
+def test_each_hundred_batches_have_the_sources_by_their_weights() -> None:
+    weights = np.array([0.613, 0.083, 0.304])
+    for batches in (1, 7, 100, 1000, 1042):
+        drawn = draw_sources(weights.tolist(), batches, seed=1, epoch=2)
+        assert drawn.shape == (batches,)
+        for first in range(0, batches, 100):
+            block = drawn[first : first + 100]
+            counts = np.bincount(block, minlength=3)
+            assert (np.abs(counts - weights * len(block)) < 1).all()
+        most = [most_draws(weight, batches) for weight in weights.tolist()]
+        assert (np.bincount(drawn, minlength=3) <= most).all()
+
+
+def test_any_batch_is_of_a_source_with_the_probability_of_its_weight() -> None:
+    drawn = np.stack([draw_sources([0.85, 0.15], 7, seed=s, epoch=0) for s in range(2000)])
+    # 0.15 of 7 batches is one or two: never rounded to one alone; five standard deviations
+    assert np.abs(drawn.mean(0) - 0.15).max() < 5 * (0.15 * 0.85 / 2000) ** 0.5
+    assert len(np.unique(drawn[:20], axis=0)) > 5  # in an order that is drawn
+
+
+def test_sources_are_a_function_of_seed_and_epoch() -> None:
+    one = draw_sources([0.5, 0.5], 300, seed=0, epoch=0)
+    assert (draw_sources([0.5, 0.5], 300, seed=0, epoch=0) == one).all()
+    assert (draw_sources([0.5, 0.5], 250, seed=0, epoch=0)[:200] == one[:200]).all()
+    for seed, epoch in ((1, 0), (0, 1)):
+        assert (draw_sources([0.5, 0.5], 300, seed=seed, epoch=epoch) != one).any()
+    assert (draw_sources([1.0], 5, seed=0, epoch=0) == 0).all()

@@ -4,6 +4,7 @@ Batches are made of the whole corpus first and shared afterwards, so that the ba
 the figures, are the same for any number of processes.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, Protocol
@@ -17,6 +18,9 @@ from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError
 
 __all__ = ["EpochOrder"]
+
+_BLOCK = 100  # batches among which each source has its share
+_SOURCES = 3  # apart from what else is drawn by (seed, epoch)
 
 
 def per_rank_batch_size(batch_size: int, process: Process) -> int:
@@ -181,6 +185,52 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
                 f"{self._given[0]} {len(self._given[1])}: give as many in every epoch"
             )
             raise ArgumentError(message)
+
+
+def draw_sources(
+    weights: Sequence[float], batches: int, *, seed: int, epoch: int
+) -> NDArray[np.int64]:
+    """Draw which source each batch of an epoch is from.
+
+    Of each hundred batches, and of what is left of an epoch, a source has as many as its weight
+    says, rounded up or down at random, in a random order: so that any single batch is from a source
+    with the probability of its weight, and no long run of batches is without one.
+
+    Args:
+        weights: One per source; they sum to 1.
+        batches: Batches of the epoch.
+        seed: Another seed, other draws.
+        epoch: From 0.
+
+    Returns:
+        The source of each batch, (batches,), a function of the arguments.
+
+    Example:
+        >>> draw_sources([0.75, 0.25], 8, seed=0, epoch=0)
+        array([0, 0, 0, 0, 0, 1, 1, 0])
+    """
+    bounds = np.cumsum(weights)[:-1]  # where the weight of one source ends, and the next begins
+    drawn = [np.empty(0, dtype=np.int64)]
+    for block, first in enumerate(range(0, batches, _BLOCK)):
+        size = min(_BLOCK, batches - first)
+        rng = np.random.default_rng((seed, epoch, block, _SOURCES))
+        evenly = (np.arange(size) + rng.random()) / size
+        drawn.append(rng.permutation(np.searchsorted(bounds, evenly, side="right")))
+    return np.concatenate(drawn)
+
+
+def most_draws(weight: float, batches: int) -> int:
+    """Tell how many batches of an epoch a source may have at most.
+
+    Args:
+        weight: The source's share.
+        batches: Batches of the epoch.
+
+    Example:
+        >>> most_draws(0.25, 8)
+        3
+    """
+    return math.ceil(weight * batches) + math.ceil(batches / _BLOCK)
 
 
 class DistributedBatchSampler(Sampler[list[int]]):
