@@ -190,3 +190,19 @@ def test_what_is_only_listed_has_no_size_and_a_length_where_it_is_known(tmp_path
     bare.list_only()
     with pytest.raises(ArgumentError, match=r"sampling\.num_frames is left to the video encoder"):
         _ = bare.reading.clip_seconds
+
+
+def test_another_report_of_what_cannot_be_read(
+    kitchen_root: Path, small: dict[str, Any], tmp_path: Path
+) -> None:
+    data = Kitchen(kitchen_root, **TINY, batch_size=4, **small)
+    assert data.unreadable_logs() == []
+    data.report_unreadable_in(tmp_path / "other.jsonl")
+    data.setup("fit")
+    data.train_dataloader()
+    (log,) = data.unreadable_logs()
+    assert log is data.unreadable
+    assert log.path == tmp_path / "other.jsonl"
+    options = {"max_steps": 1, "limit_val_batches": 0}  # the encoder fills the rest in
+    quiet_trainer(tmp_path, **options).fit(tiny_learner(), datamodule=data)
+    assert [log.path for log in data.unreadable_logs()] == [tmp_path / "other.jsonl"]

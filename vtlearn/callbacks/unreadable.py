@@ -27,12 +27,13 @@ class UnreadableReport(Callback):
             trainer: Knows the data.
             pl_module: Logs the count.
         """
-        log = _unreadable(trainer)
-        if log is None:
+        logs = _unreadable(trainer)
+        if not logs:
             return
-        for records in gather_objects(log.read()):
-            log.add_all(records.values())
-        count = float(len(log.read()))
+        for log in logs:
+            for records in gather_objects(log.read()):
+                log.add_all(records.values())
+        count = float(sum(len(log.read()) for log in logs))
         pl_module.log("train/unreadable", count, sync_dist=False, rank_zero_only=False)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -43,12 +44,12 @@ class UnreadableReport(Callback):
             pl_module: Not used.
         """
         del pl_module
-        log = _unreadable(trainer)
-        if log is not None and trainer.is_global_zero and log.read():
-            count, total = len(log.read()), len(log.ids)
-            trainer.print(f"{count} of {total} videos could not be read: {log.path}")
+        for log in _unreadable(trainer):
+            if trainer.is_global_zero and log.read():
+                count, total = len(log.read()), len(log.ids)
+                trainer.print(f"{count} of {total} videos could not be read: {log.path}")
 
 
-def _unreadable(trainer: Trainer) -> UnreadableLog | None:
+def _unreadable(trainer: Trainer) -> list[UnreadableLog]:
     data = getattr(trainer, "datamodule", None)
-    return data.unreadable if isinstance(data, VideoTextData) else None
+    return data.unreadable_logs() if isinstance(data, VideoTextData) else []

@@ -4,6 +4,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytorch_lightning import LightningDataModule
@@ -175,6 +176,18 @@ class VideoTextData(LightningDataModule, ABC):
                 raise ArgumentError(message)
         sampling = replace(asked.sampling, whole=True)
         self.reading = self._asked = replace(asked, sampling=sampling)
+
+    def report_unreadable_in(self, path: Path) -> None:
+        """Have training name what cannot be read in another file: ``unreadable_log``.
+
+        Args:
+            path: The file.
+        """
+        self.reading = self._asked = replace(self._asked, unreadable_log=path)
+
+    def unreadable_logs(self) -> list[UnreadableLog]:
+        """Return what could not be read in training: one account, once its loader is made."""
+        return [] if self.unreadable is None else [self.unreadable]
 
     def clip_settings(self) -> dict[str, Any]:
         """Describe how clips are read, in plain values, for a checkpoint to keep."""
