@@ -2,8 +2,8 @@
 
 ``base`` holds the loaders and what a datamodule promises, ``samplers`` the order and the shares,
 ``captioned`` how clips with written captions are scored, ``captioning`` how captions of them are,
-``benchmark`` what published benchmarks share beside. A corpus' own module, of the same name as its
-dataset, says only which files and which protocols.
+``benchmark`` what published benchmarks share beside; ``mixture`` trains on several together. A
+corpus' own module, of the same name as its dataset, says only which files and which protocols.
 """
 
 from vtlearn.data_source import Stage
@@ -14,6 +14,7 @@ from vtlearn.datamodules.crosstask import CrossTask
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.image_captions import ImageCaptions
 from vtlearn.datamodules.kitchen import Kitchen
+from vtlearn.datamodules.mixture import Mixture
 from vtlearn.datamodules.msrvtt import MSRVTT
 from vtlearn.datamodules.msvd import MSVD
 from vtlearn.datamodules.samplers import EpochOrder
@@ -34,6 +35,7 @@ __all__ = [
     "HowTo100M",
     "ImageCaptions",
     "Kitchen",
+    "Mixture",
     "Shards",
     "Stage",
     "VideoTextData",
