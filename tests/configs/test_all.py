@@ -25,12 +25,21 @@ def test_there_are_configurations() -> None:
     assert DATA
 
 
+def sources(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The sources of a mixture, or the one that data are, by their options."""
+    mixed = data["init_args"].get("sources", {})
+    nested = {f"--data.init_args.sources.{name}": source for name, source in mixed.items()}
+    return nested or {"--data": data}
+
+
 def reads_features(data: dict[str, Any]) -> bool:
-    return "features" in data["init_args"]
+    return any("features" in source["init_args"] for source in sources(data).values())
 
 
 def writes(data: dict[str, Any]) -> bool:
-    return bool(data["init_args"].get("task") == "captioning")
+    """Whether captions are scored: a mixture by its first source."""
+    scored = next(iter(sources(data).values()))
+    return bool(scored["init_args"].get("task") == "captioning")
 
 
 @pytest.fixture
@@ -95,17 +104,23 @@ def places(
     }
 
 
-def small_data(place: dict[str, object], folder: Path, *, features: bool) -> list[str]:
-    """Point a corpus at a small one, and read it without workers."""
-    options = {"batch_size": 4, "num_workers": 0, **place}
-    options |= {"pixels.crop_pixels": 32}
-    if features:
-        videos = Path(str(place.get("videos", place.get("root"))))
-        fill_store(folder / "features", dict.fromkeys(find_videos(videos), 100.0))
-        options |= {"features": folder / "features"}
-    return [
-        word for key, value in options.items() for word in (f"--data.init_args.{key}", str(value))
-    ]
+def small_data(
+    data: dict[str, Any], places: dict[str, dict[str, object]], folder: Path, stem: str = ""
+) -> list[str]:
+    """Point each corpus at a small one, and read it without workers."""
+    words: list[str] = []
+    for section, source in sources(data).items():
+        layout = source["init_args"].get("kitchen")  # pictures come in several
+        place = places.get(layout) or places.get(stem) or places[source["class_path"]]
+        options = {"batch_size": 4, "num_workers": 0, **place}
+        options |= {"pixels.crop_pixels": 32}
+        if reads_features(source):
+            videos = Path(str(place.get("videos", place.get("root"))))
+            fill_store(folder / "features", dict.fromkeys(find_videos(videos), 100.0))
+            options |= {"features": folder / "features"}
+        for key, value in options.items():
+            words += [f"{section}.init_args.{key}", str(value)]
+    return words
 
 
 @pytest.mark.parametrize("config", METHODS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -116,7 +131,7 @@ def test_every_method_fits_a_step(
     data, features = method["data"], reads_features(method["data"])
     tiny = overlay(folder, features=features, captions=writes(data))
     argv = ["fit", "--config", str(config), "--config", str(tiny)]
-    argv += small_data(places[data["class_path"]], folder, features=features)
+    argv += small_data(data, places, folder)
     if method["model"]["head"]["class_path"] == "TempCLR":  # videos are too short for a chain
         argv += ["--model.head.init_args.chain", "all"]
     assert main(argv) == 0
@@ -127,9 +142,11 @@ def test_every_method_fits_a_step(
 def test_every_trainer_lies_over_a_method(
     config: Path, folder: Path, places: dict[str, dict[str, object]]
 ) -> None:
-    argv = ["fit", "--config", str(ROOT / "vttwins.yaml"), "--config", str(config)]
+    method = ROOT / "vttwins.yaml"
+    argv = ["fit", "--config", str(method), "--config", str(config)]
     argv += ["--config", str(overlay(folder, features=False)), "--trainer.strategy", "auto"]
-    assert main([*argv, *small_data(places["Kitchen"], folder, features=False)]) == 0
+    data = yaml.safe_load(method.read_text())["data"]
+    assert main([*argv, *small_data(data, places, folder)]) == 0
 
 
 @pytest.mark.parametrize("config", DATA, ids=lambda path: str(path.relative_to(ROOT)))
@@ -141,5 +158,4 @@ def test_every_corpus_takes_the_place_of_a_methods_own(
     argv = ["fit", "--config", str(ROOT / "vttwins.yaml")]
     tiny = overlay(folder, features=features, captions=writes(data))
     argv += ["--config", str(tiny), "--data", str(config)]
-    place = places.get(config.stem) or places[data["class_path"]]
-    assert main([*argv, *small_data(place, folder, features=features)]) == 0
+    assert main([*argv, *small_data(data, places, folder, config.stem)]) == 0
