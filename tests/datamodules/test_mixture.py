@@ -358,6 +358,9 @@ def test_sources_and_weights_that_do_not_fit_are_refused(kitchen_root: Path) -> 
             Mixture({"videos": Kitchen(), "pictures": Kitchen()}, weights)
     with pytest.raises(ArgumentError, match="batches_per_epoch must be positive"):
         mixture(kitchen_root, batches_per_epoch=0)
+    for name in ("a/b", "a.b", ""):
+        with pytest.raises(ArgumentError, match=f"as the name of a source, got '{name}'"):
+            Mixture({name: Kitchen()}, {name: 1.0})
     with pytest.raises(ArgumentError, match="source both is a Mixture itself"):
         Mixture({"both": mixture(kitchen_root)}, {"both": 1.0})
 

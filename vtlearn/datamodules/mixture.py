@@ -1,6 +1,7 @@
 """Several datamodules to train on together, each batch from one of them."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from itertools import chain, count, zip_longest
 
@@ -23,6 +24,7 @@ from vtlearn.evaluation.evaluator import EvaluationTask
 __all__ = ["Mixture"]
 
 _ROUNDS = 1000  # how often an epoch of a mixture may begin a source again
+_NAME = re.compile(r"[\w-]+")  # it is part of a file's name, and of an option's
 
 
 class MixtureLoader:
@@ -105,19 +107,18 @@ class Mixture(VideoTextData):
     apart. If sources name the same ``unreadable_log``, each has one with its own name added to it.
 
     Args:
-        sources: The datamodules, by names that weights and messages call them by.
-        weights: How often each source is drawn, relative to the others, by the same names.
+        sources: The datamodules, by names of letters, digits, - and _, which weights, messages and
+            reports of what cannot be read call them by.
+        weights: How often each source is drawn, relative to the others, by the same names; kept as
+            shares that sum to 1.
         batches_per_epoch: Batches of an epoch; left out, as many as the sources have together.
         num_workers: Loader processes of all sources together, at least one each, shared out by the
             weights; 0 to read in the process itself; left out, those that each source has.
 
-    Attributes:
-        sources: As given.
-        weights: What share of the batches each source has; they sum to 1.
-
     Raises:
-        ArgumentError: If there is no source, the weights are not those of the sources or not
-            positive, or there are fewer workers than sources.
+        ArgumentError: If there is no source, or one cannot be called so or is a mixture itself; the
+            weights are not those of the sources, or not positive; or there are fewer workers than
+            sources.
 
     Example:
         >>> from vtlearn.datamodules import Kitchen
@@ -330,6 +331,9 @@ def _shares(sources: Mapping[str, object], weights: Mapping[str, float]) -> dict
     """Return what share of the batches each source has."""
     if not sources:
         message = "Mixture has no sources: give at least one, {name: datamodule}, and its weight"
+        raise ArgumentError(message)
+    if odd := [name for name in sources if not _NAME.fullmatch(name)]:
+        message = f"expected letters, digits, - and _ as the name of a source, got {odd[0]!r}"
         raise ArgumentError(message)
     if nested := [name for name, source in sources.items() if isinstance(source, Mixture)]:
         message = f"source {nested[0]} is a Mixture itself: list its sources in its place"
