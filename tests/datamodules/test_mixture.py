@@ -1,6 +1,7 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,10 @@ def test_a_resumed_training_is_the_one_that_was_not_stopped(
         trainer = quiet_trainer(tmp_path, callbacks=[recorder, saving], **options)
         data = mixture(kitchen_root, batches_per_epoch=4, num_workers=workers)
         trainer.fit(learner, datamodule=data, ckpt_path=checkpoint)
+        assert set(active_children()) == others  # no worker is left to the garbage collector
         return recorder, learner
+
+    others = set(active_children())
 
     whole, trained = fit()
     resumed, again = fit(tmp_path / "epoch=0.ckpt")

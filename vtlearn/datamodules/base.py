@@ -62,6 +62,14 @@ class LazyDataLoader(DataLoader[Sample]):
         """Start the workers when the first batch is asked for."""
         yield from super().__iter__()
 
+    def stop_workers(self) -> None:
+        """End the workers that outlive an epoch, as Lightning does with a loader it knows.
+
+        Those that are left to the garbage collector may lose their queues before they are told, and
+        are then waited for, five seconds each.
+        """
+        self._iterator = None
+
 
 class VideoTextData(LightningDataModule, ABC):
     """Loaders of a corpus, and the protocols that say how it is scored.

@@ -11,7 +11,7 @@ from typing_extensions import override
 from vtlearn.batch import Batch, Sample
 from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
-from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.datamodules.base import AlignmentExample, LazyDataLoader, VideoTextData
 from vtlearn.datamodules.samplers import draw_sources, most_draws
 from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.shards import ShardStream
@@ -78,6 +78,12 @@ class MixtureLoader:
             epoch: From 0.
         """
         self.epoch = epoch
+
+    def stop_workers(self) -> None:
+        """End the workers of all sources."""
+        for loader in self.loaders.values():
+            if isinstance(loader, LazyDataLoader):
+                loader.stop_workers()
 
     def __len__(self) -> int:
         """Return how many batches an epoch has."""
@@ -149,6 +155,7 @@ class Mixture(VideoTextData):
             batch_size=first.batch_size,
             num_workers=sum(source.num_workers for source in self.sources.values()),
         )
+        self._loader: MixtureLoader | None = None
         self._name_reports()
         self.reading = first.reading
 
@@ -176,6 +183,8 @@ class Mixture(VideoTextData):
 
     @override
     def teardown(self, stage: str) -> None:
+        if self._loader is not None:
+            self._loader.stop_workers()
         for source in self.sources.values():
             source.teardown(stage)
 
@@ -215,7 +224,8 @@ class Mixture(VideoTextData):
         self._require_one_size()
         loaders = {name: source.train_dataloader() for name, source in self.sources.items()}
         batches = self.batches_per_epoch or sum(len(loader) for loader in loaders.values())
-        return MixtureLoader(loaders, self.weights, batches=batches, seed=self.seed)
+        self._loader = MixtureLoader(loaders, self.weights, batches=batches, seed=self.seed)
+        return self._loader
 
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
         """Return what the first source is scored by that is scored at all.
