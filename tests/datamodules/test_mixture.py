@@ -1,5 +1,4 @@
 import shutil
-from collections.abc import Iterator, Sequence
 from itertools import chain
 from multiprocessing import active_children
 from pathlib import Path
@@ -10,18 +9,17 @@ import torch
 from lightning_fabric.utilities.data import _set_sampler_epoch
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
-from torch.utils.data import DataLoader
 
 import vtlearn.datamodules.base
 from tests.damage import lose_index
 from tests.media.webdataset.tars import pack_kitchen
 from tests.models import LOADING, quiet_trainer, tiny_learner
 from tests.processes import Pool
-from vtlearn.batch import Batch, Sample
+from vtlearn.batch import Batch
 from vtlearn.callbacks import UnreadableReport
 from vtlearn.data_source import Stage
-from vtlearn.datamodules import AlignmentExample, HowTo100M, Kitchen, Mixture, Shards
-from vtlearn.datamodules.mixture import MixtureLoader
+from vtlearn.datamodules import AlignmentExample, Kitchen, Mixture, Shards
+from vtlearn.datamodules.mixture_loader import MixtureLoader
 from vtlearn.datasets import ClipSampling, Pixels
 from vtlearn.distributed import Process
 from vtlearn.encoders.video import TinyVideo
@@ -172,44 +170,8 @@ def test_a_resumed_training_is_the_one_that_was_not_stopped(
             torch.testing.assert_close(weights[name], value, rtol=0, atol=0)
 
 
-class Numbered(DataLoader[Sample]):
-    """Gives its name and the epochs it was begun with, in place of batches."""
-
-    def __init__(self, name: str, length: int) -> None:
-        super().__init__([])  # type: ignore[arg-type]
-        self.name, self.length = name, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        return iter([self.name] * self.length)
-
-
-def test_shares_of_the_sources_are_their_weights() -> None:
-    weights = {"a": 0.613, "b": 0.083, "c": 0.304}
-    loaders = {name: Numbered(name, 10) for name in weights}
-    for seed in range(3):
-        loader = MixtureLoader(loaders, weights, batches=1000, seed=seed)
-        for epoch in range(3):
-            loader.set_epoch(epoch)
-            drawn: Sequence[Any] = list(loader)
-            shares = {name: drawn.count(name) / 1000 for name in weights}
-            assert shares == pytest.approx(weights, abs=0.01)
-
-
-def test_the_order_is_drawn_for_each_epoch_and_seed(kitchen_root: Path) -> None:
-    loaders = {name: Numbered(name, 10) for name in "ab"}
-    orders = set()
-    for seed, epoch in ((0, 0), (0, 1), (1, 0), (0, 0)):
-        loader = MixtureLoader(loaders, dict.fromkeys("ab", 0.5), batches=50, seed=seed)
-        loader.set_epoch(epoch)
-        orders.add("".join(map(str, loader)))
-    assert len(orders) == 3
-    sources = {
-        "videos": narrations(kitchen_root, seed=7),
-        "pictures": pictures(kitchen_root, seed=8),
-    }
+def test_its_draws_are_of_the_first_sources_seed(kitchen_root: Path) -> None:
+    sources = {"videos": narrations(kitchen_root, seed=7), "pictures": pictures(kitchen_root)}
     assert Mixture(sources, EVEN).train_dataloader().seed == 7
 
 
@@ -278,11 +240,6 @@ def test_reports_that_were_given_apart_keep_their_names(kitchen_root: Path, tmp_
 
 
 # What the first source has that has it
-
-
-def untold(root: Path) -> HowTo100M:
-    """Narrations without a protocol."""
-    return HowTo100M(root / "captions", videos=root / "videos", **LOADING, batch_size=4)
 
 
 def test_it_is_scored_looked_at_and_predicted_by_the_first_source_that_can_be(
@@ -392,14 +349,6 @@ def test_every_source_is_one_that_the_encoder_takes(kitchen_root: Path, tmp_path
     refused = "source pictures gives clips of 1 frames, size 16, and Fixed was made for 2 of size"
     with pytest.raises(ArgumentError, match=refused):
         quiet_trainer(tmp_path).fit(learner, datamodule=mixture(kitchen_root))
-
-
-def test_a_source_that_would_begin_too_often_is_refused() -> None:
-    loaders = {"few": Numbered("few", 1), "many": Numbered("many", 10_000)}
-    weights = {"few": 0.5, "many": 0.5}
-    assert len(list(MixtureLoader(loaders, weights, batches=1900, seed=0))) == 1900
-    with pytest.raises(ArgumentError, match="source few has 1 batches, and an epoch takes up to"):
-        MixtureLoader(loaders, weights, batches=2100, seed=0)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(
