@@ -1,7 +1,7 @@
 """One walk over the videos of a corpus: plan, skip what is whole, gather, write, resume."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 import torch
@@ -21,7 +21,7 @@ from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.datasets.windows import VideoList, WindowChunks
 from vtlearn.distributed import gather_objects, process
 
-__all__ = ["Extraction"]
+__all__ = ["Extraction", "ShardWalk"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,13 +29,12 @@ ResultT = TypeVar("ResultT")
 VideoT = TypeVar("VideoT")
 
 
-class Extraction(Generic[ResultT, VideoT]):
-    """Make something of all videos of a corpus, window by window, and keep it in shards.
+class ShardWalk(Generic[ResultT, VideoT]):
+    """Plan which shards of a corpus are to be made, gather videos into them, write them, resume.
 
     It plans when it is created: shards that are whole are skipped, the others are divided among the
-    processes of this part. ``chunks`` are the windows to encode, in order; what was made of each
-    goes to :meth:`add`, which writes a shard as soon as its last video is complete. A process that
-    is killed loses the shard it was at; the same call resumes, with any number of processes or
+    processes of this part. A shard is written as soon as its last video has ended; a process that
+    is killed loses the shard it was at. The same call resumes, with any number of processes or
     parts, and leaves the same bytes.
 
     All processes of a part create it at once, since they wait for each other there, and only there;
@@ -44,19 +43,17 @@ class Extraction(Generic[ResultT, VideoT]):
     Args:
         writer: What keeps the results.
         videos: The corpus, in the order that the writer has.
-        stride: Seconds from the start of a window to the start of the next.
-        num_frames: Frames of a window.
-        size: Height and width of a frame in pixels.
-        windows_per_chunk: Windows that are encoded together.
         part: The share of this machine.
         workers: How many processes look at the videos beforehand.
         show: Whether to show progress on standard error.
 
     Attributes:
-        chunks: This process's windows.
+        shards: The shards that this process is to make, in order.
+        positions: Which videos of the corpus those have, in order.
+        durations: How long these are in seconds, (positions,); of unreadable ones anything.
+        unreadable: Why some of them cannot be read, by id.
 
     Raises:
-        ArgumentError: If ``stride`` or ``windows_per_chunk`` is not positive.
         TooManyUnreadableError: If more videos are unreadable than may be. Each part counts its own,
             against all videos of the corpus.
         VTLearnError: If the writer holds results of files that were replaced.
@@ -67,10 +64,6 @@ class Extraction(Generic[ResultT, VideoT]):
         writer: ShardWriter[ResultT, VideoT],
         videos: VideoList,
         *,
-        stride: float,
-        num_frames: int,
-        size: int,
-        windows_per_chunk: int = 16,
         part: Part = WHOLE,
         workers: int = 1,
         show: bool = False,
@@ -92,53 +85,51 @@ class Extraction(Generic[ResultT, VideoT]):
             writer.remove_leftovers()
             self._log.path.unlink(missing_ok=True)  # what is in whole shards follows
         whole = whole_shards(writer, videos.paths, part, show=show)
-        shards = sorted(set(part.shards(writer.num_shards)) - set(whole))[rank::world]
-        positions = [index for shard in shards for index in writer.shard_range(shard)]
-        durations, unreadable = probe_videos(videos, positions, max(1, workers), show=show)
-        log_unreadable(self._log, writer, videos, unreadable, whole)
-        self.chunks = WindowChunks(
-            [videos.ids[index] for index in positions],
-            [videos.paths[index] for index in positions],
-            durations,
-            unreadable=unreadable,
-            reader=clip_reader(time_budget=videos.time_budget),
-            stride=stride,
-            num_frames=num_frames,
-            fps=videos.fps,
-            size=size,
-            frame_at=videos.frame_at,
-            windows_per_chunk=windows_per_chunk,
+        pending = sorted(set(part.shards(writer.num_shards)) - set(whole))
+        self.shards: list[int] = pending[rank::world]
+        self.positions = [index for shard in self.shards for index in writer.shard_range(shard)]
+        self.durations, self.unreadable = probe_videos(
+            videos, self.positions, max(1, workers), show=show
         )
+        log_unreadable(self._log, writer, videos, self.unreadable, whole)
         self._written = 0
-        self._shards = iter(shards)
-        self._results: list[ChunkResults[ResultT]] = []
+        self._left: Iterator[int] = iter(self.shards)
         self._begin_shard()
 
-    def add(self, index: int, batch: Batch, results: ResultT) -> None:
-        """Take what was made of the next chunk, and write the shard that it completes.
+    def end_video(
+        self,
+        video_id: str,
+        path: str,
+        duration: float,
+        chunks: Sequence[ChunkResults[ResultT]],
+        unreadable: Unreadable | None = None,
+    ) -> None:
+        """Take what was made of the next video, and write the shard that it completes.
 
         Args:
-            index: The chunk's number; they come in order, and all of them.
-            batch: The chunk as it was read: a part of one video, or why that cannot be read; of a
-                process that has no videos, nothing.
-            results: What was made of the windows that could be read.
+            video_id: Its id; videos come in the order of ``positions``, and all of them.
+            path: Its file.
+            duration: How long it is, in seconds.
+            chunks: All results of it, in temporal order.
+            unreadable: Why it cannot be read; None where it can.
 
         Raises:
             TooManyUnreadableError: If more videos are unreadable than may be.
             VTLearnError: If the writer refuses the results.
         """
-        if not (batch.ids or batch.unreadable):
-            return
-        video_id, windows = self.chunks.windows(index)
-        for lost in batch.unreadable:
-            self._unreadable.setdefault(video_id, lost)
-        if batch.ids:
-            starts = [number * self.chunks.stride for number in windows]
-            read = batch.clip_spans[:, 0].cpu()
-            kept = torch.isin(torch.tensor(starts, dtype=torch.float64), read)
-            self._results.append(ChunkResults(starts, kept, results))
-        if self.chunks.is_last(index):
-            self._end_video(index, video_id)
+        video = None if unreadable else self._writer.video(chunks, duration)
+        if video is not None:
+            self._videos[video_id] = video
+        else:
+            reason = "none of its windows has all of its frames"
+            lost = unreadable or Unreadable(video_id, path, "decode", reason)
+            self._lost_videos[video_id] = lost
+            self._log.add(lost)
+        done = len(self._videos) + len(self._lost_videos)
+        if done == len(self._writer.shard_range(self._shard)):
+            self._writer.write(self._shard, self._videos, self._lost_videos, self._sources)
+            self._written += 1
+            self._begin_shard()
 
     def closing_line(self) -> str | None:
         """Say what is there in the end, and what is missing; call it after the last chunk.
@@ -166,28 +157,11 @@ class Extraction(Generic[ResultT, VideoT]):
         )
 
     def _begin_shard(self) -> None:
-        self._shard = next(self._shards, -1)
+        self._shard = next(self._left, -1)
         # now, and not when it is written: a video that is replaced in between will be found out
         self._sources = {} if self._shard < 0 else self._writer.sources(self._shard, self._paths)
         self._videos: dict[str, VideoT] = {}
-        self._unreadable: dict[str, Unreadable] = {}
-
-    def _end_video(self, index: int, video_id: str) -> None:
-        results, self._results = self._results, []
-        if video_id not in self._unreadable:
-            video = self._writer.video(results, self.chunks.duration(index))
-            if video is None:
-                reason = "none of its windows has all of its frames"
-                path = self.chunks.path(index)
-                self._unreadable[video_id] = Unreadable(video_id, path, "decode", reason)
-            else:
-                self._videos[video_id] = video
-        if video_id in self._unreadable:
-            self._log.add(self._unreadable[video_id])
-        if len(self._videos) + len(self._unreadable) == len(self._writer.shard_range(self._shard)):
-            self._writer.write(self._shard, self._videos, self._unreadable, self._sources)
-            self._written += 1
-            self._begin_shard()
+        self._lost_videos: dict[str, Unreadable] = {}
 
     def _others(self, pending: Sequence[int]) -> str:
         """Say which parts are missing where this one is whole."""
@@ -213,3 +187,87 @@ class Extraction(Generic[ResultT, VideoT]):
             f"try them again, remove {again} there and run the same command; what took too long "
             "is tried again anyway"
         )
+
+
+class Extraction(ShardWalk[ResultT, VideoT]):
+    """Make something of all videos of a corpus, window by window, and keep it in shards.
+
+    ``chunks`` are the windows to encode, in order; what was made of each goes to :meth:`add`.
+
+    Args:
+        writer: What keeps the results.
+        videos: The corpus, in the order that the writer has.
+        stride: Seconds from the start of a window to the start of the next.
+        num_frames: Frames of a window.
+        size: Height and width of a frame in pixels.
+        windows_per_chunk: Windows that are encoded together.
+        part: The share of this machine.
+        workers: How many processes look at the videos beforehand.
+        show: Whether to show progress on standard error.
+
+    Attributes:
+        chunks: This process's windows.
+
+    Raises:
+        ArgumentError: If ``stride`` or ``windows_per_chunk`` is not positive.
+        TooManyUnreadableError: If more videos are unreadable than may be.
+        VTLearnError: If the writer holds results of files that were replaced.
+    """
+
+    def __init__(
+        self,
+        writer: ShardWriter[ResultT, VideoT],
+        videos: VideoList,
+        *,
+        stride: float,
+        num_frames: int,
+        size: int,
+        windows_per_chunk: int = 16,
+        part: Part = WHOLE,
+        workers: int = 1,
+        show: bool = False,
+    ) -> None:
+        super().__init__(writer, videos, part=part, workers=workers, show=show)
+        self.chunks = WindowChunks(
+            [videos.ids[index] for index in self.positions],
+            [videos.paths[index] for index in self.positions],
+            self.durations,
+            unreadable=self.unreadable,
+            reader=clip_reader(time_budget=videos.time_budget),
+            stride=stride,
+            num_frames=num_frames,
+            fps=videos.fps,
+            size=size,
+            frame_at=videos.frame_at,
+            windows_per_chunk=windows_per_chunk,
+        )
+        self._results: list[ChunkResults[ResultT]] = []
+        self._why: Unreadable | None = None
+
+    def add(self, index: int, batch: Batch, results: ResultT) -> None:
+        """Take what was made of the next chunk, and write the shard that it completes.
+
+        Args:
+            index: The chunk's number; they come in order, and all of them.
+            batch: The chunk as it was read: a part of one video, or why that cannot be read; of a
+                process that has no videos, nothing.
+            results: What was made of the windows that could be read.
+
+        Raises:
+            TooManyUnreadableError: If more videos are unreadable than may be.
+            VTLearnError: If the writer refuses the results.
+        """
+        if not (batch.ids or batch.unreadable):
+            return
+        video_id, windows = self.chunks.windows(index)
+        self._why = next(iter([*filter(None, [self._why]), *batch.unreadable]), None)
+        if batch.ids:
+            starts = [number * self.chunks.stride for number in windows]
+            read = batch.clip_spans[:, 0].cpu()
+            kept = torch.isin(torch.tensor(starts, dtype=torch.float64), read)
+            self._results.append(ChunkResults(starts, kept, results))
+        if self.chunks.is_last(index):
+            path, duration = self.chunks.path(index), self.chunks.duration(index)
+            chunks, why = self._results, self._why
+            self._results, self._why = [], None
+            self.end_video(video_id, path, duration, chunks, why)
