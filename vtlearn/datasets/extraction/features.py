@@ -1,13 +1,13 @@
 """A store of features as what a walk writes to, and how it says which encoder made them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from vtlearn.batch import Unreadable
-from vtlearn.datasets.extraction.writer import ChunkResults, ShardWriter
+from vtlearn.datasets.extraction.writer import ChunkResults, StoreWriter
 from vtlearn.errors import ArgumentError
 from vtlearn.hyperparameters import to_config
 from vtlearn.media.clips import FrameAt
@@ -19,7 +19,7 @@ from vtlearn.parameters import weights_sha256
 __all__ = ["FeatureShards", "describe_encoder", "require_channels"]
 
 
-class FeatureShards(ShardWriter[Tensor, StoredVideo]):
+class FeatureShards(StoreWriter[Tensor, StoredVideo]):
     """Keep a vector of each window in a store of features; NaN where a window could not be read.
 
     The results of a chunk are its vectors, (readable windows, dim), float, on the CPU.
@@ -31,43 +31,8 @@ class FeatureShards(ShardWriter[Tensor, StoredVideo]):
     name = "features"
 
     def __init__(self, store: FeatureStore) -> None:
-        self.store = store
-        self.folder = store.folder
-
-    @property
-    def num_shards(self) -> int:
-        """How many shards there will be."""
-        return self.store.num_shards
-
-    def shard_range(self, shard: int) -> range:
-        """See :class:`ShardWriter`."""
-        return self.store.shard_range(shard)
-
-    def pending(self) -> list[int]:
-        """See :class:`ShardWriter`."""
-        return self.store.pending()
-
-    def stale(
-        self, shards: Iterable[int], paths: Sequence[str]
-    ) -> tuple[Sequence[int], Mapping[str, int]]:
-        """See :class:`ShardWriter`."""
-        return self.store.stale(shards, paths)
-
-    def require_unreplaced(self, replaced: Mapping[str, int]) -> None:
-        """See :class:`ShardWriter`."""
-        self.store.require_unreplaced(replaced)
-
-    def sources(self, shard: int, paths: Sequence[str]) -> dict[str, str]:
-        """See :class:`ShardWriter`."""
-        return self.store.sources(shard, paths)
-
-    def remove_leftovers(self) -> None:
-        """See :class:`ShardWriter`."""
-        self.store.remove_leftovers()
-
-    def unreadable(self, shard: int) -> Mapping[str, Mapping[str, str]]:
-        """See :class:`ShardWriter`."""
-        return read_shard_record(self.folder, shard).unreadable
+        super().__init__(store)
+        self.store: FeatureStore = store
 
     def video(self, chunks: Sequence[ChunkResults[Tensor]], duration: float) -> StoredVideo | None:
         """Lay vectors where their windows were planned; None where there is none but NaN."""
@@ -85,7 +50,7 @@ class FeatureShards(ShardWriter[Tensor, StoredVideo]):
         unreadable: Mapping[str, Unreadable],
         sources: Mapping[str, str],
     ) -> None:
-        """See :class:`ShardWriter`."""
+        """See :class:`~vtlearn.datasets.extraction.writer.ShardWriter`."""
         self.store.write(shard, videos, unreadable, sources)
 
     def summary(self) -> str:

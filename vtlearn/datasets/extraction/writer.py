@@ -8,8 +8,9 @@ from typing import Generic, NamedTuple, TypeVar
 from torch import Tensor
 
 from vtlearn.batch import Unreadable
+from vtlearn.media.video_shards import VideoShards
 
-__all__ = ["ChunkResults", "ShardWriter"]
+__all__ = ["ChunkResults", "ShardWriter", "StoreWriter"]
 
 ResultT = TypeVar("ResultT")
 VideoT = TypeVar("VideoT")
@@ -151,3 +152,50 @@ class ShardWriter(ABC, Generic[ResultT, VideoT]):
 
     def remove_leftovers(self) -> None:
         """Remove what a killed process left unfinished, where nothing else may be writing it."""
+
+
+class StoreWriter(ShardWriter[ResultT, VideoT]):
+    """A writer to a folder of shards, which knows what is whole and what each was made of.
+
+    Args:
+        store: The folder.
+    """
+
+    def __init__(self, store: VideoShards) -> None:
+        self.store = store
+        self.folder = store.folder
+
+    @property
+    def num_shards(self) -> int:
+        """How many shards there will be."""
+        return self.store.num_shards
+
+    def shard_range(self, shard: int) -> range:
+        """See :class:`ShardWriter`."""
+        return self.store.shard_range(shard)
+
+    def pending(self) -> list[int]:
+        """See :class:`ShardWriter`."""
+        return self.store.pending()
+
+    def stale(
+        self, shards: Iterable[int], paths: Sequence[str]
+    ) -> tuple[Sequence[int], Mapping[str, int]]:
+        """See :class:`ShardWriter`."""
+        return self.store.stale(shards, paths)
+
+    def require_unreplaced(self, replaced: Mapping[str, int]) -> None:
+        """See :class:`ShardWriter`."""
+        self.store.require_unreplaced(replaced)
+
+    def sources(self, shard: int, paths: Sequence[str]) -> dict[str, str]:
+        """See :class:`ShardWriter`."""
+        return self.store.sources(shard, paths)
+
+    def remove_leftovers(self) -> None:
+        """See :class:`ShardWriter`."""
+        self.store.remove_leftovers()
+
+    def unreadable(self, shard: int) -> Mapping[str, Mapping[str, str]]:
+        """See :class:`ShardWriter`."""
+        return self.store.record(shard).unreadable

@@ -8,18 +8,15 @@ Home-made around safetensors: a writer that is killed may leave an HDF5 file tha
 Zarr has a folder for each video.
 """
 
-import hashlib
 import re
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vtlearn.batch import Unreadable
-from vtlearn.checks import require_positive
 from vtlearn.errors import FeatureError
-from vtlearn.media.features.fingerprints import fingerprints
 from vtlearn.media.features.shard import (
+    ShardRecord,
     StoredVideo,
     is_whole,
     read_shard_record,
@@ -28,27 +25,12 @@ from vtlearn.media.features.shard import (
 )
 from vtlearn.media.features.spec import FeatureSpec, read_metadata, spec_record, write_metadata
 from vtlearn.media.ids import former_id, outgrown_ids
+from vtlearn.media.video_shards import VideoShards, hash_ids
 
 __all__ = ["FeatureStore"]
 
-_NAMED = 20  # videos or files that a sentence names
-_LEFT = 3600  # seconds after which an unfinished file is abandoned: a shard is written in a few
 
-
-class Stale(NamedTuple):
-    """What of whole shards is not what it would be now.
-
-    Attributes:
-        again: Numbers of shards that are worth another try: reading a video of theirs took too
-            long, or a video that could not be read is another file now.
-        replaced: Videos whose vectors were made of another file, and the shards they are in.
-    """
-
-    again: list[int]
-    replaced: dict[str, int]
-
-
-class FeatureStore:
+class FeatureStore(VideoShards):
     """A store that is being filled, by any number of processes and in any number of attempts.
 
     Args:
@@ -76,6 +58,9 @@ class FeatureStore:
         [0]
     """
 
+    kept = "vectors"
+    error = FeatureError
+
     def __init__(
         self,
         folder: Path,
@@ -85,102 +70,23 @@ class FeatureStore:
         videos_per_shard: int = 256,
         layout: Mapping[str, Any] | None = None,
     ) -> None:
-        require_positive(videos_per_shard=videos_per_shard)
-        self.folder = folder
+        super().__init__(folder, ids, videos_per_shard)
         self.spec = spec
-        self.ids = ids
-        self.videos_per_shard = videos_per_shard
         self.layout = {
             "videos": len(ids),
             "videos_per_shard": videos_per_shard,
-            "ids_sha256": _hash(ids),
+            "ids_sha256": hash_ids(ids),
             **(layout or {}),
         }
         self._begin()
 
-    @property
-    def num_shards(self) -> int:
-        """How many shards there will be."""
-        return -(-len(self.ids) // self.videos_per_shard)
+    def record(self, shard: int) -> ShardRecord:
+        """See :class:`~vtlearn.media.video_shards.VideoShards`."""
+        return read_shard_record(self.folder, shard)
 
-    def shard_range(self, shard: int) -> range:
-        """Return where in the list of ids a shard's videos are.
-
-        Args:
-            shard: Its number.
-        """
-        first = shard * self.videos_per_shard
-        return range(first, min(first + self.videos_per_shard, len(self.ids)))
-
-    def shard_ids(self, shard: int) -> list[str]:
-        """Return the ids of a shard's videos.
-
-        Args:
-            shard: Its number.
-        """
-        return [self.ids[index] for index in self.shard_range(shard)]
-
-    def pending(self) -> list[int]:
-        """Return the numbers of the shards that are not whole yet, or not any more."""
-        return [shard for shard in range(self.num_shards) if not is_whole(self.folder, shard)]
-
-    def stale(self, shards: Iterable[int], paths: Sequence[str]) -> Stale:
-        """Look for videos that are other files than a shard was made of.
-
-        Args:
-            shards: Numbers of whole shards.
-            paths: The videos' files, in the order of the ids. One that is not there differs from
-                nothing.
-
-        Returns:
-            What was found.
-        """
-        found = Stale([], {})
-        for shard in shards:
-            record = read_shard_record(self.folder, shard)
-            now = self.sources(shard, paths)
-            other = [one for one in now if record.sources.get(one, now[one]) != now[one]]
-            found.replaced.update({one: shard for one in other if one in record.videos})
-            for video_id, why in record.unreadable.items():
-                # one of which nothing was known was not there
-                is_fixed = now.get(video_id, "") not in ("", record.sources.get(video_id))
-                if is_fixed or why["stage"] == "time":
-                    found.again.append(shard)
-                    break
-        return found
-
-    def require_unreplaced(self, replaced: Mapping[str, int]) -> None:
-        """Refuse to mix vectors of old and of new files.
-
-        Args:
-            replaced: Videos that are other files now, and the shards they are in.
-
-        Raises:
-            FeatureError: If there are any.
-        """
-        if not replaced:
-            return
-        shards = sorted(set(replaced.values()))
-        message = (
-            f"{len(replaced)} videos are other files than {self.folder} holds vectors of: "
-            f"{_first(replaced)}. To make their shards again, remove "
-            f"{_first([f'{shard:05d}.json' for shard in shards])} there and run the command once "
-            "more; or give another folder"
-        )
-        raise FeatureError(message)
-
-    def sources(self, shard: int, paths: Sequence[str]) -> dict[str, str]:
-        """Look at the files that a shard is made of; call it before they are read.
-
-        Args:
-            shard: Its number.
-            paths: The files of all videos, in the order of the ids.
-
-        Returns:
-            What tells them apart, by id, for :meth:`write`.
-        """
-        places = self.shard_range(shard)
-        return fingerprints({self.ids[index]: Path(paths[index]) for index in places})
+    def is_whole(self, shard: int) -> bool:
+        """See :class:`~vtlearn.media.video_shards.VideoShards`."""
+        return is_whole(self.folder, shard)
 
     def write(
         self,
@@ -209,18 +115,6 @@ class FeatureStore:
             raise FeatureError(message)
         write_shard(self.folder, shard, self.spec, given, lost, sources or {})
 
-    def remove_leftovers(self) -> None:
-        """Remove what a killed attempt left half-written an hour ago or earlier.
-
-        What is younger may be what another command on the same store is writing.
-        """
-        for path in self.folder.glob(".*.unfinished"):
-            try:
-                if path.stat().st_mtime < time.time() - _LEFT:
-                    path.unlink(missing_ok=True)
-            except FileNotFoundError:  # it has got its name in the meantime
-                continue
-
     def _begin(self) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -241,24 +135,14 @@ class FeatureStore:
         there, wanted = _settings(spec, layout), _settings(self.spec, self.layout)
         if _bare(spec.backbone) == _bare(self.spec.backbone):  # a class may move to another file
             wanted["backbone"] = spec.backbone
-        differences = [
-            f"{name}: {there.get(name)!r} there, {wanted.get(name)!r} now"
-            for name in dict.fromkeys([*there, *wanted])
-            if there.get(name) != wanted.get(name)
-        ]
         if there.get("ids_sha256") != self.layout["ids_sha256"]:
             self._require_todays(str(there.get("ids_sha256")))
-        if differences:
-            message = (
-                f"{self.folder} was created with other settings: {'; '.join(differences)}. Resume "
-                "with the same settings, or give another folder"
-            )
-            raise FeatureError(message)
+        self.require_settings(there, wanted)
 
     def _require_todays(self, ids_sha256: str) -> None:
         """Refuse a store of a former version, in which two of today's videos had one id."""
         former = list(dict.fromkeys(former_id(video_id) for video_id in self.ids))
-        old = set(former) if ids_sha256 in (_hash(former), _hash(sorted(former))) else set()
+        old = set(former) if ids_sha256 in (hash_ids(former), hash_ids(sorted(former))) else set()
         for shard, _ in shard_records(self.folder):
             record = read_shard_record(self.folder, shard)
             old |= record.videos.keys() | record.unreadable.keys()
@@ -281,17 +165,3 @@ def _settings(spec: FeatureSpec, layout: Mapping[str, Any]) -> dict[str, Any]:
 def _bare(backbone: str) -> str:
     """Name a backbone without the packages of its classes, which may move."""
     return re.sub(r"(?:(?<=^)|(?<='class_path': '))(?:\w+\.)+(?=[A-Z]\w*[('])", "", backbone)
-
-
-def _first(names: Iterable[str]) -> str:
-    """List names; of many, the first."""
-    every = list(names)
-    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
-    return f"{', '.join(every[:_NAMED])}{more}"
-
-
-def _hash(ids: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for video_id in ids:
-        digest.update(f"{video_id}\n".encode())
-    return digest.hexdigest()
