@@ -282,3 +282,23 @@ def test_a_corpus_that_is_not_there_says_what_belongs_where(tmp_path: Path) -> N
     (tmp_path / "captions" / "a.json").write_text('{"start": [1], "end": [2], "text": ["b"]}')
     with pytest.raises(CorpusNotFoundError, match="there are none"):
         corpus(tmp_path)
+
+
+def test_pseudolabels_are_captions(root: Path) -> None:
+    ids = [path.stem for path in sorted((root / "videos").iterdir())]
+    records = [
+        {"video": one, "start": 2.0 * k, "end": 2.0 * k + 2, "caption": f"{one} {k}", "score": k}
+        for one in ids
+        for k in range(4)
+    ]
+    labels = root / "labels"
+    labels.mkdir()
+    (labels / "pseudolabels.json").write_text("{}")
+    (labels / "00000.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in records))
+    half = corpus(root, captions=labels, keep=0.5)
+    assert list(half.ids) == ids
+    assert list(half.texts()) == [f"{one} {k}" for one in ids for k in (2, 3)]
+    assert list(corpus(root, captions=labels, min_score=3).texts()) == [f"{one} 3" for one in ids]
+    assert set(half[0].texts) <= {f"{ids[0]} {k}" for k in (2, 3)}
+    with pytest.raises(ArgumentError, match="has none"):
+        corpus(root, keep=0.5)

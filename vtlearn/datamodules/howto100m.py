@@ -14,10 +14,13 @@ class HowTo100M(VideoTextData):
     """Train on narrated videos; there is no split to be scored by.
 
     Args:
-        captions: Folder of per-video captions, or one file of all.
+        captions: Folder of per-video captions or of pseudolabels, or one file of all.
         videos: Folder of the videos, however nested; a file's name less its suffix is the id.
         video_list: csv with a column ``video_path``; leave it out for every video with captions.
         cache: Where the table of captions is kept; ``.vtlearn`` beside them by default.
+        min_score: Of pseudolabels, the lowest score that is trained on; ``vtlearn pseudolabel``
+            names the one at which half is kept.
+        keep: Of pseudolabels, the share that is trained on: those with the highest scores.
         loading: What every corpus takes.
 
     Example:
@@ -35,17 +38,20 @@ class HowTo100M(VideoTextData):
         videos: Path | None = None,
         video_list: Path | None = None,
         cache: Path | None = None,
+        min_score: float | None = None,
+        keep: float | None = None,
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
-        self._captions, self._cache = Path(captions), cache
+        self._captions = Path(captions)
+        self._opening: dict[str, Any] = {"cache": cache, "min_score": min_score, "keep": keep}
         self._folder, self._video_list = videos, video_list
 
     def prepare_data(self) -> None:
         """Read the captions once; a training forgets what an earlier one could not read."""
         super().prepare_data()
         if self._captions.exists():  # or the corpus says later what is missing
-            open_captions(self._captions, cache=self._cache)
+            open_captions(self._captions, **self._opening)
 
     def train_dataset(self) -> howto100m.HowTo100M:
         """Return the corpus.
@@ -57,6 +63,6 @@ class HowTo100M(VideoTextData):
             self._captions,
             videos=self._folder,
             video_list=self._video_list,
-            cache=self._cache,
             reading=self.reading,
+            **self._opening,
         )

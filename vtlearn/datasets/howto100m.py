@@ -42,10 +42,14 @@ class HowTo100M(VideoCorpus):
     paths and captions lie in arrays that all of them share.
 
     Args:
-        captions: Folder of per-video captions, or one file of all.
+        captions: Folder of per-video captions or of pseudolabels, or one file of all.
         videos: Folder of the videos; not needed where features are read.
         video_list: csv with a column ``video_path``; None for every video with captions.
         cache: Where the table of captions is kept; ``.vtlearn`` beside the captions by default.
+        min_score: Of pseudolabels, which ``vtlearn pseudolabel`` wrote, the lowest score that is
+            trained on.
+        keep: Of pseudolabels, the share that is trained on, from above 0 to 1: those with the
+            highest scores.
         reading: How the videos are read.
 
     Attributes:
@@ -53,7 +57,8 @@ class HowTo100M(VideoCorpus):
 
     Raises:
         CorpusNotFoundError: If the files are not there, or nothing listed is.
-        ArgumentError: If the list names videos that are not there.
+        ArgumentError: If the list names videos that are not there, or captions are to be chosen by
+            scores that they do not have.
         TranscriptError: If captions may be of two videos, or two transcripts of one; both are
             named.
         FeatureError: If an id in the store is of a former version, and two videos had it.
@@ -66,11 +71,13 @@ class HowTo100M(VideoCorpus):
         videos: Path | None = None,
         video_list: Path | None = None,
         cache: Path | None = None,
+        min_score: float | None = None,
+        keep: float | None = None,
         reading: Reading | None = None,
     ) -> None:
         reading = reading or Reading()
         _require(videos, captions, reading.features, video_list)
-        index = open_captions(captions, cache=cache)
+        index = open_captions(captions, cache=cache, min_score=min_score, keep=keep)
         store = None if reading.features is None else FeatureReader(reading.features)
         names, sources = _sources(videos, store)
         found = _listed(sources, names, video_list)

@@ -16,7 +16,7 @@ from vtlearn.checks import require_positive
 from vtlearn.errors import VTLearnError
 from vtlearn.media.features.fingerprints import fingerprints
 
-__all__ = ["Stale", "VideoShards", "hash_ids"]
+__all__ = ["VideoShards", "hash_ids"]
 
 _NAMED = 20  # videos or files that a sentence names
 _LEFT = 3600  # seconds after which an unfinished file is abandoned: a shard is written in a few

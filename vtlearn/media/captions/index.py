@@ -21,6 +21,7 @@ from typing import Any
 
 from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.media.captions.caption import Caption, make_captions
+from vtlearn.media.captions.pseudolabels import EVERYTHING, Kept, label_files, missing_shards
 from vtlearn.media.captions.sources import FileState, file_states, read_entries
 from vtlearn.media.captions.table import VERSION, open_table, write_table
 from vtlearn.storage.strings import Strings
@@ -160,26 +161,34 @@ class CaptionIndex(Mapping[str, list[Caption]]):
 
 
 def open_captions(
-    source: Path, *, cache: Path | None = None, progress: bool = True
+    source: Path,
+    *,
+    cache: Path | None = None,
+    progress: bool = True,
+    min_score: float | None = None,
+    keep: float | None = None,
 ) -> CaptionIndex:
     """Open the captions of a corpus; the first time, and whenever they changed, read them.
 
     The layouts that can be read are those of
     :func:`~vtlearn.media.captions.sources.read_entries`: a folder of transcripts, one JSON or csv
-    file of all videos, or a pickle.
+    file of all videos, a pickle, or pseudolabels.
 
     Args:
         source: The folder or file.
         cache: Where the table is kept, which takes about as much room as the captions; None for
             the folder ``.vtlearn`` beside the source. Processes may build it at once.
         progress: Show a progress bar while it is built.
+        min_score: Of captions with scores, the lowest that is kept.
+        keep: Of captions with scores, the share that is kept, those with the highest.
 
     Returns:
         The captions. How many are damaged or left out is logged.
 
     Raises:
         TranscriptError: If the source as a whole cannot be read.
-        ArgumentError: If the cache cannot be written to.
+        ArgumentError: If the cache cannot be written to, ``min_score`` or ``keep`` makes no sense,
+            or there are no scores to choose by.
 
     Example:
         >>> import tempfile
@@ -190,26 +199,39 @@ def open_captions(
         ...     open_captions(source, progress=False)["nVbIUDjzWY4"]
         [Caption(start=4.13, end=6.5, text='so we')]
     """
-    source = Path(source).absolute()
+    source, kept = Path(source).absolute(), Kept(min_score, keep)
     cache = source.parent / ".vtlearn" if cache is None else Path(cache).absolute()
     states = file_states(source)
-    label = _label(source, cache)
+    _require_scores(source, kept)
+    label = _label(source, cache, kept)
     folder = cache / f"{label}{_digest(VERSION, *states)}"
     index = _existing(folder)
     if index is None:
         if folder.exists():
             _LOG.warning("%s is damaged: it is built anew", folder)
-        _build(source, states, folder, progress=progress)
+        _build(source, states, folder, progress=progress, kept=kept)
         _remove_others(folder, label)
         index = CaptionIndex(folder)
     _report(source, index)
     return index
 
 
-def _label(source: Path, cache: Path) -> str:
+def _label(source: Path, cache: Path, kept: Kept) -> str:
     """Return what the names of all tables of a source begin with, wherever both are moved."""
     way = os.path.relpath(source.resolve(), cache.resolve())
-    return f"captions-{source.resolve().name}-{_digest(way)[:8]}-"
+    facts = (way,) if kept == EVERYTHING else (way, *kept)  # trainings may keep other shares of it
+    return f"captions-{source.resolve().name}-{_digest(*facts)[:8]}-"
+
+
+def _require_scores(source: Path, kept: Kept) -> None:
+    """Refuse to choose by score among captions that have none."""
+    kept.require_sense()
+    if kept != EVERYTHING and source.exists() and label_files(source) is None:
+        message = (
+            f"min_score and keep choose captions by their scores, and {source} has none: leave "
+            "them out, or give a folder that `vtlearn pseudolabel` wrote"
+        )
+        raise ArgumentError(message)
 
 
 def _digest(*facts: object) -> str:
@@ -224,14 +246,16 @@ def _existing(folder: Path) -> CaptionIndex | None:
         return None
 
 
-def _build(source: Path, states: list[FileState], folder: Path, *, progress: bool) -> None:
+def _build(
+    source: Path, states: list[FileState], folder: Path, *, progress: bool, kept: Kept
+) -> None:
     """Build a table in a folder of its own, which gets its name once it is whole."""
     try:
         with _unfinished(folder) as unfinished:
             table, scratch = unfinished / "table", unfinished / "scratch"
             table.mkdir()
             scratch.mkdir()
-            write_table(table, source, read_entries(source, scratch, progress=progress))
+            write_table(table, source, read_entries(source, scratch, progress=progress, kept=kept))
             if file_states(source) != states:
                 message = f"{source} changed while it was read; open it when it is complete"
                 raise TranscriptError(message)
@@ -285,6 +309,8 @@ def _last_change(folder: Path) -> float:
 def _report(source: Path, index: CaptionIndex) -> None:
     """Say in one line what of a source is not there."""
     parts: list[str] = []
+    if missing := missing_shards(source):
+        parts.append(f"{missing} shards are not there yet, and their videos have no captions")
     if index.damaged:
         video_id, reason = next(iter(index.damaged.items()))
         share = f"{len(index.damaged)} of {len(index)} videos"

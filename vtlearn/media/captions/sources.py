@@ -24,6 +24,7 @@ from vtlearn.media.captions.caption import Caption, Track, validate_captions
 from vtlearn.media.captions.json_stream import stream_object
 from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.captions.pickles import load_plain
+from vtlearn.media.captions.pseudolabels import EVERYTHING, Kept, label_files, read_tracks
 from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.media.ids import distinct_ids
@@ -86,7 +87,9 @@ def file_states(source: Path) -> list[FileState]:
         raise TranscriptError(message) from error
 
 
-def read_entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Entry]:
+def read_entries(
+    source: Path, scratch: Path, *, progress: bool, kept: Kept = EVERYTHING
+) -> Iterator[Entry]:
     """Read the captions of a corpus.
 
     Args:
@@ -98,9 +101,11 @@ def read_entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Ent
             ``.json`` file ``{id: {"start": [...], "end": [...], "text": [...]}}``; a ``.csv`` file
             with the columns ``vid,timestamp,text`` (HTM-AA: the caption lasts no time) or
             ``vid,start,end,text``, in any order; or a ``.pickle`` or ``.pkl`` file that maps ids to
-            such lists (HowToCaption, UniVL), or to their JSON (MMPT; bytes: packed by zlib).
+            such lists (HowToCaption, UniVL), or to their JSON (MMPT; bytes: packed by zlib). Or
+            :mod:`~vtlearn.media.captions.pseudolabels`, a folder or a ``.jsonl`` file.
         scratch: An empty folder for temporary files.
         progress: Show a progress bar.
+        kept: Which captions are kept, of those that have scores.
 
     Yields:
         One entry a video. Captions whose text is no string are left out and counted. Memory does
@@ -110,14 +115,17 @@ def read_entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Ent
         TranscriptError: If the source as a whole cannot be read.
     """
     try:
-        yield from _entries(source, scratch, progress=progress)
+        yield from _entries(source, scratch, progress=progress, kept=kept)
     except TranscriptError as error:
         message = f"{source} cannot be read as captions: {error}"
         raise TranscriptError(message) from error
 
 
-def _entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Entry]:
+def _entries(source: Path, scratch: Path, *, progress: bool, kept: Kept) -> Iterator[Entry]:
     suffix = source.suffix.lower()
+    labels = label_files(source)
+    if labels is not None:
+        return (_entry(*track_of) for track_of in read_tracks(labels, kept, progress=progress))
     if source.is_dir():
         return _from_folder(source, progress=progress)
     if suffix == ".json":
@@ -126,12 +134,16 @@ def _entries(source: Path, scratch: Path, *, progress: bool) -> Iterator[Entry]:
         return _from_csv(_pieces(source, progress=progress), scratch)
     if suffix in {".pickle", ".pkl"}:
         return _from_pickle(source, progress=progress)
-    message = "it is neither a folder nor a .json, .csv, .pickle or .pkl file"
+    message = "it is neither a folder nor a .json, .jsonl, .csv, .pickle or .pkl file"
     raise TranscriptError(message)
 
 
 def _states(source: Path) -> list[FileState]:
     try:
+        labels = label_files(source)
+        if labels is not None:
+            facts_of = [(path.name, path.stat()) for path in labels]
+            return [FileState(name, one.st_size, one.st_mtime_ns) for name, one in facts_of]
         if not source.is_dir():
             facts = source.stat()
             return [FileState(source.name, facts.st_size, facts.st_mtime_ns)]
