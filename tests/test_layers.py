@@ -29,9 +29,12 @@ ALLOWED = {
     "caption_plotting": set(),
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),
-        *("evaluation", "heads", "interop", "kitchen", "learner", "media"),
+        *("evaluation", "heads", "interop", "kitchen", "learner", "media", "pseudolabel"),
     },
     "plotting": {"heads"},
+    "pseudolabel": {
+        *("checkpoints", "datasets", "encoders", "encoding", "heads", "learner", "media"),
+    },
     "learner": {
         "checkpoints",
         "compatibility",
