@@ -16,7 +16,13 @@ from safetensors import SafetensorError
 from vtlearn.errors import ArgumentError
 from vtlearn.parameters import are_weights_following
 
-__all__ = ["UnreadableWeightsError", "read_config", "read_model", "read_tokenizer"]
+__all__ = [
+    "UnreadableWeightsError",
+    "explain_unreadable",
+    "read_config",
+    "read_model",
+    "read_tokenizer",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -51,7 +57,7 @@ def read_config(kind: Any, weights: str) -> Any:
             ...
         vtlearn.encoders.hub.UnreadableWeightsError: weights: './absent' is not a directory; ...
     """
-    with _explained(weights):
+    with explain_unreadable(weights):
         if not Path(weights).is_dir():
             _LOG.info("looking for %s on the Hugging Face hub", weights)
         content, _ = kind.get_config_dict(weights)
@@ -82,7 +88,7 @@ def read_model(kind: Any, weights: str, config: Any) -> Any:
     Raises:
         UnreadableWeightsError: If the files cannot be read, or weights are missing in them.
     """
-    with _explained(weights):
+    with explain_unreadable(weights):
         model, info = kind.from_pretrained(weights, config=config, output_loading_info=True)
     missing = sorted(str(name) for name in info["missing_keys"])
     if missing:
@@ -113,7 +119,7 @@ def read_tokenizer(weights: str) -> str | None:
     if folder.is_dir() and not (has_pieces or (folder / "tokenizer.json").is_file()):
         return None
     kind: Any = AutoTokenizer
-    with _explained(weights):
+    with explain_unreadable(weights):
         try:
             text: str = kind.from_pretrained(weights).backend_tokenizer.to_str()
         except Exception as error:  # tokenizers raises no kind of its own
@@ -123,15 +129,23 @@ def read_tokenizer(weights: str) -> str | None:
 
 
 @contextmanager
-def _explained(weights: str) -> Iterator[None]:
-    """Turn what transformers raises for files that cannot be read into one of our errors."""
+def explain_unreadable(weights: str, argument: str = "weights") -> Iterator[None]:
+    """Turn what transformers raises for files that cannot be read into one of our errors.
+
+    Args:
+        weights: A folder, or a name on the hub.
+        argument: What a user knows it under.
+
+    Raises:
+        UnreadableWeightsError: If they cannot be read.
+    """
     if are_weights_following():
-        message = f"weights: {weights} were not read, because a checkpoint was to bring them"
+        message = f"{argument}: {weights} were not read, because a checkpoint was to bring them"
         raise UnreadableWeightsError(message)
     if not Path(weights).is_dir() and _is_path(weights):
         message = (
-            f"weights: {weights!r} is not a directory; give a folder with {_FILES}, or a name on "
-            "the hub (owner/name)"
+            f"{argument}: {weights!r} is not a directory; give a folder with {_FILES}, or a name "
+            "on the hub (owner/name)"
         )
         raise UnreadableWeightsError(message)
     their_log = logging.getLogger("huggingface_hub")
@@ -142,12 +156,12 @@ def _explained(weights: str) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         message = (
-            f"weights: {weights} cannot be read ({reason}); expected a folder with {_FILES}, as "
+            f"{argument}: {weights} cannot be read ({reason}); expected a folder with {_FILES}, as "
             "transformers' save_pretrained writes one"
             if Path(weights).is_dir()
-            else f"weights: {weights} is not a directory, and cannot be read from the Hugging Face "
-            f"hub ({reason}): download {_FILES} from https://huggingface.co/{weights} where it "
-            "can be reached, and set weights to the folder that they are in"
+            else f"{argument}: {weights} is not a directory, and cannot be read from the Hugging "
+            f"Face hub ({reason}): download {_FILES} from https://huggingface.co/{weights} where "
+            f"it can be reached, and set {argument} to the folder that they are in"
         )
         raise UnreadableWeightsError(message) from error
     finally:
