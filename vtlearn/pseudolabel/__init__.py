@@ -1,11 +1,14 @@
 """Captions of frames as what videos are trained with, where speech says little of what is shown.
 
-``windows`` lays windows over a video. A *captioner* writes a sentence for each frame: ``captioner``
-is the base class, ``checkpoint`` a model of our own, ``pretrained`` one of transformers.
-``filters`` drops what is no sentence.
+``windows`` lays windows over a video, ``frames`` reads some frames of each. A *captioner* writes a
+sentence for each frame: ``captioner`` is the base class, ``checkpoint`` a model of our own,
+``pretrained`` one of transformers. ``filters`` drops what is no sentence, and ``scorers`` say how
+well the others fit all frames of their window.
 """
 
 from vtlearn.pseudolabel.captioner import FrameCaptioner
+from vtlearn.pseudolabel.frames import find_references
+from vtlearn.pseudolabel.scorers import References, Scorer
 from vtlearn.pseudolabel.windows import Windows
 
-__all__ = ["FrameCaptioner", "Windows"]
+__all__ = ["FrameCaptioner", "References", "Scorer", "Windows", "find_references"]
