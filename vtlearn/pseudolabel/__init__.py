@@ -3,12 +3,21 @@
 ``windows`` lays windows over a video, ``frames`` reads some frames of each. A *captioner* writes a
 sentence for each frame: ``captioner`` is the base class, ``checkpoint`` a model of our own,
 ``pretrained`` one of transformers. ``filters`` drops what is no sentence, and ``scorers`` say how
-well the others fit all frames of their window.
+well the others fit all frames of their window. ``shards`` keeps the best of each as JSON lines.
 """
 
 from vtlearn.pseudolabel.captioner import FrameCaptioner
 from vtlearn.pseudolabel.frames import find_references
 from vtlearn.pseudolabel.scorers import References, Scorer
+from vtlearn.pseudolabel.shards import LabelStore, LabelWriter
 from vtlearn.pseudolabel.windows import Windows
 
-__all__ = ["FrameCaptioner", "References", "Scorer", "Windows", "find_references"]
+__all__ = [
+    "FrameCaptioner",
+    "LabelStore",
+    "LabelWriter",
+    "References",
+    "Scorer",
+    "Windows",
+    "find_references",
+]

@@ -12,7 +12,7 @@ from vtlearn.datasets.extraction.extractor import Extractor, find_extractor
 from vtlearn.datasets.extraction.features import FeatureShards, describe_encoder
 from vtlearn.datasets.extraction.plan import Part
 from vtlearn.datasets.extraction.walk import Extraction, ShardWalk
-from vtlearn.datasets.extraction.writer import ChunkResults, ShardWriter
+from vtlearn.datasets.extraction.writer import ChunkResults, ShardWriter, StoreWriter
 
 __all__ = [
     "ChunkResults",
@@ -22,6 +22,7 @@ __all__ = [
     "Part",
     "ShardWalk",
     "ShardWriter",
+    "StoreWriter",
     "describe_encoder",
     "find_extractor",
 ]
