@@ -8,14 +8,17 @@ well the others fit all frames of their window. ``shards`` keeps the best of eac
 
 from vtlearn.pseudolabel.captioner import FrameCaptioner
 from vtlearn.pseudolabel.frames import find_references
+from vtlearn.pseudolabel.labelling import Figures, Labelling
 from vtlearn.pseudolabel.scorers import References, Scorer
 from vtlearn.pseudolabel.shards import LabelStore, LabelWriter
 from vtlearn.pseudolabel.windows import Windows
 
 __all__ = [
+    "Figures",
     "FrameCaptioner",
     "LabelStore",
     "LabelWriter",
+    "Labelling",
     "References",
     "Scorer",
     "Windows",
