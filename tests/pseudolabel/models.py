@@ -63,7 +63,7 @@ def save(learner: VideoTextLearner, path: Path) -> Path:
 
 
 def write_tokenizer(folder: Path, pieces: Sequence[str]) -> None:
-    from transformers import BertTokenizerFast
+    from transformers import BertTokenizerFast  # type: ignore[attr-defined]
 
     BertTokenizerFast(vocab={piece: n for n, piece in enumerate(pieces)}).save_pretrained(folder)
 
@@ -105,7 +105,11 @@ def git_folder(folder: Path) -> Path:
     """Save a tiny GIT of random weights."""
     from transformers import GitConfig, GitForCausalLM
 
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_attention_heads": 2,
+    }
     vision = {**sizes, "num_hidden_layers": 1, "image_size": 32, "patch_size": 16}
     config = GitConfig(
         vision_config=vision,

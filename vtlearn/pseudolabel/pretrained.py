@@ -225,7 +225,7 @@ def open_pretrained(weights: str, device: torch.device) -> PretrainedCaptioner:
     with explain_unreadable(weights, "captioner"):
         size, pixels = read_pixels(weights)
         tokenizer = AutoTokenizer.from_pretrained(weights)
-        model = AutoModelForImageTextToText.from_pretrained(weights)
+        model: Any = AutoModelForImageTextToText.from_pretrained(weights)
         return kind(name, model.to(device).eval(), tokenizer, pixels, size)
 
 
@@ -250,14 +250,15 @@ def read_pixels(weights: str) -> tuple[int, Callable[[Tensor], Tensor]]:
     content, _ = ImageProcessingMixin.get_image_processor_dict(weights)
     size = content.get("crop_size") if content.get("do_center_crop") else content.get("size")
     sides = set(size.values()) if isinstance(size, dict) else {size}
-    if len(sides) != 1 or not all(isinstance(side, int) for side in sides):
+    side = next(iter(sides), None)
+    if len(sides) != 1 or not isinstance(side, int):
         message = f"preprocessor_config.json says that pictures are {size}; they have to be squares"
         raise ValueError(message)
     mean, std = (
         torch.tensor(content.get(key) or [value] * 3).reshape(3, 1, 1)
         for key, value in (("image_mean", 0.5), ("image_std", 0.5))
     )
-    return sides.pop(), lambda frames: (frames.float() / 255 - mean) / std
+    return side, lambda frames: (frames.float() / 255 - mean) / std
 
 
 def _written(model: Any, frames: Tensor, end: int, padding: int) -> Tensor:

@@ -230,7 +230,7 @@ def open_clip(weights: str, device: torch.device) -> ClipScorer:
     with explain_unreadable(weights, "scorer"):
         size, pixels = read_pixels(weights)
         tokenizer = AutoTokenizer.from_pretrained(weights)
-        model = CLIPModel.from_pretrained(weights, config=config)
+        model: Any = CLIPModel.from_pretrained(weights, config=config)
     name = weights.rstrip("/").rpartition("/")[2]
     return ClipScorer(name, model.to(device).eval(), tokenizer, pixels, size)
 

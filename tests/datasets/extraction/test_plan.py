@@ -105,3 +105,18 @@ def test_what_whole_shards_say_is_unreadable_is_logged_too(
 def test_of_many_names_the_first_are_listed() -> None:
     assert name_first(["a", "b"]) == "a, b"
     assert name_first([str(number) for number in range(23)]).endswith("18, 19 and 3 more")
+
+
+@pytest.mark.parametrize(
+    ("environment", "part"),
+    [
+        ({}, "1/1"),
+        ({"RANK": "0", "WORLD_SIZE": "3"}, "1/3"),
+        ({"SLURM_PROCID": "2", "SLURM_NTASKS": "3"}, "3/3"),
+        ({"RANK": "1", "WORLD_SIZE": "2", "SLURM_PROCID": "0", "SLURM_NTASKS": "9"}, "2/2"),
+        ({"RANK": "1"}, "1/1"),
+        ({"RANK": "one", "WORLD_SIZE": "two"}, "1/1"),
+    ],
+)
+def test_a_rank_of_a_launcher_is_a_part(environment: dict[str, str], part: str) -> None:
+    assert str(Part.of_rank(environment)) == part

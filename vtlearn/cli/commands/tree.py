@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "data kitchen": "render the corpus of cooking videos",
     "data pack": "write a corpus into tar shards",
     "doctor": "look whether everything works on this machine",
+    "pseudolabel": "caption windows of videos, to train on",
     "score": "score vectors that any model made",
 }
 """What each command is for, by its name."""
@@ -96,6 +97,10 @@ def _load(name: str) -> Command:
         from vtlearn.cli.commands import data_pack
 
         return data_pack
+    if name == "pseudolabel":
+        from vtlearn.cli.commands import pseudolabel
+
+        return pseudolabel
     if name == "score":
         from vtlearn.cli.commands import score
 

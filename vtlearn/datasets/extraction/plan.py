@@ -63,6 +63,25 @@ class Part(NamedTuple):
             raise ArgumentError(message)
         return part
 
+    @classmethod
+    def of_rank(cls, environment: Mapping[str, str]) -> Self:
+        """Tell which process of a launcher this is, as torchrun and SLURM's srun say it.
+
+        Args:
+            environment: Variables of the process.
+
+        Returns:
+            ``rank + 1`` of so many as there are; the whole where nothing is said.
+
+        Example:
+            >>> str(Part.of_rank({"RANK": "1", "WORLD_SIZE": "4"}))
+            '2/4'
+        """
+        for rank, world in (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")):
+            if environment.get(rank, "").isdecimal() and environment.get(world, "").isdecimal():
+                return cls.parse(f"{int(environment[rank]) + 1}/{environment[world]}")
+        return cls()
+
     def shards(self, num_shards: int) -> range:
         """Return the numbers of this part's shards.
 

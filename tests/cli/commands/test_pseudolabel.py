@@ -1,0 +1,122 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pseudolabel.models import aligner_checkpoint, captioner_checkpoint
+from vtlearn.cli.commands import tree
+from vtlearn.media.captions import open_captions
+
+OURS = "tests.pseudolabel.models.Brightness"
+
+
+def pseudolabel(root: Path, out: Path, *options: str, captioner: str = OURS) -> int:
+    options = ("--captioner", captioner, "--time-budget", "0", *options)
+    return tree.run("pseudolabel", [str(root / "videos"), "-o", str(out), *options])
+
+
+@pytest.fixture(scope="module")
+def few(kitchen_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three videos and a list of two; tests only read it."""
+    root = tmp_path_factory.mktemp("few")
+    (root / "videos").mkdir()
+    for path in sorted((kitchen_root / "videos").iterdir())[:3]:
+        shutil.copy(path, root / "videos")
+    names = sorted(path.name for path in (root / "videos").iterdir())[:2]
+    (root / "list.csv").write_text("video_path\n" + "".join(f"{name}\n" for name in names))
+    return root
+
+
+def test_it_captions_windows_and_says_what_it_did(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pseudolabel(few, tmp_path / "out") == 0
+    rate, there, half = capsys.readouterr().out.splitlines()
+    lines = (tmp_path / "out" / "00000.jsonl").read_text().splitlines()
+    assert rate.startswith(f"{len(lines)} windows captioned in ")
+    assert "windows per second" in rate
+    assert there.startswith(f"pseudolabels: captions of {len(lines)} of {len(lines)} windows of 3 ")
+    score = float(half.removeprefix("half of them is kept at min_score=").split()[0])
+    scores = [json.loads(line)["score"] for line in lines]
+    assert sum(one >= score for one in scores) * 2 >= len(scores)
+    assert sum(one > score for one in scores) * 2 <= len(scores)
+    kept = open_captions(tmp_path / "out", progress=False, min_score=score)
+    assert kept.num_captions == sum(one >= score for one in scores)
+    assert pseudolabel(few, tmp_path / "out") == 0
+    assert capsys.readouterr().out.splitlines()[0] == "no window was left to caption"
+
+
+def test_other_options_in_a_folder_that_was_begun_are_refused_by_name(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pseudolabel(few, tmp_path, "--list", str(few / "list.csv")) == 0
+    assert pseudolabel(few, tmp_path, "--frames", "2", "--windows", "fixed:3") == 2
+    error = capsys.readouterr().err
+    assert "was created with other settings: windows: 'fixed:2' there, 'fixed:3' now" in error
+    assert "frames: 3 there, 2 now" in error
+    assert "videos: 2 there, 3 now" in error
+    assert "Traceback" not in error
+
+
+def test_a_checkpoint_writes_and_another_scores(few: Path, tmp_path: Path) -> None:
+    captioner = str(captioner_checkpoint(tmp_path / "c.ckpt"))
+    aligner = str(aligner_checkpoint(tmp_path / "a.ckpt"))
+    options = ("--scorer", f"match:{aligner}", "--frames", "1", "--batch-size", "8")
+    assert pseudolabel(few, tmp_path / "out", *options, captioner=captioner) == 0
+    settings = json.loads((tmp_path / "out" / "pseudolabels.json").read_text())["settings"]
+    assert settings["captioner"].startswith("c.ckpt:")
+    assert settings["scorer"].startswith("match:a.ckpt:")
+    assert settings["references"] == []
+
+
+def test_under_a_launcher_each_process_takes_its_part(
+    few: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert pseudolabel(few, tmp_path / "out") == 0
+    out = capsys.readouterr().out
+    assert "part 2/2 is whole; 1 of 1 shards are not in" in out
+    assert "min_score" not in out
+    assert pseudolabel(few, tmp_path / "out", "--part", "1/2") == 0
+    assert "half of them is kept at" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--frames", "0"], "frames must be positive, but is 0"),
+        (["--batch-size", "0"], "windows_per_batch must be positive"),
+        (["--part", "3/2"], "part='3/2' is not K/N"),
+        (["--windows", "shots"], "windows: expected fixed:SECONDS, asr:FOLDER or scenes:THRESH"),
+        (["--scorer", "likelihood"], "scorer: expected lift, match:CHECKPOINT or clip:MODEL"),
+        (["--device", "abacus"], "--device: expected a device such as cpu or cuda:0, got 'abacus'"),
+        (["--time-budget", "-1"], "--time-budget is -1.0; it must be 0 or more"),
+        (["--captioner", "absent.ckpt"], "absent.ckpt: No such file or directory"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    few: Path, tmp_path: Path, options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pseudolabel(few, tmp_path / "out", *options) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_videos_have_to_be_there(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pseudolabel(tmp_path, tmp_path / "out") == 2
+    assert "is not a directory; VIDEOS is where the videos are" in capsys.readouterr().err
+    (tmp_path / "videos").mkdir()
+    assert pseudolabel(tmp_path, tmp_path / "out") == 2
+    assert f"no video is in {tmp_path / 'videos'}" in capsys.readouterr().err
+    (tmp_path / "list.csv").write_text("video_path\nabsent.mp4\n")
+    assert pseudolabel(few, tmp_path / "out", "--list", str(tmp_path / "list.csv")) == 2
+    assert "absent of " in capsys.readouterr().err

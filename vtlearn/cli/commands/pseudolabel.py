@@ -1,0 +1,187 @@
+"""Write captions for windows of videos by an image captioner, to train on in place of speech.
+
+VIDEOS is a folder, nested or not. Some frames of each window are captioned, each sentence is scored
+by all of them, and the best is kept in DIR with its score, as JSON lines in shards of 64 videos.
+HowTo100M reads DIR as its captions:
+
+  vtlearn pseudolabel videos -o labels --captioner captioner.ckpt
+  vtlearn fit --config configs/captioning.yaml --data HowTo100M --data.captions labels
+    --data.videos videos --data.keep 0.5
+
+A command that was killed goes on where it stopped. On several machines, give each its --part; under
+torchrun or SLURM, each process takes the part of its rank.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vtlearn.datasets.clips import clip_reader
+from vtlearn.datasets.extraction import Part, ShardWalk
+from vtlearn.datasets.files import find_videos, video_names
+from vtlearn.datasets.lists import read_video_list
+from vtlearn.datasets.windows import VideoList
+from vtlearn.errors import ArgumentError
+from vtlearn.media.ids import VideoNames
+from vtlearn.pseudolabel import (
+    Figures,
+    Labelling,
+    LabelStore,
+    LabelWriter,
+    References,
+    choose_captioner,
+    choose_scorer,
+    choose_windows,
+    find_references,
+)
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options.
+
+    Args:
+        parser: The command's.
+    """
+    add = parser.add_argument
+    add("videos", type=Path, metavar="VIDEOS", help="the folder of the videos, nested or not")
+    add("-o", "--output", type=Path, required=True, metavar="DIR", help="where captions are kept")
+    add(
+        "--captioner",
+        required=True,
+        metavar="CKPT|MODEL|CLASS",
+        help="a checkpoint of a captioner; a folder or hub name of an image captioner of "
+        "transformers; or the class path of a FrameCaptioner",
+    )
+    add(
+        "--windows",
+        default="fixed:2",
+        metavar="KIND",
+        help="fixed:SECONDS, asr:FOLDER of transcripts, or scenes:THRESHOLD from 0 to 1 "
+        "(%(default)s)",
+    )
+    add("--frames", type=int, default=3, metavar="N", help="captioned of a window (%(default)s)")
+    add(
+        "--scorer",
+        default="lift",
+        metavar="KIND",
+        help="lift over other videos' frames, match:CKPT of an aligner, or clip:MODEL "
+        "(%(default)s)",
+    )
+    add("--list", type=Path, metavar="CSV", help="what to caption: column video_path (everything)")
+    add("--part", metavar="K/N", help="the K-th of N machines (the rank, under torchrun or SLURM)")
+    add("--batch-size", type=int, default=16, metavar="N", help="windows at once (%(default)s)")
+    add("--workers", type=int, default=0, metavar="N", help="processes that read frames (none)")
+    add("--device", metavar="NAME", help="such as cuda:1 (a GPU where there is one)")
+    add("--cache", type=Path, metavar="DIR", help="for the index of transcripts (beside them)")
+    add(
+        "--max-unreadable",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="of videos that may be unreadable (%(default)s)",
+    )
+    add(
+        "--time-budget",
+        type=float,
+        default=60.0,
+        metavar="S",
+        help="seconds that reading frames of a video may take; 0: any (60)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Caption what is missing, and say what is there.
+
+    Args:
+        arguments: The command's options.
+
+    Returns:
+        0.
+
+    Raises:
+        VTLearnError: If an option makes no sense, or DIR was begun with other options.
+    """
+    part = Part.of_rank(os.environ) if arguments.part is None else Part.parse(arguments.part)
+    videos, names = _videos(arguments)
+    windows = choose_windows(arguments.windows, names, arguments.cache)
+    device = _device(arguments.device)
+    captioner = choose_captioner(arguments.captioner, device)
+    references = _References(videos, captioner.size)
+    scorer = choose_scorer(arguments.scorer, captioner, references.find, device)
+    labelling = Labelling(
+        captioner,
+        scorer,
+        windows,
+        frames=arguments.frames,
+        windows_per_batch=arguments.batch_size,
+        workers=arguments.workers,
+    )
+    settings = {
+        "captioner": captioner.name,
+        "scorer": scorer.name,
+        "windows": str(windows),
+        "frames": arguments.frames,
+        "batch_size": arguments.batch_size,
+        "references": references.ids,
+    }
+    writer = LabelWriter(LabelStore(arguments.output, videos.ids, settings))
+    walk = ShardWalk(writer, videos, part=part, workers=max(1, arguments.workers), show=True)
+    figures = labelling.run(walk, writer, videos, show=True)
+    _print(walk, writer, figures)
+    return 0
+
+
+class _References:
+    """Frames of other videos, read when a scorer asks for them."""
+
+    def __init__(self, videos: VideoList, size: int) -> None:
+        self._videos, self._size = videos, size
+        self.ids: list[str] = []
+
+    def find(self) -> References:
+        reader = clip_reader(time_budget=self._videos.time_budget)
+        found = find_references(self._videos, reader, self._size)
+        self.ids = found.ids
+        return found
+
+
+def _videos(arguments: argparse.Namespace) -> tuple[VideoList, VideoNames]:
+    if not arguments.videos.is_dir():
+        message = f"{arguments.videos} is not a directory; VIDEOS is where the videos are"
+        raise ArgumentError(message)
+    if not arguments.time_budget >= 0:
+        message = f"--time-budget is {arguments.time_budget}; it must be 0 or more"
+        raise ArgumentError(message)
+    found = find_videos(arguments.videos)
+    names = video_names(arguments.videos, found)
+    ids = list(found) if arguments.list is None else read_video_list(arguments.list, names)
+    missing = [video_id for video_id in ids if video_id not in found]
+    if missing or not ids:
+        what = f"{missing[0]} of {arguments.list} is" if missing else "no video is"
+        message = f"{what} not there" if missing else f"{what} in {arguments.videos}"
+        raise ArgumentError(message)
+    budget = arguments.time_budget or None
+    paths = [str(found[video_id]) for video_id in ids]
+    return VideoList(ids, paths, 1.0, arguments.max_unreadable, budget), names
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        local = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
+        return torch.device(f"cuda:{local}" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        message = f"--device: expected a device such as cpu or cuda:0, got {name!r}"
+        raise ArgumentError(message) from error
+
+
+def _print(walk: ShardWalk[Any, Any], writer: LabelWriter, figures: Figures) -> None:
+    lines = [str(figures), walk.closing_line(), writer.half()]
+    sys.stdout.write("".join(f"{line}\n" for line in lines if line is not None))
