@@ -7,6 +7,7 @@ import pytest
 from tests.pseudolabel.models import aligner_checkpoint, captioner_checkpoint
 from vtlearn.cli.commands import tree
 from vtlearn.media.captions import open_captions
+from vtlearn.media.webdataset.reader import read_pairs
 
 OURS = "tests.pseudolabel.models.Brightness"
 
@@ -86,9 +87,26 @@ def test_under_a_launcher_each_process_takes_its_part(
     assert "half of them is kept at" in capsys.readouterr().out
 
 
+def test_the_best_captions_are_packed_with_their_videos(few: Path, tmp_path: Path) -> None:
+    labels, shards = tmp_path / "labels", tmp_path / "shards"
+    assert pseudolabel(few, labels, "--pack", str(shards), "--keep", "0.5") == 0
+    kept = open_captions(labels, progress=False, keep=0.5)
+    (tar,) = shards.glob("*.tar")
+    packed = {
+        record["id"]: record["captions"]["text"]
+        for sample in read_pairs(tar)
+        for record in [json.loads(sample.files["json"])]
+    }
+    assert packed == {one: [caption.text for caption in kept[one]] for one in kept}
+    assert packed
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--keep", "0.5"], "--min-score and --keep are of --pack"),
+        (["--pack", "x", "--keep", "2"], "keep=2.0 has to be above 0 and at most 1"),
+        (["--pack", "x", "--part", "1/2"], "run the same command without a part"),
         (["--frames", "0"], "frames must be positive, but is 0"),
         (["--batch-size", "0"], "windows_per_batch must be positive"),
         (["--part", "3/2"], "part='3/2' is not K/N"),

@@ -68,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--list", type=Path, metavar="CSV", help="what to pack: column video_path (everything)")
     add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
+    add("--min-score", type=float, metavar="S", help="of pseudolabels, the lowest that is packed")
+    add("--keep", type=float, metavar="SHARE", help="of pseudolabels, the best, from 0 to 1")
     add(
         "--time-budget",
         type=float,
@@ -142,7 +144,12 @@ def _open(arguments: argparse.Namespace) -> _Corpus:
     paths = find_videos(arguments.videos)
     names = video_names(arguments.videos, paths)
     listed = None if arguments.list is None else read_video_list(arguments.list, names)
-    captions = open_captions(arguments.captions, cache=arguments.cache)
+    captions = open_captions(
+        arguments.captions,
+        cache=arguments.cache,
+        min_score=arguments.min_score,
+        keep=arguments.keep,
+    )
     match = match_captions(captions, names)
     ids = {*paths, *match.unclaimed} if listed is None else listed
     _require_clear(arguments.captions, match, ids)

@@ -8,6 +8,8 @@ HowTo100M reads DIR as its captions:
   vtlearn fit --config configs/captioning.yaml --data HowTo100M --data.captions labels
     --data.videos videos --data.keep 0.5
 
+--pack OUT writes tar shards of the videos with their captions as well, as `vtlearn data pack` does.
+
 A command that was killed goes on where it stopped. On several machines, give each its --part; under
 torchrun or SLURM, each process takes the part of its rank.
 """
@@ -20,12 +22,14 @@ from typing import Any
 
 import torch
 
+from vtlearn.cli.commands import data_pack
 from vtlearn.datasets.clips import clip_reader
 from vtlearn.datasets.extraction import Part, ShardWalk
 from vtlearn.datasets.files import find_videos, video_names
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.windows import VideoList
 from vtlearn.errors import ArgumentError
+from vtlearn.media.captions.pseudolabels import Kept
 from vtlearn.media.ids import VideoNames
 from vtlearn.pseudolabel import (
     Figures,
@@ -77,6 +81,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--part", metavar="K/N", help="the K-th of N machines (the rank, under torchrun or SLURM)")
     add("--batch-size", type=int, default=16, metavar="N", help="windows at once (%(default)s)")
     add("--workers", type=int, default=0, metavar="N", help="processes that read frames (none)")
+    add(
+        "--pack", type=Path, metavar="OUT", help="tar shards of the videos and captions, at the end"
+    )
+    add("--min-score", type=float, metavar="S", help="of --pack: the lowest that is packed")
+    add("--keep", type=float, metavar="SHARE", help="of --pack: the best, from 0 to 1")
     add("--device", metavar="NAME", help="such as cuda:1 (a GPU where there is one)")
     add("--cache", type=Path, metavar="DIR", help="for the index of transcripts (beside them)")
     add(
@@ -108,6 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
         VTLearnError: If an option makes no sense, or DIR was begun with other options.
     """
     part = Part.of_rank(os.environ) if arguments.part is None else Part.parse(arguments.part)
+    _require_pack(arguments, part)
     videos, names = _videos(arguments)
     windows = choose_windows(arguments.windows, names, arguments.cache)
     device = _device(arguments.device)
@@ -134,7 +144,40 @@ def run(arguments: argparse.Namespace) -> int:
     walk = ShardWalk(writer, videos, part=part, workers=max(1, arguments.workers), show=True)
     figures = labelling.run(walk, writer, videos, show=True)
     _print(walk, writer, figures)
-    return 0
+    return 0 if arguments.pack is None else _pack(arguments, writer)
+
+
+def _require_pack(arguments: argparse.Namespace, part: Part) -> None:
+    """Refuse options of packing where nothing is packed, or a part of the corpus."""
+    if arguments.pack is None:
+        if arguments.min_score is not None or arguments.keep is not None:
+            message = (
+                "--min-score and --keep are of --pack: every caption is written with its score, "
+                "and chosen when it is read"
+            )
+            raise ArgumentError(message)
+        return
+    Kept(arguments.min_score, arguments.keep).require_sense()
+    if part != Part():
+        message = (
+            f"--pack writes the shards of a whole corpus, and this is part {part}: when all parts "
+            "are there, run the same command without a part"
+        )
+        raise ArgumentError(message)
+
+
+def _pack(arguments: argparse.Namespace, writer: LabelWriter) -> int:
+    """Pack the videos with their captions, as ``vtlearn data pack`` does."""
+    if writer.pending():
+        message = f"shards of {arguments.output} are missing: nothing is packed before they are"
+        raise ArgumentError(message)
+    parser = argparse.ArgumentParser()
+    data_pack.add_arguments(parser)
+    places = (str(getattr(arguments, name)) for name in ("videos", "output", "pack"))
+    chosen = parser.parse_args(["--", *places])
+    for name in ("list", "cache", "time_budget", "min_score", "keep"):
+        setattr(chosen, name, getattr(arguments, name))
+    return data_pack.run(chosen)
 
 
 class _References:
