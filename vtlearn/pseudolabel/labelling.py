@@ -235,10 +235,13 @@ class _Stopwatch:
             yield item
 
     def rate(self) -> str:
-        return f"{self.windows / (time.monotonic() - self._begun):.1f} windows per second"
+        return f"{self.windows / self._seconds():.1f} windows per second"
 
     def figures(self) -> Figures:
-        return Figures(self.windows, time.monotonic() - self._begun, self._waited)
+        return Figures(self.windows, self._seconds(), self._waited)
+
+    def _seconds(self) -> float:
+        return max(time.monotonic() - self._begun, 1e-9)  # a coarse clock may stand still
 
 
 def _by_shard(

@@ -126,7 +126,7 @@ class LiftScorer(Scorer):
         found = self._captioner.log_likelihood(seen, texts)
         if found is None:
             raise ArgumentError(_untold(self._captioner))
-        return found.double()
+        return found.cpu().double()
 
 
 class MatchScorer(Scorer):

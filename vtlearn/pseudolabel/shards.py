@@ -12,7 +12,6 @@ from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.pseudolabels import (
     METADATA,
     keep_threshold,
-    label_files,
     read_records,
 )
 from vtlearn.media.video_shards import VideoShards, hash_ids
@@ -181,8 +180,10 @@ class LabelStore(VideoShards):
 
     def _begin(self) -> None:
         path = self.folder / METADATA
+        # looked for first: another process may begin the folder and write a shard in between
+        has_shards = any(self.folder.glob("*.jsonl"))
         if not path.is_file():
-            if label_files(self.folder) or any(self.folder.glob("*.jsonl")):
+            if has_shards:
                 message = f"{self.folder} holds other files, but no {METADATA}: give another folder"
                 raise ArgumentError(message)
             content = {"format": _FORMAT, "version": _VERSION, "settings": self.settings}

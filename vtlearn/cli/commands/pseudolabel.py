@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", metavar="NAME", help="such as cuda:1 (a GPU where there is one)")
     add("--cache", type=Path, metavar="DIR", help="for the index of transcripts (beside them)")
     add(
-        "--max-unreadable",
+        "--max-unreadable-fraction",
         type=float,
         default=0.01,
         metavar="SHARE",
@@ -211,7 +211,7 @@ def _videos(arguments: argparse.Namespace) -> tuple[VideoList, VideoNames]:
         raise ArgumentError(message)
     budget = arguments.time_budget or None
     paths = [str(found[video_id]) for video_id in ids]
-    return VideoList(ids, paths, 1.0, arguments.max_unreadable, budget), names
+    return VideoList(ids, paths, 1.0, arguments.max_unreadable_fraction, budget), names
 
 
 def _device(name: str | None) -> torch.device:

@@ -18,7 +18,7 @@ import numpy as np
 from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.storage.progress import track
 
-__all__ = ["METADATA", "Kept", "keep_threshold", "label_files", "read_records"]
+__all__ = ["METADATA", "Kept", "keep_threshold", "read_records"]
 
 METADATA = "pseudolabels.json"
 """The file by which a folder of them is known."""
