@@ -34,6 +34,20 @@ class Brightness(FrameCaptioner):
         return -(levels[:, None] - said).abs()
 
 
+class Particular(Brightness):
+    """Wants to be told something."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+
+class Unsized(FrameCaptioner):
+    """Does not say which pictures it takes."""
+
+    def captions(self, frames: Tensor) -> list[str]:
+        return [""] * len(frames)
+
+
 def captioner_checkpoint(path: Path) -> Path:
     """Save a captioner of untrained weights."""
     torch.manual_seed(0)

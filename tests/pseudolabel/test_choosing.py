@@ -37,6 +37,8 @@ def test_captioners_are_told_apart(tmp_path: Path) -> None:
     [
         ("tests.pseudolabel.models.TEXTS", "is not a FrameCaptioner"),
         ("tests.pseudolabel.models.Absent", "is not a FrameCaptioner"),
+        ("tests.pseudolabel.models.Particular", "cannot be built without arguments: .*where"),
+        ("tests.pseudolabel.models.Unsized", "has no size: set it in the class"),
         ("absent_package.Captioner", "is not a file, and cannot be imported as a class: No module"),
         ("./absent", "captioner: './absent' is not a directory"),
     ],

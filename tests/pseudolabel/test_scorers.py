@@ -9,6 +9,7 @@ from tests.pseudolabel.models import (
     TEXTS,
     Brightness,
     aligner_checkpoint,
+    blip_folder,
     captioner_checkpoint,
     clip_folder,
 )
@@ -122,6 +123,12 @@ def test_clip_is_a_mean_of_cosines(tmp_path: Path) -> None:
                 output = model(pixel_values=scorer._pixels(frames[some]), input_ids=ids)
             cosine = functional.cosine_similarity(output.image_embeds, output.text_embeds)
             assert score == pytest.approx(float(cosine.mean()), abs=1e-5)
+
+
+def test_another_model_is_no_clip(tmp_path: Path) -> None:
+    folder = blip_folder(tmp_path / "blip")
+    with pytest.raises(ArgumentError, match=r"scorer: .* are of model type blip, expected clip"):
+        open_clip(str(folder), torch.device("cpu"))
 
 
 def test_frames_are_scaled_to_what_a_scorer_reads() -> None:

@@ -36,12 +36,13 @@ class UnreadableWeightsError(ArgumentError):
     """Weights that are not there, cannot be reached, are damaged, or follow in a checkpoint."""
 
 
-def read_config(kind: Any, weights: str) -> Any:
+def read_config(kind: Any, weights: str, argument: str = "weights") -> Any:
     """Read the sizes that weights were made with.
 
     Args:
         kind: A configuration class of transformers.
         weights: A folder that ``save_pretrained`` wrote, or a name on the hub.
+        argument: What a user knows it under.
 
     Returns:
         The configuration.
@@ -57,7 +58,7 @@ def read_config(kind: Any, weights: str) -> Any:
             ...
         vtlearn.encoders.hub.UnreadableWeightsError: weights: './absent' is not a directory; ...
     """
-    with explain_unreadable(weights):
+    with explain_unreadable(weights, argument):
         if not Path(weights).is_dir():
             _LOG.info("looking for %s on the Hugging Face hub", weights)
         content, _ = kind.get_config_dict(weights)
@@ -66,7 +67,7 @@ def read_config(kind: Any, weights: str) -> Any:
             raise OSError(message)
     if content["model_type"] != kind.model_type:
         message = (
-            f"weights: {weights} are of model type {content['model_type']}, expected "
+            f"{argument}: {weights} are of model type {content['model_type']}, expected "
             f"{kind.model_type}"
         )
         raise ArgumentError(message)

@@ -120,4 +120,15 @@ def _of_class(class_path: str) -> FrameCaptioner:
     if not (isinstance(kind, type) and issubclass(kind, FrameCaptioner)):
         message = f"captioner: {class_path} is not a FrameCaptioner of vtlearn.pseudolabel"
         raise ArgumentError(message)
-    return kind()
+    try:
+        captioner = kind()
+    except TypeError as error:  # it takes arguments, or lacks captions()
+        message = f"captioner: {class_path} cannot be built without arguments: {error}"
+        raise ArgumentError(message) from error
+    lacking = [field for field in ("size", "name") if not hasattr(captioner, field)]
+    if lacking:
+        message = (
+            f"captioner: {class_path} has no {lacking[0]}: set it in the class, or in __init__"
+        )
+        raise ArgumentError(message)
+    return captioner

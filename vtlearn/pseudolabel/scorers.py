@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
-from vtlearn.encoders.hub import explain_unreadable
+from vtlearn.encoders.hub import explain_unreadable, read_config
 from vtlearn.errors import ArgumentError
 from vtlearn.learner import VideoTextLearner
 from vtlearn.parameters import weights_sha256
@@ -224,9 +224,7 @@ def open_clip(weights: str, device: torch.device) -> ClipScorer:
     """
     from transformers import AutoTokenizer, CLIPConfig, CLIPModel
 
-    from vtlearn.encoders.hub import read_config
-
-    config = read_config(CLIPConfig, weights)
+    config = read_config(CLIPConfig, weights, "scorer")
     with explain_unreadable(weights, "scorer"):
         size, pixels = read_pixels(weights)
         tokenizer = AutoTokenizer.from_pretrained(weights)

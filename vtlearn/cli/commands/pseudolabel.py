@@ -141,8 +141,9 @@ def run(arguments: argparse.Namespace) -> int:
         "references": references.ids,
     }
     writer = LabelWriter(LabelStore(arguments.output, videos.ids, settings))
-    walk = ShardWalk(writer, videos, part=part, workers=max(1, arguments.workers), show=True)
-    figures = labelling.run(walk, writer, videos, show=True)
+    show = arguments.part is not None or part.number == 1  # the ranks of a launcher share a screen
+    walk = ShardWalk(writer, videos, part=part, workers=max(1, arguments.workers), show=show)
+    figures = labelling.run(walk, writer, videos, show=show)
     _print(walk, writer, figures)
     return 0 if arguments.pack is None else _pack(arguments, writer)
 
