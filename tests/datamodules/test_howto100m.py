@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +82,22 @@ def test_a_missing_corpus_is_told_when_it_is_needed(tmp_path: Path) -> None:
     data = HowTo100M(tmp_path / "captions", videos=tmp_path / "videos")
     with pytest.raises(CorpusNotFoundError, match="HowTo100M was not found"):
         data.train_dataloader()
+
+
+def test_the_best_pseudolabels_are_trained_on(kitchen_root: Path, tmp_path: Path) -> None:
+    ids = [f"kitchen_train_{number:04d}" for number in range(4)]
+    lines = [
+        json.dumps({"video": one, "start": k, "end": k + 2, "caption": f"a {k}", "score": k})
+        for one in ids
+        for k in range(4)
+    ]
+    (tmp_path / "pseudolabels.json").write_text("{}")
+    (tmp_path / "00000.jsonl").write_text("\n".join(lines) + "\n")
+    options = {**TINY, "batch_size": 4, "unreadable_log": tmp_path / "log" / "unreadable.jsonl"}
+    best = HowTo100M(tmp_path, videos=kitchen_root / "videos", keep=0.25, **options)
+    best.prepare_data()
+    assert list(best.captions()) == ["a 3"] * 4
+    (batch,) = list(best.train_dataloader())
+    assert set(batch.texts) == {"a 3"}
+    two = HowTo100M(tmp_path, videos=kitchen_root / "videos", min_score=2.0, **options)
+    assert list(two.captions()) == ["a 2", "a 3"] * 4

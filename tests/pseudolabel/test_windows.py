@@ -42,7 +42,7 @@ def test_spoken_windows_are_those_of_captions(tmp_path: Path) -> None:
     windows = SpokenWindows(open_captions(tmp_path, progress=False), {"v": "v", "w": "w"})
     assert windows.spans("v", "v.mp4", 5.0, READER) == [Span(0, 1.5), Span(3, 5)]
     assert windows.spans("silent", "v.mp4", 5.0, READER) == []
-    assert str(windows) == f"asr:{tmp_path.name}"
+    assert str(windows) == f"asr:{tmp_path.name} (4 captions)"
     with pytest.raises(TranscriptError):
         windows.spans("w", "w.mp4", 5.0, READER)
 

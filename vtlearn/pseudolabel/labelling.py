@@ -168,7 +168,7 @@ class Labelling:
     def _loaded(self, dataset: Dataset[ItemT], reads_frames: bool) -> Iterable[ItemT]:
         """Read all items of a dataset, in order; with several processes where that takes long."""
         workers = self._workers if reads_frames else 0
-        return DataLoader(dataset, batch_size=None, num_workers=workers)
+        return DataLoader(dataset, batch_size=None, num_workers=workers, collate_fn=_unchanged)
 
     def _label(
         self, batch: Sequence[Frames], laid: Sequence[tuple[Video, list[Span]]]
@@ -242,6 +242,11 @@ class _Stopwatch:
 
     def _seconds(self) -> float:
         return max(time.monotonic() - self._begun, 1e-9)  # a coarse clock may stand still
+
+
+def _unchanged(item: ItemT) -> ItemT:
+    """Keep torch from walking through what was read, in search of arrays."""
+    return item
 
 
 def _by_shard(

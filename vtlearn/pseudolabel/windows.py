@@ -114,8 +114,8 @@ class SpokenWindows(Windows):
         self._captions, self._keys = captions, keys
 
     def __str__(self) -> str:
-        """Return ``asr:NAME``."""
-        return f"asr:{self._captions.source}"
+        """Return ``asr:NAME``, and how many captions there are: other ones are other windows."""
+        return f"asr:{self._captions.source} ({self._captions.num_captions} captions)"
 
     @override
     def spans(self, video_id: str, path: str, duration: float, reader: ClipReader) -> list[Span]:
