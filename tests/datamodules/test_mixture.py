@@ -143,7 +143,8 @@ def writer() -> VideoTextLearner:
     return VideoTextLearner(encoder, None, CaptioningDecoder(decoder, beams=1, max_new=4))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_resumed_training_is_the_one_that_was_not_stopped(
     kitchen_root: Path, tmp_path: Path, workers: int
 ) -> None:

@@ -68,6 +68,9 @@ class LazyDataLoader(DataLoader[Sample]):
         Those that are left to the garbage collector may lose their queues before they are told, and
         are then waited for, five seconds each.
         """
+        iterator = self._iterator
+        if iterator is not None and self.num_workers:  # whoever iterated may hold it still
+            iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001
         self._iterator = None
 
 

@@ -257,7 +257,7 @@ def test_use_without_pieces_says_the_way_out() -> None:
         ({"vocab_size": 0}, "vocab_size must be positive"),
         ({"max_words": 0}, "max_words must be positive"),
         ({"max_words": 19}, "max_words=19, .* need 21 positions, but max_positions is 20"),
-        ({"heads": 3}, "divide by heads=3"),
+        ({"heads": 3}, "heads=3 has to divide width=8"),
     ],
 )
 def test_refusals(options: dict[str, int], words: str) -> None:

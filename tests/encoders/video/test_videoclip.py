@@ -246,7 +246,7 @@ def test_clips_it_was_not_made_for(shape: tuple[int, ...]) -> None:
     ("options", "words"),
     [
         ({"input_dim": 0}, "input_dim must be positive"),
-        ({"heads": 3}, "divide by heads=3"),
+        ({"heads": 3}, "heads=3 has to divide width=8"),
         ({"num_frames": 39}, "need 41 positions, but max_positions is 40"),
         ({"vocab_size": 102}, "sep_id=102 have to be two rows of the word table, from 0 to 101"),
         ({"sep_id": 101}, "have to be two rows"),
