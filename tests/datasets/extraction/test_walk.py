@@ -81,7 +81,9 @@ def _walk_and_die(folder: Path, root: Path, killed: tuple[int, str]) -> None:
     colour_walk(folder, list_videos(root), killed)
 
 
-@pytest.mark.parametrize("place", ["before", "amid", "after"])
+@pytest.mark.parametrize(
+    "place", ["amid", *(pytest.param(x, marks=pytest.mark.slow) for x in ("before", "after"))]
+)
 def test_killed_at_a_shard_it_resumes_there(
     kitchen_root: Path, whole: Path, tmp_path: Path, place: str
 ) -> None:
