@@ -9,10 +9,10 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tempclr tempclr-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads bench-noise notebooks clean
+.PHONY: help install demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads bench-noise notebooks clean
 
 help:  ## Print this
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@echo "creating $(VENV) and installing vtlearn (a few minutes, once)"
@@ -41,6 +41,12 @@ tempclr: $(VENV)/installed  ## Train VideoCLIP and TempCLR on features by the de
 tempclr-report: $(VENV)/installed  ## The same with all arms, three seeds and two corpora, into docs/tempclr.md: half an hour
 	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
 	$(BIN)/python benchmarks/tempclr.py --checkpoint "$(DEMO)" --seeds 0 1 2 --report docs/tempclr.md
+
+captions: $(VENV)/installed  ## Caption videos by a captioner of pictures, and train on that, on speech and on pictures: 25 minutes
+	$(BIN)/python benchmarks/pseudolabels.py
+
+captions-report: $(VENV)/installed  ## The same with three seeds, into docs/pseudolabels.md: an hour
+	$(BIN)/python benchmarks/pseudolabels.py --seeds 0 1 2 --report docs/pseudolabels.md
 
 test: $(VENV)/installed-dev  ## Run the tests
 	$(BIN)/python -m pytest
