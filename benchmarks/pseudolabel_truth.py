@@ -24,13 +24,13 @@ class Judged(NamedTuple):
     """How many texts tell what is on screen.
 
     Attributes:
-        count: How many texts there are.
+        texts: How many there are.
         right: How many of them tell what is on screen in the middle of their time, in percent.
         best_half: The same of the half with the higher scores.
         auc: How often a right one has a higher score than a wrong one, in percent.
     """
 
-    count: int
+    texts: int
     right: float
     best_half: float = float("nan")
     auc: float = float("nan")

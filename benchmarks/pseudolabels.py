@@ -190,7 +190,7 @@ def train_and_score(job: Job) -> Figures:
     if path.is_file() and (job.arm != CAPTIONER or captioner.is_file()):
         record = json.loads(path.read_text())
         if record["settings"] == list(job.settings):
-            return record["figures"]
+            return dict(record["figures"])
     start = time.perf_counter()
     figures: Figures = {}
     seed_everything(job.seed)
@@ -341,8 +341,8 @@ def texts_table(places: Places, seeds: Sequence[int]) -> str:
     judged = [judge_labels(places.labels(seed), places.kitchen) for seed in seeds]
     speech = judge_speech(places.kitchen)
     rows = [
-        ("speech", f"{speech.count}", cell([speech.right])),
-        ("pseudolabels", f"{judged[0].count}", cell([one.right for one in judged])),
+        ("speech", f"{speech.texts}", cell([speech.right])),
+        ("pseudolabels", f"{judged[0].texts}", cell([one.right for one in judged])),
         ("their best half by score", "", cell([one.best_half for one in judged])),
     ]
     lines = ["| texts | how many | right, % |", "| --- | --- | --- |"]
