@@ -76,7 +76,7 @@ def _write(axes: Axes, clip: CaptionedFrames) -> None:
         (0.4, f"reference: {clip.reference}", {"color": "#2ca02c", "fontsize": 8}),
     ]
     for height, text, style in lines:
-        # a dollar in a caption is no formula
+        # a dollar in a caption is not a formula
         axes.text(
             *(0.0, height, fill(text, _TEXT_WIDTH, max_lines=_MOST_LINES)),
             va="top",

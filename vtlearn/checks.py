@@ -14,7 +14,7 @@ __all__ = [
 
 
 def require_positive(**numbers: float) -> None:
-    """Refuse zero, what is negative, and what is no number.
+    """Refuse zero, negative numbers and NaN.
 
     Args:
         numbers: What to look at, by the names a user knows it under.
@@ -35,7 +35,7 @@ def require_positive(**numbers: float) -> None:
 
 
 def require_not_negative(**numbers: float) -> None:
-    """Refuse what is negative, and what is no number.
+    """Refuse negative numbers and NaN.
 
     Args:
         numbers: What to look at, by the names a user knows it under.

@@ -208,7 +208,7 @@ def draw_panel(
     axes.set_title(panel.title)
     axes.set_xlabel("time (s), centre of the window")
     labels = [shorten(text, _LABEL_WIDTH) for text in captions]
-    axes.set_yticks(range(len(captions)), labels, parse_math=False)  # a dollar is no formula
+    axes.set_yticks(range(len(captions)), labels, parse_math=False)  # a dollar is not a formula
     axes.set_ylim(edges[1][-1], edges[1][0])  # the first caption stands at the top
 
 
@@ -288,7 +288,7 @@ def _draw_pair(axes: Axes, pair: MatchedPair) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     caption = fill(shorten(pair.caption, 4 * _CAPTION_WIDTH), _CAPTION_WIDTH)
-    axes.set_xlabel(caption, fontsize=8, parse_math=False)  # a dollar is no formula
+    axes.set_xlabel(caption, fontsize=8, parse_math=False)  # a dollar is not a formula
     if pair.frame is not None:
         axes.imshow(pair.frame.permute(1, 2, 0).cpu().numpy())
 

@@ -5,24 +5,23 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
 from vtlearn.batch import Sample, collate
-from vtlearn.callbacks.pictures import keep_picture
+from vtlearn.callbacks.pictures import ValidationPictures, keep_picture
 from vtlearn.caption_plotting import CaptionedFrames, draw_captions
 from vtlearn.checks import require_positive
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.captioning import caption_examples
 from vtlearn.learner import VideoTextLearner
-from vtlearn.run_folder import run_folder
 
 __all__ = ["CaptionPictures"]
 
 _LOG = logging.getLogger(__name__)
 
 
-class CaptionPictures(Callback):
+class CaptionPictures(ValidationPictures):
     """Show some validation clips with what the head writes of them, after validation.
 
     Pictures go to ``captions/`` in the run's folder and, where there is one, to TensorBoard: for
@@ -38,11 +37,12 @@ class CaptionPictures(Callback):
         ArgumentError: If ``num_clips`` is not positive.
     """
 
+    folder = "captions"
+
     def __init__(self, every_n_validations: int = 1, num_clips: int = 8) -> None:
         require_positive(num_clips=num_clips)
-        self.every_n_validations = every_n_validations
+        super().__init__(every_n_validations)
         self.num_clips = num_clips
-        self._validations = 0
         self._clips: list[tuple[Sample, str]] | None = None
 
     @override
@@ -52,21 +52,9 @@ class CaptionPictures(Callback):
             _LOG.info("no pictures of captions: nothing was validated")
 
     @override
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw, when it is time."""
-        if trainer.sanity_checking or not self.every_n_validations:
-            return
-        if self._validations % self.every_n_validations == 0:
-            # every process asks for the folder, because they agree on it by talking
-            folder = run_folder(trainer) / "captions"
-            if trainer.is_global_zero:
-                self._draw(trainer, pl_module, folder)
-        self._validations += 1
-
-    def _draw(self, trainer: Trainer, learner: LightningModule, folder: Path) -> None:
-        data = getattr(trainer, "datamodule", None)
-        if not (isinstance(learner, VideoTextLearner) and isinstance(data, VideoTextData)):
-            return
+    def _draw(
+        self, trainer: Trainer, learner: VideoTextLearner, data: VideoTextData, path: Path
+    ) -> None:
         if self._clips is None:
             self._clips = caption_examples(data, self.num_clips)
         captioner = learner.head.captioner
@@ -82,7 +70,6 @@ class CaptionPictures(Callback):
             for text, (sample, reference) in zip(written, self._clips, strict=True)
         ]
         figure = draw_captions(shown, title=f"validation clips, epoch {trainer.current_epoch}")
-        path = folder / f"epoch-{trainer.current_epoch:03d}.png"
         keep_picture(trainer, figure, path, "captions")
 
 

@@ -4,17 +4,16 @@ import logging
 from itertools import islice
 from pathlib import Path
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Trainer
 from typing_extensions import override
 
 from vtlearn.callbacks.matched_pairs import score_pairs, write_pairs
-from vtlearn.callbacks.pictures import keep_picture
+from vtlearn.callbacks.pictures import ValidationPictures, keep_picture
 from vtlearn.checks import require_positive
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.base import Corpus
 from vtlearn.learner import VideoTextLearner
 from vtlearn.plotting import draw_match_histogram, draw_pairs
-from vtlearn.run_folder import run_folder
 
 __all__ = ["CorrespondencePictures"]
 
@@ -22,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 _SHOWN = 16  # best pairs, and worst ones
 
 
-class CorrespondencePictures(Callback):
+class CorrespondencePictures(ValidationPictures):
     """Draw how well some training captions match their clips, after validation.
 
     A histogram of p, the sigmoid of the head's ``match``, and the best and the worst pairs, go to
@@ -40,28 +39,17 @@ class CorrespondencePictures(Callback):
         ArgumentError: If ``num_pairs`` is not positive.
     """
 
+    folder = "correspondence"
+
     def __init__(self, every_n_validations: int = 1, num_pairs: int = 512) -> None:
         require_positive(num_pairs=num_pairs)
-        self.every_n_validations = every_n_validations
+        super().__init__(every_n_validations)
         self.num_pairs = num_pairs
-        self._validations = 0
 
     @override
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw, when it is time."""
-        if trainer.sanity_checking or not self.every_n_validations:
-            return
-        if self._validations % self.every_n_validations == 0:
-            # every process asks for the folder, because they agree on it by talking
-            folder = run_folder(trainer) / "correspondence"
-            if trainer.is_global_zero:
-                self._draw(trainer, pl_module, folder)
-        self._validations += 1
-
-    def _draw(self, trainer: Trainer, learner: LightningModule, folder: Path) -> None:
-        data = getattr(trainer, "datamodule", None)
-        if not (isinstance(learner, VideoTextLearner) and isinstance(data, VideoTextData)):
-            return
+    def _draw(
+        self, trainer: Trainer, learner: VideoTextLearner, data: VideoTextData, path: Path
+    ) -> None:
         aligner, corpus = learner.head.aligner, data.train_dataset()
         if aligner is None or learner.text_encoder is None or not isinstance(corpus, Corpus):
             if self._validations == 0:
@@ -77,7 +65,7 @@ class CorrespondencePictures(Callback):
             shown = min(_SHOWN, max(1, len(pairs) // 2))  # none twice
             groups = {"best": pairs[: -shown - 1 : -1], "worst": pairs[:shown]}
             drawn["pairs"] = draw_pairs(groups, title=title)
-        stem = f"epoch-{trainer.current_epoch:03d}"
         for kind, figure in drawn.items():
-            keep_picture(trainer, figure, folder / f"{stem}-{kind}.png", f"correspondence/{kind}")
-        write_pairs(folder / f"{stem}-pairs.csv", pairs)
+            file = path.with_stem(f"{path.stem}-{kind}")
+            keep_picture(trainer, figure, file, f"correspondence/{kind}")
+        write_pairs(path.with_name(f"{path.stem}-pairs.csv"), pairs)
