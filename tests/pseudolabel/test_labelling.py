@@ -102,8 +102,11 @@ def test_three_parts_write_the_same_files(kitchen_root: Path, whole: Path, tmp_p
     assert files(folder) == files(whole)
 
 
-def test_workers_change_nothing(kitchen_root: Path, tmp_path: Path) -> None:
-    videos = first_videos(kitchen_root, 3)
+@pytest.mark.parametrize("time_budget", [None, 60.0])
+def test_workers_change_nothing(
+    kitchen_root: Path, tmp_path: Path, time_budget: float | None
+) -> None:
+    videos = first_videos(kitchen_root, 3)._replace(time_budget=time_budget)
     for workers in (0, 2):
         label(tmp_path / str(workers), videos, workers=workers)
     assert files(tmp_path / "2") == files(tmp_path / "0")

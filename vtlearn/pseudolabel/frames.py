@@ -131,7 +131,9 @@ class ShardFrames(Dataset[list[Frames]]):
     def _read(self, number: int, path: str, spans: list[Span]) -> Frames:
         times = frame_times(spans, self._frames)
         clips = self._reader.clips(path, times, num_frames=1, fps=1.0, size=self._size)
-        return Frames(number, spans, clips.frames[:, 0], clips.valid.reshape(-1, self._frames))
+        # a copy: what another process decoded lies in a file that no queue of a loader takes
+        pixels = clips.frames[:, 0].clone()
+        return Frames(number, spans, pixels, clips.valid.reshape(-1, self._frames))
 
 
 def find_references(videos: VideoList, reader: ClipReader, size: int) -> References:
