@@ -54,5 +54,18 @@ def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
         names.require_settings({"frames": 3}, {"frames": 5, "size": 8})
 
 
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [("00000.txt", True), ("00000.json", True), ("a.json", False), ("00000.tar", False)],
+)
+def test_what_would_be_replaced_is_told(tmp_path: Path, name: str, taken: bool) -> None:
+    names = Names(tmp_path, {})
+    assert not names.holds_others("names.json", ".txt")
+    (tmp_path / name).touch()
+    assert names.holds_others("names.json", ".txt") == taken
+    (tmp_path / "names.json").touch()
+    assert not names.holds_others("names.json", ".txt")
+
+
 def test_the_order_of_ids_counts() -> None:
     assert hash_ids(["a", "b"]) != hash_ids(["b", "a"])

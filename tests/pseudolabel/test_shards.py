@@ -123,6 +123,14 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
         store(tmp_path)
 
 
+def test_a_feature_store_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "features.json").write_text("{}")
+    (tmp_path / "00000.json").write_text("vectors of shard 0")
+    with pytest.raises(ArgumentError, match=r"holds other files, but no pseudolabels\.json"):
+        store(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.json", "features.json"]
+
+
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     writer = filled(tmp_path)
     (tmp_path / "00000.json").write_text("{}")

@@ -112,6 +112,24 @@ class VideoShards(ABC):
         """
         return [self.ids[index] for index in self.shard_range(shard)]
 
+    def holds_others(self, metadata: str, suffix: str) -> bool:
+        """Tell whether the folder, which does not say what it holds, has files that get replaced.
+
+        Args:
+            metadata: The file that says what a folder of this kind holds.
+            suffix: What the names of its shards end with.
+
+        Returns:
+            Whether it has no such file, and shards or records, perhaps of another kind.
+        """
+        # looked for first: another process may begin the folder and write a shard in between
+        names = [path.name for path in self.folder.iterdir()]
+        taken = any(
+            name.endswith(suffix) or (name.endswith(".json") and name[:-5].isdecimal())
+            for name in names
+        )
+        return taken and not (self.folder / metadata).is_file()
+
     def pending(self) -> list[int]:
         """Return the numbers of the shards that are not whole yet, or not any more."""
         return [shard for shard in range(self.num_shards) if not self.is_whole(shard)]

@@ -180,12 +180,10 @@ class LabelStore(VideoShards):
 
     def _begin(self) -> None:
         path = self.folder / METADATA
-        # looked for first: another process may begin the folder and write a shard in between
-        has_shards = any(self.folder.glob("*.jsonl"))
+        if self.holds_others(METADATA, ".jsonl"):
+            message = f"{self.folder} holds other files, but no {METADATA}: give another folder"
+            raise ArgumentError(message)
         if not path.is_file():
-            if has_shards:
-                message = f"{self.folder} holds other files, but no {METADATA}: give another folder"
-                raise ArgumentError(message)
             content = {"format": _FORMAT, "version": _VERSION, "settings": self.settings}
             replace_text(path, json.dumps(content, indent=1) + "\n")
         try:

@@ -124,12 +124,10 @@ class FeatureStore(VideoShards):
                 "folder, or one below which you may write"
             )
             raise FeatureError(message) from error
-        # looked for first: another process may begin the store and write a shard in between
-        has_shards = any(self.folder.glob("*.safetensors"))
+        if self.holds_others("features.json", ".safetensors"):
+            message = f"{self.folder} holds shards, but no features.json: give another folder"
+            raise FeatureError(message)
         if not (self.folder / "features.json").is_file():
-            if has_shards:
-                message = f"{self.folder} holds shards, but no features.json: give another folder"
-                raise FeatureError(message)
             write_metadata(self.folder, self.spec, self.layout)
         spec, layout = read_metadata(self.folder)
         there, wanted = _settings(spec, layout), _settings(self.spec, self.layout)
