@@ -67,5 +67,9 @@ def test_what_would_be_replaced_is_told(tmp_path: Path, name: str, taken: bool) 
     assert not names.holds_others("names.json", ".txt")
 
 
+def test_an_id_need_not_be_utf8() -> None:
+    assert hash_ids(["\udcff"]) != hash_ids(["\udcfe"])
+
+
 def test_the_order_of_ids_counts() -> None:
     assert hash_ids(["a", "b"]) != hash_ids(["b", "a"])

@@ -242,7 +242,7 @@ def hash_ids(ids: Iterable[str]) -> str:
     """
     digest = hashlib.sha256()
     for video_id in ids:
-        digest.update(f"{video_id}\n".encode())
+        digest.update(f"{video_id}\n".encode("utf-8", "surrogatepass"))  # names need not be UTF-8
     return digest.hexdigest()
 
 
