@@ -191,6 +191,31 @@ def test_pictures_that_are_not_there_count_as_videos_do(
         listed(root, layout, max_missing=count)
 
 
+def test_all_of_the_pictures_is_a_share_too(coco_root: Path, tmp_path: Path) -> None:
+    root = copytree(coco_root, tmp_path / "coco")
+    clips = listed(root, "coco")
+    for clip in clips[:-1]:
+        clip.path.unlink()
+    with pytest.raises(
+        ArgumentError, match=r"pass --data\.init_args\.max_unreadable_fraction=0\.88 "
+    ):
+        listed(root, "coco", max_missing=0.01)
+    assert listed(root, "coco", max_missing=1.0) == clips
+
+
+def test_a_list_and_its_pictures_may_be_relative_and_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.jpg").touch()
+    absent = tmp_path / "absent.jpg"
+    table = tmp_path / "list.csv"
+    table.write_text(f"filepath\ttitle\na.jpg\tan apple\n{absent}\ta pear\nalso.jpg\ta fig\n")
+    with pytest.raises(ArgumentError, match=r"2 of 3 pictures listed in .* are missing under /"):
+        read_image_captions(table, pictures=Path())
+    assert len(read_image_captions(table, pictures=Path(), max_missing=2)) == 3
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_check_compares_with_what_is_listed(
     layout: str, roots: dict[str, Path], tmp_path: Path

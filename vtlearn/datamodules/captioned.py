@@ -47,7 +47,7 @@ class CaptionedData(VideoTextData):
 
         Args:
             split: Its name.
-            max_missing: How many of the clips may lack their files, a share of them if less than 1;
+            max_missing: How many of the clips may lack their files, a share of them, if a float;
                 None for any number, where features are read.
         """
 
@@ -62,8 +62,8 @@ class CaptionedData(VideoTextData):
             FeatureError: If features are read, and some clips have none.
         """
         if split not in self._clips:
-            reading, allowed = self.reading, float(self.max_unreadable)
-            allowed = reading.max_unreadable_fraction if split == self.train_split else allowed
+            reading, allowed = self.reading, float(self.reading.max_unreadable_fraction)
+            allowed = allowed if split == self.train_split else self.max_unreadable
             any_number = reading.features is not None or not self.videos_needed
             clips = self.list_split(split, None if any_number else allowed)
             if reading.features is not None and self.videos_needed:

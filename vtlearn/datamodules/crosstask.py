@@ -138,7 +138,7 @@ class CrossTask(BenchmarkData):
     def video_files(self) -> dict[str, Path]:
         """Return the files of all annotated videos, whichever split they are drawn for."""
         files = {one.video: one.path for one in self.files.videos if one.annotated}
-        allowed = self.reading.max_unreadable_fraction
+        allowed = float(self.reading.max_unreadable_fraction)
         require_videos(self.root, self.files.listed, files, allowed)
         return files
 

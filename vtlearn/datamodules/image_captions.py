@@ -84,7 +84,8 @@ class ImageCaptions(VideoTextData):
             ArgumentError: If they cannot be read, or too many pictures are not there.
         """
         if self._clips is None:
-            allowed = self.reading.max_unreadable_fraction if self.videos_needed else None
+            share = float(self.reading.max_unreadable_fraction)
+            allowed = share if self.videos_needed else None
             self._clips = read_image_captions(
                 self.annotations, pictures=self.pictures, max_missing=allowed
             )

@@ -264,7 +264,7 @@ def require_clips(
         clips: What should be there.
         listed: The file that lists them.
         source: Where the corpus's authors publish it.
-        max_missing: How many videos may be missing; a share of them, if less than 1.
+        max_missing: How many videos may be missing; a share of them, if it is a float.
         check: The arguments of ``vtlearn data check`` for this corpus.
         items: What they are, where they are not videos.
         named: What their files are called.
@@ -279,17 +279,35 @@ def require_clips(
         if clip.video not in videos and not clip.path.exists():
             missing[clip.video] = clip.path
         videos.add(clip.video)
-    where = os.path.commonpath([path.parent for path in missing.values()]) if missing else ""
+    where = common_folder([path.parent for path in missing.values()]) if missing else ""
     if missing and len(missing) == len(videos):
         lines = [f"{where}: the {items} listed in {listed}, {named}  (there are none)"]
         raise CorpusNotFoundError(corpus, lines, source)
-    if len(missing) > (max_missing if max_missing >= 1 else max_missing * len(videos)):
+    is_share = isinstance(max_missing, float)
+    if len(missing) > (max_missing * len(videos) if is_share else max_missing):
         share = math.ceil(100 * len(missing) / len(videos)) / 100
         first = ", ".join(list(missing)[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        option = f"--data.init_args.max_unreadable_fraction={share}"
+        if not is_share:
+            option = f"--data.init_args.max_unreadable={len(missing)} (in training, {option})"
         message = (
             f"{len(missing)} of {len(videos)} {items} listed in {listed} are missing under "
             f"{where}: {first}. Download them (`vtlearn data check {check}` lists all), or pass "
-            f"--data.init_args.max_unreadable={len(missing)} (in training, "
-            f"--data.init_args.max_unreadable_fraction={share}) to continue without them"
+            f"{option} to continue without them"
         )
         raise ArgumentError(message)
+
+
+def common_folder(paths: Sequence[Path]) -> str:
+    """Return the folder that all paths are in, or are.
+
+    Args:
+        paths: One or more, relative and absolute ones alike.
+
+    Example:
+        >>> common_folder([Path("a/b/c.json"), Path("a/d")])
+        'a'
+    """
+    if len({path.is_absolute() for path in paths}) > 1:  # which os.path refuses
+        paths = [path.absolute() for path in paths]
+    return os.path.commonpath(paths)

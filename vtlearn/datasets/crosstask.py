@@ -237,7 +237,7 @@ def require_videos(
         root: The corpus's folder.
         listed: The file that lists them.
         videos: What should be there: files by the videos' ids.
-        max_missing: How many may be missing; a share of them, if less than 1.
+        max_missing: How many may be missing; a share of them, if a float.
 
     Raises:
         CorpusNotFoundError: If no file at all is there.

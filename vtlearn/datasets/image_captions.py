@@ -1,7 +1,6 @@
 """Pictures with captions: COCO, Conceptual Captions, and other lists of the same shapes."""
 
 import logging
-import os
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,12 @@ from typing import overload
 import numpy as np
 
 from vtlearn.datasets.base import Expectations
-from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, require_clips
+from vtlearn.datasets.captioned import (
+    CaptionedClip,
+    CaptionedCorpus,
+    common_folder,
+    require_clips,
+)
 from vtlearn.datasets.files import require_paths
 from vtlearn.datasets.picture_lists import PictureCaption, read_picture_list, shard_folders
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
@@ -86,9 +90,9 @@ def read_image_captions(
         listed: What says which captions there are: a file, or img2dataset's folder; see
             :func:`~vtlearn.datasets.picture_lists.read_picture_list`.
         pictures: The folder that the names of pictures are below.
-        max_missing: How many of the pictures may lack their files (a share of them, if less than
-            1); these are listed all the same, so that they are counted where they are read. None
-            for any number.
+        max_missing: How many of the pictures may lack their files (a share of them, if a float);
+            these are listed all the same, so that they are counted where they are read. None for
+            any number.
 
     Returns:
         The pictures in the order in which they are first named, each with all of its captions; what
@@ -119,7 +123,7 @@ def read_image_captions(
         message = f"{listed} lists no pictures with captions; download it again"
         raise ArgumentError(message)
     if max_missing is not None:
-        check = f"{os.path.commonpath([listed, pictures])} --data {_NAME}"
+        check = f"{common_folder([listed, pictures])} --data {_NAME}"
         require_clips(
             *(_NAME, clips, listed, _SOURCE, max_missing, check),
             items="pictures",

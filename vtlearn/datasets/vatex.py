@@ -76,7 +76,7 @@ def read_vatex(
             ``annotations`` and ``data``, videos anywhere below it.
         split: ``training``, ``validation`` or ``public-test``.
         videos: The folder of the videos, however deep, in place of ``root``.
-        max_missing: How many of the clips may lack their files (a share of them, if less than 1);
+        max_missing: How many of the clips may lack their files (a share of them, if a float);
             these are listed all the same, so that they are counted where they are read. None for
             any number, where features are read and videos need not be there.
 

@@ -70,7 +70,7 @@ def read_webvid(
             ``<videoid>`` is ``videos/<page_dir>/<videoid>.mp4``.
         name: The list's file: a csv with the columns ``videoid``, ``name`` and ``page_dir``.
         videos: The folder of the folders ``<page_dir>``, in place of ``videos`` in ``root``.
-        max_missing: How many of the videos may lack their files (a share of them, if less than 1);
+        max_missing: How many of the videos may lack their files (a share of them, if a float);
             these are listed all the same, so that they are counted where they are read. None for
             any number, where features are read and videos need not be there.
 

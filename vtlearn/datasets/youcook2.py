@@ -86,7 +86,7 @@ def read_youcook2(
         split: ``training``, or ``validation``: the rows of the table, or else, where that is not
             there, all validation segments of the JSON.
         videos: The folder of the videos, however deep, in place of ``root``.
-        max_missing: How many of the videos may not be there (a share of them, if less than 1);
+        max_missing: How many of the videos may not be there (a share of them, if a float);
             their segments are listed all the same, so that they are counted where they are read.
             None for any number, where features are read and videos need not be there.
 
