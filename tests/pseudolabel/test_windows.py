@@ -42,9 +42,20 @@ def test_spoken_windows_are_those_of_captions(tmp_path: Path) -> None:
     windows = SpokenWindows(open_captions(tmp_path, progress=False), {"v": "v", "w": "w"})
     assert windows.spans("v", "v.mp4", 5.0, READER) == [Span(0, 1.5), Span(3, 5)]
     assert windows.spans("silent", "v.mp4", 5.0, READER) == []
-    assert str(windows) == f"asr:{tmp_path.name} (4 captions)"
+    assert str(windows).startswith(f"asr:{tmp_path.name} (4 captions, ")
     with pytest.raises(TranscriptError):
         windows.spans("w", "w.mp4", 5.0, READER)
+
+
+def test_captions_of_other_times_are_other_windows(tmp_path: Path) -> None:
+    found = []
+    for folder, start in (("a", 0), ("b", 1), ("c", 0)):
+        place = tmp_path / folder / "captions"
+        place.mkdir(parents=True)
+        said = {"start": [start], "end": [9], "text": [folder]}
+        (place / "v.json").write_text(json.dumps(said))
+        found.append(str(SpokenWindows(open_captions(place, progress=False), {"v": "v"})))
+    assert found[0] == found[2] != found[1]
 
 
 @pytest.fixture(scope="module")

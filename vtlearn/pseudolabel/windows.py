@@ -114,8 +114,10 @@ class SpokenWindows(Windows):
         self._captions, self._keys = captions, keys
 
     def __str__(self) -> str:
-        """Return ``asr:NAME``, and how many captions there are: other ones are other windows."""
-        return f"asr:{self._captions.source} ({self._captions.num_captions} captions)"
+        """Return ``asr:NAME``, and a hash of the captions' times: other ones are other windows."""
+        captions = self._captions
+        times = captions.spans_sha256[:12]
+        return f"asr:{captions.source} ({captions.num_captions} captions, their times {times})"
 
     @override
     def spans(self, video_id: str, path: str, duration: float, reader: ClipReader) -> list[Span]:

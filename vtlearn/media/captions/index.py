@@ -71,6 +71,14 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         """How many captions all videos have."""
         return self._table.summary.captions
 
+    @cached_property
+    def spans_sha256(self) -> str:
+        """SHA-256 of when all captions start and end, in hexadecimal."""
+        digest = hashlib.sha256()
+        for array in (self._table.videos, self._table.spans):
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
     @property
     def num_left_out(self) -> int:
         """How many captions of the source are not here, since their text was no string."""
