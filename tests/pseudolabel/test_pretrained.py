@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
@@ -139,3 +140,13 @@ def test_a_hub_out_of_reach_names_the_folder_that_would_do(
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ArgumentError, match="set captioner to the folder that they are in"):
         open_pretrained("nobody/no-such-captioner", CPU)
+
+
+def test_weights_that_are_missing_are_not_drawn_by_chance(tmp_path: Path) -> None:
+    folder = blip_folder(tmp_path / "blip")
+    weights = load_file(folder / "model.safetensors")
+    gone = "text_decoder.bert.embeddings.LayerNorm.weight"
+    left = {name: value for name, value in weights.items() if name != gone}
+    save_file(left, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ArgumentError, match=f"captioner: .* lack 1 weights .* {gone}"):
+        open_pretrained(str(folder), CPU)

@@ -74,13 +74,17 @@ def read_config(kind: Any, weights: str, argument: str = "weights") -> Any:
     return kind.from_dict(content)
 
 
-def read_model(kind: Any, weights: str, config: Any) -> Any:
+def read_model(
+    kind: Any, weights: str, config: Any, argument: str = "weights", *, unused: str | None = None
+) -> Any:
     """Build a model with its published weights, all of them.
 
     Args:
         kind: A model class of transformers.
         weights: A folder that ``save_pretrained`` wrote, or a name on the hub.
         config: What :func:`read_config` returned.
+        argument: What a user knows them under.
+        unused: A part whose weights may be missing, since nothing is computed by it.
 
     Returns:
         The model, in training mode and torch's default dtype. What the files have besides, such as
@@ -89,12 +93,13 @@ def read_model(kind: Any, weights: str, config: Any) -> Any:
     Raises:
         UnreadableWeightsError: If the files cannot be read, or weights are missing in them.
     """
-    with explain_unreadable(weights):
+    with explain_unreadable(weights, argument):
         model, info = kind.from_pretrained(weights, config=config, output_loading_info=True)
-    missing = sorted(str(name) for name in info["missing_keys"])
+    names = sorted(str(name) for name in info["missing_keys"])
+    missing = [name for name in names if unused not in name.split(".")]
     if missing:
         message = (
-            f"weights: {weights} lack {len(missing)} weights of {kind.__name__}, for example "
+            f"{argument}: {weights} lack {len(missing)} weights of {kind.__name__}, for example "
             f"{missing[0]}: they are of another model, or damaged"
         )
         raise UnreadableWeightsError(message)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
-from vtlearn.encoders.hub import explain_unreadable
+from vtlearn.encoders.hub import explain_unreadable, read_model
 from vtlearn.errors import ArgumentError
 from vtlearn.parameters import weights_sha256
 from vtlearn.pseudolabel.captioner import FrameCaptioner
@@ -213,7 +213,8 @@ def open_pretrained(weights: str, device: torch.device) -> PretrainedCaptioner:
 
     name = weights.rstrip("/").rpartition("/")[2]
     with explain_unreadable(weights, "captioner"):
-        model_type = AutoConfig.from_pretrained(weights).model_type
+        config: Any = AutoConfig.from_pretrained(weights)
+    model_type = config.model_type
     kind = _KINDS.get(model_type)
     if kind is None:
         message = (
@@ -225,7 +226,8 @@ def open_pretrained(weights: str, device: torch.device) -> PretrainedCaptioner:
     with explain_unreadable(weights, "captioner"):
         size, pixels = read_pixels(weights)
         tokenizer = AutoTokenizer.from_pretrained(weights)
-        model: Any = AutoModelForImageTextToText.from_pretrained(weights)
+    model = read_model(AutoModelForImageTextToText, weights, config, "captioner", unused="pooler")
+    with explain_unreadable(weights, "captioner"):  # its configuration may name no beginning
         return kind(name, model.to(device).eval(), tokenizer, pixels, size)
 
 

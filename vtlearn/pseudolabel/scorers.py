@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
-from vtlearn.encoders.hub import explain_unreadable, read_config
+from vtlearn.encoders.hub import explain_unreadable, read_config, read_model
 from vtlearn.errors import ArgumentError
 from vtlearn.learner import VideoTextLearner
 from vtlearn.parameters import weights_sha256
@@ -228,7 +228,7 @@ def open_clip(weights: str, device: torch.device) -> ClipScorer:
     with explain_unreadable(weights, "scorer"):
         size, pixels = read_pixels(weights)
         tokenizer = AutoTokenizer.from_pretrained(weights)
-        model: Any = CLIPModel.from_pretrained(weights, config=config)
+    model = read_model(CLIPModel, weights, config, "scorer")
     name = weights.rstrip("/").rpartition("/")[2]
     return ClipScorer(name, model.to(device).eval(), tokenizer, pixels, size)
 
