@@ -86,6 +86,14 @@ def test_half_is_named_once_all_shards_are_there(tmp_path: Path) -> None:
     assert writer.half() == "half of them is kept at min_score=0.5 (or keep=0.5)"
 
 
+def test_half_is_named_with_all_of_its_digits(tmp_path: Path) -> None:
+    writer = LabelWriter(store(tmp_path))
+    windows = [window(0, "an egg is fried", 1234.5678), window(2, "an egg is fried", 1.0)]
+    writer.write(0, {"a": LabelledVideo(4.0, windows, 0)}, {"b": LOST}, {"a": "f"})
+    writer.write(1, {}, {"c": LOST._replace(id="c")}, {})
+    assert writer.half() == "half of them is kept at min_score=1234.5678 (or keep=0.5)"
+
+
 def test_a_shard_is_whole_with_its_record_and_all_its_bytes(tmp_path: Path) -> None:
     writer = filled(tmp_path)
     assert writer.pending() == []

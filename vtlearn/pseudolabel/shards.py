@@ -255,7 +255,8 @@ class LabelWriter(StoreWriter[list[WindowResult], LabelledVideo]):
         scores = [record["score"] for record in read_records(files)]
         if not scores:
             return "no window has a caption: nothing to keep"
-        return f"half of them is kept at min_score={keep_threshold(scores, 0.5):g} (or keep=0.5)"
+        score = round(keep_threshold(scores, 0.5), _DECIMALS)  # all digits, or it keeps others
+        return f"half of them is kept at min_score={score} (or keep=0.5)"
 
 
 def _counts(video: LabelledVideo) -> dict[str, Any]:

@@ -113,6 +113,7 @@ def test_the_best_captions_are_packed_with_their_videos(few: Path, tmp_path: Pat
         (["--windows", "shots"], "windows: expected fixed:SECONDS, asr:FOLDER or scenes:THRESH"),
         (["--scorer", "likelihood"], "scorer: expected lift, match:CHECKPOINT or clip:MODEL"),
         (["--device", "abacus"], "--device: expected a device such as cpu or cuda:0, got 'abacus'"),
+        (["--device", "meta"], "--device: meta cannot be used"),
         (["--time-budget", "-1"], "--time-budget is -1.0; it must be 0 or more"),
         (["--captioner", "absent.ckpt"], "absent.ckpt: No such file or directory"),
     ],

@@ -220,10 +220,17 @@ def _device(name: str | None) -> torch.device:
         local = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
         return torch.device(f"cuda:{local}" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         message = f"--device: expected a device such as cpu or cuda:0, got {name!r}"
         raise ArgumentError(message) from error
+    try:
+        torch.zeros(1, device=device).tolist()
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
+        reason = str(error).split("\n")[0]
+        message = f"--device: {name} cannot be used ({reason}); leave it out to take what is there"
+        raise ArgumentError(message) from error
+    return device
 
 
 def _print(walk: ShardWalk[Any, Any], writer: LabelWriter, figures: Figures) -> None:
