@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,20 @@ def test_each_video_is_compared_with_16_others() -> None:
 def test_what_cannot_tell_how_likely_a_text_is_needs_another_scorer() -> None:
     with pytest.raises(ArgumentError, match=r"mute does not say how likely .* match:CHECKPOINT or"):
         LiftScorer(Mute(), References(["a", "b"], torch.zeros(2, 3, 4, 4, dtype=torch.uint8)))
+
+
+class Sideways(Brightness):
+    """Returns (texts, pictures)."""
+
+    def log_likelihood(self, frames: Tensor, texts: Sequence[str]) -> Tensor:
+        return super().log_likelihood(frames, texts).T
+
+
+def test_likelihoods_of_another_shape_are_refused() -> None:
+    scorer = LiftScorer(Sideways(), References(["r", "s", "t"], levels(2, 8, 9)))
+    texts = ["a room of brightness 5", "a room of brightness 2"]
+    with pytest.raises(ArgumentError, match=r"brightness returned .* shape \(2, 3\) for 2 texts"):
+        scorer.scores(levels(5), levels(5), [CaptionedWindow("v", slice(0, 1), texts)])
 
 
 def test_one_video_cannot_be_compared_with_others() -> None:

@@ -126,6 +126,12 @@ class LiftScorer(Scorer):
         found = self._captioner.log_likelihood(seen, texts)
         if found is None:
             raise ArgumentError(_untold(self._captioner))
+        if found.ndim != 2 or found.shape[1] != len(texts):
+            message = (
+                f"{self._captioner.name} returned likelihoods of shape {tuple(found.shape)} for "
+                f"{len(texts)} texts: log_likelihood() has to return (pictures, texts)"
+            )
+            raise ArgumentError(message)
         return found.cpu().double()
 
 

@@ -101,6 +101,14 @@ def test_the_best_captions_are_packed_with_their_videos(few: Path, tmp_path: Pat
     assert packed
 
 
+def test_a_score_that_no_caption_has_is_said(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--pack", str(tmp_path / "shards"), "--min-score", "99")
+    assert pseudolabel(few, tmp_path / "out", *options) == 2
+    assert "no caption has a score of min_score=99: the highest is " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

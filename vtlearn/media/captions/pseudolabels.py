@@ -134,16 +134,29 @@ def read_tracks(
         The id of a video of which captions are kept, and their starts, ends and texts.
 
     Raises:
-        TranscriptError: If a file cannot be read.
+        TranscriptError: If a file cannot be read, or no score is high enough.
     """
     lowest = kept.threshold(files)
     every = read_records(track(files, "Indexing pseudolabels") if progress else files)
-    records = (record for record in every if record["score"] >= lowest)
+    records = _above(every, lowest)
     for video_id, group in groupby(records, key=lambda record: record["video"]):
         starts, ends, texts = zip(
             *((one["start"], one["end"], one["caption"]) for one in group), strict=True
         )
         yield video_id, {"start": list(starts), "end": list(ends), "text": list(texts)}
+
+
+def _above(records: Iterable[dict[str, Any]], lowest: float) -> Iterator[dict[str, Any]]:
+    """Leave out low scores; refuse to leave out all of them."""
+    highest, is_any = -math.inf, False
+    for record in records:
+        highest = max(highest, record["score"])
+        if record["score"] >= lowest:
+            is_any = True
+            yield record
+    if not is_any and highest > -math.inf:
+        message = f"no caption has a score of min_score={lowest:g}: the highest is {highest:g}"
+        raise TranscriptError(message)
 
 
 def read_records(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
