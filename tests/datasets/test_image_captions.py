@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from vtlearn.__main__ import main
 from vtlearn.datasets import ClipSampling, ImageCaptions, Pixels, Reading, SampleKey
 from vtlearn.datasets.captioned import CaptionedClip
 from vtlearn.datasets.checking import check_corpus
@@ -232,6 +233,46 @@ def test_a_check_compares_with_what_is_listed(
     assert report.missing == list(broken)[4:]
     assert len(report.usable) == count - 5
     assert not report.lost
+
+
+def test_a_check_of_a_list_by_its_name_or_path(
+    coco_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = copytree(coco_root, tmp_path / "own")
+    captions, pictures = LAYOUTS["coco"]
+    (root / captions).rename(root / "mine.json")
+    (root / pictures).rename(root / "mine")
+    monkeypatch.chdir(tmp_path)
+    inside = ImageCaptions.expectations(root, listed=Path("mine.json"), videos=Path("mine"))
+    path = ImageCaptions.expectations(root, listed=Path("own/mine.json"), videos=Path("own/mine"))
+    assert inside.files is not None
+    assert len(inside.files) == len(list((root / "mine").iterdir()))
+    assert {one: place.resolve() for one, place in inside.files.items()} == {
+        one: place.resolve() for one, place in (path.files or {}).items()
+    }
+    assert check_corpus(inside, workers=1, time_budget=None).coverage == 100
+
+
+def test_a_check_of_missing_pictures_can_be_run_as_it_is_written(
+    coco_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = copytree(coco_root, tmp_path / "own")
+    captions, pictures = LAYOUTS["coco"]
+    (root / captions).rename(root / "mine.json")
+    next((root / pictures).iterdir()).unlink()
+    with pytest.raises(ArgumentError, match="1 of") as refused:
+        read_image_captions(root / "mine.json", pictures=root / pictures)
+    command = str(refused.value).partition("`vtlearn ")[2].partition("`")[0].split()
+    assert main([*command, "--workers", "1"]) == 0
+    assert "  missing                       1\n" in capsys.readouterr().out
+
+
+def test_a_list_without_captions_says_what_would_do(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"give it as data\.init_args\.annotations"):
+        read_image_captions(tmp_path, pictures=tmp_path)
+    (tmp_path / "a.csv").touch()
+    with pytest.raises(ArgumentError, match=r"a\.csv lists no pictures .*give another list"):
+        read_image_captions(tmp_path / "a.csv", pictures=tmp_path)
 
 
 def test_a_check_takes_all_lists_together(

@@ -207,6 +207,7 @@ def test_json_of_another_kind_is_refused(content: object, message: str, tmp_path
     ("text", "message"),
     [
         ("a\tb\nc\td\n", "line 2: expected a url and a caption, separated by a tab, got 'c    d'"),
+        ("image,caption\na.jpg,b\n", "'image,caption'; a table of files .* filepath and title"),
         (f"a\t{URLS[0]}\nb\n", "line 2: expected a url and a caption, separated by a tab, got 'b'"),
         (f"a\t{URLS[0]}\tb\n", "line 1: expected a url and a caption"),
         (f"a\t{URLS[0]}\n{URLS[1]}\tb\n", "line 2: expected a url and a caption"),

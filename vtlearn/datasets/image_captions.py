@@ -49,31 +49,34 @@ class ImageCaptions(CaptionedCorpus):
     """
 
     @classmethod
-    def expectations(cls, root: Path) -> Expectations:
-        """Say what the lists name together: those of COCO, CC3M, CC12M and img2dataset.
+    def expectations(
+        cls, root: Path, *, listed: Path | None = None, videos: Path | None = None
+    ) -> Expectations:
+        """Say what a list names, or all usual ones: those of COCO, CC3M, CC12M and img2dataset.
 
         Args:
             root: The corpus's folder: ``annotations/captions_{train,val}{2014,2017}.json`` with the
                 pictures in ``{train,val}{2014,2017}``, ``Train_GCC-training.tsv`` with
                 ``training``, ``cc12m.tsv`` with ``cc12m``, or img2dataset's files.
+            listed: The list: a path, or a name in ``root``; None for the usual ones.
+            videos: The folder of the pictures of ``listed``: a path, or a name in ``root``; None
+                for ``root``.
 
         Raises:
-            CorpusNotFoundError: If none of these is there.
-            ArgumentError: If one cannot be read.
+            CorpusNotFoundError: If there is no list.
+            ArgumentError: If one cannot be read, or pictures are named without a list.
         """
-        lists = [(root / listed, root / folder) for listed, folder in _USUAL]
-        lists = [(listed, folder) for listed, folder in lists if listed.is_file()]
-        lists += [(root, root)] if shard_folders(root) else []
-        if not lists:
-            lines = [
-                *(f"{root / one}: captions of the pictures in {folder}" for one, folder in _USUAL),
-                f"{root}/00000: pictures, .txt and .json, as `img2dataset --output_format files`",
-            ]
-            raise CorpusNotFoundError(_NAME, ["one of", *lines], _SOURCE)
+        if listed is None and videos is not None:
+            message = f"--videos {videos}: say by --list which captions its pictures have"
+            raise ArgumentError(message)
+        if listed is None:
+            lists = _usual_lists(root)
+        else:
+            lists = [(_in(root, listed), root if videos is None else _in(root, videos))]
         files = {
             clip.id: clip.path
-            for listed, folder in lists
-            for clip in read_image_captions(listed, pictures=folder, max_missing=None)
+            for one, folder in lists
+            for clip in read_image_captions(one, pictures=folder, max_missing=None)
         }
         ids = list(files)
         return Expectations(_NAME, root, ids, listed=ids, files=files, items="pictures")
@@ -119,17 +122,48 @@ def read_image_captions(
         expected[pictures] = "pictures"
     require_paths(_NAME, expected, _SOURCE)
     clips = _Listing(listed, pictures, read_picture_list(listed, pictures))
-    if not clips:
-        message = f"{listed} lists no pictures with captions; download it again"
-        raise ArgumentError(message)
+    _require_captions(clips, listed)
     if max_missing is not None:
         check = f"{common_folder([listed, pictures])} --data {_NAME}"
+        check += "" if listed.is_dir() else f" --list {listed} --videos {pictures}"
         require_clips(
             *(_NAME, clips, listed, _SOURCE, max_missing, check),
             items="pictures",
             named="as it calls them",
         )
     return clips
+
+
+def _usual_lists(root: Path) -> list[tuple[Path, Path]]:
+    """Find the lists that are there, each with the folder of its pictures; refuse none at all."""
+    lists = [(root / listed, root / folder) for listed, folder in _USUAL]
+    lists = [(listed, folder) for listed, folder in lists if listed.is_file()]
+    lists += [(root, root)] if shard_folders(root) else []
+    if lists:
+        return lists
+    lines = [
+        *(f"{root / one}: captions of the pictures in {folder}" for one, folder in _USUAL),
+        f"{root}/00000: pictures, .txt and .json, as `img2dataset --output_format files`",
+        "or a list of another name: give it by --list, and its pictures' folder by --videos",
+    ]
+    raise CorpusNotFoundError(_NAME, ["one of", *lines], _SOURCE)
+
+
+def _in(root: Path, path: Path) -> Path:
+    """Return a path as it is given, or where it is not there, in a folder."""
+    return path if path.exists() else root / path
+
+
+def _require_captions(clips: Sequence[CaptionedClip], listed: Path) -> None:
+    if clips:
+        return
+    message = f"{listed} lists no pictures with captions; give another list"
+    if listed.is_dir():
+        message = (
+            f"{listed} has no pictures with captions in folders 00000, 00001, ..., as img2dataset "
+            "writes them; where a file lists them, give it as data.init_args.annotations"
+        )
+    raise ArgumentError(message)
 
 
 class _Listing(Sequence[CaptionedClip]):

@@ -247,7 +247,8 @@ def _tab_separated(path: Path) -> Iterator[tuple[str, str]]:
         if place is None or len(cells) != 2 or not cells[place].startswith(_URL):
             message = (
                 f"{path}, line {line}: expected a url and a caption, separated by a tab, got "
-                f"{'    '.join(cells)[:80]!r}"
+                f"{'    '.join(cells)[:80]!r}; a table of files has a first line with the "
+                "columns filepath and title"
             )
             raise ArgumentError(message)
         yield cells[place], cells[1 - place]

@@ -122,6 +122,13 @@ def test_coverage_decides_the_exit_code(
         (["--data", "WebVid", "--videos", "y"], "--videos: WebVid says itself"),
         (["--data", "WebVid", "--list", "y.csv"], "y.csv: a csv with the columns"),
         (["--data", "Shards", "--list", "y.csv"], "--list: Shards says itself"),
+        (["--data", "ImageCaptions", "--captions", "y"], "--captions: ImageCaptions says itself"),
+        (["--data", "ImageCaptions", "--videos", "y"], "--videos y: say by --list which captions"),
+        (
+            ["--data", "ImageCaptions", "--list", "y.csv"],
+            "y.csv: captions of pictures  (not there)",
+        ),
+        (["--data", "ImageCaptions"], "give it by --list, and its pictures' folder by --videos"),
         (["--data", "HowTo100M", "--list", "absent.csv"], "absent.csv cannot be read as a csv"),
         (["--report", "."], "--report . is a folder"),
         (["--report", "/dev/null/x.json"], "--report /dev/null/x.json cannot be written"),

@@ -52,14 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     layouts = (*_CORPORA, "Shards")
     add("--data", choices=layouts, default="HowTo100M", help="its layout (%(default)s)")
     where = "where HowTo100M keeps them apart from ROOT: "
-    add("--videos", type=Path, metavar="DIR", help=f"{where}the folder of the videos")
+    videos = f"{where}the folder of the videos; of ImageCaptions, that of the pictures (ROOT)"
+    add("--videos", type=Path, metavar="DIR", help=videos)
     add("--captions", type=Path, metavar="PATH", help=f"{where}captions, a folder or one file")
     add(
         "--list",
         dest="listed",
         type=Path,
-        metavar="CSV",
-        help="what there should be: a column video_path; of WebVid, one of its lists",
+        metavar="FILE",
+        help="what there should be: a csv with a column video_path; of WebVid, one of its lists; "
+        "of ImageCaptions, the captions (those of the usual names)",
     )
     add("--durations", type=Path, metavar="CSV", help="how long videos should last: id, seconds")
     add("--tolerance", type=float, default=5.0, metavar="S", help="seconds they may be off (5)")
