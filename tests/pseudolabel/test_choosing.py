@@ -36,7 +36,8 @@ def test_captioners_are_told_apart(tmp_path: Path) -> None:
     ("named", "message"),
     [
         ("tests.pseudolabel.models.TEXTS", "is not a FrameCaptioner"),
-        ("tests.pseudolabel.models.Absent", "is not a FrameCaptioner"),
+        ("tests.pseudolabel.models.Absent", r"tests\.pseudolabel\.models has no Absent$"),
+        ("tests.pseudolabel.models.Brightnes", "has no Brightnes; did you mean Brightness?"),
         ("tests.pseudolabel.models.Particular", "cannot be built without arguments: .*where"),
         ("tests.pseudolabel.models.Unsized", "has no size: set it in the class"),
         ("absent_package.Captioner", "is not a file, and cannot be imported as a class: No module"),

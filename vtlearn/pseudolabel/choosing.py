@@ -18,6 +18,7 @@ from vtlearn.pseudolabel.checkpoint import CheckpointCaptioner
 from vtlearn.pseudolabel.pretrained import open_pretrained
 from vtlearn.pseudolabel.scorers import LiftScorer, MatchScorer, References, Scorer, open_clip
 from vtlearn.pseudolabel.windows import SpokenWindows, Windows, parse_windows
+from vtlearn.suggestions import nearest
 
 __all__ = ["choose_captioner", "choose_scorer", "choose_windows"]
 
@@ -110,13 +111,17 @@ def _is_ours(folder: Path) -> bool:
 def _of_class(class_path: str) -> FrameCaptioner:
     module, _, name = class_path.rpartition(".")
     try:
-        kind = getattr(importlib.import_module(module), name, None)
+        there = vars(importlib.import_module(module))
     except ImportError as error:
         message = (
             f"captioner: {class_path} is not a file, and cannot be imported as a class: {error} "
             "(`python -m vtlearn` finds modules of the working directory)"
         )
         raise ArgumentError(message) from error
+    kind = there.get(name)
+    if kind is None:
+        message = f"captioner: {module} has no {name}{nearest(name, there)}"
+        raise ArgumentError(message)
     if not (isinstance(kind, type) and issubclass(kind, FrameCaptioner)):
         message = f"captioner: {class_path} is not a FrameCaptioner of vtlearn.pseudolabel"
         raise ArgumentError(message)

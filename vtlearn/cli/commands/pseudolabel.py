@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from vtlearn.checks import require_positive
 from vtlearn.cli.commands import data_pack
 from vtlearn.datasets.clips import clip_reader
 from vtlearn.datasets.extraction import Part, ShardWalk
@@ -118,6 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     part = Part.of_rank(os.environ) if arguments.part is None else Part.parse(arguments.part)
     _require_pack(arguments, part)
+    require_positive(**{"--frames": arguments.frames, "--batch-size": arguments.batch_size})
     videos, names = _videos(arguments)
     windows = choose_windows(arguments.windows, names, arguments.cache)
     device = _device(arguments.device)
@@ -226,9 +228,9 @@ def _device(name: str | None) -> torch.device:
         raise ArgumentError(message) from error
     try:
         torch.zeros(1, device=device).tolist()
-    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
-        reason = str(error).split("\n")[0]
-        message = f"--device: {name} cannot be used ({reason}); leave it out to take what is there"
+    except (AssertionError, NotImplementedError, RuntimeError) as error:  # torch raises either
+        reason = str(error).partition("\n")[0]
+        message = f"--device {name} cannot be used ({reason}); leave it out, or give --device cpu"
         raise ArgumentError(message) from error
     return device
 
