@@ -53,6 +53,14 @@ def test_a_datamodule_may_say_which_samples_an_epoch_has(
     assert [batch.ids for batch in batches] == [[ids[n] for n in (7, 5, 3, 1)]] * 2
 
 
+def test_something_else_may_say_which_samples_an_epoch_has(data: Kitchen) -> None:
+    data.order_epochs(lambda seed, epoch: [5, 4, 3, 2])  # noqa: ARG005
+    ids = data.train_dataset().ids
+    assert [batch.ids for batch in data.train_dataloader()] == [[ids[n] for n in (5, 4, 3, 2)]]
+    data.order_epochs(None)
+    assert len(data.train_dataloader()) == 2
+
+
 def test_workers_change_nothing(kitchen_root: Path, small: dict[str, Any]) -> None:
     def first(workers: int) -> Batch:
         data = Kitchen(kitchen_root, **TINY, batch_size=4, num_workers=workers, **small)

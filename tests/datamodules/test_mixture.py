@@ -176,6 +176,13 @@ def test_its_draws_are_of_the_first_sources_seed(kitchen_root: Path) -> None:
     assert Mixture(sources, EVEN).train_dataloader().seed == 7
 
 
+def test_a_mixture_takes_no_other_order(kitchen_root: Path) -> None:
+    data = mixture(kitchen_root)
+    data.order_epochs(None)
+    with pytest.raises(ArgumentError, match=r"Mixture draws .*leave the callback out"):
+        data.order_epochs(lambda seed, epoch: [0])  # noqa: ARG005
+
+
 # What the sources share
 
 

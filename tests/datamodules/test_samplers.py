@@ -107,6 +107,35 @@ def test_every_epoch_has_as_many_samples() -> None:
         next(iter(batches))
 
 
+class Sized(Order):
+    """An order that says how much an epoch has before it knows what."""
+
+    def __init__(self, length: int, told: int) -> None:
+        super().__init__(length)
+        self.told = told
+
+    def __len__(self) -> int:
+        return self.told
+
+
+def test_an_order_that_has_a_length_is_not_asked_for_the_samples_of_an_epoch_to_count_them() -> (
+    None
+):
+    order = Sized(length=9, told=9)
+    batches = ordered(order)
+    assert len(batches) == 2
+    assert order.asked == []
+    assert len(list(batches)) == 2
+    assert order.asked == [(5, 0)]
+
+
+def test_an_order_of_another_length_than_its_own_is_refused() -> None:
+    batches = ordered(Sized(length=8, told=12))
+    assert len(batches) == 3
+    with pytest.raises(ArgumentError, match="epoch 0 has 8 samples, its length is 12"):
+        next(iter(batches))
+
+
 def shares(part_counts: list[int], batch_size: int, world: int) -> list[list[list[int]]]:
     samplers = [
         DistributedBatchSampler(part_counts, batch_size, process=Process(rank, world))

@@ -128,6 +128,7 @@ class VideoTextData(LightningDataModule, ABC):
         self.reading = self._asked = Reading(**loading)
         self.videos_needed = True
         self.unreadable: UnreadableLog | None = None
+        self._order: EpochOrder | None = None
 
     @property
     def seed(self) -> int:
@@ -222,7 +223,18 @@ class VideoTextData(LightningDataModule, ABC):
 
         Override it for batches of videos that belong together. A stream of shards has its own.
         """
-        return None
+        return self._order
+
+    def order_epochs(self, order: EpochOrder | None) -> None:
+        """Have training take the samples that something else says: a callback, for one.
+
+        Args:
+            order: What says which samples an epoch has; None for what is taken by default.
+
+        Raises:
+            ArgumentError: If an epoch is not of samples of one corpus, by their positions.
+        """
+        self._order = order
 
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
         """Return what a stage is scored by: a loader of items each, and the protocols it serves.

@@ -11,6 +11,7 @@ from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import AlignmentExample, VideoTextData
 from vtlearn.datamodules.mixture_loader import MixtureLoader
+from vtlearn.datamodules.samplers import EpochOrder
 from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog
@@ -141,6 +142,22 @@ class Mixture(VideoTextData):
     def matches(self) -> dict[str, bool]:
         """Return what is known of the training captions of the first source."""
         return self._first.matches()
+
+    def order_epochs(self, order: EpochOrder | None) -> None:
+        """Refuse to have samples ordered: a mixture draws which source a batch is from.
+
+        Args:
+            order: None, which changes nothing.
+
+        Raises:
+            ArgumentError: If there is an order.
+        """
+        if order is not None:
+            message = (
+                "Mixture draws the source of each batch, and its epochs take no other order, such "
+                "as NeighbourBatches finds: train on one source, or leave the callback out"
+            )
+            raise ArgumentError(message)
 
     def train_dataloader(self) -> MixtureLoader:  # type: ignore[override]  # not torch's loader
         """Return the loader of this process's share of all sources' batches.

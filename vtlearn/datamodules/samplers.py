@@ -5,7 +5,7 @@ the figures, are the same for any number of processes.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from itertools import chain
 from typing import Any, Protocol
 
@@ -53,8 +53,10 @@ def per_rank_batch_size(batch_size: int, process: Process) -> int:
 class EpochOrder(Protocol):
     """Which samples an epoch has, in which order; batches are taken from it one after another.
 
-    This is the place for batches of videos that are like each other, as VideoCLIP finds them by the
-    vectors of its last epoch: the samples of one batch after those of another.
+    This is the place for batches of videos that are like each other, as
+    :class:`~vtlearn.callbacks.NeighbourBatches` finds them: the samples of one batch after those of
+    another. An order that has a length, ``len(order)`` samples in every epoch, need not know the
+    samples of an epoch before its first batch is asked for.
     """
 
     def __call__(self, seed: int, epoch: int) -> Sequence[int] | NDArray[np.integer[Any]]:
@@ -83,7 +85,8 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
         seed: Another seed, another order.
         process: This process.
         order: Says which samples an epoch has, in place of a permutation of all. It is asked once
-            for each epoch, when the epoch's length or its first batch is.
+            for each epoch: when the first batch is, or the number of batches, unless the order has
+            a length.
 
     Raises:
         ArgumentError: If the processes cannot share the batch evenly, or the corpus fills none.
@@ -140,8 +143,7 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
 
     def __len__(self) -> int:
         """Return how many batches an epoch has."""
-        samples = self.count if self._order is None else len(self._ordered(self._order))
-        return samples // self.batch_size
+        return self._samples() // self.batch_size
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         """Yield this process's rows of each batch."""
@@ -155,6 +157,13 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
             first = batch * self.batch_size + self.process.rank * self._own
             rows = order[first : first + self._own]
             yield [SampleKey(epoch, int(index)) for index in rows]
+
+    def _samples(self) -> int:
+        """Tell how many samples an epoch has, before there is a first one if that can be."""
+        if self._order is None:
+            return self.count
+        length = _length_of(self._order)
+        return len(self._ordered(self._order)) if length is None else length
 
     def _ordered(self, order: EpochOrder) -> NDArray[np.integer[Any]]:
         """Ask for the samples of this epoch, once."""
@@ -179,12 +188,23 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
                 f"integers from 0 to {self.count - 1}, the positions of samples, got {wrong}"
             )
             raise ArgumentError(message)
-        if self._given is not None and len(positions) != len(self._given[1]):
+        self._require_length(len(positions))
+
+    def _require_length(self, length: int) -> None:
+        expected, of = _length_of(self._order), "its length is"
+        if expected is None and self._given is not None:
+            expected, of = len(self._given[1]), f"that of epoch {self._given[0]}"
+        if expected is not None and length != expected:
             message = (
-                f"the order of epoch {self.epoch} has {len(positions)} samples, that of epoch "
-                f"{self._given[0]} {len(self._given[1])}: give as many in every epoch"
+                f"the order of epoch {self.epoch} has {length} samples, {of} {expected}: "
+                "give as many in every epoch"
             )
             raise ArgumentError(message)
+
+
+def _length_of(order: object) -> int | None:
+    """Return how many samples every epoch has, where an order knows that by itself."""
+    return len(order) if isinstance(order, Sized) else None
 
 
 def draw_sources(
