@@ -7,6 +7,7 @@ from vtlearn.callbacks.config_writer import ConfigWriter
 from vtlearn.callbacks.correspondence_pictures import CorrespondencePictures
 from vtlearn.callbacks.data_wait import DataWait
 from vtlearn.callbacks.feature_writer import FeatureWriter
+from vtlearn.callbacks.neighbour_batches import NeighbourBatches
 from vtlearn.callbacks.train_norms import TrainNorms
 from vtlearn.callbacks.unreadable import UnreadableReport
 
@@ -18,6 +19,7 @@ __all__ = [
     "CorrespondencePictures",
     "DataWait",
     "FeatureWriter",
+    "NeighbourBatches",
     "StepCheckpoint",
     "TrainNorms",
     "UnreadableReport",
