@@ -1,6 +1,7 @@
 """Train VideoCLIP on Kitchen's features, then with and without TempCLR's order, and compare.
 
     python benchmarks/tempclr.py --checkpoint x.ckpt [--seeds 0 1 2] [--report docs/tempclr.md]
+                                 [--arms "no order" DTW]
 
 A checkpoint, such as the demo's, makes the features. Each seed trains ``configs/videoclip.yaml``
 once, and from there each arm the same steps with the same batches: ``configs/tempclr.yaml`` with
@@ -28,6 +29,8 @@ import torch
 HEAD = "--model.head.init_args."
 COSINE = [f"{HEAD}normalize", "true", f"{HEAD}temperature", "0.07"]
 NORMS = ["--trainer.callbacks+", "TrainNorms"]
+NEIGHBOURS = ["--trainer.callbacks+", "NeighbourBatches"]
+NEARER = [*NEIGHBOURS, "--trainer.callbacks.neighbours", "16"]
 NO_ORDER, OTAM = [f"{HEAD}alpha", "0"], [f"{HEAD}metric", "otam"]
 VIDEO, BOTH = [f"{HEAD}shuffle", "video"], [f"{HEAD}shuffle", "both"]
 DISJOINT = [f"{HEAD}chain", "disjoint", f"{HEAD}gap", "false"]
@@ -73,6 +76,9 @@ MORE_ARMS = [
     Arm("OTAM, both shuffled", [*OTAM, *BOTH], START),
     Arm("no order, layer norms alone", [*NO_ORDER, *NORMS], START),
     Arm("DTW, layer norms alone", NORMS, START),
+    Arm("no order, neighbour batches", [*NO_ORDER, *NEIGHBOURS], START),
+    Arm("DTW, neighbour batches", NEIGHBOURS, START),
+    Arm("DTW, batches of 16 neighbours", NEARER, START),
 ]
 
 
@@ -124,6 +130,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--runs", type=Path, default=Path("runs/tempclr"))
     parser.add_argument("--jobs", type=int, default=2, help="trainings side by side")
+    names = [arm.name for arm in MORE_ARMS]
+    parser.add_argument("--arms", nargs="+", choices=names, help="these alone, and their starts")
     parser.add_argument("--report", type=Path, help="run all arms on both corpora, and write this")
     options = parser.parse_args()
     about = (
@@ -133,7 +141,7 @@ def main() -> None:
     tables = []
     for corpus in CORPORA if options.report else ["kitchen"]:
         data = corpus_options(corpus, options.data, options.checkpoint)
-        arms = CORPORA[corpus].arms if options.report else ARMS
+        arms = chosen_arms(options.arms) or (CORPORA[corpus].arms if options.report else ARMS)
         start = time.perf_counter()
         runs = train_all(options.runs / corpus, arms, options.seeds, data, options.jobs)
         tables.append(f"**{CORPORA[corpus].title}**\n\n{table(runs)}")
@@ -141,6 +149,13 @@ def main() -> None:
         print(f"{time.perf_counter() - start:.0f} s", flush=True)
     if options.report:
         write_tables(options.report, tables)
+
+
+def chosen_arms(names: Sequence[str] | None) -> list[Arm]:
+    """Return the arms of these names, after those that they start from."""
+    chosen = [arm for arm in MORE_ARMS if arm.name in (names or ())]
+    starts = [arm.start for arm in chosen if arm.start]
+    return [arm for arm in MORE_ARMS if arm in starts or arm in chosen]
 
 
 def corpus_options(corpus: str, folder: Path, checkpoint: Path) -> list[str]:
