@@ -1,6 +1,6 @@
 import torch
 
-from vtlearn.padding import fold, pad, valid
+from vtlearn.padding import fold, frame_times, pad, valid
 
 
 def test_a_mask_is_a_length() -> None:
@@ -25,3 +25,12 @@ def test_padding_goes_behind() -> None:
     assert padded.shape == (2, 3, 4, 3)
     assert (padded[:, :1, :2] == 1).all()
     assert padded.sum() == 12 + 7 * (72 - 12)
+
+
+def test_a_frame_is_at_its_middle() -> None:
+    spans = torch.tensor([[0.0, 4.0], [10.5, 12.0]], dtype=torch.float64)
+    times = frame_times(spans, torch.tensor([4, 3]), 4)
+    assert times[0].tolist() == [0.5, 1.5, 2.5, 3.5]
+    assert times[1, :3].tolist() == [10.75, 11.25, 11.75]
+    assert times[1, 3] > 12
+    assert frame_times(spans[:0], torch.tensor([]), 4).shape == (0, 4)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["fold", "pad", "valid"]
+__all__ = ["fold", "frame_times", "pad", "valid"]
 
 
 def valid(length: Tensor, size: int) -> Tensor:
@@ -25,6 +25,26 @@ def valid(length: Tensor, size: int) -> Tensor:
                 [0, 0, 0]], dtype=torch.int32)
     """
     return torch.arange(size, device=length.device) < length[:, None]
+
+
+def frame_times(spans: Tensor, length: Tensor, size: int) -> Tensor:
+    """Return the middle of each frame of clips.
+
+    Args:
+        spans: Start and end of each clip in seconds, (clips, 2), of the frames that count.
+        length: How many frames of each count, (clips,), integers.
+        size: How many there are, whether they count or not.
+
+    Returns:
+        (clips, size), in seconds; those of frames that do not count lie beyond the clip's end.
+
+    Example:
+        >>> frame_times(torch.tensor([[2.0, 6.0]]).double(), torch.tensor([2]), 3)
+        tensor([[3., 5., 7.]], dtype=torch.float64)
+    """
+    start, end = spans[:, :1], spans[:, 1:]
+    position = (torch.arange(size, dtype=spans.dtype, device=spans.device) + 0.5) / length[:, None]
+    return start + (end - start) * position
 
 
 def fold(x: Tensor, counts: Sequence[int], *, fill: float = 0.0) -> Tensor:

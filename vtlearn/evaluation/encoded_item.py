@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from vtlearn.batch import EncodedBatch, Own
 from vtlearn.errors import ArgumentError, EvaluationError
-from vtlearn.padding import valid
+from vtlearn.padding import frame_times, valid
 
 __all__ = ["EncodedItem", "Pooling"]
 
@@ -333,6 +333,4 @@ def _frames(own: Own, index: int, spans: Tensor) -> tuple[Tensor, Tensor]:
     length = torch.full((len(spans),), size) if lengths is None else lengths[index].cpu()
     length = length[: len(spans)]
     mask = valid(length, size)
-    position = (torch.arange(size, dtype=torch.float64) + 0.5) / length[:, None]
-    times = spans[:, :1] + (spans[:, 1:] - spans[:, :1]) * position
-    return clips[mask.to(clips.device)], times[mask]
+    return clips[mask.to(clips.device)], frame_times(spans, length, size)[mask]
