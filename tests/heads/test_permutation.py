@@ -1,6 +1,7 @@
 from itertools import permutations
 from math import factorial
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +10,7 @@ from vtlearn.heads.base import unit_length
 from vtlearn.heads.contrastive import Embeddings
 from vtlearn.heads.permutation import (
     draw_orders,
+    draw_other_orders,
     draws_for,
     near_permutations,
     permutation_probabilities,
@@ -116,3 +118,21 @@ def test_every_other_order_is_drawn_as_often() -> None:
     assert len(observed) == 23
     chi_square = ((observed - expected) ** 2 / expected).sum()
     assert chi_square < 54  # 22 degrees of freedom: p = 2e-4
+
+
+def test_orders_that_read_otherwise_are_drawn_with_replacement() -> None:
+    labels = [3, 1, 3]
+    orders = draw_other_orders(labels, 600, np.random.default_rng(0)).tolist()
+    assert orders[0] == [0, 1, 2]
+    read = [[labels[place] for place in order] for order in orders[1:]]
+    assert labels not in read
+    share = sum(one == [1, 3, 3] for one in read) / 600  # two of four orders
+    assert share == pytest.approx(0.5, abs=0.1)
+    again = draw_other_orders(labels, 600, np.random.default_rng(0))
+    assert again.tolist() == orders
+    assert draw_other_orders([0, 1], 31, np.random.default_rng(1))[1:].tolist() == [[1, 0]] * 31
+
+
+def test_what_reads_alike_in_any_order_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="2 entries that are alike"):
+        draw_other_orders([5, 5], 3, np.random.default_rng(0))

@@ -12,12 +12,16 @@ how two items are compared:
 - ``TempCLR``: a clip and its text, and beside that whole sequences against their own other orders.
 - ``CaliNCE``: a clip and its text, weighed by how well they seem to correspond.
 
+One head is told what happens in each frame:
+
+- ``StepSupervision``: which steps of its task each frame shows, and in which order they are done.
+
 One head compares nothing and writes:
 
 - ``CaptioningDecoder``: the caption of a clip, piece by piece, from its tokens.
 
-``permutation`` draws orders for S2DTW and TempCLR, and ``chains`` says of which clips an order is
-known. ``correspondence`` scores pairs for CaliNCE, and draws wrong ones.
+``permutation`` draws orders for S2DTW, TempCLR and StepSupervision, and ``chains`` says of which
+clips an order is known. ``correspondence`` scores pairs for CaliNCE, and draws wrong ones.
 
 A head that predicts or writes texts holds a ``Decoder``, of which ``decoder_base`` says what it
 promises; ``captions`` finds the captions that it can predict, ``lines`` are what is asked of it,
@@ -39,6 +43,7 @@ from vtlearn.heads.mil_nce import MILNCE
 from vtlearn.heads.opt import OPTDecoder
 from vtlearn.heads.s2dtw import S2DTW
 from vtlearn.heads.soft_dtw import SoftDTW
+from vtlearn.heads.steps import StepSupervision
 from vtlearn.heads.tempclr import TempCLR
 
 __all__ = [
@@ -58,6 +63,7 @@ __all__ = [
     "LossTerm",
     "OPTDecoder",
     "SoftDTW",
+    "StepSupervision",
     "TempCLR",
     "TextDecoder",
 ]

@@ -80,7 +80,7 @@ def own_tokens(head: Head, batch: EncodedBatch) -> tuple[Own, Tensor]:
     own = batch.own
     if own is None or own.video_tokens is None:
         message = (
-            f"{type(head).__name__} predicts captions from tokens, and this batch has none: give "
+            f"{type(head).__name__} reads tokens, and this batch has none: give "
             "EncodedBatch.of(..., own=...)"
         )
         raise ArgumentError(message)

@@ -3,7 +3,8 @@
 Clips that look alike may as well have come in another order: VT-TWINS draws a permutation that
 moves no entry by more than two places, with a probability that falls with the change it makes to
 the matrix of similarities, and puts the entries in that order before the loss. TempCLR draws some
-of all permutations, to tell them from the order in which things happened.
+of all permutations, to tell them from the order in which things happened; where an entry may come
+twice, as steps of a task do, those that read alike are left out.
 """
 
 from collections.abc import Sequence
@@ -142,6 +143,38 @@ def draw_orders(samples: Sequence[int], size: int, count: int, seed: int) -> Ten
         draw = np.random.default_rng((seed, 0, sample))
         row[1:] = 1 + draw.choice(others, len(row) - 1, replace=False)
     return permutations_of(torch.from_numpy(ranks), size)
+
+
+def draw_other_orders(labels: Sequence[int], count: int, rng: np.random.Generator) -> Tensor:
+    """Draw orders in which a sequence reads differently than it is, with replacement.
+
+    Args:
+        labels: What each entry is; two at least that differ.
+        count: How many to draw beside the identity.
+        rng: Where randomness comes from.
+
+    Returns:
+        (1 + count, entries), int64, on the CPU; the identity first.
+
+    Raises:
+        ArgumentError: If all entries are alike, so that there is no such order.
+
+    Example:
+        >>> draw_other_orders([4, 9], count=2, rng=np.random.default_rng(0))
+        tensor([[0, 1],
+                [1, 0],
+                [1, 0]])
+    """
+    read = np.asarray(labels)
+    if len(np.unique(read)) < 2:
+        message = f"a sequence of {len(read)} entries that are alike reads the same in any order"
+        raise ArgumentError(message)
+    orders = [np.arange(len(read))]
+    while len(orders) <= count:  # of two entries that differ, every second draw is taken
+        order = rng.permutation(len(read))
+        if (read[order] != read).any():
+            orders.append(order)
+    return torch.from_numpy(np.stack(orders))
 
 
 def permutations_of(ranks: Tensor, size: int) -> Tensor:

@@ -133,15 +133,8 @@ class TempCLR(InfoNCE):
             return output._replace(terms={"contrastive": pairs})
         with torch.autocast(batch.video.pooled.device.type, enabled=False):  # float32 or wider
             logits = self._order_logits(batch, rows)
-        right = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
-        values = functional.cross_entropy(logits, right, reduction="none")
-        nearest = logits.detach().argmax(1) == right
-        terms = {
-            "contrastive": pairs,
-            _LOSS: LossTerm(values, weight=self.alpha),
-            _ACCURACY: LossTerm(nearest.to(values.dtype), weight=0.0),
-        }
-        share = values.new_tensor(len(values) / max(rows.size, 1)).detach()
+        terms = {"contrastive": pairs, **order_terms(logits, self.alpha)}
+        share = logits.new_tensor(len(logits) / max(rows.size, 1)).detach()
         return HeadOutput(terms, output.logs | {"counted": share})
 
     def explain_empty(self, term: str) -> str:
@@ -205,11 +198,37 @@ class TempCLR(InfoNCE):
         return sequence_distances(_reordered(cost, orders, self.shuffle), self.metric, self.gamma)
 
 
-def sequence_distances(cost: Tensor, metric: Metric, gamma: float) -> Tensor:
-    """Compute how far two sequences of one length are from each other.
+def order_terms(logits: Tensor, weight: float) -> dict[str, LossTerm]:
+    """Ask each sequence to be nearest as it is.
 
     Args:
-        cost: (..., clips, texts), square.
+        logits: Minus the distance of each sequence in several orders, (sequences, orders), the
+            first as it is.
+        weight: Of the loss.
+
+    Returns:
+        ``order_loss``, the cross-entropy of each, and ``order_accuracy``, whether the first is the
+        largest, of weight 0.
+
+    Example:
+        >>> terms = order_terms(torch.tensor([[-1.0, -3.0], [-2.0, -1.0]]), weight=0.5)
+        >>> {name: term.values.tolist() for name, term in terms.items() if term.weight == 0}
+        {'order_accuracy': [1.0, 0.0]}
+    """
+    right = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)
+    values = functional.cross_entropy(logits, right, reduction="none")
+    nearest = logits.detach().argmax(1) == right
+    return {
+        _LOSS: LossTerm(values, weight=weight),
+        _ACCURACY: LossTerm(nearest.to(values.dtype), weight=0.0),
+    }
+
+
+def sequence_distances(cost: Tensor, metric: Metric, gamma: float) -> Tensor:
+    """Compute how far two sequences are from each other.
+
+    Args:
+        cost: (..., clips, texts).
         metric: soft-DTW, or OTAM both ways.
         gamma: Smoothing, in units of the cost.
 
@@ -223,6 +242,8 @@ def sequence_distances(cost: Tensor, metric: Metric, gamma: float) -> Tensor:
     """
     if metric == "dtw":
         return soft_dtw(cost, gamma)
+    if cost.shape[-1] != cost.shape[-2]:
+        return otam(cost, gamma) + otam(cost.mT, gamma)
     return otam(torch.stack([cost, cost.mT]), gamma).sum(0)  # in one call, which is half the time
 
 
