@@ -7,11 +7,12 @@ videos, ``kitchen`` those that we render in the same layout; ``shards`` streams 
 pictures with captions, out of tar shards. ``captioned`` has what corpora of clips with written
 captions share, which ``caption_files`` reads: ``msrvtt``, ``msvd`` and ``vatex`` (``cut_ids`` reads
 the names of their clips), ``webvid``, whose captions may be about something else, and ``youcook2``
-and ``crosstask``, whose videos are annotated in segments; ``annotations`` hashes the files that say
-so. ``image_captions`` lists pictures, the captions of which ``picture_lists`` reads. ``evaluation``
-reads the clips and videos that a protocol scores, ``whole_clips`` lists those that captions are
-written of, ``windows`` reads all of a video, and ``extraction`` keeps what is made of that.
-``files`` and ``lists`` find what there is, and ``checking`` compares it with what there should be.
+and ``crosstask``, whose videos are annotated in segments (``steps`` reads them whole, with all
+steps of their tasks); ``annotations`` hashes the files that say so. ``image_captions`` lists
+pictures, the captions of which ``picture_lists`` reads. ``evaluation`` reads the clips and videos
+that a protocol scores, ``whole_clips`` lists those that captions are written of, ``windows`` reads
+all of a video, and ``extraction`` keeps what is made of that. ``files`` and ``lists`` find what
+there is, and ``checking`` compares it with what there should be.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus
@@ -26,6 +27,7 @@ from vtlearn.datasets.msvd import MSVD
 from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.shards import ShardStream
+from vtlearn.datasets.steps import StepCorpus
 from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.datasets.vatex import VATEX
 from vtlearn.datasets.webvid import WebVid
@@ -55,6 +57,7 @@ __all__ = [
     "SampleKey",
     "SegmentCorpus",
     "ShardStream",
+    "StepCorpus",
     "UnreadableLog",
     "VideoCorpus",
     "WebVid",

@@ -192,7 +192,7 @@ class Reading:
         if self.time_budget is not None:
             require_positive(time_budget=self.time_budget)
         if self.overlap is not None:
-            _require_no_clip_of_a_caption(self.sampling)
+            refuse_clips_of_captions(self.sampling, "overlap", "draws clips that belong to none")
         # as at the command line, a text is a path
         object.__setattr__(self, "unreadable_log", Path(self.unreadable_log))
         if self.features is not None:
@@ -276,13 +276,23 @@ class Reading:
         return None if self.features is None else read_metadata(self.features)[0]
 
 
-def _require_no_clip_of_a_caption(sampling: ClipSampling) -> None:
+def refuse_clips_of_captions(sampling: ClipSampling, option: str, instead: str) -> None:
+    """Refuse settings of the clip of one caption, where there is none.
+
+    Args:
+        sampling: The settings; those that differ from the defaults count.
+        option: What was chosen instead, as a user writes it.
+        instead: What that does.
+
+    Raises:
+        ArgumentError: If there are any; it names one.
+    """
     for name in ("candidates", "min_seconds", "repeat_last", "floor_seconds", "whole"):
         value = getattr(sampling, name)
         if value != getattr(ClipSampling, name):
             message = (
-                f"sampling.{name}={value} is about the clip of one caption, and overlap draws "
-                f"clips that belong to none: leave sampling.{name} or overlap out"
+                f"sampling.{name}={value} is about the clip of one caption, and {option} "
+                f"{instead}: leave sampling.{name} or {option} out"
             )
             raise ArgumentError(message)
 

@@ -2,7 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vtlearn.datasets.sampling.windows import TimedWindows, overlapping_windows, second_windows
+from vtlearn.datasets.sampling.windows import (
+    TimedWindows,
+    half_stride,
+    overlapping_windows,
+    second_windows,
+)
 from vtlearn.errors import ArgumentError
 from vtlearn.media.features.spec import num_vectors
 
@@ -51,3 +56,7 @@ def test_overlapping_windows_cover_every_vector_and_stop_at_the_end(
 def test_overlapping_windows_need_a_distance() -> None:
     with pytest.raises(ArgumentError, match="stride must be positive"):
         overlapping_windows(3.0, 4.0, 0.0)
+
+
+def test_half_a_window_in_whole_seconds() -> None:
+    assert [half_stride(seconds) for seconds in (32.0, 6.0, 5.0, 2.0, 0.5)] == [16, 3, 2, 1, 1]

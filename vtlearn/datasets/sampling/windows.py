@@ -8,7 +8,13 @@ from vtlearn.checks import require_positive
 from vtlearn.datasets.sampling.spans import sliding_windows
 from vtlearn.media.features.spec import num_vectors
 
-__all__ = ["TimedWindows", "WholeSegment", "overlapping_windows", "second_windows"]
+__all__ = [
+    "TimedWindows",
+    "WholeSegment",
+    "half_stride",
+    "overlapping_windows",
+    "second_windows",
+]
 
 _ROUNDING = 1e-6  # of a frame, by which a product with the rate may miss a whole number
 
@@ -128,3 +134,19 @@ def overlapping_windows(duration: float, clip_seconds: float, stride: float) -> 
     beyond = duration - clip_seconds  # the first window's end
     more = num_vectors(beyond, 1 / stride) if beyond > _ROUNDING else 0
     return TimedWindows([number * stride for number in range(1 + more)], duration)
+
+
+def half_stride(clip_seconds: float) -> float:
+    """Return from start to start of windows that overlap by half, in whole seconds.
+
+    Args:
+        clip_seconds: How long a window is.
+
+    Returns:
+        At least 1.
+
+    Example:
+        >>> half_stride(32.0), half_stride(5.0), half_stride(0.8)
+        (16.0, 2.0, 1.0)
+    """
+    return max(1.0, clip_seconds // 2)
