@@ -19,7 +19,7 @@ from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.encoded_item import EncodedItem
 from vtlearn.evaluation.step_classification import StepClassification
 from vtlearn.evaluation.steps import StepLocalization
-from vtlearn.heads import InfoNCE
+from vtlearn.heads import InfoNCE, StepSupervision
 from vtlearn.learner import VideoTextLearner
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.padding import valid
@@ -63,6 +63,54 @@ def test_whole_and_overlapping_steps_are_trained_on(crosstask_root: Path, tmp_pa
     (batch, _) = data.train_dataloader()
     assert batch.num_clips == batch.num_texts == (4, 4)
     assert set(batch.clip_spans.diff().flatten().tolist()) <= {1.0, 2.0, 3.0}
+
+
+def test_whole_videos_are_trained_on_with_all_steps_of_their_task(
+    stored: Path, crosstask_root: Path, tmp_path: Path
+) -> None:
+    options = {"features": stored, "sampling": ClipSampling(num_frames=32), "train_on": "windows"}
+    data = crosstask(crosstask_root, tmp_path, frame_vectors=True, **options)
+    batches = list(data.train_dataloader())
+    assert sorted(one for batch in batches for one in batch.ids) == sorted(
+        draw_training(data.files, 0, 2)
+    )
+    videos = {video.id: video for video in data.files.videos}
+    for batch in batches:
+        clips, texts = iter(batch.clip_spans.tolist()), iter(batch.texts)
+        spans = iter(batch.text_spans.tolist())
+        for video, windows, said in zip(batch.ids, batch.num_clips, batch.num_texts, strict=True):
+            starts = [next(clips)[0] for _ in range(windows)]
+            assert starts == [16.0 * n for n in range(windows)]
+            steps = data.files.tasks[videos[video].task].steps
+            shown = sorted(videos[video].spans, key=lambda span: span.start)
+            own = [next(texts) for _ in range(said)]
+            assert own[: len(shown)] == [steps[span.step] for span in shown]
+            assert set(own) == set(steps)
+            times = [next(spans) for _ in range(said)]
+            assert times[: len(shown)] == [[span.start, span.end] for span in shown]
+            assert all(start != start for start, _ in times[len(shown) :])
+
+
+def test_steps_are_learned_from_windows(stored: Path, crosstask_root: Path, tmp_path: Path) -> None:
+    options = {"features": stored, "sampling": ClipSampling(), "train_on": "windows"}
+    data = crosstask(crosstask_root, tmp_path, frame_vectors=True, **options)
+    text = TinyText(dim=8, width=8, hidden=8)
+    learner = VideoTextLearner(FrameVectors(), text, StepSupervision())
+    trainer = quiet_trainer(tmp_path)
+    trainer.fit(learner, datamodule=data)
+    found = trainer.callback_metrics
+    assert {"train/steps", "train/order_loss", "train/order_accuracy", "train/counted"} <= {*found}
+    assert found["train/counted"] > 0
+    assert "val/crosstask-recall/recall" in found
+
+
+def test_an_unknown_way_to_train_is_refused(crosstask_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="train_on: expected one of segments, windows"):
+        crosstask(crosstask_root, tmp_path, train_on="videos")
+    whole = ClipSampling(num_frames=2, whole=True)
+    data = crosstask(crosstask_root, tmp_path, train_on="windows", sampling=whole)
+    with pytest.raises(ArgumentError, match=r"sampling.whole=True .* train_on=windows trains on"):
+        data.train_dataset()
 
 
 def test_steps_are_found_on_what_is_neither_trained_nor_validated_on(

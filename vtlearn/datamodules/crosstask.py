@@ -4,11 +4,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from vtlearn.checks import require_choice
 from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datasets import crosstask
-from vtlearn.datasets.captioned import CaptionedClip, captioned_items
+from vtlearn.datasets.captioned import CaptionedClip, SegmentCorpus, captioned_items
 from vtlearn.datasets.clips import ClipLoader, duration_or, require_stored
 from vtlearn.datasets.crosstask import (
     CrossTaskFiles,
@@ -22,7 +23,13 @@ from vtlearn.datasets.crosstask import (
     step_clips,
 )
 from vtlearn.datasets.evaluation import EvaluationItem
-from vtlearn.datasets.sampling.windows import TimedWindows, overlapping_windows, second_windows
+from vtlearn.datasets.sampling.windows import (
+    TimedWindows,
+    half_stride,
+    overlapping_windows,
+    second_windows,
+)
+from vtlearn.datasets.steps import StepCorpus
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.evaluation.step_classification import StepClassification
@@ -33,6 +40,8 @@ __all__ = ["CrossTask"]
 
 _LOG = logging.getLogger(__name__)
 
+TrainOn = Literal["segments", "windows"]
+
 _ALL_SPLITS = 20
 
 
@@ -40,10 +49,10 @@ class CrossTask(BenchmarkData):
     """Train on CrossTask and score how steps are found and named.
 
     A training sample is a run of the annotated steps of one of the videos that ``split_seed``
-    draws. The protocols are ``crosstask-recall@1``, one second for each step of a task, in their
-    order, on all videos that are neither trained nor validated on; and, where ``crosstask.csv`` is
-    there, ``crosstask-ctr@1``, the step of each of its segments. A training is validated by
-    ``crosstask-recall@1`` on the authors' validation videos.
+    draws, or such a video as a whole. The protocols are ``crosstask-recall@1``, one second for each
+    step of a task, in their order, on all videos that are neither trained nor validated on; and,
+    where ``crosstask.csv`` is there, ``crosstask-ctr@1``, the step of each of its segments. A
+    training is validated by ``crosstask-recall@1`` on the authors' validation videos.
 
     Args:
         root: The folder of tasks, annotations and videos; see
@@ -53,6 +62,9 @@ class CrossTask(BenchmarkData):
         train_per_task: How many videos are, of each task that has more.
         all_splits: Score by ``crosstask-recall-20@1`` instead, the mean over the splits of seeds 0
             to 19 in one pass; a model that was trained on one of them has seen videos of it.
+        train_on: ``segments`` for clips of a run of annotated steps, with their names; ``windows``
+            for a whole video, in windows as long as a clip that overlap by half, with all steps of
+            its task and the times of those that it shows, which ``StepSupervision`` learns from.
         frame_vectors: Find steps by the vectors that the video encoder makes of frames, one per
             second, in windows as long as a clip that overlap by half; else by the pooled vector of
             a window per second. Features, or frames, of one per second are read.
@@ -76,10 +88,13 @@ class CrossTask(BenchmarkData):
         split_seed: int = 0,
         train_per_task: int = 30,
         all_splits: bool = False,
+        train_on: TrainOn = "segments",
         frame_vectors: bool = False,
         **benchmark: Any,
     ) -> None:
         super().__init__(root, windows=windows, **benchmark)
+        require_choice(get_args(TrainOn), train_on=train_on)
+        self.train_on = train_on
         self.split_seed, self.train_per_task = split_seed, train_per_task
         self.all_splits, self.frame_vectors = all_splits, frame_vectors
 
@@ -88,9 +103,15 @@ class CrossTask(BenchmarkData):
         """What the annotation files say."""
         return read_crosstask(self.root, videos=self.videos_root)
 
-    def train_dataset(self) -> crosstask.CrossTask:
-        """Return runs of the training videos' steps."""
-        return crosstask.CrossTask(self.clips(self.train_split), self.reading)
+    def train_dataset(self) -> SegmentCorpus:
+        """Return runs of the training videos' steps, or whole videos with all steps."""
+        clips = self.clips(self.train_split)
+        if self.train_on == "segments":
+            return crosstask.CrossTask(clips, self.reading)
+        steps: dict[str, list[str]] = {}
+        for video in self._split(self.train_split):
+            steps.setdefault(video.video, []).extend(self.files.tasks[video.task].steps)
+        return StepCorpus(clips, steps, self.reading)
 
     def render(self) -> None:
         """Render Kitchen in this corpus's layout."""
@@ -196,7 +217,7 @@ class CrossTask(BenchmarkData):
     def _windows(self, duration: float) -> TimedWindows:
         if self.frame_vectors:
             seconds = self.reading.clip_seconds
-            return overlapping_windows(duration, seconds, _half(seconds))
+            return overlapping_windows(duration, seconds, half_stride(seconds))
         return second_windows(duration)  # the last windows of pixels run on into the last frame
 
     def _describe_recall(self) -> str:
@@ -219,7 +240,7 @@ class CrossTask(BenchmarkData):
                 f"{way_out}"
             )
             raise ArgumentError(message)
-        return f"{seconds:g} s every {_half(seconds):g} s; frames averaged where they overlap"
+        return f"{seconds:g} s every {half_stride(seconds):g} s; frames averaged where they overlap"
 
     def _names(self) -> EvaluationTask:
         segments = read_segments(self.root, self.videos_root)
@@ -246,8 +267,3 @@ class CrossTask(BenchmarkData):
             require_stored(self.reading.features, list(videos))
         else:
             require_videos(self.root, listed, videos, self.max_unreadable)
-
-
-def _half(seconds: float) -> float:
-    """Return how far windows that overlap by half are apart, in whole seconds."""
-    return max(1.0, seconds // 2)
