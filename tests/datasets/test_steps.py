@@ -11,10 +11,13 @@ from tests.media.features.stores import fill_store
 from tests.media.video.writing import write_video
 from vtlearn.datasets.base import SampleKey
 from vtlearn.datasets.captioned import CaptionedClip
+from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.steps import StepCorpus
-from vtlearn.errors import ArgumentError
+from vtlearn.errors import ArgumentError, TooManyUnreadableError
+from vtlearn.media.clips import Clips, Source
+from vtlearn.media.video.reader import VideoReader
 
 READING = Reading(
     sampling=ClipSampling(num_frames=4, fps=1.0), pixels=Pixels(size=16, flip=0.0), seed=3
@@ -81,6 +84,39 @@ def test_a_video_that_cannot_be_read_is_replaced(
     corpus = StepCorpus([other, *clips], {"x": STEPS, "y": STEPS}, reading)
     assert corpus[0].id == "x"
     assert list(corpus.unreadable.read()) == ["y"]
+
+
+class LosingReader(VideoReader):
+    """Lose the frames of some seconds of a video, as a corrupt stretch would."""
+
+    def __init__(self, first: float, last: float) -> None:
+        super().__init__()
+        self.first, self.last = first, last
+
+    def clips(self, source: Source, starts: Any, **options: Any) -> Clips:
+        clips = super().clips(source, starts, **options)
+        times = torch.tensor(list(starts))[:, None] + torch.arange(clips.valid.shape[1])
+        lost = (times >= self.first) & (times <= self.last)
+        return clips._replace(valid=clips.valid & ~lost)
+
+
+def losing(clips: list[CaptionedClip], first: float, last: float, reading: Reading) -> StepCorpus:
+    corpus = StepCorpus(clips, {"x": STEPS}, reading)
+    corpus._loader = ClipLoader(reading, LosingReader(first, last))
+    return corpus
+
+
+def test_a_window_with_lost_frames_is_left_out(clips: list[CaptionedClip], tmp_path: Path) -> None:
+    sample = losing(clips, 0.0, 1.0, READING)[0]
+    assert sample.clip_spans.tolist() == [[2, 6], [4, 8], [6, 9]]
+    assert sample.frame_length.tolist() == [4, 4, 3]
+    assert sample.clips[0, 0].float().mean() == pytest.approx(48, abs=6)
+    assert len(sample.texts) == 4
+    beyond = losing(clips, 9.0, 20.0, READING)[0]  # frames that do not count cannot be lost
+    assert beyond.frame_length.tolist() == [4, 4, 4, 3]
+    reading = replace(READING, unreadable_log=tmp_path / "u.jsonl")
+    with pytest.raises(TooManyUnreadableError):
+        losing(clips, 0.0, 20.0, reading)[0]
 
 
 @pytest.mark.parametrize(

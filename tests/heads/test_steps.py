@@ -199,6 +199,14 @@ def test_both_modes_agree_where_windows_do_not_overlap() -> None:
     torch.testing.assert_close(exact.loss, reference.loss)
 
 
+def test_an_encoder_need_not_say_how_many_frames_count() -> None:
+    videos = [Video([0.0, 4.0], [4, 4], texts_of(("a", 0.0, 3.0), ("b", 3.5, 7.0)))]
+    batch = batch_of(*drawn(videos), videos)
+    assert batch.own is not None
+    silent = batch._replace(own=batch.own._replace(video_token_length=None))
+    assert torch.equal(*(output_of(StepSupervision(), x).loss for x in (batch, silent)))
+
+
 def test_a_perfect_model_has_next_to_no_loss_and_finds_the_order() -> None:
     texts = torch.eye(3).double()[[0, 1, 0, 2]]
     video = VIDEOS[0]

@@ -44,8 +44,8 @@ class StepSupervision(Aligner):
     compared with the segments, of which equal ones that follow each other are one: their distance
     has to be smaller than with the segments in other orders, by the cross-entropy of -distance. A
     video counts if it has two such segments and two such frames; the order is the mean over the
-    videos that do, 0 where none does. Logged are both, ``order_accuracy``, the share of the videos
-    that are nearest as they are, and ``counted``, the share of videos that count.
+    videos that count, 0 where none does. Logged are both; ``order_accuracy``, the share of these
+    that are nearest as they are; and ``counted``, the share of videos that count.
 
     Args:
         alpha: The share of the order, from 0 to 1; at 0 it is not computed.
@@ -165,13 +165,15 @@ class StepSupervision(Aligner):
             message = f"StepSupervision takes a vector per frame, and there are {tokens.shape[3]}"
             raise ArgumentError(message)
         local, size = batch.local(rows), tokens.shape[2]
+        lengths = own.video_token_length
+        if lengths is None:
+            lengths = torch.full(tokens.shape[:2], size)
+        lengths = lengths.cpu()
         counts = zip(local.video.length.tolist(), local.text.length.tolist(), strict=True)
         for index, (clips, texts) in enumerate(counts):
             if not clips or not texts:
                 continue
-            length = torch.full((clips,), size)
-            if own.video_token_length is not None:
-                length = own.video_token_length[index, :clips].cpu()
+            length = lengths[index, :clips]
             counted = valid(length, size)
             place = counted.flatten().nonzero().squeeze(1).to(tokens.device)
             frames = tokens[index, :clips, :, 0].flatten(0, 1)[place]
@@ -279,7 +281,7 @@ class _Video(NamedTuple):
 
     def without_overlaps(self) -> Self:
         """Put the frames into temporal order, and the mean in place of several of one time."""
-        # of windows that start between frames, the times differ by rounding alone
+        # rounded, because one moment of two windows is computed twice
         times, place = self.times.round(decimals=6).unique(return_inverse=True)
         labels = torch.zeros(len(times), self.labels.shape[1], dtype=torch.bool)
         labels[place] = self.labels
