@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads bench-noise notebooks clean
+.PHONY: help install demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads bench-noise bench-steps notebooks clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,10 @@ bench-heads: $(VENV)/installed  ## Train the four heads alike on Kitchen and pri
 
 bench-noise: $(VENV)/installed  ## Train Cali-NCE and its parts on captions that may not match, into docs/cali_nce.md: half an hour
 	$(BIN)/python benchmarks/noise.py --seeds 0 1 2 --report docs/cali_nce.md
+
+bench-steps: $(VENV)/installed  ## Train step supervision on features by the demo's checkpoint, with the order of steps and without: five minutes
+	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
+	$(BIN)/python benchmarks/steps.py --checkpoint "$(DEMO)"
 
 bench: $(VENV)/installed  ## Time soft-DTW, the S2DTW step and retrieval against other implementations: twenty minutes
 	@$(PIP) -e ".[$(EXTRAS),bench,captions]"
