@@ -26,11 +26,6 @@ ARMS = [
     Arm("with the order, DTW"),
     Arm("with the order, OTAM", [f"{HEAD}metric", "otam"]),
 ]
-MORE_ARMS = [
-    *ARMS,
-    Arm("DTW, frames shuffled as well", [f"{HEAD}shuffle_frames", "true"]),
-    Arm("DTW, windows one by one", [f"{HEAD}mode", "reference"]),
-]
 METRICS = {"recall": ("crosstask-recall", "recall"), "CTR": ("crosstask-ctr", "ctr")}
 
 #: The records of results.json, by their protocols.
@@ -46,16 +41,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--runs", type=Path, default=Path("runs/steps-arms"))
     parser.add_argument("--jobs", type=int, default=2, help="trainings side by side")
-    parser.add_argument("--report", type=Path, help="run more arms, and write the table into this")
+    parser.add_argument("--report", type=Path, help="write the table into this")
     options = parser.parse_args()
     print(f"{platform.machine()}, {options.jobs} side by side, torch {torch.__version__}")
     start = time.perf_counter()
     data = features_of(options.data, options.checkpoint)
-    arms = MORE_ARMS if options.report else ARMS
-    jobs = [(arm, seed) for seed in options.seeds for arm in arms]
+    jobs = [(arm, seed) for seed in options.seeds for arm in ARMS]
     with ThreadPoolExecutor(options.jobs) as pool:
         found = list(pool.map(lambda job: train(options.runs, *job, data), jobs))
-    runs: Runs = {arm.name: [] for arm in arms}
+    runs: Runs = {arm.name: [] for arm in ARMS}
     for (arm, _), records in zip(jobs, found, strict=True):
         runs[arm.name].append(records)
     print(table(runs))

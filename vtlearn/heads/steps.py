@@ -143,8 +143,8 @@ class StepSupervision(Aligner):
             if self.alpha == 0:
                 return HeadOutput(terms, {})
             ordered = [one for one in map(self._ordered, videos) if one is not None]
-            distances = [self._distances(one, rows.seed) for one in ordered]
-        logits = -torch.stack(distances) if distances else none.reshape(0, 1 + self.negatives)
+            costs = [self._costs(one, rows.seed) for one in ordered]
+            logits = -self._distances(costs) if costs else none.reshape(0, 1 + self.negatives)
         share = values.new_tensor(len(logits) / max(rows.size, 1)).detach()
         return HeadOutput(terms | order_terms(logits, self.alpha), {"counted": share})
 
@@ -197,15 +197,15 @@ class StepSupervision(Aligner):
         most = self.frames_per_step * len(shown.order)
         return shown.pick(torch.tensor(spread(range(count), min(count, most))))
 
-    def _distances(self, video: "_Video", seed: int) -> Tensor:
-        """Compute how far frames and segments are apart, as they are and in other orders.
+    def _costs(self, video: "_Video", seed: int) -> Tensor:
+        """Compare the frames of a video with its segments, as they are and in other orders.
 
         Args:
             video: Frames in their order, and the steps of the segments.
             seed: The step's.
 
         Returns:
-            (1 + negatives,), the first as they are.
+            (1 + negatives, frames, segments), the first as they are.
         """
         rng = np.random.default_rng((seed, 0, video.sample))
         orders = draw_other_orders(video.order, self.negatives, rng)
@@ -215,8 +215,17 @@ class StepSupervision(Aligner):
         # eps is the published code's
         cost = cosine(video.frames, video.steps[video.order], eps=0.01)
         frames, orders = frames.to(cost.device), orders.to(cost.device)
-        several = cost[frames[:, :, None], orders[:, None, :]]
-        return sequence_distances(several, self.metric, self.gamma)
+        return cost[frames[:, :, None], orders[:, None, :]]
+
+    def _distances(self, costs: Sequence[Tensor]) -> Tensor:
+        """Compute how far frames and segments of all videos are apart, (videos, 1 + negatives)."""
+        sizes = torch.tensor([x.shape[1:] for x in costs], device=costs[0].device)
+        frames, segments = sizes.amax(0).tolist()
+        padded = [
+            functional.pad(x, (0, segments - x.shape[2], 0, frames - x.shape[1])) for x in costs
+        ]
+        n, m = sizes[:, None].unbind(2)
+        return sequence_distances(torch.stack(padded), self.metric, self.gamma, n=n, m=m)
 
 
 class _Video(NamedTuple):

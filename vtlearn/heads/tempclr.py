@@ -224,13 +224,22 @@ def order_terms(logits: Tensor, weight: float) -> dict[str, LossTerm]:
     }
 
 
-def sequence_distances(cost: Tensor, metric: Metric, gamma: float) -> Tensor:
+def sequence_distances(
+    cost: Tensor,
+    metric: Metric,
+    gamma: float,
+    *,
+    n: Tensor | None = None,
+    m: Tensor | None = None,
+) -> Tensor:
     """Compute how far two sequences are from each other.
 
     Args:
         cost: (..., clips, texts).
         metric: soft-DTW, or OTAM both ways.
         gamma: Smoothing, in units of the cost.
+        n: How many clips of each count, integers that broadcast to the leading shape; None: all.
+        m: How many texts, likewise.
 
     Returns:
         (...), lower is better.
@@ -241,9 +250,9 @@ def sequence_distances(cost: Tensor, metric: Metric, gamma: float) -> Tensor:
         tensor(6.0000, dtype=torch.float64)
     """
     if metric == "dtw":
-        return soft_dtw(cost, gamma)
-    if cost.shape[-1] != cost.shape[-2]:
-        return otam(cost, gamma) + otam(cost.mT, gamma)
+        return soft_dtw(cost, gamma, n=n, m=m)
+    if n is not None or m is not None or cost.shape[-1] != cost.shape[-2]:
+        return otam(cost, gamma, n=n, m=m) + otam(cost.mT, gamma, n=m, m=n)
     return otam(torch.stack([cost, cost.mT]), gamma).sum(0)  # in one call, which is half the time
 
 
