@@ -99,10 +99,10 @@ def table(runs: Runs) -> str:
     one = next(iter(runs.values()))[0]
     recall, ctr = one["crosstask-recall"], one["crosstask-ctr"]
     lines += [
-        f"| random scores | {recall['chance']['recall']['value']:.1f} | "
+        f"| chance: random scores | {recall['chance']['recall']['value']:.1f} | "
         f"{ctr['chance']['ctr']['value']:.1f} |",
         f"| equal parts of the video | {recall['metrics']['uniform']:.1f} | |",
-        f"| the best assignment in order | {recall['ceiling']['recall']:.1f} | |",
+        f"| ceiling: the best assignment in order | {recall['ceiling']['recall']:.1f} | |",
         f"\n95 % intervals of a single run over its videos: {_half_width(runs):.0f} points of "
         "recall to each side.",
     ]
