@@ -16,6 +16,10 @@ One head is told what happens in each frame:
 
 - ``StepSupervision``: which steps of its task each frame shows, and in which order they are done.
 
+One compares videos with videos, and reads no texts:
+
+- ``FewShot``: a video and a few of each class, by alignment, as ``episodes`` has them.
+
 One head compares nothing and writes:
 
 - ``CaptioningDecoder``: the caption of a clip, piece by piece, from its tokens.
@@ -37,6 +41,7 @@ from vtlearn.heads.cali_nce import CaliNCE
 from vtlearn.heads.captioning import CaptioningDecoder
 from vtlearn.heads.contrastive import Contrastive
 from vtlearn.heads.decoder import Decoder, TextDecoder
+from vtlearn.heads.episodes import FewShot
 from vtlearn.heads.info_nce import InfoNCE
 from vtlearn.heads.joint import Joint
 from vtlearn.heads.mil_nce import MILNCE
@@ -56,6 +61,7 @@ __all__ = [
     "CaptioningDecoder",
     "Contrastive",
     "Decoder",
+    "FewShot",
     "Head",
     "HeadOutput",
     "InfoNCE",
