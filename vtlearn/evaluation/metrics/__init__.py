@@ -2,7 +2,9 @@
 
 ``similarity`` compares vectors so that equal ones tie; ``retrieval`` turns scores into ranks that
 are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vectors, tile by tile;
-``sequence_scores`` compares paragraphs with videos of several windows; ``step_recall`` counts steps
+``sequence_scores`` compares paragraphs with videos of several windows, and ``video_distances``
+videos with each other; ``episodes`` draws some of these and asks for the class of others;
+``step_recall`` counts steps
 that were found, ``split_recall`` averages over splits, and ``step_limits`` says how many are found
 by luck and at most; ``roc_auc`` how well a score tells two kinds apart; ``bootstrap`` says how sure
 a figure is, and ``chance`` what a blind model would reach.
@@ -15,6 +17,7 @@ from vtlearn.evaluation.metrics.bleu import BLEU, bleu_counts, bleu_of
 from vtlearn.evaluation.metrics.bootstrap import RESAMPLES, Statistic, bootstrap_interval
 from vtlearn.evaluation.metrics.chance import Chance, chance_of
 from vtlearn.evaluation.metrics.cider import CIDEr, cider_d
+from vtlearn.evaluation.metrics.episodes import draw_episodes, episode_accuracy
 from vtlearn.evaluation.metrics.meteor import meteor, why_no_meteor
 from vtlearn.evaluation.metrics.ptb import tokenize
 from vtlearn.evaluation.metrics.retrieval import (
@@ -36,6 +39,11 @@ from vtlearn.evaluation.metrics.step_recall import (
     mean_over_groups,
 )
 from vtlearn.evaluation.metrics.tiled_ranks import DirectionRanks, vector_ranks
+from vtlearn.evaluation.metrics.video_distances import (
+    SequenceMetric,
+    pooled_distances,
+    video_distances,
+)
 
 __all__ = [
     "BLEU",
@@ -46,6 +54,7 @@ __all__ = [
     "Chance",
     "DirectionRanks",
     "Ranks",
+    "SequenceMetric",
     "SequenceScores",
     "Similarity",
     "SplitRecall",
@@ -61,9 +70,12 @@ __all__ = [
     "cider_d",
     "comparable",
     "count_steps",
+    "draw_episodes",
+    "episode_accuracy",
     "expected_rank",
     "mean_over_groups",
     "meteor",
+    "pooled_distances",
     "product",
     "ranks",
     "recall_at",
@@ -73,5 +85,6 @@ __all__ = [
     "step_limits",
     "tokenize",
     "vector_ranks",
+    "video_distances",
     "why_no_meteor",
 ]
