@@ -13,11 +13,13 @@ pictures, the captions of which ``picture_lists`` reads. ``evaluation`` reads th
 that a protocol scores, ``whole_clips`` lists those that captions are written of, ``windows`` reads
 all of a video, and ``extraction`` keeps what is made of that. ``files`` and ``lists`` find what
 there is, and ``checking`` compares it with what there should be.
+``episodes`` lists videos of classes, of which a few are shown.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus
 from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, SegmentCorpus
 from vtlearn.datasets.crosstask import CrossTask
+from vtlearn.datasets.episodes import EpisodeCorpus, EpisodeVideo
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.image_captions import ImageCaptions
@@ -44,6 +46,8 @@ __all__ = [
     "ClipShape",
     "Corpus",
     "CrossTask",
+    "EpisodeCorpus",
+    "EpisodeVideo",
     "EvaluationItem",
     "EvaluationItems",
     "Expectations",

@@ -108,9 +108,23 @@ class Corpus(Dataset[Sample], ABC):
         def draw(index: int) -> Sample:
             return self.draw(index, generator(self.reading.seed, key))
 
-        order = replacements(len(self), key, self.reading.seed)
+        order = self.replacements(key)
         candidates = ((self.ids[index], partial(draw, index)) for index in order)
         return next(read_or_replace(candidates, self.unreadable))
+
+    def replacements(self, key: SampleKey) -> Iterator[int]:
+        """Order the samples to try: the one that was drawn, then others in its place.
+
+        Override it where not every sample may stand for another. The order has to be a function of
+        the seed and the key.
+
+        Args:
+            key: Which one was drawn, of which epoch.
+
+        Yields:
+            Places in ``ids``, each once.
+        """
+        yield from replacements(len(self), key, self.reading.seed)
 
     @abstractmethod
     def draw(self, index: int, rng: np.random.Generator) -> Sample:

@@ -51,9 +51,10 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     """Read items' windows; a video that cannot be read is an error or a record, never zeros.
 
     Where features are read, a segment is one window: its own vectors, floor(start) to ceil(end) in
-    those of the store, at most as many as a clip has, however many windows were asked for. One that
-    begins after the video has ended cannot be read. What a window shows past the last vector is
-    padding, which ``frame_length`` leaves out. Of pixels it is the last frame, and counts; only
+    those of the store, at most as many as a clip has, however many windows were asked for,
+    unless there are to be so many of ``each``. One that begins after the video has ended cannot be
+    read. What a window shows past the last vector is padding, which ``frame_length`` leaves out. Of
+    pixels it is the last frame, and counts; only
     :class:`~vtlearn.datasets.sampling.windows.TimedWindows` end with the video there as well. A
     :class:`~vtlearn.datasets.sampling.windows.WholeSegment` is read as ``sampling.whole`` reads a
     clip in training.
@@ -141,8 +142,11 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         if isinstance(item.starts, WholeSegment):
             return 1
         if isinstance(item.starts, UniformWindows):
-            return 1 if self._stored else item.starts.count
+            return 1 if self._one_of_stored(item.starts) else item.starts.count
         return len(item.starts)
+
+    def _one_of_stored(self, windows: UniformWindows) -> bool:
+        return self._stored and not windows.each
 
     def _starts(
         self, item: EvaluationItem, starts: Sequence[float] | UniformWindows
@@ -229,7 +233,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     def _read(self, item: EvaluationItem, part: tuple[int, int]) -> Sample:
         if isinstance(item.starts, WholeSegment):
             return self._read_whole(item, item.starts)
-        if self._stored and isinstance(item.starts, UniformWindows):
+        if isinstance(item.starts, UniformWindows) and self._one_of_stored(item.starts):
             return self._read_segment(item, item.starts)
         number, count = part
         windows = self._starts(item, item.starts)

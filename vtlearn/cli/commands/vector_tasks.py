@@ -168,6 +168,9 @@ def _spans(
     starts: UniformWindows | WholeSegment | Sequence[float], reading: Reading
 ) -> Iterator[tuple[float, float]]:
     """Yield what each vector of an item is made of; several windows have to have a known length."""
+    if isinstance(starts, UniformWindows) and starts.each:  # spread over what may not be there
+        yield from [(math.nan, math.nan)] * starts.count
+        return
     if isinstance(starts, (UniformWindows, WholeSegment)):  # the former averaged to one vector
         yield starts.start, math.nan if starts.end is None else starts.end
         return

@@ -262,11 +262,14 @@ class UniformWindows:
         start: When the segment starts, in seconds.
         end: When it ends; None where it lasts until the video ends.
         count: How many windows there are.
+        each: Whether there are so many of stored features as well, of which a segment is otherwise
+            one window of its own vectors.
     """
 
     start: float
     end: float | None
     count: int
+    each: bool = False
 
     def starts(self, duration: float, clip_seconds: float) -> list[float]:
         """Return when each window starts, in seconds.
