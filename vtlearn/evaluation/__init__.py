@@ -14,7 +14,8 @@ until everything is there. ``given_vectors`` reads vectors that were made anywhe
 ``items_to_embed`` says of what they have to be, and ``vector_scoring`` gives them to the same
 protocols. What they count is in ``metrics``. ``served`` says which protocols a model cannot be
 scored by, a ``result`` is what was found, with all that is needed to say whether two figures may be
-compared, and ``results`` writes it.
+compared, and ``results`` writes it. ``few_shot`` looks for the class of a video, where a few videos
+of each class are shown.
 """
 
 from vtlearn.evaluation.caption_lists import read_caption_list, write_caption_list
@@ -23,6 +24,7 @@ from vtlearn.evaluation.captioning import Captioning
 from vtlearn.evaluation.correspondence import Correspondence
 from vtlearn.evaluation.encoded_item import EncodedItem, Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask, Evaluator
+from vtlearn.evaluation.few_shot import FewShotRecognition
 from vtlearn.evaluation.full_video import FullVideo
 from vtlearn.evaluation.given_vectors import GivenVectors, read_vectors
 from vtlearn.evaluation.items_to_embed import (
@@ -62,6 +64,7 @@ __all__ = [
     "EncodedItem",
     "EvaluationTask",
     "Evaluator",
+    "FewShotRecognition",
     "FullVideo",
     "GivenVectors",
     "IdVectors",
