@@ -4,6 +4,7 @@
 ``captioned`` how clips with written captions are scored, ``captioning`` how captions of them are,
 ``benchmark`` what published benchmarks share beside; ``mixture`` trains on several together. A
 corpus' own module, of the same name as its dataset, says only which files and which protocols.
+``episodes`` makes batches of classes, of which a few videos are shown.
 """
 
 from vtlearn.data_source import Stage
@@ -11,6 +12,7 @@ from vtlearn.datamodules.base import AlignmentExample, VideoTextData
 from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datamodules.captioned import CaptionedData
 from vtlearn.datamodules.crosstask import CrossTask
+from vtlearn.datamodules.episodes import Episodes
 from vtlearn.datamodules.howto100m import HowTo100M
 from vtlearn.datamodules.image_captions import ImageCaptions
 from vtlearn.datamodules.kitchen import Kitchen
@@ -31,6 +33,7 @@ __all__ = [
     "BenchmarkData",
     "CaptionedData",
     "CrossTask",
+    "Episodes",
     "EpochOrder",
     "HowTo100M",
     "ImageCaptions",
