@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-heads bench-noise bench-steps notebooks clean
+.PHONY: help install demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-steps notebooks clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -84,6 +84,10 @@ cov: $(VENV)/installed-dev  ## Run the tests and report which lines they reach
 
 bench-heads: $(VENV)/installed  ## Train the four heads alike on Kitchen and print the table: half an hour
 	$(BIN)/python benchmarks/heads.py
+
+bench-few-shot: $(VENV)/installed  ## Train few-shot recognition on Kitchen by the demo's features, into docs/few_shot.md: ten minutes
+	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
+	$(BIN)/python benchmarks/few_shot.py --checkpoint "$(DEMO)" --report docs/few_shot.md
 
 bench-noise: $(VENV)/installed  ## Train Cali-NCE and its parts on captions that may not match, into docs/cali_nce.md: half an hour
 	$(BIN)/python benchmarks/noise.py --seeds 0 1 2 --report docs/cali_nce.md

@@ -40,6 +40,13 @@ TINY_WRITER: dict[str, Any] = {
     },
 }
 
+#: The same video encoder and a head that tells the class of a video.
+TINY_MATCHER: dict[str, Any] = {
+    "video_encoder": TINY_ENCODERS["video_encoder"],
+    "text_encoder": None,
+    "head": {"class_path": "FewShot", "init_args": {"queries": 2}},
+}
+
 #: Encoders of stored features, of the width that small stores have.
 TINY_FEATURE_ENCODERS = {
     "video_encoder": {

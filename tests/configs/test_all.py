@@ -8,7 +8,7 @@ import yaml
 
 from tests.media.features.stores import fill_store
 from tests.media.webdataset.tars import pack_kitchen
-from tests.models import TINY_ENCODERS, TINY_FEATURE_ENCODERS, TINY_WRITER
+from tests.models import TINY_ENCODERS, TINY_FEATURE_ENCODERS, TINY_MATCHER, TINY_WRITER
 from vtlearn.__main__ import main
 from vtlearn.cli.argv import shipped_configs
 from vtlearn.datasets.files import find_videos
@@ -36,6 +36,10 @@ def reads_features(data: dict[str, Any]) -> bool:
     return any("features" in source["init_args"] for source in sources(data).values())
 
 
+def has_episodes(data: dict[str, Any]) -> bool:
+    return bool(data["class_path"] == "Episodes")
+
+
 def writes(data: dict[str, Any]) -> bool:
     """Whether captions are scored: a mixture by its first source."""
     scored = next(iter(sources(data).values()))
@@ -49,8 +53,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def overlay(folder: Path, *, features: bool, captions: bool = False) -> Path:
-    """Write down tiny encoders, and a head that writes where that is scored, one step, the CPU."""
+def overlay(
+    folder: Path, *, features: bool, captions: bool = False, episodes: bool = False
+) -> Path:
+    """Write down tiny encoders, and a head that the data need, one step, the CPU."""
     trainer: dict[str, Any] = {
         "accelerator": "cpu",
         "devices": 1,
@@ -64,6 +70,8 @@ def overlay(folder: Path, *, features: bool, captions: bool = False) -> Path:
     }
     model = TINY_FEATURE_ENCODERS if features else TINY_ENCODERS
     model = TINY_WRITER if captions else model
+    if episodes:
+        model = TINY_MATCHER | {"video_encoder": model["video_encoder"]}
     path = folder / "overlay.yaml"
     path.write_text(yaml.safe_dump({"model": model, "trainer": trainer}))
     return path
@@ -102,7 +110,17 @@ def places(
         "coco": {"root": coco_root},
         "cc": {"root": cc_root},
         "img2dataset": {"root": img2dataset_root},
+        "Episodes": labelled(kitchen_root, ways=2),
     }
+
+
+def labelled(root: Path, **options: object) -> dict[str, object]:
+    """Two classes of four videos of a small Kitchen, to train on."""
+    videos = sorted((root / "videos").glob("*train*"))[:8]
+    rows = [f"{path},{'ab'[number % 2]},train" for number, path in enumerate(videos)]
+    annotations = root.with_name("labels.csv")
+    annotations.write_text("\n".join(["video_path,label,split", *rows]))
+    return {"root": root, "annotations": annotations, "kitchen": False, **options}
 
 
 def small_data(
@@ -115,6 +133,8 @@ def small_data(
         place = places.get(layout) or places.get(stem) or places[source["class_path"]]
         options = {"batch_size": 4, "num_workers": 0, **place}
         options |= {"pixels.crop_pixels": 32}
+        if has_episodes(source):
+            del options["batch_size"]  # which is that of an episode
         if reads_features(source):
             videos = Path(str(place.get("videos", place.get("root"))))
             fill_store(folder / "features", dict.fromkeys(find_videos(videos), 100.0))
@@ -131,7 +151,8 @@ def test_every_method_fits_a_step(
     method = yaml.safe_load(config.read_text())
     data, features = method["data"], reads_features(method["data"])
     head = method["model"]["head"]["class_path"]
-    tiny = overlay(folder, features=features, captions=head == "CaptioningDecoder")
+    captions, episodes = head == "CaptioningDecoder", head == "FewShot"
+    tiny = overlay(folder, features=features, captions=captions, episodes=episodes)
     argv = ["fit", "--config", str(config), "--config", str(tiny)]
     argv += small_data(data, places, folder)
     if head == "TempCLR":  # videos are too short for a chain
@@ -158,6 +179,6 @@ def test_every_corpus_takes_the_place_of_a_methods_own(
     data = yaml.safe_load(config.read_text())
     features = reads_features(data)
     argv = ["fit", "--config", str(ROOT / "vttwins.yaml")]
-    tiny = overlay(folder, features=features, captions=writes(data))
+    tiny = overlay(folder, features=features, captions=writes(data), episodes=has_episodes(data))
     argv += ["--config", str(tiny), "--data", str(config)]
     assert main([*argv, *small_data(data, places, folder, config.stem)]) == 0

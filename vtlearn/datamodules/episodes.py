@@ -222,7 +222,7 @@ class Episodes(VideoTextData):
 
     def _require_one_layout(self) -> None:
         """Refuse a head that takes batches to be laid out in another way: it cannot see that."""
-        learner = self.trainer and self.trainer.lightning_module
+        learner = None if self.trainer is None else self.trainer.lightning_module
         for part in () if learner is None else learner.modules():
             of_head = {name: getattr(part, name, None) for name in ("shots", "queries")}
             own = {"shots": self.shots, "queries": self.queries}

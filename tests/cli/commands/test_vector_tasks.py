@@ -8,7 +8,7 @@ import pytest
 from tests.media.features.stores import fill_store
 from tests.models import LOADING
 from vtlearn.cli.commands.vector_tasks import load_data, pairs_task, vector_tasks
-from vtlearn.datamodules import MSRVTT, CrossTask, Kitchen
+from vtlearn.datamodules import MSRVTT, CrossTask, Episodes, Kitchen
 from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datasets import ClipSampling
 from vtlearn.errors import ArgumentError
@@ -81,6 +81,18 @@ def test_a_video_has_a_vector_for_each_window(kitchen_root: Path, small: dict[st
         assert item.vector_ids == [f"{item.id}@{k}" for k in range(len(item.spans))]
         assert item.spans == [(float(k), k + 0.5) for k in range(len(item.spans))]
         assert len(item.spans) > 1
+
+
+def test_windows_spread_over_a_whole_video_have_a_vector_each(tmp_path: Path) -> None:
+    rows = [f"{n}.mp4,{'ab'[n % 2]},test" for n in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join(["video_path,label,split", *rows]))
+    data = Episodes(tmp_path, ways=2, test_shots=[1], windows=3)
+    data.list_only()
+    (task,) = vector_tasks(data, "test")
+    assert [item.id for item in task.items] == ["0", "1", "2", "3"]
+    for item in task.items:
+        assert item.vector_ids == [f"{item.id}@{k}" for k in range(3)]
+        assert all(math.isnan(second) for span in item.spans for second in span)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def episode_accuracy(
     for start in range(0, len(episodes), step):
         some = episodes[start : start + step]
         query, shown = some[:, :, None, None, -1], some[:, None, :, :shots]
-        far = distance[query, shown].mean(-1)
+        far = distance[query, shown].mean(-1, dtype=np.float64)  # exact, in any order
         nearest = far == far.min(-1, keepdims=True)
         parts.append((nearest[:, own, own] / nearest.sum(-1)).mean(1))
     return np.concatenate(parts)
