@@ -69,8 +69,8 @@ def test_each_epoch_has_other_episodes_and_each_seed(folder: Path, tmp_path: Pat
     assert len({tuple(order) for order in orders}) == 3
 
 
-def own_ids(root: Path, tmp_path: Path) -> list[list[str]]:
-    loader = episodes(root, tmp_path).train_dataloader()
+def own_ids(root: Path, tmp_path: Path, ways: int = 2) -> list[list[str]]:
+    loader = episodes(root, tmp_path, ways=ways).train_dataloader()
     keys: list[list[SampleKey]] = list(loader.batch_sampler)  # type: ignore[arg-type]
     return [[str(key.sample) for key in batch] for batch in keys]
 
@@ -181,3 +181,13 @@ def test_kitchens_draw_is_in_the_settings(kitchen_root: Path, tmp_path: Path) ->
     assert not groups & {video.group for video in data.split("test")}
     with pytest.raises(ArgumentError, match=r"the split (train|test) has|needs 4 videos"):
         data.tasks("test")
+
+
+@pytest.mark.ddp
+def test_an_episode_that_processes_cannot_share(
+    folder: Path, tmp_path: Path, two_processes: Pool
+) -> None:
+    with pytest.raises(
+        ArgumentError, match=r"3 ways x \(1 shots \+ 2 queries\) has 9 videos, which 2 processes"
+    ):
+        two_processes.run(own_ids, folder, tmp_path, 3)

@@ -26,6 +26,7 @@ from vtlearn.datasets.episodes import (
 )
 from vtlearn.datasets.evaluation import EvaluationItems
 from vtlearn.datasets.windows import VideoList, require_pixels
+from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.evaluation.encoded_item import Pooling
 from vtlearn.evaluation.evaluator import EvaluationTask
@@ -132,7 +133,12 @@ class Episodes(VideoTextData):
         return EpisodeCorpus(videos, self.reading, self.windows)
 
     def epoch_order(self) -> EpochOrder:
-        """Return what draws the episodes of an epoch, one after another."""
+        """Return what draws the episodes of an epoch, one after another.
+
+        Raises:
+            ArgumentError: If the processes cannot share an episode evenly.
+        """
+        self._require_even_shares()
         labels = [video.label for video in self.split("train")]
         return _EpisodeOrder(labels, self.ways, self.shots + self.queries, self.episodes)
 
@@ -219,6 +225,16 @@ class Episodes(VideoTextData):
     def _require_classes(self, split: str, shots: int, queries: int) -> None:
         classes = by_label(self.split(split))
         require_classes(split, classes, ways=self.ways, shots=shots, queries=queries)
+
+    def _require_even_shares(self) -> None:
+        world = process().world
+        if self.batch_size % world:
+            message = (
+                f"an episode of {self.ways} ways x ({self.shots} shots + {self.queries} queries) "
+                f"has {self.batch_size} videos, which {world} processes cannot share evenly: "
+                "change data.init_args.ways, or shots and queries (of model.head.init_args too)"
+            )
+            raise ArgumentError(message)
 
     def _require_one_layout(self) -> None:
         """Refuse a head that takes batches to be laid out in another way: it cannot see that."""
