@@ -149,9 +149,9 @@ def table(runs: dict[Arm, list[Figures]]) -> str:
             for key in COLUMNS.values()
             for name, pairs in [(f"{metric}_{key}", list(zip(with_order, without, strict=True)))]
         ]
-        lines.append(f"What the order adds by {metric.upper()}: {', '.join(gains)}.")
+        lines.append(f"- What the order adds by {metric.upper()}: {', '.join(gains)}.")
     half = statistics.mean(widths) / 2
-    lines.append(f"95 % intervals of a run over its episodes: {half:.1f} points to each side.")
+    lines.append(f"- 95 % intervals of a run over its episodes: {half:.1f} points to each side.")
     return "\n".join(lines)
 
 
