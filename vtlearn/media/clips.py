@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["ClipReader", "Clips", "FrameAt", "Source", "VideoBytes"]
+__all__ = ["ClipReader", "Clips", "FrameAt", "Rate", "Source", "VideoBytes"]
 
 
 class Clips(NamedTuple):
@@ -47,6 +47,10 @@ gives: the last that starts before the middle between this time and the clip's n
 """
 
 
+Rate = float | Literal["native"]
+"""Frames per second of a clip: a number, or those of the file, whose frames follow each other."""
+
+
 class ClipReader(Protocol):
     """Reads clips of a video: pixels (``VideoReader``) or stored features (``FeatureReader``)."""
 
@@ -56,7 +60,7 @@ class ClipReader(Protocol):
         starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor",
         *,
         num_frames: int,
-        fps: float,
+        fps: Rate,
         size: int,
         crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
         pad: Literal["edge", "black"] = "edge",
@@ -68,7 +72,7 @@ class ClipReader(Protocol):
             source: The video.
             starts: When each clip starts, in seconds, in any order.
             num_frames: Frames of each clip.
-            fps: Frames a second.
+            fps: Frames per second; "native" is the rate of the file, by readers of pixels alone.
             size: Height and width in pixels, or the width of a feature.
             crop: The square in the middle, or one box a clip.
             pad: What is shown past the end.

@@ -126,6 +126,8 @@ def test_what_the_features_are_not(tmp_path: Path) -> None:
     reader = FeatureReader(tmp_path)
     with pytest.raises(ArgumentError, match=r"fps=8\.0, but the features .* are 1\.0 a second"):
         reader.clips("a", [0.0], num_frames=1, fps=8.0, size=4)
+    with pytest.raises(ArgumentError, match="fps=native, but the features"):
+        reader.clips("a", [0.0], num_frames=1, fps="native", size=4)
     with pytest.raises(ArgumentError, match=r"size=224, .* have dim=4"):
         reader.clips("a", [0.0], num_frames=1, fps=1.0, size=224)
     given = {"num_frames": 1, "fps": 1.0, "size": 4}

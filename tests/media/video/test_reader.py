@@ -131,6 +131,24 @@ def test_a_frame_right_between_two_times_is_of_the_later(tmp_path: Path) -> None
     assert shown.tolist() == [[0, 2, 4, 6]]  # frame 1 starts at 0.1, between 0.0 and 0.2
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.avi"])
+def test_native_clips_are_consecutive_frames(name: str, tmp_path: Path) -> None:
+    rate = Fraction(30000, 1001)
+    levels = [frame % 50 * STEP for frame in range(320)]
+    codec = "mpeg4" if name == "a.avi" else "libx264"
+    path = write_video(tmp_path / name, levels, rate=rate, size=(16, 16), gop=25, codec=codec)
+    first = [0, 7, 290, 310]
+    starts = [frame / float(rate) for frame in first]
+    clips = VideoReader().clips(path, starts, num_frames=30, fps="native", size=8)
+    wanted = np.minimum(np.array(first)[:, None] + np.arange(30), 319)  # the last one repeats
+    np.testing.assert_array_equal(numbers(clips.frames), wanted % 50)
+    every = VideoReader().clips(path, [0.0], num_frames=320, fps="native", size=8)
+    np.testing.assert_array_equal(numbers(every.frames)[0], np.arange(320) % 50)
+    exact = VideoReader().clips(path, [0.0], num_frames=320, fps=float(rate), size=8)
+    missed = int((numbers(exact.frames)[0] != np.arange(320) % 50).sum())
+    assert (missed > 100) == (name == "a.mkv")  # whose clock counts milliseconds
+
+
 def test_one_frame(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", [100])
     for pad, after in (("edge", 20), ("black", 0)):
@@ -240,6 +258,7 @@ def test_arguments_that_make_no_sense_are_refused(name: str) -> None:
         ({"size": np.float64(8)}, "size must be a whole number"),
         ({"pad": "nonsense"}, 'pad must be "edge" or "black", but is \'nonsense\''),
         ({"frame_at": "last"}, 'frame_at must be "screen" or "nearest", but is \'last\''),
+        ({"fps": "own"}, "fps must be a number or \"native\", but is 'own'"),
     ],
 )
 def test_counts_and_words_are_looked_at(given: dict[str, Any], message: str) -> None:

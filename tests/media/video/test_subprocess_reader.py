@@ -109,6 +109,13 @@ def test_what_a_video_reader_raises_is_raised_here(
     assert torch.equal(far.frames, VideoReader().clips(video, [1e18], **ASKED).frames)
 
 
+def test_native_frames_are_a_video_readers(reader: SubprocessVideoReader, video: Path) -> None:
+    asked: dict[str, Any] = {"num_frames": 4, "fps": "native", "size": 16}
+    clips = reader.clips(video, [0.0, 0.4], **asked)
+    assert torch.equal(clips.frames, VideoReader().clips(video, [0.0, 0.4], **asked).frames)
+    assert len(clips.frames[0].unique(dim=0)) == 4
+
+
 @pytest.mark.parametrize("time_budget", [0.0, float("nan"), float("inf"), 2e6])
 def test_a_budget_that_cannot_be_kept_is_refused(time_budget: float) -> None:
     with pytest.raises(ArgumentError, match="time_budget must be"):

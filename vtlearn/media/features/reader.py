@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, FeatureError, UnreadableVideoError
-from vtlearn.media.clips import Clips, FrameAt, Source, VideoBytes
+from vtlearn.media.clips import Clips, FrameAt, Rate, Source, VideoBytes
 from vtlearn.media.features.index import FeatureIndex, open_index
 from vtlearn.media.features.shard import read_shard_record
 from vtlearn.media.features.spec import read_metadata
@@ -108,7 +108,7 @@ class FeatureReader:
         starts: Sequence[float] | NDArray[np.floating[Any]] | Tensor,
         *,
         num_frames: int,
-        fps: float,
+        fps: Rate,
         size: int,
         crop: Literal["center"] | Sequence[Sequence[int]] | Tensor = "center",
         pad: Literal["edge", "black"] = "edge",
@@ -137,11 +137,12 @@ class FeatureReader:
             UnreadableVideoError: If the video has no features; why is said where it is known.
         """
         del frame_at
-        self._check(fps, size, crop)
+        rate = self._checked_rate(fps)
+        self._check(size, crop)
         require_positive(num_frames=num_frames)
         video_id = self._video_id(source)
         row = self._index.table[self._find(video_id)]
-        times = frame_times(starts, num_frames, fps)
+        times = frame_times(starts, num_frames, rate)
         wanted = np.floor(times * self.spec.fps).astype(np.int64).clip(min=0)
         shown = wanted.clip(max=int(row["vectors"]) - 1)
         vectors = self._vectors(int(row["shard"]), video_id, shown)
@@ -185,13 +186,17 @@ class FeatureReader:
             raise UnreadableVideoError(video_id, reason) from None
         raise UnreadableVideoError(video_id, known["reason"], known["stage"])
 
-    def _check(self, fps: float, size: int, crop: object) -> None:
-        if not np.isclose(fps, self.spec.fps, rtol=1e-6):
+    def _checked_rate(self, fps: Rate) -> float:
+        """Refuse another rate than the store's, which "native" frames have not."""
+        if isinstance(fps, str) or not np.isclose(fps, self.spec.fps, rtol=1e-6):
             message = (
                 f"fps={fps}, but the features of {self.folder} are {self.spec.fps} a second: "
                 f"sample them at fps={self.spec.fps}"
             )
             raise ArgumentError(message)
+        return fps
+
+    def _check(self, size: int, crop: object) -> None:
         if size != self.spec.dim:
             message = (
                 f"size={size}, but the features of {self.folder} have dim={self.spec.dim}: set "

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, UnreadableVideoError
-from vtlearn.media.clips import Clips, FrameAt, Source, VideoBytes
+from vtlearn.media.clips import Clips, FrameAt, Rate, Source, VideoBytes
 from vtlearn.media.video.file import VideoFile, error_text
 from vtlearn.media.video.framing import Box, crop_boxes
 from vtlearn.media.video.pictures import PictureFile, is_picture
@@ -103,7 +103,7 @@ class VideoReader:
         starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor",
         *,
         num_frames: int,
-        fps: float,
+        fps: Rate,
         size: int,
         crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
         pad: Literal["edge", "black"] = "edge",
@@ -121,7 +121,11 @@ class VideoReader:
                 what was cut off cannot be read. No other file is opened, whatever it names.
             starts: When each clip starts, in seconds, in any order; clips may overlap.
             num_frames: Frames of each clip.
-            fps: Frames a second that the clips have, whatever the file has.
+            fps: Frames per second that the clips have, whatever the file has; or "native" for
+                the average rate of the file. Frame k is then what is shown at
+                ``starts[i] + (k + 0.5) / rate``, whatever ``frame_at`` is: from the start of a
+                frame on, these are consecutive frames, also where the file rounds their times, as
+                Matroska does to milliseconds.
             size: Height and width of the returned frames, in pixels.
             crop: ``"center"`` is the largest square in the middle; otherwise one box a clip,
                 (clips, 4): top, left, height and width in pixels of the displayed video.
@@ -148,6 +152,8 @@ class VideoReader:
         import torch
 
         require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad, frame_at=frame_at)
+        if isinstance(fps, str):
+            fps, frame_at = self._native_rate(source), "nearest"
         times = frame_times(starts, num_frames, fps, frame_at)
         boxes = crop_boxes(crop, len(times))
         frames = np.zeros((*times.shape, 3, size, size), np.uint8)
@@ -209,6 +215,11 @@ class VideoReader:
             height, width = frame_orientation(frame).upright_size(frame.height, frame.width)
             turned = round(frame.rotation / 90) * 90 % 360
             return VideoInfo(file.end(), width, height, file.fps, rotation=turned)
+
+    def _native_rate(self, source: Source) -> float:
+        """Return the average frame rate of a file, of which nothing is decoded."""
+        with self._opened(source, []) as file:
+            return file.fps
 
     def hash_frames(self, source: Source) -> str:
         """Hash all frames as they are decoded, before anything is scaled or converted.
@@ -274,19 +285,19 @@ class VideoReader:
             file.close()
 
 
-def require_clips(*, num_frames: int, fps: float, size: int, pad: str, frame_at: str) -> None:
+def require_clips(*, num_frames: int, fps: Rate, size: int, pad: str, frame_at: str) -> None:
     """Refuse what no clip can be made of, before a decoder meets it.
 
     Args:
         num_frames: Frames of each clip.
-        fps: Frames a second.
+        fps: Frames per second, or "native".
         size: Height and width of frames, in pixels.
         pad: What is shown past the end.
         frame_at: Which frame is taken of a time.
 
     Raises:
-        ArgumentError: If a number is not positive, a count is not whole, ``pad`` is neither "edge"
-            nor "black", or ``frame_at`` neither "screen" nor "nearest".
+        ArgumentError: If a number is not positive, a count is not whole, ``fps`` is another word,
+            ``pad`` is neither "edge" nor "black", or ``frame_at`` neither "screen" nor "nearest".
 
     Example:
         >>> require_clips(num_frames=2.5, fps=10, size=224, pad="edge", frame_at="screen")
@@ -294,7 +305,12 @@ def require_clips(*, num_frames: int, fps: float, size: int, pad: str, frame_at:
             ...
         vtlearn.errors.ArgumentError: num_frames must be a whole number, but is 2.5
     """
-    require_positive(num_frames=num_frames, fps=fps, size=size)
+    require_positive(num_frames=num_frames, size=size)
+    if not isinstance(fps, str):
+        require_positive(fps=fps)
+    elif fps != "native":
+        message = f'fps must be a number or "native", but is {fps!r}'
+        raise ArgumentError(message)
     for name, count in (("num_frames", num_frames), ("size", size)):
         if not hasattr(count, "__index__"):  # as the whole numbers of numpy and torch have
             message = f"{name} must be a whole number, but is {count}"

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, UnreadableVideoError, VTLearnError
-from vtlearn.media.clips import Clips, FrameAt, Source, VideoBytes
+from vtlearn.media.clips import Clips, FrameAt, Rate, Source, VideoBytes
 from vtlearn.media.video.framing import crop_boxes
 from vtlearn.media.video.reader import VideoInfo, require_clips
 from vtlearn.media.video.subprocess_worker import (
@@ -134,7 +134,7 @@ class SubprocessVideoReader:
         starts: "Sequence[float] | NDArray[np.floating[Any]] | Tensor",
         *,
         num_frames: int,
-        fps: float,
+        fps: Rate,
         size: int,
         crop: "Literal['center'] | Sequence[Sequence[int]] | Tensor" = "center",
         pad: Literal["edge", "black"] = "edge",
@@ -146,7 +146,7 @@ class SubprocessVideoReader:
             source: The file, or the bytes of one.
             starts: When each clip starts, in seconds, in any order.
             num_frames: Frames of each clip.
-            fps: Frames a second that the clips have.
+            fps: Frames per second that the clips have; or "native" for those of the file.
             size: Height and width of the returned frames, in pixels.
             crop: The square in the middle, or one box a clip.
             pad: What is shown past the end.
@@ -164,6 +164,8 @@ class SubprocessVideoReader:
         import torch
 
         require_clips(num_frames=num_frames, fps=fps, size=size, pad=pad, frame_at=frame_at)
+        if isinstance(fps, str):
+            fps, frame_at = self.probe(source).fps, "nearest"
         times = frame_times(starts, num_frames, fps, frame_at)
         request = ClipsRequest(source, times, size, crop_boxes(crop, len(times)), pad)
         count = times.size * 3 * size * size
