@@ -51,6 +51,22 @@ def test_evaluation_pads_as_training_does(video: Path) -> None:
         assert torch.equal(reader.draw(video, starts, rng).frames, frames)
 
 
+@pytest.mark.parametrize("budget", [None, 60.0])
+def test_native_clips_are_frames_that_follow_each_other(
+    budget: float | None, tmp_path: Path
+) -> None:
+    sampling = ClipSampling(num_frames=4, fps="native")
+    reading = Reading(sampling=sampling, pixels=Pixels(size=16, flip=0.0), time_budget=budget)
+    clips = ClipLoader(reading)
+    for rate in (5, 20):
+        path = write_video(tmp_path / f"{rate}.mkv", range(0, 200, 10), rate=rate)
+        assert clips.rate(path) == pytest.approx(rate)
+        assert clips.clip_seconds(path) == pytest.approx(4 / rate)
+        drawn = clips.draw(path, [7 / rate], np.random.default_rng(0))
+        levels = drawn.frames[0].float().mean((1, 2, 3))
+        assert levels.tolist() == pytest.approx([70, 80, 90, 100], abs=3)
+
+
 def test_frames_are_taken_as_the_settings_say(tmp_path: Path) -> None:
     video = write_video(tmp_path / "x.mp4", range(0, 200, 10), rate=10)
     shown = {}

@@ -1,5 +1,6 @@
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
-from vtlearn.datasets.sampling.windows import TimedWindows, second_windows
+from vtlearn.datasets.sampling.windows import FrameWindows, TimedWindows, second_windows
 from vtlearn.encoders import CachedFeatures
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.clips import Clips
@@ -101,6 +102,35 @@ def test_an_item_may_have_no_window_or_no_text(video: Path) -> None:
     assert (len(sample.clips), sample.clip_spans.shape, sample.texts) == (0, (0, 2), ["a"])
     batch = collate([sample, read(items_of(EvaluationItem("y", video, [1.0], [], [])), 0)])
     assert (batch.num_clips, batch.num_texts) == ((0, 1), (1, 0))
+
+
+def test_windows_of_consecutive_frames_are_spread_over_a_video(tmp_path: Path) -> None:
+    sampling = ClipSampling(num_frames=4, fps="native")
+    reading = Reading(sampling=sampling, pixels=Pixels(size=16))
+    for rate, count in ((Fraction(30000, 1001), 24), (8, 3)):
+        path = write_video(tmp_path / f"{count}.mkv", range(0, 10 * count, 10), rate=rate)
+        sample = read(
+            EvaluationItems([EvaluationItem("x", path, FrameWindows(3), [], [])], reading), 0
+        )
+        starts = [0, 10, 20] if count == 24 else [0, 0, 0]
+        frames = [[min(first + k, count - 1) for k in range(4)] for first in starts]
+        levels = sample.clips.float().mean((2, 3, 4))
+        wanted = 10 * torch.tensor(frames).float()
+        torch.testing.assert_close(levels, wanted, atol=3, rtol=0)  # and the last frame repeats
+        spans = [[first / float(rate), (first + 4) / float(rate)] for first in starts]
+        torch.testing.assert_close(
+            sample.clip_spans, torch.tensor(spans, dtype=torch.float64), atol=1e-3, rtol=0
+        )
+        assert sample.frame_length.tolist() == [4, 4, 4]
+
+
+def test_of_stored_features_windows_of_frames_are_one_window(tmp_path: Path) -> None:
+    vectors = fill_store(tmp_path, {"x": 3.0})["x"]
+    sampling = ClipSampling(num_frames=4, fps="native")
+    items = [EvaluationItem("x", Path("x.mp4"), FrameWindows(10), [], [])]
+    sample = read(EvaluationItems(items, Reading(features=tmp_path, sampling=sampling)), 0)
+    assert sample.frame_length.tolist() == [3]
+    torch.testing.assert_close(sample.clips[0, :3], torch.as_tensor(vectors), check_dtype=False)
 
 
 def test_an_unreadable_video_is_an_error_or_is_reported(tmp_path: Path) -> None:

@@ -93,10 +93,22 @@ def test_pixels_are_read_ten_times_a_second_unless_told_otherwise() -> None:
     assert Reading(sampling=ClipSampling(fps=4.0)).fps == 4.0
 
 
+def test_native_clips_have_the_rate_of_their_video(tmp_path: Path) -> None:
+    sampling = ClipSampling(num_frames=4, fps="native")
+    reading = Reading(sampling=sampling, pixels=Pixels(size=8))
+    assert reading.rate == reading.clip_settings()["fps"] == "native"
+    for ask in (lambda: reading.fps, lambda: reading.clip_seconds):
+        with pytest.raises(ArgumentError, match=r"set data\.init_args\.sampling\.fps to frames"):
+            ask()
+    fill_store(tmp_path, {"a": 3.0}, fps=2.0, stride=0.5)
+    assert replace(reading, features=tmp_path).rate == 2.0
+
+
 @pytest.mark.parametrize(
     ("kind", "wrong", "message"),
     [
         (ClipSampling, {"fps": 0}, "fps=0: it must be positive"),
+        (ClipSampling, {"fps": "own"}, r"sampling\.fps: expected frames per second or native"),
         (ClipSampling, {"num_clips": 0}, "num_clips=0"),
         (ClipSampling, {"candidates": -1}, "candidates=-1"),
         (ClipSampling, {"num_frames": 0}, "num_frames=0"),

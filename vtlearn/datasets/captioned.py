@@ -129,9 +129,9 @@ class CaptionedCorpus(Corpus):
         """Read the whole of a clip, or a moment of it."""
         if self.reading.sampling.whole:
             return self._loader.draw_spans(path, [(start, end)], rng)
-        seconds, floor = self.reading.clip_seconds, self.reading.sampling.floor_seconds
+        seconds, floor = self._loader.clip_seconds(path), self.reading.sampling.floor_seconds
         starts = [clip_start(start, end, seconds, rng, floor_seconds=floor)]
-        return TimedClips.of(self._loader.draw(path, starts, rng), starts, self.reading.fps)
+        return TimedClips.of(self._loader.draw(path, starts, rng), starts, self._loader.rate(path))
 
     def texts(self) -> Iterator[str]:
         """Yield every caption, clip by clip."""

@@ -181,9 +181,35 @@ class ClipLoader:
         reader = self._reader
         if isinstance(reader, FeatureReader):
             return reader.duration(source)
-        return (
-            (reader if isinstance(reader, _PixelReader) else VideoReader()).probe(source).duration
-        )
+        return self._probe(source).duration
+
+    def rate(self, source: Source) -> float:
+        """Return how many frames per second clips of a video have.
+
+        Args:
+            source: The video, which is opened only where the rate is its own.
+
+        Raises:
+            UnreadableVideoError: If it has to be opened, and cannot be read.
+        """
+        rate = self.reading.rate
+        return self._probe(source).fps if isinstance(rate, str) else rate
+
+    def clip_seconds(self, source: Source) -> float:
+        """Return how long a clip of a video is, in seconds, where it has no time of its own.
+
+        Args:
+            source: The video.
+
+        Raises:
+            UnreadableVideoError: As :meth:`rate` does.
+            ArgumentError: As :meth:`read` does.
+        """
+        return self.reading.clip_shape.num_frames / self.rate(source)
+
+    def _probe(self, source: Source) -> VideoInfo:
+        reader = self._reader
+        return (reader if isinstance(reader, _PixelReader) else VideoReader()).probe(source)
 
     @cached_property
     def _reader(self) -> ClipReader:
@@ -222,7 +248,7 @@ class ClipLoader:
             source,
             times,
             num_frames=1,
-            fps=self.reading.fps,
+            fps=1.0,  # which no clip of one frame depends on
             size=size,
             crop="center" if boxes is None else boxes.repeat_interleave(num_frames, 0),
             pad=self.reading.pixels.pad,
@@ -248,7 +274,7 @@ class ClipLoader:
             source,
             starts,
             num_frames=num_frames,
-            fps=self.reading.fps,
+            fps=self.reading.rate,
             size=size,
             crop="center" if boxes is None else boxes,
             pad=self.reading.pixels.pad,

@@ -14,7 +14,7 @@ from vtlearn.batch import Sample, Unreadable
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
-from vtlearn.datasets.sampling.windows import TimedWindows, WholeSegment
+from vtlearn.datasets.sampling.windows import FrameWindows, TimedWindows, WholeSegment
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import EvaluationError, UnreadableVideoError
 from vtlearn.media.features.spec import num_vectors
@@ -41,7 +41,7 @@ class EvaluationItem(NamedTuple):
 
     id: str
     path: Path
-    starts: Sequence[float] | UniformWindows | WholeSegment
+    starts: Sequence[float] | UniformWindows | FrameWindows | WholeSegment
     texts: Sequence[str]
     text_ids: Sequence[str]
     text_spans: Sequence[tuple[float, float]] | None = None
@@ -141,20 +141,24 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     def _count(self, item: EvaluationItem) -> int:
         if isinstance(item.starts, WholeSegment):
             return 1
-        if isinstance(item.starts, UniformWindows):
+        if isinstance(item.starts, (UniformWindows, FrameWindows)):
             return 1 if self._one_of_stored(item.starts) else item.starts.count
         return len(item.starts)
 
-    def _one_of_stored(self, windows: UniformWindows) -> bool:
-        return self._stored and not windows.each
+    def _one_of_stored(self, windows: UniformWindows | FrameWindows) -> bool:
+        each = isinstance(windows, UniformWindows) and windows.each
+        return self._stored and not each
 
     def _starts(
-        self, item: EvaluationItem, starts: Sequence[float] | UniformWindows
+        self, item: EvaluationItem, starts: Sequence[float] | UniformWindows | FrameWindows
     ) -> Sequence[float]:
+        if isinstance(starts, FrameWindows):
+            duration, rate = self._loader.duration(item.path), self._loader.rate(item.path)
+            return starts.starts(duration, rate, self._loader.reading.clip_shape.num_frames)
         if not isinstance(starts, UniformWindows):
             return starts
         duration = self._duration(item.path, starts)
-        return starts.starts(duration, self._loader.reading.clip_seconds)
+        return starts.starts(duration, self._loader.clip_seconds(item.path))
 
     def _duration(self, path: Path, segment: UniformWindows | WholeSegment) -> float:
         """Return how long a video is, in which a segment has to begin."""
@@ -179,7 +183,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             item.id,
             clips.frames,
             [segment.start],
-            self._loader.reading.fps,
+            self._loader.rate(item.path),
             texts=item.texts,
             text_spans=item.text_spans,
             text_ids=item.text_ids,
@@ -187,7 +191,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         )
         return sample._replace(clip_spans=torch.tensor(clips.spans, dtype=torch.float64))
 
-    def _read_segment(self, item: EvaluationItem, segment: UniformWindows) -> Sample:
+    def _read_segment(self, item: EvaluationItem, segment: UniformWindows | FrameWindows) -> Sample:
         """Read the stored vectors of a segment."""
         fps, most = self._loader.reading.fps, self._loader.reading.clip_shape.num_frames
         seconds = self._loader.duration(item.path)
@@ -218,9 +222,11 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             frame_length=[length],
         )
 
-    def _frame_lengths(self, item: EvaluationItem, windows: Sequence[float]) -> list[int]:
+    def _frame_lengths(
+        self, item: EvaluationItem, windows: Sequence[float], fps: float
+    ) -> list[int]:
         """Return how many frames of each window count: none past the last vector of a store."""
-        fps, frames = self._loader.reading.fps, self._loader.reading.clip_shape.num_frames
+        frames = self._loader.reading.clip_shape.num_frames
         lengths = [frames] * len(windows)
         if isinstance(windows, TimedWindows):
             lengths = windows.frame_lengths(fps, frames, stored=self._stored)
@@ -233,14 +239,17 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     def _read(self, item: EvaluationItem, part: tuple[int, int]) -> Sample:
         if isinstance(item.starts, WholeSegment):
             return self._read_whole(item, item.starts)
-        if isinstance(item.starts, UniformWindows) and self._one_of_stored(item.starts):
+        if isinstance(item.starts, (UniformWindows, FrameWindows)) and self._one_of_stored(
+            item.starts
+        ):
             return self._read_segment(item, item.starts)
         number, count = part
         windows = self._starts(item, item.starts)
         first = number * _MOST_WINDOWS
         own = slice(first, first + _MOST_WINDOWS if count > 1 else None)
         starts = windows[own]
-        lengths = self._frame_lengths(item, starts)
+        rate = self._loader.rate(item.path)
+        lengths = self._frame_lengths(item, starts, rate)
         clips = self._loader.read(item.path, starts)
         padding = ~valid(torch.tensor(lengths, dtype=torch.int64), clips.valid.shape[1])
         complete = (clips.valid | padding).all(1)
@@ -255,7 +264,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             item.id,
             clips.frames,
             starts,
-            self._loader.reading.fps,
+            rate,
             texts=item.texts,
             text_spans=item.text_spans,
             text_ids=item.text_ids,

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, Self
 from vtlearn.checks import require_positive, require_share
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.errors import ArgumentError
-from vtlearn.media.clips import FrameAt
+from vtlearn.media.clips import FrameAt, Rate
 from vtlearn.media.features.spec import FeatureSpec, read_metadata, spec_record
 
 __all__ = ["ClipSampling", "ClipShape", "Pixels", "Reading"]
@@ -37,8 +37,9 @@ class ClipSampling:
         candidates: Captions per clip: its own first, then the nearest others in time.
         num_frames: Frames per clip, or stored vectors where features are read; left out, as many as
             the video encoder was made for.
-        fps: Frames per second that clips are sampled at; left out, 10. Stored features have a rate
-            of their own, which counts.
+        fps: Frames per second that clips are sampled at; left out, 10. With ``native`` a clip is
+            consecutive frames of its video, at the average rate of the file. Stored features have a
+            rate of their own, which counts.
         min_seconds: A shorter caption is widened to this on both sides before a start is drawn.
         repeat_last: Where a video has fewer captions, repeat the last one for as many clips.
         floor_seconds: Cut clips at whole seconds, as the loaders released with MIL-NCE and VT-TWINS
@@ -71,7 +72,7 @@ class ClipSampling:
     num_clips: int = 8
     candidates: int = 1
     num_frames: int | None = None
-    fps: float | None = None
+    fps: Rate | None = None
     min_seconds: float = 0.0
     repeat_last: bool = False
     floor_seconds: bool = False
@@ -80,9 +81,12 @@ class ClipSampling:
 
     def __post_init__(self) -> None:
         """Validate the arguments."""
+        if isinstance(self.fps, str) and self.fps != "native":
+            message = f"sampling.fps: expected frames per second or native, got {self.fps!r}"
+            raise ArgumentError(message)
         for name in ("num_clips", "candidates", "num_frames", "fps"):
             number = getattr(self, name)
-            if number is not None and not number > 0:
+            if number is not None and number != "native" and not number > 0:
                 message = f"clips cannot be drawn with {name}={number}: it must be positive"
                 raise ArgumentError(message)
             if name != "fps" and number is not None and not hasattr(number, "__index__"):
@@ -235,11 +239,26 @@ class Reading:
         return ClipShape(self.sampling.num_frames, size)
 
     @property
-    def fps(self) -> float:
-        """Frames per second that clips are sampled at."""
+    def rate(self) -> Rate:
+        """Frames per second that clips are sampled at, or ``native`` for those of each file."""
         if self._store is not None:
             return self._store.fps
         return _FPS if self.sampling.fps is None else self.sampling.fps
+
+    @property
+    def fps(self) -> float:
+        """Frames per second that clips of all videos are sampled at.
+
+        Raises:
+            ArgumentError: If each video has its own.
+        """
+        if isinstance(rate := self.rate, str):
+            message = (
+                "sampling.fps=native leaves the frame rate to each video, and here it has to be "
+                "one for all: set data.init_args.sampling.fps to frames per second"
+            )
+            raise ArgumentError(message)
+        return rate
 
     @property
     def frame_at(self) -> FrameAt:
@@ -248,7 +267,11 @@ class Reading:
 
     @property
     def clip_seconds(self) -> float:
-        """How long a clip is, in seconds, where it has no time of its own, as in evaluation."""
+        """How long a clip is, in seconds, where it has no time of its own, as in evaluation.
+
+        Raises:
+            ArgumentError: If that depends on the video's frame rate, or on the video encoder.
+        """
         return self.clip_shape.num_frames / self.fps
 
     def clip_settings(self) -> dict[str, Any]:
@@ -259,7 +282,7 @@ class Reading:
             "screen"; ``whole`` where clips are their captions' whole time; ``overlap`` where they
             are drawn by it; where stored features are read, what these are, as ``features``.
         """
-        settings: dict[str, Any] = {"fps": self.fps, **self.clip_shape._asdict()}
+        settings: dict[str, Any] = {"fps": self.rate, **self.clip_shape._asdict()}
         if self.frame_at != "screen":  # checkpoints without it are older, or show the screen
             settings["frame_at"] = self.frame_at
         if self.sampling.whole:

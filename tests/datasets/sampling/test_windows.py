@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vtlearn.datasets.sampling.windows import (
+    FrameWindows,
     TimedWindows,
     half_stride,
     overlapping_windows,
@@ -60,3 +61,18 @@ def test_overlapping_windows_need_a_distance() -> None:
 
 def test_half_a_window_in_whole_seconds() -> None:
     assert [half_stride(seconds) for seconds in (32.0, 6.0, 5.0, 2.0, 0.5)] == [16, 3, 2, 1, 1]
+
+
+@given(st.integers(1, 500), st.integers(1, 64), st.integers(1, 12), st.sampled_from([25.0, 29.97]))
+def test_frame_windows_begin_with_frames_and_fit(
+    frames: int, num_frames: int, count: int, fps: float
+) -> None:
+    starts = FrameWindows(count).starts(frames / fps, fps, num_frames)
+    last = max(0, frames - num_frames)
+    wanted = [number * last // max(1, count - 1) for number in range(count)]
+    assert [start * fps for start in starts] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_frame_windows_are_some() -> None:
+    with pytest.raises(ArgumentError, match="count must be positive"):
+        FrameWindows(0).starts(1.0, 25.0, 8)

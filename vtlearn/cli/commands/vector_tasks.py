@@ -16,13 +16,16 @@ from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.lists import read_table
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows
-from vtlearn.datasets.sampling.windows import TimedWindows, WholeSegment
+from vtlearn.datasets.sampling.windows import FrameWindows, TimedWindows, WholeSegment
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.items_to_embed import ItemToEmbed, VectorTask
 from vtlearn.evaluation.result import Annotations
 from vtlearn.evaluation.retrieval import Retrieval
 
 __all__: list[str] = []
+
+#: What an item is spread over whose windows are averaged, or that is one window.
+_Segment = UniformWindows | FrameWindows | WholeSegment
 
 
 def load_data(data: str, settings: Sequence[str] = ()) -> VideoTextData:
@@ -147,8 +150,7 @@ def _section(path: Path) -> str:
 
 def _require_lengths(items: Sequence[EvaluationItem]) -> None:
     """Refuse to guess how many windows a video has that is not there."""
-    segments = (UniformWindows, WholeSegment)
-    laid = [item for item in items if not isinstance(item.starts, segments)]
+    laid = [item for item in items if not isinstance(item.starts, _Segment)]
     absent = [item for item in laid if not item.path.exists()]
     if absent:
         message = (
@@ -164,14 +166,12 @@ def _to_embed(item: EvaluationItem, reading: Reading, *, texts: bool) -> ItemToE
     return ItemToEmbed(item.id, list(_spans(item.starts, reading)), own, str(item.path))
 
 
-def _spans(
-    starts: UniformWindows | WholeSegment | Sequence[float], reading: Reading
-) -> Iterator[tuple[float, float]]:
+def _spans(starts: _Segment | Sequence[float], reading: Reading) -> Iterator[tuple[float, float]]:
     """Yield what each vector of an item is made of; several windows have to have a known length."""
     if isinstance(starts, UniformWindows) and starts.each:  # spread over what may not be there
         yield from [(math.nan, math.nan)] * starts.count
         return
-    if isinstance(starts, (UniformWindows, WholeSegment)):  # the former averaged to one vector
+    if isinstance(starts, _Segment):  # its windows averaged to one vector
         yield starts.start, math.nan if starts.end is None else starts.end
         return
     known = len(starts) != 1 or reading.sampling.num_frames is not None

@@ -122,19 +122,21 @@ class NarrationReader:
         reading = self._loader.reading
         if reading.sampling.whole:
             return self._loader.draw_spans(source, [self._span(one) for one in captions], rng)
-        starts = [self._start(caption, rng) for caption in captions]
-        return TimedClips.of(self._loader.draw(source, starts, rng), starts, reading.fps)
+        seconds = self._loader.clip_seconds(source)
+        starts = [self._start(caption, seconds, rng) for caption in captions]
+        rate = self._loader.rate(source)
+        return TimedClips.of(self._loader.draw(source, starts, rng), starts, rate)
 
     def _span(self, caption: Caption) -> tuple[float, float]:
         return pad_span(caption.start, caption.end, self._loader.reading.sampling.min_seconds)
 
-    def _start(self, caption: Caption, rng: np.random.Generator) -> float:
-        reading = self._loader.reading
-        floor = reading.sampling.floor_seconds
+    def _start(self, caption: Caption, seconds: float, rng: np.random.Generator) -> float:
+        """Choose when the clip of a caption starts, which lasts so many seconds."""
+        floor = self._loader.reading.sampling.floor_seconds
         if caption.start == caption.end:  # a moment, such as HTM-AA's: its clip contains it
-            return moment_start(caption.start, reading.clip_seconds, rng, floor_seconds=floor)
+            return moment_start(caption.start, seconds, rng, floor_seconds=floor)
         start, end = self._span(caption)
-        return clip_start(start, end, reading.clip_seconds, rng, floor_seconds=floor)
+        return clip_start(start, end, seconds, rng, floor_seconds=floor)
 
 
 def _readable(video_id: str, drawn: TimedClips, said: Sequence[_Said], candidates: int) -> Sample:

@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple, overload
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, overload
+
+import numpy as np
 
 from vtlearn.checks import require_positive
 from vtlearn.datasets.sampling.spans import sliding_windows
 from vtlearn.media.features.spec import num_vectors
 
 __all__ = [
+    "FrameWindows",
     "TimedWindows",
     "WholeSegment",
     "half_stride",
@@ -29,6 +33,44 @@ class WholeSegment(NamedTuple):
 
     start: float
     end: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameWindows:
+    """Windows spread evenly over a whole video, each of which begins with one of its frames.
+
+    Attributes:
+        count: How many windows there are.
+        start: When the segment that they are spread over starts: with the video.
+        end: When it ends: None, since it lasts until the video ends.
+
+    Source:
+        The released evaluations of MIL-NCE (Miech et al., 2020) and VT-TWINS (Ko et al., 2022) on
+        UCF101 and HMDB51: integer frames of ``linspace(0, frames - num_frames, count)``.
+    """
+
+    count: int
+    start: ClassVar[float] = 0.0
+    end: ClassVar[float | None] = None
+
+    def starts(self, duration: float, fps: float, num_frames: int) -> list[float]:
+        """Return when each window starts, in seconds.
+
+        Args:
+            duration: How long the video is.
+            fps: Frames per second of the windows.
+            num_frames: Frames of a window; where the video has fewer, all windows start with it.
+
+        Raises:
+            ArgumentError: If no window is asked for.
+
+        Example:
+            >>> FrameWindows(3).starts(2.0, 10.0, num_frames=11)  # frames 0, 4 and 9
+            [0.0, 0.4, 0.9]
+        """
+        require_positive(count=self.count)
+        last = max(0, round(duration * fps) - num_frames)
+        return [frame / fps for frame in np.linspace(0, last, self.count).astype(int).tolist()]
 
 
 class TimedWindows(Sequence[float]):
