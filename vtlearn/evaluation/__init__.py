@@ -7,6 +7,9 @@ of each ``encoded_item``, and computes the figures; it knows neither model nor p
 of a caption, ``steps`` for those of a task's steps, ``step_classification`` for the step of a
 segment, ``full_video`` for the video of a paragraph; ``correspondence`` tells which captions are
 those of their clips; ``sequences`` is what protocols share whose videos are several items.
+``labelled`` is what protocols of classes and splits share: ``probing`` fits linear classifiers of
+features, ``neighbours`` looks for videos of the same class, and ``zero_shot`` compares videos with
+the names of classes.
 ``captioning`` compares what the head wrote with what people wrote, ``caption_lists`` reads and
 writes lists of captions, and ``caption_scoring`` scores those that were written anywhere.
 ``reference`` computes what published code does, quirks and all, and ``vectors`` holds what came
@@ -35,7 +38,10 @@ from vtlearn.evaluation.items_to_embed import (
     chosen_tasks,
     rows_to_embed,
 )
+from vtlearn.evaluation.labelled import LabelledSplits
 from vtlearn.evaluation.localization import CaptionHit, NarrationAlignment
+from vtlearn.evaluation.neighbours import NeighbourRetrieval
+from vtlearn.evaluation.probing import LinearProbe
 from vtlearn.evaluation.protocol import Protocol
 from vtlearn.evaluation.provenance import CodeVersion, code_version
 from vtlearn.evaluation.result import Annotations, Coverage, Result, hash_ids
@@ -53,6 +59,7 @@ from vtlearn.evaluation.step_classification import StepClassification
 from vtlearn.evaluation.steps import StepLocalization, StepVideo
 from vtlearn.evaluation.vector_scoring import score_vectors, unserved
 from vtlearn.evaluation.vectors import IdVectors, VectorTable
+from vtlearn.evaluation.zero_shot import ZeroShotRecognition
 
 __all__ = [
     "Annotations",
@@ -69,7 +76,10 @@ __all__ = [
     "GivenVectors",
     "IdVectors",
     "ItemToEmbed",
+    "LabelledSplits",
+    "LinearProbe",
     "NarrationAlignment",
+    "NeighbourRetrieval",
     "Pooling",
     "Protocol",
     "Result",
@@ -83,6 +93,7 @@ __all__ = [
     "VectorTable",
     "VectorTask",
     "VideoWithTexts",
+    "ZeroShotRecognition",
     "checkpoint_sha256",
     "chosen_tasks",
     "code_version",

@@ -55,6 +55,8 @@ class Protocol(ABC):
             ``caption``. What is not named is not computed.
         item_texts: Whether it reads the items' own texts, so that there has to be a text encoder.
         central: Compute on one process alone, as suits what fits a model or takes long.
+        left_out_by: The setting that leaves it out, for a model that it cannot score; empty where
+            there is none.
         text_vectors: The raw vectors of ``texts`` by id, (dim,), once scoring has begun.
         text_embeddings: The same as ``pooling`` has them.
     """
@@ -73,6 +75,7 @@ class Protocol(ABC):
     needs: frozenset[str] = frozenset({"windows"})
     item_texts: bool = False
     central: bool = False
+    left_out_by: str = ""
     text_vectors: Mapping[str, Tensor] = MappingProxyType({})
     text_embeddings: Mapping[str, Tensor] = MappingProxyType({})
     _head_similarity: Similarity = "cosine"

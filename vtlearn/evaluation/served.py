@@ -85,7 +85,8 @@ def require_served(protocols: Iterable[Protocol], served: Served) -> None:
             raise ArgumentError(message)
         for need in _needs(protocol):
             if need in lacking:
-                message = f"{name} needs {need}, and {lacking[need]}"
+                left_out = protocol.left_out_by and f", or leave it out: {protocol.left_out_by}"
+                message = f"{name} needs {need}, and {lacking[need]}{left_out}"
                 raise ArgumentError(message)
 
 
