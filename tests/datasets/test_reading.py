@@ -97,9 +97,9 @@ def test_native_clips_have_the_rate_of_their_video(tmp_path: Path) -> None:
     sampling = ClipSampling(num_frames=4, fps="native")
     reading = Reading(sampling=sampling, pixels=Pixels(size=8))
     assert reading.rate == reading.clip_settings()["fps"] == "native"
-    for ask in (lambda: reading.fps, lambda: reading.clip_seconds):
+    for name in ("fps", "clip_seconds"):
         with pytest.raises(ArgumentError, match=r"set data\.init_args\.sampling\.fps to frames"):
-            ask()
+            getattr(reading, name)
     fill_store(tmp_path, {"a": 3.0}, fps=2.0, stride=0.5)
     assert replace(reading, features=tmp_path).rate == 2.0
 

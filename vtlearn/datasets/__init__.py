@@ -8,12 +8,13 @@ pictures with captions, out of tar shards. ``captioned`` has what corpora of cli
 captions share, which ``caption_files`` reads: ``msrvtt``, ``msvd`` and ``vatex`` (``cut_ids`` reads
 the names of their clips), ``webvid``, whose captions may be about something else, and ``youcook2``
 and ``crosstask``, whose videos are annotated in segments (``steps`` reads them whole, with all
-steps of their tasks); ``annotations`` hashes the files that say so. ``image_captions`` lists
-pictures, the captions of which ``picture_lists`` reads. ``evaluation`` reads the clips and videos
-that a protocol scores, ``whole_clips`` lists those that captions are written of, ``windows`` reads
-all of a video, and ``extraction`` keeps what is made of that. ``files`` and ``lists`` find what
-there is, and ``checking`` compares it with what there should be.
-``episodes`` lists videos of classes, of which a few are shown.
+steps of their tasks); ``annotations`` hashes the files that say so. ``recognition`` has what
+``ucf101`` and ``hmdb51`` share, whose videos are of one class each; ``episodes`` lists videos of
+classes, of which a few are shown. ``image_captions`` lists pictures, the captions of which
+``picture_lists`` reads. ``evaluation`` reads the clips and videos that a protocol scores,
+``whole_clips`` lists those that captions are written of, ``windows`` reads all of a video, and
+``extraction`` keeps what is made of that. ``files`` and ``lists`` find what there is, and
+``checking`` compares it with what there should be.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus
@@ -21,15 +22,18 @@ from vtlearn.datasets.captioned import CaptionedClip, CaptionedCorpus, SegmentCo
 from vtlearn.datasets.crosstask import CrossTask
 from vtlearn.datasets.episodes import EpisodeCorpus, EpisodeVideo
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
+from vtlearn.datasets.hmdb51 import HMDB51
 from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.image_captions import ImageCaptions
 from vtlearn.datasets.kitchen import Kitchen
 from vtlearn.datasets.msrvtt import MSRVTT
 from vtlearn.datasets.msvd import MSVD
 from vtlearn.datasets.reading import ClipSampling, ClipShape, Pixels, Reading
+from vtlearn.datasets.recognition import ActionClip, class_words
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.steps import StepCorpus
+from vtlearn.datasets.ucf101 import UCF101
 from vtlearn.datasets.unreadable import UnreadableLog
 from vtlearn.datasets.vatex import VATEX
 from vtlearn.datasets.webvid import WebVid
@@ -37,9 +41,12 @@ from vtlearn.datasets.youcook2 import YouCook2
 from vtlearn.kitchen import KitchenCorpus
 
 __all__ = [
+    "HMDB51",
     "MSRVTT",
     "MSVD",
+    "UCF101",
     "VATEX",
+    "ActionClip",
     "CaptionedClip",
     "CaptionedCorpus",
     "ClipSampling",
@@ -66,4 +73,5 @@ __all__ = [
     "VideoCorpus",
     "WebVid",
     "YouCook2",
+    "class_words",
 ]

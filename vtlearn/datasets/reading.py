@@ -81,7 +81,7 @@ class ClipSampling:
 
     def __post_init__(self) -> None:
         """Validate the arguments."""
-        if isinstance(self.fps, str) and self.fps != "native":
+        if isinstance(self.fps, str) and self.fps not in ("native",):
             message = f"sampling.fps: expected frames per second or native, got {self.fps!r}"
             raise ArgumentError(message)
         for name in ("num_clips", "candidates", "num_frames", "fps"):

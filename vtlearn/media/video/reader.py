@@ -308,7 +308,7 @@ def require_clips(*, num_frames: int, fps: Rate, size: int, pad: str, frame_at: 
     require_positive(num_frames=num_frames, size=size)
     if not isinstance(fps, str):
         require_positive(fps=fps)
-    elif fps != "native":
+    elif fps not in ("native",):
         message = f'fps must be a number or "native", but is {fps!r}'
         raise ArgumentError(message)
     for name, count in (("num_frames", num_frames), ("size", size)):
