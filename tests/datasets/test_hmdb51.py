@@ -132,3 +132,10 @@ def test_it_says_what_there_should_be(root: Path) -> None:
     expected = HMDB51.expectations(root)
     assert (expected.corpus, expected.videos) == ("HMDB51", root)
     assert expected.listed == expected.captions == [clip.id for clip in read_hmdb51(root)]
+
+
+def test_it_reads_what_kitchen_writes_in_this_layout(hmdb51_root: Path) -> None:
+    clips = read_hmdb51(hmdb51_root)
+    assert len(clips) == 24
+    assert {clip.uses.count("test") for clip in clips} == {1}
+    assert all(f"_{clip.label}_" in clip.id for clip in clips)

@@ -166,3 +166,11 @@ def test_it_says_what_there_should_be(root: Path) -> None:
     expected = UCF101.expectations(root)
     assert (expected.corpus, expected.videos) == ("UCF101", root)
     assert expected.listed == expected.captions == [clip.id for clip in read_ucf101(root)]
+
+
+def test_it_reads_what_kitchen_writes_in_this_layout(ucf101_root: Path) -> None:
+    clips = read_ucf101(ucf101_root)
+    assert len(clips) == 24
+    assert {clip.uses.count("test") for clip in clips} == {1}
+    assert {clip.uses.count("train") for clip in clips} == {2}
+    assert clips[0].texts == ("chop",)

@@ -126,11 +126,8 @@ def annotation_files(root: Path) -> list[Path]:
 
 
 def _lists_of(folder: Path, classes: Sequence[str]) -> list[Path]:
-    return [
-        folder / f"{label}_test_split{split + 1}.txt"
-        for label in classes
-        for split in range(SPLITS)
-    ]
+    numbers = range(1, SPLITS + 1)
+    return [folder / f"{label}_test_split{n}.txt" for label in classes for n in numbers]
 
 
 def _class_of(path: Path) -> str:

@@ -313,6 +313,8 @@ def test_damaged_shards_without_an_index_suffice_for_no_coverage(
         ("WebVid", "WebVid", 50),
         ("MSVD", "MSVD", 14),
         ("VATEX", "VATEX", 14),
+        ("UCF101", "UCF101", 24),
+        ("HMDB51", "HMDB51", 24),
     ],
 )
 def test_what_is_annotated_is_checked_in_its_own_layout(
@@ -376,7 +378,9 @@ def test_pictures_are_checked(
     assert "`vtlearn data kitchen --layout coco`, `cc`" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("data", ["YouCook2", "CrossTask", "MSRVTT", "WebVid", "MSVD", "VATEX"])
+@pytest.mark.parametrize(
+    "data", ["YouCook2", "CrossTask", "MSRVTT", "WebVid", "MSVD", "VATEX", "UCF101", "HMDB51"]
+)
 def test_an_annotated_corpus_that_is_not_there_is_a_mistake(
     data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ def test_help_shows_the_defaults_of_each_layout(capsys: pytest.CaptureFixture[st
         "20 with --layout msvd; 28 with --layout vatex)" in shown
     )
     assert "in order alone (12 with --layout youcook2)" in shown
+    assert "videos of each class (30 with --layout ucf101; 30 with --layout hmdb51)" in shown
     assert "the share of steps that are done twice (0.15 with --layout crosstask)" in shown
     assert "ingredients there are (24)" in shown
 

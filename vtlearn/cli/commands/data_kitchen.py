@@ -38,6 +38,7 @@ _HELP: Mapping[str, str] = {
     "word_errors": "the share of words that are lost or heard wrongly",
     "per_step": "pictures of each step",
     "captions": "captions of each picture",
+    "per_class": "videos of each class",
     "mismatched": "shares of training captions that are of another video, a list for each",
 }
 
