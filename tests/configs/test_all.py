@@ -1,14 +1,24 @@
-"""Every shipped configuration fits a step; a new one cannot be forgotten."""
+"""Every shipped configuration fits a step, or scores; a new one cannot be forgotten."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.conftest import SMALL
 from tests.media.features.stores import fill_store
 from tests.media.webdataset.tars import pack_kitchen
-from tests.models import TINY_ENCODERS, TINY_FEATURE_ENCODERS, TINY_MATCHER, TINY_WRITER
+from tests.models import (
+    TINY_ENCODERS,
+    TINY_FEATURE_ENCODERS,
+    TINY_MATCHER,
+    TINY_WRITER,
+    quiet_trainer,
+    tiny_kitchen,
+    tiny_learner,
+)
 from vtlearn.__main__ import main
 from vtlearn.cli.argv import shipped_configs
 from vtlearn.datasets.files import find_videos
@@ -17,12 +27,15 @@ ROOT = shipped_configs()
 METHODS = sorted([*ROOT.glob("*.yaml"), *ROOT.glob("paper/*.yaml")])
 TRAINERS = sorted(ROOT.glob("trainer/*.yaml"))
 DATA = sorted(ROOT.glob("data/**/*.yaml"))
+#: Of data that models are scored by, and not trained on.
+SCORED = [path for path in DATA if path.stem in ("ucf101", "hmdb51")]
 
 
 def test_there_are_configurations() -> None:
     assert METHODS
     assert TRAINERS
     assert DATA
+    assert len(SCORED) == 4
 
 
 def sources(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -86,6 +99,8 @@ def places(
     webvid_root: Path,
     msvd_root: Path,
     vatex_root: Path,
+    ucf101_root: Path,
+    hmdb51_root: Path,
     coco_root: Path,
     cc_root: Path,
     img2dataset_root: Path,
@@ -106,6 +121,8 @@ def places(
         "WebVid": {"root": webvid_root},
         "MSVD": {"root": msvd_root},
         "VATEX": {"root": vatex_root},
+        "UCF101": {"root": ucf101_root},
+        "HMDB51": {"root": hmdb51_root},
         "ImageCaptions": {"root": cc_root},
         "coco": {"root": coco_root},
         "cc": {"root": cc_root},
@@ -172,7 +189,11 @@ def test_every_trainer_lies_over_a_method(
     assert main([*argv, *small_data(data, places, folder)]) == 0
 
 
-@pytest.mark.parametrize("config", DATA, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "config",
+    [path for path in DATA if path not in SCORED],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
 def test_every_corpus_takes_the_place_of_a_methods_own(
     config: Path, folder: Path, places: dict[str, dict[str, object]]
 ) -> None:
@@ -182,3 +203,27 @@ def test_every_corpus_takes_the_place_of_a_methods_own(
     tiny = overlay(folder, features=features, captions=writes(data), episodes=has_episodes(data))
     argv += ["--config", str(tiny), "--data", str(config)]
     assert main([*argv, *small_data(data, places, folder, config.stem)]) == 0
+
+
+@pytest.fixture(scope="module")
+def checkpoint(kitchen_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that was trained for a step."""
+    folder = tmp_path_factory.mktemp("trained")
+    trainer = quiet_trainer(folder, max_steps=1, limit_val_batches=0)
+    trainer.fit(tiny_learner(), datamodule=tiny_kitchen(kitchen_root, dict(SMALL)))
+    trainer.save_checkpoint(folder / "tiny.ckpt")
+    return folder / "tiny.ckpt"
+
+
+@pytest.mark.parametrize("config", SCORED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_corpus_that_is_not_trained_on_scores_a_checkpoint(
+    config: Path, folder: Path, checkpoint: Path, places: dict[str, dict[str, object]]
+) -> None:
+    pytest.importorskip("sklearn")
+    data = yaml.safe_load(config.read_text())
+    argv = ["test", "--ckpt_path", str(checkpoint), "--data", str(config)]
+    argv += ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    assert main([*argv, *small_data(data, places, folder, config.stem)]) == 0
+    (results,) = folder.rglob("results.json")
+    names = [record["protocol"] for record in json.loads(results.read_text())]
+    assert names == [f"{config.stem}-{probe}" for probe in ("linear", "nn", "zeroshot")]

@@ -38,7 +38,7 @@ from vtlearn.evaluation.items_to_embed import (
     chosen_tasks,
     rows_to_embed,
 )
-from vtlearn.evaluation.labelled import LabelledSplits
+from vtlearn.evaluation.labelled import LabelledProtocol, LabelledSplits
 from vtlearn.evaluation.localization import CaptionHit, NarrationAlignment
 from vtlearn.evaluation.neighbours import NeighbourRetrieval
 from vtlearn.evaluation.probing import LinearProbe
@@ -76,6 +76,7 @@ __all__ = [
     "GivenVectors",
     "IdVectors",
     "ItemToEmbed",
+    "LabelledProtocol",
     "LabelledSplits",
     "LinearProbe",
     "NarrationAlignment",

@@ -17,7 +17,7 @@ from vtlearn.evaluation.metrics.chance import Chance, chance_of
 from vtlearn.evaluation.protocol import Protocol
 from vtlearn.evaluation.result import Result
 
-__all__ = ["LabelledSplits"]
+__all__ = ["LabelledProtocol", "LabelledSplits"]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ names and in its schemas, and so do ``msvd`` and ``vatex``, with the references 
 (``cut_clips`` draws them); ``youcook2`` whole videos, with a sentence for each step; ``crosstask``
 videos of a few tasks, whose steps have fixed names; ``webvid`` clips of one step with alt text,
 some of which is another clip's; ``ucf101`` and ``hmdb51`` clips of one step, whose action is their
-class (``actions`` divides them into splits); ``coco``, ``cc`` and ``img2dataset`` pictures with captions, which
-``pictures`` draws. What they share is in ``base``, and ``video_ids`` are such as YouTube's.
+class (``actions`` divides them into splits); ``coco``, ``cc`` and ``img2dataset`` pictures with
+captions, which ``pictures`` draws. What they share is in ``base``, and ``video_ids`` are such as
+YouTube's.
 """
 
 from collections.abc import Mapping

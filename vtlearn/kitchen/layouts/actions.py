@@ -1,4 +1,4 @@
-"""Clips of one step whose class is its action, in three balanced splits, as recognition has them."""
+"""Clips of one step whose class is its action, in three balanced splits."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence

@@ -19,7 +19,7 @@ SOURCES = (
     "[chef] (part 2)",
     "fish&chips",
     "soup; stew",
-    "TheKitchen_II",
+    "Kitchen_II",
 )
 TRAIN, TEST = 1, 2
 

@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import pytest
+
+from vtlearn.datamodules import UCF101
+from vtlearn.errors import CorpusNotFoundError
+
+
+def test_files_and_annotations(ucf101_root: Path, tmp_path: Path) -> None:
+    data = UCF101(ucf101_root)
+    assert set(data.video_files()) == {path.stem for path in ucf101_root.rglob("*.avi")}
+    assert len(data.annotation_files()) == 7
+    assert len(data.list_videos(None)) == 24
+    with pytest.raises(CorpusNotFoundError, match="UCF101 was not found"):
+        UCF101(tmp_path, protocols=["zeroshot"]).tasks("test")
+
+
+def test_kitchen_renders_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[Path] = []
+    monkeypatch.setattr(
+        "vtlearn.kitchen.layouts.KitchenUCF101.prepare", lambda self: rendered.append(self.root)
+    )
+    for kitchen in (False, True):
+        unreadable = tmp_path / "unreadable.jsonl"
+        UCF101(tmp_path / "corpus", kitchen=kitchen, unreadable_log=unreadable).prepare_data()
+    assert rendered == [tmp_path / "corpus"]
