@@ -112,7 +112,7 @@ def test_it_is_not_trained_on(ucf101_root: Path, tmp_path: Path) -> None:
     data = data_of(ucf101_root)
     assert data.tasks("validate") == []
     assert data_of(ucf101_root, allow_test_selection=True).tasks("validate") != []
-    with pytest.raises(ArgumentError, match=r"UCF101 is scored, and not trained on.*--data ucf101"):
+    with pytest.raises(ArgumentError, match=r"UCF101 is scored, and not trained on.*data/ucf101"):
         quiet_trainer(tmp_path).fit(tiny_learner(), datamodule=data)
 
 

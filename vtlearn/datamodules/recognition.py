@@ -103,7 +103,7 @@ class RecognitionData(BenchmarkData):
         message = (
             f"{name} is scored, and not trained on: how published models were fine-tuned on it is "
             "not known. Train on other data, and then `vtlearn test --ckpt_path ... --data "
-            f"{name.lower()}`"
+            f"configs/data/{name.lower()}.yaml`"
         )
         raise ArgumentError(message)
 

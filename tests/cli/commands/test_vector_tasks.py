@@ -8,7 +8,7 @@ import pytest
 from tests.media.features.stores import fill_store
 from tests.models import LOADING
 from vtlearn.cli.commands.vector_tasks import load_data, pairs_task, vector_tasks
-from vtlearn.datamodules import MSRVTT, CrossTask, Episodes, Kitchen
+from vtlearn.datamodules import MSRVTT, UCF101, CrossTask, Episodes, Kitchen
 from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datasets import ClipSampling
 from vtlearn.errors import ArgumentError
@@ -71,6 +71,18 @@ def test_a_clip_is_one_vector_whatever_its_windows(msrvtt_root: Path, tmp_path: 
         assert math.isnan(end)
         assert (Path(item.path).stem, len(item.texts)) == (item.id, 1)
     assert vector_tasks(data, "validate") == []
+
+
+def test_a_video_of_an_action_is_one_vector(ucf101_root: Path) -> None:
+    data = UCF101(ucf101_root, protocols=["zeroshot"])
+    data.list_only()
+    (task,) = vector_tasks(data, "test")
+    assert [protocol.name for protocol in task.protocols] == ["ucf101-zeroshot"]
+    assert len(task.items) == 24
+    for item in task.items:
+        ((start, end),) = item.spans
+        assert (item.vector_ids, item.texts, start) == ([item.id], {}, 0.0)
+        assert math.isnan(end)
 
 
 def test_a_video_has_a_vector_for_each_window(kitchen_root: Path, small: dict[str, Any]) -> None:
