@@ -33,6 +33,11 @@ CONFIG = ["fit", "--config", "configs/vttwins.yaml"]
         (["--model.head.init_args.gamma", "abc"], "model.head.gamma: expected a float, got 'abc'"),
         (["--trainer.max_epochs", "1.5"], "trainer.max_epochs: expected an int, got '1.5'"),
         (
+            ["--data.init_args.sampling.fps", "own"],
+            "data.sampling.fps: expected a float or 'native', got 'own'",
+        ),
+        (["--data.init_args.sampling.num_frames", "x"], "num_frames: expected an int, got 'x'"),
+        (
             ["--model.head.init_args.direction", "x"],
             "expected one of 'both', 'text_to_video', 'video_to_text', got 'x'",
         ),

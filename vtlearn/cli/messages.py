@@ -46,7 +46,8 @@ _NOT_THERE = re.compile(
 )
 _VALUE = re.compile(r"Expected an? (?:<class '(\w+)'>|(.+?))\. Got value: (.*)")
 _VALUE_OR_NONE = re.compile(
-    r"Expected a <class '(\w+)'>()\n\s+- Expected a <class 'NoneType'>\n.*\n\s*Given value: (.*)"
+    r"Expected a <class '(\w+)'>\n(?:\s+- Expected a typing\.Literal\[(?P<words>.+)\]\n)?"
+    r"\s+- Expected a <class 'NoneType'>\n.*\n\s*Given value: (?P<given>.*)"
 )
 _LITERAL = "typing.Literal["
 _NOW = re.compile(r"^\s*(vtlearn\.\S+ is now .*)$", re.MULTILINE)
@@ -102,7 +103,7 @@ def explain(message: str, options: Iterable[str]) -> str:
         (_NOT_THERE, _not_there),
         (_NOW, _now),
         (_VALUE, _value),
-        (_VALUE_OR_NONE, _value),
+        (_VALUE_OR_NONE, _value_or_word),
         (_REQUIRED, _required),
         (_NO_MODULE, _no_module),
     ):
@@ -198,8 +199,18 @@ def _value(found: re.Match[str], message: str) -> str:
     if kind.startswith(_LITERAL):
         expected = f"one of {kind.removeprefix(_LITERAL).removesuffix(']')}"
     else:
-        expected = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+        expected = _with_article(kind)
     return f"{_key(message)}: expected {expected}, got {value!r}"
+
+
+def _value_or_word(found: re.Match[str], message: str) -> str:
+    words = f" or {found['words']}" if found["words"] else ""
+    expected = f"{_with_article(found[1])}{words}"
+    return f"{_key(message)}: expected {expected}, got {found['given']!r}"
+
+
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def _required(found: re.Match[str], message: str) -> str:
