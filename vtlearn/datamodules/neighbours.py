@@ -13,7 +13,7 @@ from vtlearn.datasets.base import Corpus
 from vtlearn.errors import ArgumentError
 from vtlearn.storage.atomic import replacing
 
-__all__ = ["Lists", "NeighbourOrder", "order_by_neighbours", "read_lists", "write_lists"]
+__all__ = ["Lists", "order_by_neighbours", "read_lists", "write_lists"]
 
 #: The neighbours of each video, itself among them: (videos, neighbours), positions in the corpus.
 Lists = NDArray[np.int32]
