@@ -96,12 +96,13 @@ bench-steps: $(VENV)/installed  ## Train step supervision on features by the dem
 	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
 	$(BIN)/python benchmarks/steps.py --checkpoint "$(DEMO)"
 
-bench: $(VENV)/installed  ## Time soft-DTW, the S2DTW step and retrieval against other implementations: twenty minutes
+bench: $(VENV)/installed  ## Time soft-DTW, the S2DTW step, retrieval and neighbours against other implementations: twenty minutes
 	@$(PIP) -e ".[$(EXTRAS),bench,captions]"
 	@mkdir -p runs
 	$(BIN)/python -W ignore benchmarks/alignment.py --csv runs/alignment.csv
 	$(BIN)/python benchmarks/full_video.py
 	$(BIN)/python benchmarks/ranks.py
+	$(BIN)/python benchmarks/neighbours.py
 	$(BIN)/python benchmarks/order_step.py
 	$(BIN)/python benchmarks/caption_metrics.py
 
