@@ -214,6 +214,7 @@ def scored(*argv: str) -> list[dict[str, Any]]:
     return records
 
 
+@pytest.mark.slow
 def test_weights_of_ones_own_are_what_a_model_begins_with(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,6 +271,7 @@ PUBLISHED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workplace")
 def test_a_published_file_is_converted_on_the_fly(published: Path) -> None:
     words = ["--model.text_encoder.init_args.vocabulary", str(published / "dict.npy")]
@@ -353,7 +355,7 @@ USERS = {
 @pytest.mark.parametrize(
     ("logger", "save_dir"),
     [
-        ("CSVLogger", "../{name}"),
+        pytest.param("CSVLogger", "../{name}", marks=pytest.mark.slow),
         ("TensorBoardLogger", "."),
         pytest.param("CSVLogger", ".", marks=pytest.mark.slow),
         pytest.param("false", "", marks=pytest.mark.slow),
@@ -598,6 +600,7 @@ def test_one_and_two_processes_train_and_score_alike(workplace: Path) -> None:
     assert figures[0] == figures[1] == figures[2]
 
 
+@pytest.mark.slow
 def test_what_is_typed_wins_over_weights_and_checkpoints_of_a_configuration(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

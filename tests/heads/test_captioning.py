@@ -187,7 +187,7 @@ def unequal() -> EncodedBatch:
         (lambda: made(max_new=0), "max_new must be positive, but is 0"),
         (lambda: made(length_penalty=-1.0), "length_penalty must be 0 or more"),
         (lambda: made()(unequal()), "sample 0 of the batch (counting from 0) has 3 clips and 1"),
-        (lambda: made()(given()._replace(own=None)), "CaptioningDecoder predicts captions from"),
+        (lambda: made()(given()._replace(own=None)), "CaptioningDecoder reads tokens"),
         (lambda: made().generate(given()._replace(own=None)), "and this batch has none"),
     ],
 )
