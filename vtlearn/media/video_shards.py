@@ -16,7 +16,7 @@ from vtlearn.checks import require_positive
 from vtlearn.errors import VTLearnError
 from vtlearn.media.features.fingerprints import fingerprints
 
-__all__ = ["VideoShards", "hash_ids"]
+__all__ = ["VideoShards", "describe_differences", "hash_ids"]
 
 _NAMED = 20  # videos or files that a sentence names
 _LEFT = 3600  # seconds after which an unfinished file is abandoned: a shard is written in a few
@@ -205,7 +205,7 @@ class VideoShards(ABC):
                 continue
 
     def require_settings(self, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-        """Refuse to go on in a folder that was begun with other settings.
+        """Refuse to continue in a folder that was created with other settings.
 
         Args:
             there: The folder's.
@@ -214,17 +214,33 @@ class VideoShards(ABC):
         Raises:
             VTLearnError: If any differ; they are named.
         """
-        differences = [
-            f"{name}: {there.get(name)!r} there, {wanted.get(name)!r} now"
-            for name in dict.fromkeys([*there, *wanted])
-            if there.get(name) != wanted.get(name)
-        ]
-        if differences:
+        if differences := describe_differences(there, wanted):
             message = (
-                f"{self.folder} was created with other settings: {'; '.join(differences)}. Resume "
-                "with the same settings, or give another folder"
+                f"{self.folder} was created with other settings: {differences}. Resume with the "
+                "same settings, or give another folder"
             )
             raise self.error(message)
+
+
+def describe_differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Name the settings that differ, with both values.
+
+    Args:
+        there: Those that a folder was created with.
+        wanted: Those of now. One that is not given is None.
+
+    Returns:
+        The differences; empty where there are none.
+
+    Example:
+        >>> describe_differences({"fps": 10, "dim": 8}, {"fps": 10, "dim": 16})
+        'dim: 8 there, 16 now'
+    """
+    return "; ".join(
+        f"{name}: {there.get(name)!r} there, {wanted.get(name)!r} now"
+        for name in dict.fromkeys([*there, *wanted])
+        if there.get(name) != wanted.get(name)
+    )
 
 
 def hash_ids(ids: Iterable[str]) -> str:

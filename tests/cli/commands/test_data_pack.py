@@ -259,10 +259,86 @@ def test_packing_goes_on_where_it_was_cut_off(
         assert (corpus / "out" / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.fixture
+def labels(corpus: Path) -> Path:
+    """Pseudolabels of the five videos in the place of their captions; two of each."""
+    folder = corpus / "captions"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    (folder / "pseudolabels.json").write_text("{}")
+    records = [
+        {"video": key, "start": 0, "end": 1, "caption": f"{number} {score}", "score": score}
+        for number, key in enumerate(KEYS)
+        for score in (0.25, 0.75)
+    ]
+    (folder / "00000.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in records))
+    return folder
+
+
+def cut_off(corpus: Path, *options: str) -> None:
+    """Pack five shards of a sample each, but for the last."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shard_writer.ShardWriter, "finish", lambda _: None)
+        assert pack(corpus, "--samples-per-shard", "1", *options) == 0
+
+
+@pytest.mark.usefixtures("labels")
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--keep", "1"), "keep: 0.5 there, 1.0 now"),
+        ((), "keep: 0.5 there, None now"),
+        (("--keep", "0.5", "--min-score", "0.5"), "min_score: None there, 0.5 now"),
+        (("--keep", "0.5", "--samples-per-shard", "2"), "max_samples: 1 there, 2 now"),
+    ],
+)
+def test_other_options_do_not_resume(
+    corpus: Path, options: tuple[str, ...], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_off(corpus, "--keep", "0.5")
+    there = {path.name: path.read_bytes() for path in (corpus / "out").iterdir()}
+    shutil.rmtree(corpus / ".vtlearn")
+    assert pack(corpus, "--samples-per-shard", "1", *options) == 2
+    error = capsys.readouterr().err
+    assert f"were created with other settings: {named}. Resume with the same settings" in error
+    assert not (corpus / ".vtlearn").exists()  # no captions have been read
+    assert {path.name: path.read_bytes() for path in (corpus / "out").iterdir()} == there
+    assert pack(corpus, "--samples-per-shard", "1", "--keep", "0.5") == 0
+
+
+def test_other_captions_do_not_resume(
+    corpus: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_off(corpus)
+    path = labels / "00000.jsonl"
+    text = path.read_text()
+    path.write_text(text.replace('"0 0.25"', '"0 0.26"'))
+    assert pack(corpus, "--samples-per-shard", "1") == 2
+    assert "other settings: captions_sha256: '" in capsys.readouterr().err
+    path.write_text(text)
+    assert pack(corpus, "--samples-per-shard", "1") == 0
+
+
+def test_another_list_does_not_resume(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cut_off(corpus)
+    (corpus / "list.csv").write_text(f"video_id\n{KEYS[0]}\n")
+    options = ("--samples-per-shard", "1", "--list", str(corpus / "list.csv"))
+    assert pack(corpus, *options) == 2
+    assert "other settings: list_sha256: None there, '" in capsys.readouterr().err
+
+
+def test_limits_that_make_no_sense_are_found_out_first(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pack(corpus, "--samples-per-shard", "0") == 2
+    assert "max_samples=0 and " in capsys.readouterr().err
+    assert not (corpus / ".vtlearn").exists()
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        ("videos", "videos is no folder; VIDEOS is where the videos are"),
+        ("videos", "videos is not a directory; VIDEOS is where the videos are"),
         ("captions", "captions is not there; CAPTIONS is a folder"),
         ("everything", "nothing to pack: none of 5 ids has both a video and captions"),
     ],
@@ -294,5 +370,7 @@ def test_sizes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["big", "GB", "-1GB", "1XB"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="write 500MB, or 1GB"):
+    with pytest.raises(
+        argparse.ArgumentTypeError, match="expected a size such as 500MB or 1GB, got"
+    ):
         _bytes(text)

@@ -8,6 +8,7 @@ from tests.pseudolabel.models import aligner_checkpoint, captioner_checkpoint
 from vtlearn.cli.commands import tree
 from vtlearn.media.captions import open_captions
 from vtlearn.media.webdataset.reader import read_pairs
+from vtlearn.media.webdataset.writer import ShardWriter
 
 OURS = "tests.pseudolabel.models.Brightness"
 
@@ -99,6 +100,17 @@ def test_the_best_captions_are_packed_with_their_videos(few: Path, tmp_path: Pat
     }
     assert packed == {one: [caption.text for caption in kept[one]] for one in kept}
     assert packed
+
+
+def test_shards_that_cannot_be_written_are_found_out_before_any_caption(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards = tmp_path / "shards"
+    with ShardWriter(shards) as writer:
+        writer.add("a", {"txt": b"chop"})
+    assert pseudolabel(few, tmp_path / "labels", "--pack", str(shards)) == 2
+    assert "holds finished shards; choose another folder" in capsys.readouterr().err
+    assert not (tmp_path / "labels").exists()
 
 
 def test_a_score_that_no_caption_has_is_said(

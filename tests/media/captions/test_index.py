@@ -364,3 +364,17 @@ def test_progress_is_shown_on_standard_error(
     printed = capsys.readouterr()
     assert "Indexing raw_caption.json" in printed.err
     assert not printed.out
+
+
+def test_its_hash_is_of_all_that_is_said(tmp_path: Path) -> None:
+    facts = ("a", 1.0, "chop"), ("b", 1.0, "chop"), ("a", 1.5, "chop"), ("a", 1.0, "chap")
+    for number, (video_id, start, text) in enumerate(facts):
+        content = {video_id: {"start": [start], "end": [2.0], "text": [text]}}
+        (tmp_path / f"{number}.json").write_text(json.dumps(content))
+    paths = sorted(tmp_path.glob("*.json"))
+    assert len({open_captions(path, progress=False).sha256 for path in paths}) == 4
+    twin = tmp_path / "twin.json"
+    twin.write_text(f" {paths[0].read_text()}")
+    assert open_captions(twin, progress=False).sha256 == (
+        open_captions(paths[0], progress=False).sha256
+    )

@@ -8,20 +8,21 @@ import sys
 import tarfile
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vtlearn.errors import ArgumentError, ShardError
 from vtlearn.media.webdataset.index import INDEX, open_shards, read_entries
 from vtlearn.media.webdataset.reader import LARGEST, read_shard
-from vtlearn.media.webdataset.writer import ShardWriter
+from vtlearn.media.webdataset.writer import ShardWriter, require_unfinished
 
 
 def files(number: int) -> dict[str, bytes]:
     return {"mp4": bytes([number]) * (700 * number), "json": json.dumps({"n": number}).encode()}
 
 
-def pack(folder: Path, numbers: range = range(10), **limits: int) -> ShardWriter:
+def pack(folder: Path, numbers: range = range(10), **limits: Any) -> ShardWriter:
     with ShardWriter(folder, **limits) as writer:
         for number in numbers:
             if f"{number:03d}" not in writer.done:
@@ -119,6 +120,7 @@ def interrupt(folder: Path, after: int) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from typing import Any
 from vtlearn.media.webdataset.writer import ShardWriter
 from tests.media.webdataset.test_writer import files
 
@@ -152,10 +154,10 @@ def test_packing_that_was_killed_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_other_limits_do_not_go_on(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="interrupted"):
         interrupt(tmp_path, 4)
-    with pytest.raises(
-        ArgumentError, match="was begun with max_samples=3 and max_bytes=1000000000"
-    ):
+    with pytest.raises(ArgumentError, match="other settings: max_samples: 3 there, 4 now"):
         ShardWriter(tmp_path, max_samples=4)
+    with pytest.raises(ArgumentError, match=r"other settings: keep: None there, 0\.5 now"):
+        ShardWriter(tmp_path, max_samples=3, settings={"keep": 0.5})
     (tmp_path / "00000.tar").write_bytes(b"short")
     with pytest.raises(ArgumentError, match=r"00000\.tar is not what index\.jsonl says"):
         ShardWriter(tmp_path, max_samples=3)
@@ -185,6 +187,20 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
         ShardWriter(tmp_path / "b")
     with pytest.raises(ArgumentError, match="max_samples=0"):
         ShardWriter(tmp_path / "c", max_samples=0)
+
+
+def test_a_folder_can_be_looked_at_before_there_is_anything_to_write(tmp_path: Path) -> None:
+    limits: dict[str, Any] = {"max_samples": 3, "max_bytes": 1_000_000_000}
+    require_unfinished(tmp_path / "new", **limits, settings={"keep": 0.5})
+    assert list((tmp_path / "new").iterdir()) == []
+    with pytest.raises(RuntimeError, match="interrupted"):
+        interrupt(tmp_path / "begun", 8)
+    require_unfinished(tmp_path / "begun", **limits)
+    with pytest.raises(ArgumentError, match=r"other settings: keep: None there, 0\.5 now"):
+        require_unfinished(tmp_path / "begun", **limits, settings={"keep": 0.5})
+    pack(tmp_path / "begun", max_samples=3)
+    with pytest.raises(ArgumentError, match="holds finished shards"):
+        require_unfinished(tmp_path / "begun", **limits)
 
 
 @pytest.mark.parametrize("key", ["a.b", "", ".a", "../a", "/a", "x/../../a", "./a", "C:a"])

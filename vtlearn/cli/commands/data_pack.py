@@ -3,7 +3,8 @@
 A shard holds the videos' bytes as they are, each with its captions, in an order that mixes the
 corpus and is the same every time. Dots of an id are escaped in the names of its members, since
 WebDataset's keys end at the first one; the id itself is in the sample's .json. Packing that was cut
-off goes on where it was, and gives the same bytes. What is left out is named in OUT/left_out.csv.
+off resumes with the same options and captions, and gives the same bytes. What is left out is named
+in OUT/left_out.csv.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vtlearn.batch import Unreadable
 from vtlearn.datasets.files import find_videos, video_names
@@ -28,12 +29,13 @@ from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import CaptionMatch, match_captions
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
+from vtlearn.media.video_shards import hash_ids
 from vtlearn.media.webdataset.reader import sample_key
-from vtlearn.media.webdataset.writer import Content, ShardWriter
+from vtlearn.media.webdataset.writer import Content, ShardWriter, require_unfinished
 from vtlearn.storage.atomic import replace_text
 from vtlearn.storage.progress import track
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "require_out", "run"]
 
 _LEFT_OUT = "left_out.csv"
 _UNITS = ("", "k", "m", "g", "t")  # powers of a thousand
@@ -93,11 +95,15 @@ def run(arguments: argparse.Namespace) -> int:
             packed.
     """
     _require_sense(arguments)
+    require_out(arguments)  # before the captions, which may take minutes to open
     left_out: list[_LeftOut] = []
-    with ShardWriter(  # before the captions, which may take minutes to open
-        arguments.out, max_samples=arguments.samples_per_shard, max_bytes=arguments.max_bytes
-    ) as writer:
-        corpus = _open(arguments)
+    corpus = _open(arguments)
+    settings = {
+        **_choice(arguments),
+        "list_sha256": None if arguments.list is None else hash_ids(sorted(corpus.ids)),
+        "captions_sha256": corpus.captions.sha256,
+    }
+    with ShardWriter(arguments.out, **_limits(arguments), settings=settings) as writer:
         ids = _mixed(corpus.ids)
         packed = frozenset(writer.done)
         for video_id in track(ids, "Packing", len(ids)):
@@ -111,6 +117,27 @@ def run(arguments: argparse.Namespace) -> int:
             raise ArgumentError(message)
     sys.stdout.write(_closing_line(arguments.out, writer, left_out))
     return 0
+
+
+def require_out(arguments: argparse.Namespace) -> None:
+    """Refuse a folder that shards with these options cannot be written to; make a missing one.
+
+    Args:
+        arguments: The command's options; the captions need not be there yet.
+
+    Raises:
+        ArgumentError: If OUT holds finished shards, or others', was created with other options, or
+            cannot be written to.
+    """
+    require_unfinished(arguments.out, **_limits(arguments), settings=_choice(arguments))
+
+
+def _limits(arguments: argparse.Namespace) -> dict[str, int]:
+    return {"max_samples": arguments.samples_per_shard, "max_bytes": arguments.max_bytes}
+
+
+def _choice(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"min_score": arguments.min_score, "keep": arguments.keep}
 
 
 class _Corpus(NamedTuple):
@@ -130,7 +157,7 @@ class _LeftOut(NamedTuple):
 
 def _require_sense(arguments: argparse.Namespace) -> None:
     if not arguments.videos.is_dir():
-        message = f"{arguments.videos} is no folder; VIDEOS is where the videos are"
+        message = f"{arguments.videos} is not a directory; VIDEOS is where the videos are"
         raise ArgumentError(message)
     if not arguments.captions.exists():
         message = f"{arguments.captions} is not there; CAPTIONS is a folder of captions, or a file"
@@ -237,7 +264,7 @@ def _bytes(text: str) -> int:
     """Read a size such as 500MB or 1.5 GiB."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kmgt]?)(i?)b?", text.lower())
     if match is None:
-        message = f"{text!r} is no size; write 500MB, or 1GB"
+        message = f"expected a size such as 500MB or 1GB, got {text!r}"
         raise argparse.ArgumentTypeError(message)
     number, unit, binary = match.groups()
     return int(float(number) * (1024 if binary else 1000) ** _UNITS.index(unit))

@@ -10,8 +10,8 @@ HowTo100M reads DIR as its captions:
 
 --pack OUT writes tar shards of the videos with their captions as well, as `vtlearn data pack` does.
 
-A command that was killed goes on where it stopped. On several machines, give each its --part; under
-torchrun or SLURM, each process takes the part of its rank.
+A command that was killed resumes. On several machines, give each its --part; under torchrun or
+SLURM, each process takes the part of its rank.
 """
 
 import argparse
@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
         0.
 
     Raises:
-        VTLearnError: If an option makes no sense, or DIR was begun with other options.
+        VTLearnError: If an option makes no sense, or DIR was created with other options.
     """
     part = Part.of_rank(os.environ) if arguments.part is None else Part.parse(arguments.part)
     _require_pack(arguments, part)
@@ -142,12 +142,20 @@ def run(arguments: argparse.Namespace) -> int:
         "batch_size": arguments.batch_size,
         "references": references.ids,
     }
+    packing = None if arguments.pack is None else _packing(arguments)
+    if packing is not None:
+        data_pack.require_out(packing)
     writer = LabelWriter(LabelStore(arguments.output, videos.ids, settings))
     show = arguments.part is not None or part.number == 1  # the ranks of a launcher share a screen
     walk = ShardWalk(writer, videos, part=part, workers=max(1, arguments.workers), show=show)
     figures = labelling.run(walk, writer, videos, show=show)
     _print(walk, writer, figures)
-    return 0 if arguments.pack is None else _pack(arguments, writer)
+    if packing is None:
+        return 0
+    if writer.pending():
+        message = f"shards of {arguments.output} are missing: nothing is packed before they are"
+        raise ArgumentError(message)
+    return data_pack.run(packing)
 
 
 def _require_pack(arguments: argparse.Namespace, part: Part) -> None:
@@ -169,18 +177,15 @@ def _require_pack(arguments: argparse.Namespace, part: Part) -> None:
         raise ArgumentError(message)
 
 
-def _pack(arguments: argparse.Namespace, writer: LabelWriter) -> int:
-    """Pack the videos with their captions, as ``vtlearn data pack`` does."""
-    if writer.pending():
-        message = f"shards of {arguments.output} are missing: nothing is packed before they are"
-        raise ArgumentError(message)
+def _packing(arguments: argparse.Namespace) -> argparse.Namespace:
+    """Return the options of ``vtlearn data pack`` that pack the videos with their captions."""
     parser = argparse.ArgumentParser()
     data_pack.add_arguments(parser)
     places = (str(getattr(arguments, name)) for name in ("videos", "output", "pack"))
     chosen = parser.parse_args(["--", *places])
     for name in ("list", "cache", "time_budget", "min_score", "keep"):
         setattr(chosen, name, getattr(arguments, name))
-    return data_pack.run(chosen)
+    return chosen
 
 
 class _References:

@@ -24,6 +24,7 @@ from vtlearn.media.captions.caption import Caption, make_captions
 from vtlearn.media.captions.pseudolabels import EVERYTHING, Kept, label_files, missing_shards
 from vtlearn.media.captions.sources import FileState, file_states, read_entries
 from vtlearn.media.captions.table import VERSION, open_table, write_table
+from vtlearn.media.video_shards import hash_ids
 from vtlearn.storage.strings import Strings
 
 __all__ = ["CaptionIndex", "open_captions"]
@@ -77,6 +78,15 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         digest = hashlib.sha256()
         for array in (self._table.videos, self._table.spans):
             digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the videos' ids and all of their captions, in hexadecimal."""
+        table = self._table
+        digest = hashlib.sha256(hash_ids(self.ids).encode())
+        for array in (table.videos, table.spans, table.cuts, table.text):
+            digest.update(array.data)
         return digest.hexdigest()
 
     @property

@@ -7,17 +7,20 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
 from vtlearn.errors import ArgumentError, ShardError
+from vtlearn.media.video_shards import describe_differences
 from vtlearn.media.webdataset.index import INDEX, ShardEntry, read_entries
 from vtlearn.media.webdataset.reader import LARGEST, leads_outside, split_member
 from vtlearn.storage.atomic import remove_leftovers, replacing
 
-__all__ = ["Content", "ShardWriter"]
+__all__ = ["Content", "ShardWriter", "require_unfinished"]
 
 Content = bytes | Path
 """What a member holds: bytes, or a file whose bytes are taken over as they are."""
@@ -33,6 +36,31 @@ class _Pending(NamedTuple):
     size: int
 
 
+def require_unfinished(
+    folder: Path,
+    *,
+    max_samples: int,
+    max_bytes: int,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Refuse a folder that shards cannot be written to, before what they hold is made.
+
+    Args:
+        folder: Where they are to be; made if it is not there.
+        max_samples: The most samples of a shard.
+        max_bytes: The most bytes of a shard.
+        settings: Those of :class:`ShardWriter` that are known by now; others are not compared.
+
+    Raises:
+        ArgumentError: As :class:`ShardWriter`.
+    """
+    wanted = _head(max_samples, max_bytes, settings)
+    with _refusing_unwritable(folder):
+        there, entries = _unfinished(folder)
+        _require_same(folder, {name: there.get(name) for name in wanted}, wanted, entries)
+        tempfile.TemporaryFile(dir=folder).close()
+
+
 class ShardWriter:
     """Lay samples into ``00000.tar``, ``00001.tar``, ..., and keep an index of them.
 
@@ -44,14 +72,16 @@ class ShardWriter:
         folder: Where to write.
         max_samples: The most samples of a shard.
         max_bytes: The most bytes of a shard; one sample that is larger has a shard of its own.
+        settings: What the samples are made of and how they are chosen, in what JSON can hold; the
+            index keeps it.
 
     Attributes:
         done: The keys that earlier, interrupted packing brought into shards.
         entries: The shards that are whole.
 
     Raises:
-        ArgumentError: If a limit is not positive, or differs from what packing was begun with; if
-            the folder holds finished shards, or somebody else's, or cannot be written to.
+        ArgumentError: If a limit is not positive; if shards in the folder were created with other
+            limits or settings, are finished, or are others'; or if it cannot be written to.
         ShardError: While writing, if a shard cannot be written.
 
     Example:
@@ -65,17 +95,21 @@ class ShardWriter:
     """
 
     def __init__(
-        self, folder: Path, *, max_samples: int = 1000, max_bytes: int = 1_000_000_000
+        self,
+        folder: Path,
+        *,
+        max_samples: int = 1000,
+        max_bytes: int = 1_000_000_000,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
-        if max_samples < 1 or max_bytes < 1:
-            message = f"max_samples={max_samples} and max_bytes={max_bytes} have to be 1 or more"
-            raise ArgumentError(message)
+        self._head = _head(max_samples, max_bytes, settings)
         self.folder = folder
         self.max_samples = max_samples
         self.max_bytes = max_bytes
         self.entries: list[ShardEntry] = []
         self._pending: list[_Pending] = []
-        self._begin()
+        with _refusing_unwritable(folder):
+            self._begin()
         self.done = {key for entry in self.entries for key in entry.keys}
 
     def __enter__(self) -> Self:
@@ -126,56 +160,23 @@ class ShardWriter:
         self._note({"end": True, "shards": len(self.entries), "samples": samples})
 
     def _begin(self) -> None:
-        try:
-            self._open()
-        except OSError as error:
-            message = (
-                f"{self.folder} cannot be written to ({error.strerror or error}); choose another "
-                "folder for the shards"
-            )
-            raise ArgumentError(message) from error
+        there, self.entries = _unfinished(self.folder)
+        _require_same(self.folder, there, self._head, self.entries)
+        if there:
+            remove_leftovers(self.folder)
+            self._continue(self.folder / INDEX)
+        else:
+            self._note(self._head)
 
-    def _open(self) -> None:
-        index = self.folder / INDEX
-        head = {
-            "format": "vtlearn shards",
-            "version": 1,
-            "max_samples": self.max_samples,
-            "max_bytes": self.max_bytes,
-        }
-        if not index.exists():
-            self._require_empty()
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._note(head)
-            return
-        begun, self.entries, finished = read_entries(index)
-        if finished:
-            message = f"{self.folder} holds finished shards; choose another folder, or remove it"
-            raise ArgumentError(message)
-        if begun != head and self.entries:
-            message = (
-                f"{self.folder} was begun with max_samples={begun.get('max_samples')} and "
-                f"max_bytes={begun.get('max_bytes')}; go on with these, or remove the folder"
-            )
-            raise ArgumentError(message)
-        remove_leftovers(self.folder)
-        self._continue(index, head)
-
-    def _require_empty(self) -> None:
-        first = next(self.folder.glob("*.tar"), None)
-        if first is not None:
-            message = f"{first} is there, but no {INDEX}; choose another folder for the shards"
-            raise ArgumentError(message)
-
-    def _continue(self, index: Path, head: Mapping[str, Any]) -> None:
-        """Drop the line that a killed process left unfinished, and go on behind the last shard."""
+    def _continue(self, index: Path) -> None:
+        """Drop the line that a killed process left unfinished, and resume after the last shard."""
         for entry in self.entries:
             path = self.folder / entry.shard
             if not path.exists() or path.stat().st_size != entry.bytes:
-                message = f"{path} is not what {INDEX} says; remove {self.folder} and begin anew"
+                message = f"{path} is not what {INDEX} says; remove {self.folder} and start again"
                 raise ArgumentError(message)
         with replacing(index) as unfinished:
-            lines = [head, *(entry.as_record() for entry in self.entries)]
+            lines = [self._head, *(entry.as_record() for entry in self.entries)]
             unfinished.write_text("".join(map(_line, lines)), encoding="utf-8")
 
     def _write(self) -> None:
@@ -201,6 +202,66 @@ class ShardWriter:
     def _note(self, record: Mapping[str, Any]) -> None:
         with (self.folder / INDEX).open("a", encoding="utf-8") as file:
             file.write(_line(record))
+
+
+def _head(
+    max_samples: int, max_bytes: int, settings: Mapping[str, Any] | None
+) -> dict[str, object]:
+    """Return the first line of an index; refuse limits that make no sense."""
+    if max_samples < 1 or max_bytes < 1:
+        message = f"max_samples={max_samples} and max_bytes={max_bytes} have to be 1 or more"
+        raise ArgumentError(message)
+    limits = {"max_samples": max_samples, "max_bytes": max_bytes}
+    return {"format": "vtlearn shards", "version": 1, **limits, **(settings or {})}
+
+
+@contextmanager
+def _refusing_unwritable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = (
+            f"{folder} cannot be written to ({error.strerror or error}); choose another folder for "
+            "the shards"
+        )
+        raise ArgumentError(message) from error
+
+
+def _unfinished(folder: Path) -> tuple[dict[str, object], list[ShardEntry]]:
+    """Return the settings and shards of interrupted packing; make the folder where there is none.
+
+    Raises:
+        ArgumentError: If packing was finished, or the shards are others'.
+    """
+    index = folder / INDEX
+    if not index.exists():
+        first = next(folder.glob("*.tar"), None)
+        if first is not None:
+            message = f"{first} is there, but no {INDEX}; choose another folder for the shards"
+            raise ArgumentError(message)
+        folder.mkdir(parents=True, exist_ok=True)
+        return {}, []
+    there, entries, finished = read_entries(index)
+    if finished:
+        message = f"{folder} holds finished shards; choose another folder, or remove it"
+        raise ArgumentError(message)
+    return there, entries
+
+
+def _require_same(
+    folder: Path,
+    there: Mapping[str, object],
+    wanted: Mapping[str, object],
+    entries: Sequence[ShardEntry],
+) -> None:
+    """Refuse to continue shards that were created with other settings."""
+    differences = describe_differences(there, wanted)
+    if entries and differences:
+        message = (
+            f"the shards in {folder} were created with other settings: {differences}. Resume with "
+            "the same settings, or choose another folder"
+        )
+        raise ArgumentError(message)
 
 
 class _Hashing(io.RawIOBase):
