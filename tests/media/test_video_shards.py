@@ -4,7 +4,7 @@ import pytest
 
 from vtlearn.errors import ArgumentError
 from vtlearn.media.features.shard import ShardRecord
-from vtlearn.media.video_shards import VideoShards, hash_ids
+from vtlearn.media.video_shards import VideoShards, describe_differences, hash_ids
 
 
 class Names(VideoShards):
@@ -27,6 +27,14 @@ def test_shards_are_ranges_of_the_list(tmp_path: Path) -> None:
     names = Names(tmp_path, {1: ShardRecord({}, {})})
     assert (names.num_shards, names.shard_ids(0), names.shard_ids(1)) == (2, ["a", "b"], ["c"])
     assert names.pending() == [0]
+
+
+def test_of_many_entries_that_differ_the_first_are_named() -> None:
+    there = {"{a}": 1, "b": 1, "c": 1, "d": 1, "e": 1}
+    assert describe_differences({"files": there}, {"files": {"b": 1}, "dim": 2}) == (
+        "files[{a}]: 1 there, None now; files[c]: 1 there, None now; files[d]: 1 there, None now; "
+        "1 more of files; dim: None there, 2 now"
+    )
 
 
 def test_a_replaced_file_is_told_from_one_that_was_mended(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from vtlearn.media.features.fingerprints import fingerprints
 __all__ = ["VideoShards", "describe_differences", "hash_ids"]
 
 _NAMED = 20  # videos or files that a sentence names
+_SHOWN = 3  # entries that differ, of one setting
 _LEFT = 3600  # seconds after which an unfinished file is abandoned: a shard is written in a few
 
 
@@ -230,17 +231,15 @@ def describe_differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) ->
         wanted: Those of now. One that is not given is None.
 
     Returns:
-        The differences; empty where there are none.
+        The differences, of settings that are mappings too; empty where there are none.
 
     Example:
         >>> describe_differences({"fps": 10, "dim": 8}, {"fps": 10, "dim": 16})
         'dim: 8 there, 16 now'
+        >>> describe_differences({"files": {"a": "f0", "b": "9d"}}, {"files": {"a": "f0"}})
+        "files[b]: '9d' there, None now"
     """
-    return "; ".join(
-        f"{name}: {there.get(name)!r} there, {wanted.get(name)!r} now"
-        for name in dict.fromkeys([*there, *wanted])
-        if there.get(name) != wanted.get(name)
-    )
+    return "; ".join(_differences(there, wanted))
 
 
 def hash_ids(ids: Iterable[str]) -> str:
@@ -260,6 +259,22 @@ def hash_ids(ids: Iterable[str]) -> str:
     for video_id in ids:
         digest.update(f"{video_id}\n".encode("utf-8", "surrogatepass"))  # names need not be UTF-8
     return digest.hexdigest()
+
+
+def _differences(there: Mapping[str, Any], wanted: Mapping[str, Any], of: str = "") -> list[str]:
+    found: list[str] = []
+    for name in dict.fromkeys([*there, *wanted]):
+        one, other = there.get(name), wanted.get(name)
+        called = f"{of}[{name}]" if of else name
+        if one == other:
+            continue
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            inner = _differences(one, other, called)
+            more = [f"{len(inner) - _SHOWN} more of {called}"] if len(inner) > _SHOWN else []
+            found += [*inner[:_SHOWN], *more]
+        else:
+            found.append(f"{called}: {one!r} there, {other!r} now")
+    return found
 
 
 def _first(names: Iterable[str]) -> str:

@@ -61,6 +61,20 @@ def test_other_options_in_a_folder_that_was_begun_are_refused_by_name(
     assert "Traceback" not in error
 
 
+def test_a_reference_that_was_replaced_between_parts_is_refused_by_name(
+    few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, labels = Path(shutil.copytree(few, tmp_path / "few")), tmp_path / "labels"
+    assert pseudolabel(root, labels, "--part", "2/2") == 0  # which has no shard
+    first, second, *_ = sorted((root / "videos").iterdir())
+    before = json.loads((labels / "pseudolabels.json").read_text())["settings"]["references"]
+    shutil.copy(second, first)
+    assert pseudolabel(root, labels, "--part", "1/2") == 2
+    now = before[second.stem]
+    expected = f"references[{first.stem}]: '{before[first.stem]}' there, '{now}' now. Resume with"
+    assert expected in capsys.readouterr().err
+
+
 def test_a_checkpoint_writes_and_another_scores(few: Path, tmp_path: Path) -> None:
     captioner = str(captioner_checkpoint(tmp_path / "c.ckpt"))
     aligner = str(aligner_checkpoint(tmp_path / "a.ckpt"))
@@ -69,7 +83,7 @@ def test_a_checkpoint_writes_and_another_scores(few: Path, tmp_path: Path) -> No
     settings = json.loads((tmp_path / "out" / "pseudolabels.json").read_text())["settings"]
     assert settings["captioner"].startswith("c.ckpt:")
     assert settings["scorer"].startswith("match:a.ckpt:")
-    assert settings["references"] == []
+    assert settings["references"] == {}
 
 
 def test_under_a_launcher_each_process_takes_its_part(

@@ -31,6 +31,7 @@ from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.windows import VideoList
 from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.pseudolabels import Kept
+from vtlearn.media.features.fingerprints import fingerprint
 from vtlearn.media.ids import VideoNames
 from vtlearn.pseudolabel import (
     Figures,
@@ -140,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
         "windows": str(windows),
         "frames": arguments.frames,
         "batch_size": arguments.batch_size,
-        "references": references.ids,
+        "references": references.files,
     }
     packing = None if arguments.pack is None else _packing(arguments)
     if packing is not None:
@@ -189,16 +190,21 @@ def _packing(arguments: argparse.Namespace) -> argparse.Namespace:
 
 
 class _References:
-    """Frames of other videos, read when a scorer asks for them."""
+    """Frames of other videos, read when a scorer asks for them.
+
+    Attributes:
+        files: What tells the files apart that they were read from, by id.
+    """
 
     def __init__(self, videos: VideoList, size: int) -> None:
         self._videos, self._size = videos, size
-        self.ids: list[str] = []
+        self.files: dict[str, str] = {}
 
     def find(self) -> References:
         reader = clip_reader(time_budget=self._videos.time_budget)
         found = find_references(self._videos, reader, self._size)
-        self.ids = found.ids
+        paths = dict(zip(self._videos.ids, self._videos.paths, strict=True))
+        self.files = {one: fingerprint(Path(paths[one])) for one in found.ids}
         return found
 
 
