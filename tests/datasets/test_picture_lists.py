@@ -177,6 +177,33 @@ def test_pictures_of_urls_may_be_as_img2dataset_wrote_them(downloaded: Path) -> 
     ]
 
 
+def test_a_cut_off_json_costs_its_picture_alone(
+    downloaded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (downloaded / "00000" / "000000000.json").write_text('{"url": "http://a.o')
+    urls = ["http://a.org/000000000", "http://a.org/000010000"]
+    path = write(downloaded.parent / "cc3m.tsv", "".join(f"caption\t{url}\n" for url in urls))
+    with caplog.at_level(logging.WARNING):
+        rows = read(path, downloaded)
+    assert [place for _, place, _ in rows] == [name(urls[0]), "00001/000010000.webp"]
+    (message,) = caplog.messages
+    assert message.startswith(f"1 pictures in {downloaded} are left out, since what is kept of ")
+    assert "(first: " in message
+    assert "000000000.json cannot be read as JSON: " in message
+
+
+def test_captions_of_a_download_that_cannot_be_read_cost_their_pictures_alone(
+    downloaded: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (downloaded / "00000" / "000000000.txt").write_bytes(b"caf\xe9")
+    (downloaded / "00001" / "000010000.json").write_text('{"caption": "')
+    with caplog.at_level(logging.WARNING):
+        assert [row.id for row in read_picture_list(downloaded, downloaded)] == ["000000001"]
+    (message,) = caplog.messages
+    assert message.startswith(f"2 pictures in {downloaded} are left out")
+    assert "000000000.txt cannot be read as a caption: " in message
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -8,6 +8,7 @@ import csv
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -279,30 +280,70 @@ def _collisions(pairs: Iterable[tuple[str, str]]) -> frozenset[int]:
 
 
 def _img2dataset(folder: Path) -> Iterator[PictureCaption]:
-    shards = shard_folders(folder)
+    shards, unreadable = shard_folders(folder), _Unreadable(folder)
     for shard in track(shards, "Reading captions", total=len(shards)):
         for key, files in _samples(shard).items():
-            if "txt" in files:
-                caption: object = _read(files["txt"])
-            elif "json" in files:
-                record: Any = read_json(files["json"])
-                caption = record.get("caption") if isinstance(record, dict) else None
-            else:
-                caption = None
-            place = f"{shard.name}/{_picture(key, files)}"
-            yield PictureCaption(key, place, caption.strip() if isinstance(caption, str) else "")
+            caption: str | None = None
+            with unreadable.skipped():
+                caption = _caption(files)
+            if caption is not None:
+                yield PictureCaption(key, f"{shard.name}/{_picture(key, files)}", caption)
+    unreadable.log()
 
 
 def _downloaded(folder: Path) -> dict[str, str]:
     """Return the files of urls, below a folder that img2dataset wrote; empty for any other."""
     found: dict[str, str] = {}
-    shards = shard_folders(folder)
+    shards, unreadable = shard_folders(folder), _Unreadable(folder)
     for shard in track(shards, "Reading urls", total=len(shards)) if shards else ():
         for key, files in _samples(shard).items():
-            record: Any = read_json(files["json"]) if "json" in files else None
+            record: Any = None
+            with unreadable.skipped():
+                record = read_json(files["json"]) if "json" in files else None
             if isinstance(record, dict) and isinstance(record.get("url"), str):
                 found[record["url"]] = f"{shard.name}/{_picture(key, files)}"
+    unreadable.log()
     return found
+
+
+class _Unreadable:
+    """Counts files that say what a picture is of, and cannot be read, such as cut-off ones.
+
+    Args:
+        folder: Where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._count, self._first = folder, 0, ""
+
+    @contextmanager
+    def skipped(self) -> Iterator[None]:
+        """Skip one that cannot be read."""
+        try:
+            yield
+        except ArgumentError as error:
+            self._count += 1
+            self._first = self._first or str(error)
+
+    def log(self) -> None:
+        """Log how many were skipped, if any."""
+        if self._count:
+            _LOG.warning(
+                "%d pictures in %s are left out, since what is kept of them cannot be read "
+                "(first: %s)",
+                *(self._count, self._folder, self._first),
+            )
+
+
+def _caption(files: Mapping[str, Path]) -> str:
+    """Read a sample's caption; blank where it has none."""
+    caption: object = None
+    if "txt" in files:
+        caption = _read(files["txt"])
+    elif "json" in files:
+        record: Any = read_json(files["json"])
+        caption = record.get("caption") if isinstance(record, dict) else None
+    return caption.strip() if isinstance(caption, str) else ""
 
 
 def _samples(shard: Path) -> dict[str, dict[str, Path]]:
