@@ -9,7 +9,7 @@ import torch
 from huggingface_hub import constants
 from transformers import TimesformerConfig, TimesformerModel
 
-from vtlearn.encoders.hub import UnreadableWeightsError, read_config, read_model
+from vtlearn.encoders.hub import UnreadableWeightsError, read_config, read_model, read_tokenizer
 from vtlearn.errors import ArgumentError
 from vtlearn.parameters import weights_follow
 
@@ -108,7 +108,18 @@ def test_a_hub_out_of_reach_names_the_folder_that_would_do(
     with pytest.raises(UnreadableWeightsError) as caught:
         read_config(TimesformerConfig, NAME)
     message = str(pickle.loads(pickle.dumps(caught.value)))  # noqa: S301
-    assert "download config.json and model.safetensors (or pytorch_model.bin), and of " in message
-    assert "vocab.json and merges.txt (or tokenizer.json) from https://" in message
+    assert "download config.json and model.safetensors (or pytorch_model.bin) from ht" in message
     assert f"https://huggingface.co/{NAME}" in message
     assert message.endswith("and set weights to the folder that they are in")
+
+
+def test_a_message_names_the_files_that_are_read() -> None:
+    files = "config.json, model.safetensors and preprocessor_config.json"
+    with pytest.raises(UnreadableWeightsError, match=f"give a folder with {files}, or a name on"):
+        read_config(TimesformerConfig, "./absent", files=files)
+    with pytest.raises(UnreadableWeightsError, match=f"give a folder with {files}, or a name on"):
+        read_model(TimesformerModel, "./absent", None, files=files)
+    with pytest.raises(
+        UnreadableWeightsError, match=r"vocab\.json and merges\.txt \(or tokenizer\."
+    ):
+        read_tokenizer("./absent")

@@ -138,8 +138,14 @@ def test_a_hub_out_of_reach_names_the_folder_that_would_do(
 ) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ArgumentError, match="set captioner to the folder that they are in"):
+    with pytest.raises(
+        ArgumentError, match="set captioner to the folder that they are in"
+    ) as found:
         open_pretrained("nobody/no-such-captioner", CPU)
+    assert (
+        "preprocessor_config.json, tokenizer_config.json and tokenizer.json (or vocab.txt, or "
+        in str(found.value)
+    )
 
 
 def test_weights_that_are_missing_are_not_drawn_by_chance(tmp_path: Path) -> None:

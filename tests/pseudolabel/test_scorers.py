@@ -144,6 +144,10 @@ def test_another_model_is_no_clip(tmp_path: Path) -> None:
     folder = blip_folder(tmp_path / "blip")
     with pytest.raises(ArgumentError, match=r"scorer: .* are of model type blip, expected clip"):
         open_clip(str(folder), torch.device("cpu"))
+    with pytest.raises(
+        ArgumentError, match=r"scorer: './no' is .*, preprocessor_config\.json, tok"
+    ):
+        open_clip("./no", torch.device("cpu"))
 
 
 def test_frames_are_scaled_to_what_a_scorer_reads() -> None:

@@ -17,6 +17,8 @@ from vtlearn.errors import ArgumentError
 from vtlearn.parameters import are_weights_following
 
 __all__ = [
+    "LANGUAGE_MODEL_FILES",
+    "MODEL_FILES",
     "UnreadableWeightsError",
     "explain_unreadable",
     "read_config",
@@ -26,23 +28,29 @@ __all__ = [
 
 _LOG = logging.getLogger(__name__)
 
-_FILES = (
-    "config.json and model.safetensors (or pytorch_model.bin), and of a language model vocab.json "
-    "and merges.txt (or tokenizer.json)"
+MODEL_FILES = "config.json and model.safetensors (or pytorch_model.bin)"
+"""What a folder of a model has, for messages."""
+
+LANGUAGE_MODEL_FILES = (
+    f"{MODEL_FILES.replace(' and ', ', ')}, vocab.json and merges.txt (or tokenizer.json)"
 )
+"""Likewise, of a model with a tokenizer."""
 
 
 class UnreadableWeightsError(ArgumentError):
     """Weights that are not there, cannot be reached, are damaged, or follow in a checkpoint."""
 
 
-def read_config(kind: Any, weights: str, argument: str = "weights") -> Any:
+def read_config(
+    kind: Any, weights: str, argument: str = "weights", *, files: str = MODEL_FILES
+) -> Any:
     """Read the sizes that weights were made with.
 
     Args:
         kind: A configuration class of transformers.
         weights: A folder that ``save_pretrained`` wrote, or a name on the hub.
         argument: What a user knows it under.
+        files: What the folder should have, all that is read of it.
 
     Returns:
         The configuration.
@@ -58,7 +66,7 @@ def read_config(kind: Any, weights: str, argument: str = "weights") -> Any:
             ...
         vtlearn.encoders.hub.UnreadableWeightsError: weights: './absent' is not a directory; ...
     """
-    with explain_unreadable(weights, argument):
+    with explain_unreadable(weights, argument, files=files):
         if not Path(weights).is_dir():
             _LOG.info("looking for %s on the Hugging Face hub", weights)
         content, _ = kind.get_config_dict(weights)
@@ -75,7 +83,13 @@ def read_config(kind: Any, weights: str, argument: str = "weights") -> Any:
 
 
 def read_model(
-    kind: Any, weights: str, config: Any, argument: str = "weights", *, unused: str | None = None
+    kind: Any,
+    weights: str,
+    config: Any,
+    argument: str = "weights",
+    *,
+    files: str = MODEL_FILES,
+    unused: str | None = None,
 ) -> Any:
     """Build a model with its published weights, all of them.
 
@@ -84,6 +98,7 @@ def read_model(
         weights: A folder that ``save_pretrained`` wrote, or a name on the hub.
         config: What :func:`read_config` returned.
         argument: What a user knows them under.
+        files: What the folder should have, all that is read of it.
         unused: A part whose weights may be missing, since nothing is computed by it.
 
     Returns:
@@ -93,7 +108,7 @@ def read_model(
     Raises:
         UnreadableWeightsError: If the files cannot be read, or weights are missing in them.
     """
-    with explain_unreadable(weights, argument):
+    with explain_unreadable(weights, argument, files=files):
         model, info = kind.from_pretrained(weights, config=config, output_loading_info=True)
     names = sorted(str(name) for name in info["missing_keys"])
     missing = [name for name in names if unused not in name.split(".")]
@@ -125,7 +140,7 @@ def read_tokenizer(weights: str) -> str | None:
     if folder.is_dir() and not (has_pieces or (folder / "tokenizer.json").is_file()):
         return None
     kind: Any = AutoTokenizer
-    with explain_unreadable(weights):
+    with explain_unreadable(weights, files=LANGUAGE_MODEL_FILES):
         try:
             text: str = kind.from_pretrained(weights).backend_tokenizer.to_str()
         except Exception as error:  # tokenizers raises no kind of its own
@@ -135,12 +150,15 @@ def read_tokenizer(weights: str) -> str | None:
 
 
 @contextmanager
-def explain_unreadable(weights: str, argument: str = "weights") -> Iterator[None]:
+def explain_unreadable(
+    weights: str, argument: str = "weights", *, files: str = MODEL_FILES
+) -> Iterator[None]:
     """Turn what transformers raises for files that cannot be read into one of our errors.
 
     Args:
         weights: A folder, or a name on the hub.
         argument: What a user knows it under.
+        files: What the folder should have, all that is read of it.
 
     Raises:
         UnreadableWeightsError: If they cannot be read.
@@ -150,8 +168,8 @@ def explain_unreadable(weights: str, argument: str = "weights") -> Iterator[None
         raise UnreadableWeightsError(message)
     if not Path(weights).is_dir() and _is_path(weights):
         message = (
-            f"{argument}: {weights!r} is not a directory; give a folder with {_FILES}, or a name "
-            "on the hub (owner/name)"
+            f"{argument}: {weights!r} is not a directory; give a folder with {files}, or a name on "
+            "the hub (owner/name)"
         )
         raise UnreadableWeightsError(message)
     their_log = logging.getLogger("huggingface_hub")
@@ -162,11 +180,11 @@ def explain_unreadable(weights: str, argument: str = "weights") -> Iterator[None
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         message = (
-            f"{argument}: {weights} cannot be read ({reason}); expected a folder with {_FILES}, as "
+            f"{argument}: {weights} cannot be read ({reason}); expected a folder with {files}, as "
             "transformers' save_pretrained writes one"
             if Path(weights).is_dir()
             else f"{argument}: {weights} is not a directory, and cannot be read from the Hugging "
-            f"Face hub ({reason}): download {_FILES} from https://huggingface.co/{weights} where "
+            f"Face hub ({reason}): download {files} from https://huggingface.co/{weights} where "
             f"it can be reached, and set {argument} to the folder that they are in"
         )
         raise UnreadableWeightsError(message) from error

@@ -3,7 +3,7 @@
 import logging
 from typing import Any, NamedTuple
 
-from vtlearn.encoders.hub import read_config, read_model, read_tokenizer
+from vtlearn.encoders.hub import LANGUAGE_MODEL_FILES, read_config, read_model, read_tokenizer
 from vtlearn.heads.opt_pieces import PublishedPieces
 
 __all__: list[str] = []
@@ -39,9 +39,9 @@ def read_published(weights: str) -> Published:
     """
     from transformers import OPTConfig, OPTForCausalLM
 
-    config = read_config(OPTConfig, weights)
+    config = read_config(OPTConfig, weights, files=LANGUAGE_MODEL_FILES)
     config.layerdrop = 0.0  # of a layer that is dropped, the adapter would be as well
-    model = read_model(OPTForCausalLM, weights, config)
+    model = read_model(OPTForCausalLM, weights, config, files=LANGUAGE_MODEL_FILES)
     tokenizer = read_tokenizer(weights)
     if tokenizer is None:
         _LOG.warning(

@@ -6,6 +6,7 @@ Those that caption a picture without a prompt: BLIP, GIT, and an image encoder w
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -19,6 +20,12 @@ from vtlearn.parameters import weights_sha256
 from vtlearn.pseudolabel.captioner import FrameCaptioner
 
 __all__: list[str] = []
+
+PICTURE_MODEL_FILES = (
+    "config.json, model.safetensors (or pytorch_model.bin), preprocessor_config.json, "
+    "tokenizer_config.json and tokenizer.json (or vocab.txt, or vocab.json and merges.txt)"
+)
+"""What a folder of a model of pictures and texts has, for messages."""
 
 _BEAMS, _MAX_NEW = 3, 30
 _ROWS = 64  # pairs of a picture and a text that are on the device at once
@@ -212,7 +219,8 @@ def open_pretrained(weights: str, device: torch.device) -> PretrainedCaptioner:
     from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer
 
     name = weights.rstrip("/").rpartition("/")[2]
-    with explain_unreadable(weights, "captioner"):
+    explained = partial(explain_unreadable, weights, "captioner", files=PICTURE_MODEL_FILES)
+    with explained():
         config: Any = AutoConfig.from_pretrained(weights)
     model_type = config.model_type
     kind = _KINDS.get(model_type)
@@ -223,11 +231,15 @@ def open_pretrained(weights: str, device: torch.device) -> PretrainedCaptioner:
             "write a FrameCaptioner and give its class path"
         )
         raise ArgumentError(message)
-    with explain_unreadable(weights, "captioner"):
+    with explained():
         size, pixels = read_pixels(weights)
         tokenizer = AutoTokenizer.from_pretrained(weights)
-    model = read_model(AutoModelForImageTextToText, weights, config, "captioner", unused="pooler")
-    with explain_unreadable(weights, "captioner"):  # its configuration may name no beginning
+    model = read_model(
+        *(AutoModelForImageTextToText, weights, config, "captioner"),
+        files=PICTURE_MODEL_FILES,
+        unused="pooler",
+    )
+    with explained():  # its configuration may name no beginning
         return kind(name, model.to(device).eval(), tokenizer, pixels, size)
 
 

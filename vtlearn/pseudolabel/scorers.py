@@ -15,7 +15,7 @@ from vtlearn.learner import VideoTextLearner
 from vtlearn.parameters import weights_sha256
 from vtlearn.pseudolabel.captioner import FrameCaptioner
 from vtlearn.pseudolabel.checkpoint import as_clips, require_pictures
-from vtlearn.pseudolabel.pretrained import read_pixels
+from vtlearn.pseudolabel.pretrained import PICTURE_MODEL_FILES, read_pixels
 
 __all__ = ["References", "Scorer"]
 
@@ -230,11 +230,11 @@ def open_clip(weights: str, device: torch.device) -> ClipScorer:
     """
     from transformers import AutoTokenizer, CLIPConfig, CLIPModel
 
-    config = read_config(CLIPConfig, weights, "scorer")
-    with explain_unreadable(weights, "scorer"):
+    config = read_config(CLIPConfig, weights, "scorer", files=PICTURE_MODEL_FILES)
+    with explain_unreadable(weights, "scorer", files=PICTURE_MODEL_FILES):
         size, pixels = read_pixels(weights)
         tokenizer = AutoTokenizer.from_pretrained(weights)
-    model = read_model(CLIPModel, weights, config, "scorer")
+    model = read_model(CLIPModel, weights, config, "scorer", files=PICTURE_MODEL_FILES)
     name = weights.rstrip("/").rpartition("/")[2]
     return ClipScorer(name, model.to(device).eval(), tokenizer, pixels, size)
 
