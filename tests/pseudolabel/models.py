@@ -48,6 +48,22 @@ class Unsized(FrameCaptioner):
         return [""] * len(frames)
 
 
+class WideAsText(Brightness):
+    size = "224"  # type: ignore[assignment]
+
+
+class Numbered(Brightness):
+    name = 7  # type: ignore[assignment]
+
+
+class Failing(Brightness):
+    """Lacks what it needs."""
+
+    def __init__(self) -> None:
+        message = "no weights"
+        raise ValueError(message)
+
+
 def captioner_checkpoint(path: Path) -> Path:
     """Save a captioner of untrained weights."""
     torch.manual_seed(0)

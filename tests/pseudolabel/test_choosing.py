@@ -40,6 +40,15 @@ def test_captioners_are_told_apart(tmp_path: Path) -> None:
         ("tests.pseudolabel.models.Brightnes", "has no Brightnes; did you mean Brightness?"),
         ("tests.pseudolabel.models.Particular", "cannot be built without arguments: .*where"),
         ("tests.pseudolabel.models.Unsized", "has no size: set it in the class"),
+        (
+            "tests.pseudolabel.models.WideAsText",
+            r"models\.WideAsText\.size: expected a positive int",
+        ),
+        ("tests.pseudolabel.models.Numbered", r"models\.Numbered\.name: expected a string, got 7"),
+        (
+            "tests.pseudolabel.models.Failing",
+            r"models\.Failing cannot be built .*: ValueError: no weights \(.*models\.py, line",
+        ),
         ("absent_package.Captioner", "is not a file, and cannot be imported as a class: No module"),
         ("./absent", "captioner: './absent' is not a directory"),
     ],
@@ -47,6 +56,15 @@ def test_captioners_are_told_apart(tmp_path: Path) -> None:
 def test_what_is_no_captioner_is_refused(named: str, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         choose_captioner(named, CPU)
+
+
+def test_a_module_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "failing_captioner.py").write_text("weights = int('none')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        ArgumentError, match=r"failing_captioner cannot be imported: ValueError: .* 1"
+    ):
+        choose_captioner("failing_captioner.Captioner", CPU)
 
 
 def test_a_checkpoint_that_is_not_there_is_not_looked_for_on_the_hub() -> None:

@@ -18,7 +18,8 @@ from vtlearn.datasets.extraction import Part
 from vtlearn.errors import ArgumentError, TooManyUnreadableError
 from vtlearn.media.captions import open_captions
 from vtlearn.media.video.reader import VideoReader
-from vtlearn.pseudolabel.windows import Scenes, SpokenWindows
+from vtlearn.pseudolabel import Labelling
+from vtlearn.pseudolabel.windows import FixedWindows, Scenes, SpokenWindows
 
 
 @pytest.fixture(scope="session")
@@ -215,11 +216,44 @@ def test_what_is_no_caption_is_not_written(
     assert str(line).endswith(dropped)
 
 
-class Hasty(Brightness):
-    def captions(self, frames: Tensor) -> list[str]:
-        return ["a room of brightness 1"] * (len(frames) > 0)
+class Mistaken(Brightness):
+    """Returns what it is told to."""
+
+    def __init__(self, **returned: Any) -> None:
+        self.returned = returned
+        self.size = returned.get("size", 8)
+
+    def encode(self, frames: Tensor) -> Any:
+        return self.returned.get("encode", frames)
+
+    def captions(self, frames: Tensor) -> Any:
+        return self.returned.get("captions", super().captions(frames))
+
+    def log_likelihood(self, frames: Tensor, texts: Sequence[str]) -> Any:
+        return self.returned.get("likelihood", super().log_likelihood(frames, texts))
 
 
-def test_a_captioner_has_to_caption_every_frame(kitchen_root: Path, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="wrote 1 captions of 15 frames"):
-        label(tmp_path / "labels", list_videos(kitchen_root), Hasty())
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ({"captions": None}, r"captions\(\): expected a list of one string per frame, got None"),
+        ({"captions": ["one"]}, ".* one string per frame, got 1 of 15"),
+        ({"captions": "a" * 15}, ".* one string per frame, got 'aaa"),
+        ({"captions": [3] * 15}, ".* one string per frame, got a list with 3"),
+        ({"encode": None}, r"encode\(\) returned None"),
+        ({"likelihood": [0.0]}, r"log_likelihood\(\): expected a tensor .* got \[0\.0\]"),
+        ({"likelihood": torch.zeros(2)}, r"log_likelihood\(\): .* got shape \(2,\)"),
+    ],
+)
+def test_what_a_captioner_may_not_return_is_told_with_its_class(
+    kitchen_root: Path, tmp_path: Path, returned: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ArgumentError, match=rf"Mistaken\.{message}"):
+        label(tmp_path / "labels", first_videos(kitchen_root, 3), Mistaken(**returned))
+
+
+def test_a_captioner_has_to_describe_itself() -> None:
+    with pytest.raises(
+        ArgumentError, match=r"Mistaken\.size: expected a positive int, .*got '224'"
+    ):
+        Labelling(Mistaken(size="224"), None, FixedWindows(2.0))  # type: ignore[arg-type]

@@ -92,7 +92,9 @@ class Sideways(Brightness):
 def test_likelihoods_of_another_shape_are_refused() -> None:
     scorer = LiftScorer(Sideways(), References(["r", "s", "t"], levels(2, 8, 9)))
     texts = ["a room of brightness 5", "a room of brightness 2"]
-    with pytest.raises(ArgumentError, match=r"brightness returned .* shape \(2, 3\) for 2 texts"):
+    with pytest.raises(
+        ArgumentError, match=r"Sideways.log_likelihood.* here \(3, 2\), got shape \(2, 3\)"
+    ):
         scorer.scores(levels(5), levels(5), [CaptionedWindow("v", slice(0, 1), texts)])
 
 

@@ -3,17 +3,18 @@
 import importlib
 import json
 import re
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from vtlearn.checkpoints import load
-from vtlearn.errors import ArgumentError
+from vtlearn.errors import ArgumentError, VTLearnError
 from vtlearn.media.captions.index import open_captions
 from vtlearn.media.captions.matching import match_captions
 from vtlearn.media.ids import VideoNames
-from vtlearn.pseudolabel.captioner import FrameCaptioner
+from vtlearn.pseudolabel.captioner import FrameCaptioner, require_described
 from vtlearn.pseudolabel.checkpoint import CheckpointCaptioner
 from vtlearn.pseudolabel.pretrained import open_pretrained
 from vtlearn.pseudolabel.scorers import LiftScorer, MatchScorer, References, Scorer, open_clip
@@ -112,11 +113,16 @@ def _of_class(class_path: str) -> FrameCaptioner:
     module, _, name = class_path.rpartition(".")
     try:
         there = vars(importlib.import_module(module))
+    except VTLearnError:
+        raise
     except ImportError as error:
         message = (
             f"captioner: {class_path} is not a file, and cannot be imported as a class: {error} "
             "(`python -m vtlearn` finds modules of the working directory)"
         )
+        raise ArgumentError(message) from error
+    except Exception as error:  # whatever its author's code raises
+        message = f"captioner: {module} cannot be imported: {_told(error)}"
         raise ArgumentError(message) from error
     kind = there.get(name)
     if kind is None:
@@ -127,13 +133,16 @@ def _of_class(class_path: str) -> FrameCaptioner:
         raise ArgumentError(message)
     try:
         captioner = kind()
-    except TypeError as error:  # it takes arguments, or lacks captions()
-        message = f"captioner: {class_path} cannot be built without arguments: {error}"
+    except VTLearnError:
+        raise
+    except Exception as error:  # it takes arguments, lacks captions(), or its author's code raises
+        message = f"captioner: {class_path} cannot be built without arguments: {_told(error)}"
         raise ArgumentError(message) from error
-    lacking = [field for field in ("size", "name") if not hasattr(captioner, field)]
-    if lacking:
-        message = (
-            f"captioner: {class_path} has no {lacking[0]}: set it in the class, or in __init__"
-        )
-        raise ArgumentError(message)
+    require_described(captioner)
     return captioner
+
+
+def _told(error: Exception) -> str:
+    """Say what a class of one's own raised, and where: its author has to find it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno})"

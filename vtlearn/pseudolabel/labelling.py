@@ -16,9 +16,13 @@ from vtlearn.checks import require_positive
 from vtlearn.datasets.clips import clip_reader
 from vtlearn.datasets.extraction import ChunkResults, ShardWalk
 from vtlearn.datasets.windows import VideoList
-from vtlearn.errors import ArgumentError
 from vtlearn.media.clips import ClipReader
-from vtlearn.pseudolabel.captioner import FrameCaptioner
+from vtlearn.pseudolabel.captioner import (
+    FrameCaptioner,
+    encode_frames,
+    require_described,
+    write_captions,
+)
 from vtlearn.pseudolabel.filters import Dropped, normalize, why_dropped
 from vtlearn.pseudolabel.frames import Frames, ShardFrames, Video, VideoSpans
 from vtlearn.pseudolabel.scorers import CaptionedWindow, Scorer
@@ -73,7 +77,7 @@ class Labelling:
         workers: How many processes read frames; 0: this one does.
 
     Raises:
-        ArgumentError: If a number makes no sense.
+        ArgumentError: If a number makes no sense, or the captioner does not describe itself.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Labelling:
         workers: int = 0,
     ) -> None:
         require_positive(frames=frames, windows_per_batch=windows_per_batch)
+        require_described(captioner)
         self._captioner, self._scorer, self._windows = captioner, scorer, windows
         self._frames, self._windows_per_batch, self._workers = frames, windows_per_batch, workers
         self._has_warned = False
@@ -175,14 +180,10 @@ class Labelling:
     ) -> list[ChunkResults[list[WindowResult]]]:
         """Caption a batch and score what was written; one entry per piece."""
         pixels = torch.cat([piece.pixels[piece.valid.flatten()] for piece in batch])
-        seen = self._captioner.encode(pixels) if len(pixels) else None
-        texts = [normalize(text) for text in self._captioner.captions(seen)] if len(pixels) else []
-        if len(texts) != len(pixels):
-            message = (
-                f"{self._captioner.name} wrote {len(texts)} captions of {len(pixels)} frames: "
-                "captions() has to return one per frame"
-            )
-            raise ArgumentError(message)
+        seen, texts = None, list[str]()
+        if len(pixels):
+            seen = encode_frames(self._captioner, pixels)
+            texts = [*map(normalize, write_captions(self._captioner, seen, len(pixels)))]
         asked = list(_asked(batch, laid, texts))
         scores = iter(self._scorer.scores(pixels, seen, asked) if len(pixels) else [])
         windows = iter(asked)

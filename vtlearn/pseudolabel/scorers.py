@@ -13,7 +13,7 @@ from vtlearn.encoders.hub import explain_unreadable, read_config, read_model
 from vtlearn.errors import ArgumentError
 from vtlearn.learner import VideoTextLearner
 from vtlearn.parameters import weights_sha256
-from vtlearn.pseudolabel.captioner import FrameCaptioner
+from vtlearn.pseudolabel.captioner import FrameCaptioner, encode_frames, likelihoods
 from vtlearn.pseudolabel.checkpoint import as_clips, require_pictures
 from vtlearn.pseudolabel.pretrained import PICTURE_MODEL_FILES, read_pixels
 
@@ -105,34 +105,28 @@ class LiftScorer(Scorer):
             )
             raise ArgumentError(message)
         self._captioner, self._references = captioner, references
-        self._seen = captioner.encode(references.frames)
+        self._seen = encode_frames(captioner, references.frames)
         require_likelihood(captioner, self._seen)
 
     @override
     def scores(self, frames: Tensor, seen: Any, windows: Sequence[CaptionedWindow]) -> list[Tensor]:
         texts = list(dict.fromkeys(text for window in windows for text in window.candidates))
         place = {text: number for number, text in enumerate(texts)}
-        elsewhere = self._likelihood(self._seen, texts)
+        elsewhere = self._likelihood(self._seen, texts, len(self._references.ids))
         found = []
         for video_id, some, candidates in windows:
-            here = self._likelihood(seen[some], candidates).mean(0)
+            here = self._likelihood(seen[some], candidates, some.stop - some.start).mean(0)
             others = elsewhere[self._references.others(video_id)]
             found.append(here - others[:, [place[text] for text in candidates]].mean(0))
         return found
 
-    def _likelihood(self, seen: Any, texts: Sequence[str]) -> Tensor:
+    def _likelihood(self, seen: Any, texts: Sequence[str], count: int) -> Tensor:
         if not texts:
-            return torch.zeros(1, 0, dtype=torch.float64)
-        found = self._captioner.log_likelihood(seen, texts)
+            return torch.zeros(count, 0, dtype=torch.float64)
+        found = likelihoods(self._captioner, seen, texts, count)
         if found is None:
             raise ArgumentError(_untold(self._captioner))
-        if found.ndim != 2 or found.shape[1] != len(texts):
-            message = (
-                f"{self._captioner.name} returned likelihoods of shape {tuple(found.shape)} for "
-                f"{len(texts)} texts: log_likelihood() has to return (pictures, texts)"
-            )
-            raise ArgumentError(message)
-        return found.cpu().double()
+        return found
 
 
 class MatchScorer(Scorer):
