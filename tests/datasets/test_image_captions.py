@@ -275,6 +275,19 @@ def test_a_list_without_captions_says_what_would_do(tmp_path: Path) -> None:
         read_image_captions(tmp_path / "a.csv", pictures=tmp_path)
 
 
+def test_what_img2dataset_writes_by_default_is_told_from_no_pictures(tmp_path: Path) -> None:
+    for name in ("00000.tar", "00000.parquet", "00000_stats.json"):
+        (tmp_path / name).touch()
+    table = tmp_path / "cc12m.csv"
+    table.write_text("url,caption\nhttp://a.org/1.jpg,two apples\n")
+    message = r"00000\.tar, .* default: train on them with --data Shards, or download"
+    for listed_in in (tmp_path, table):
+        with pytest.raises(ArgumentError, match=message):
+            read_image_captions(listed_in, pictures=tmp_path)
+    with pytest.raises(ArgumentError, match=message):
+        ImageCaptions.expectations(tmp_path)
+
+
 def test_a_check_takes_all_lists_together(
     coco_root: Path, cc_root: Path, img2dataset_root: Path, tmp_path: Path
 ) -> None:

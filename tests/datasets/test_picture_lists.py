@@ -8,7 +8,7 @@ from zlib import crc32
 
 import pytest
 
-from vtlearn.datasets.picture_lists import PictureCaption, read_picture_list, shard_folders
+from vtlearn.datasets.picture_lists import read_picture_list
 from vtlearn.errors import ArgumentError
 
 URLS = ["http://a.org/1.jpg", "https://b.org/2.png"]
@@ -113,6 +113,41 @@ def test_a_caption_may_begin_as_a_url_does(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("first", ["http is a protocol", "http://c.org is on a wall", URLS[1]])
+def test_a_first_caption_may_begin_as_a_url_does(first: str, tmp_path: Path) -> None:
+    text = f"{first}\t{URLS[0]}\ntwo apples\t{URLS[1]}\n"
+    assert read(write(tmp_path / "cc3m.tsv", text)) == [
+        (name(URLS[0]), name(URLS[0]), first),
+        (name(URLS[1]), name(URLS[1]), "two apples"),
+    ]
+
+
+def test_urls_may_be_in_upper_case_or_have_a_space(tmp_path: Path) -> None:
+    urls = [URLS[0].upper(), "Https://b.org/my cat.png"]
+    text = "".join(f"{url}\ta cat\n" for url in urls)
+    assert read(write(tmp_path / "cc12m.tsv", text)) == [
+        (name(url), name(url), "a cat") for url in urls
+    ]
+    rows = read(write(tmp_path / "cc3m.tsv", f"caption\turl\na cat\t{urls[1]}\n"))
+    assert rows == [(name(urls[1]), name(urls[1]), "a cat")]
+
+
+@pytest.mark.parametrize(
+    "header", ["filepath, title", "FilePath,Title", '"filepath";"TITLE"', "FILEPATH\t title"]
+)
+def test_columns_of_open_clip_in_any_case(header: str, tmp_path: Path) -> None:
+    separator = next(one for one in ",;\t" if one in header)
+    path = write(tmp_path / "train.csv", f"{header}\na.jpg{separator} two apples\n")
+    assert read(path) == [("a.jpg", "a.jpg", "two apples")]
+
+
+@pytest.mark.parametrize("header", ["URL, Caption", "ThumbnailURL,caption", "CAPTION,Url"])
+def test_columns_of_urls_in_any_case(header: str, tmp_path: Path) -> None:
+    cells = ["two apples", URLS[0]] if header.startswith("CAP") else [URLS[0], "two apples"]
+    path = write(tmp_path / "train.csv", f"{header}\n{','.join(cells)}\n")
+    assert read(path) == [(name(URLS[0]), name(URLS[0]), "two apples")]
+
+
 def test_pictures_that_share_a_name_are_left_out_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -134,74 +169,6 @@ def test_the_csv_of_open_clip(header: str, tmp_path: Path) -> None:
     assert read(write(path, path.read_text().replace("a/b", "/data/a/b")))[0][1] == "/data/a/b.jpg"
     commas = write(tmp_path / "commas.csv", path.read_text().replace("\t", ","))
     assert read(commas) == read(path)
-
-
-@pytest.fixture
-def downloaded(tmp_path: Path) -> Path:
-    """What img2dataset left of three urls, one without its picture, one without a caption."""
-    root = tmp_path / "files"
-    for key, picture, caption in (
-        ("000000000", "jpg", "two apples"),
-        ("000000001", None, "a dog"),
-        ("000010000", "webp", None),
-    ):
-        sample = root / key[:5] / key
-        write(sample.with_suffix(".json"), {"url": f"http://a.org/{key}", "caption": caption})
-        if caption is not None:
-            sample.with_suffix(".txt").write_text(f"{caption}\n")
-        if picture is not None:
-            sample.with_suffix(f".{picture}").touch()
-    write(root / "00000_stats.json", {})
-    write(root / "other" / "000000003.txt", "no shard")
-    return root
-
-
-def test_what_img2dataset_writes_to_files(downloaded: Path) -> None:
-    assert [one.name for one in shard_folders(downloaded)] == ["00000", "00001"]
-    assert list(read_picture_list(downloaded, downloaded)) == [
-        PictureCaption("000000000", "00000/000000000.jpg", "two apples"),
-        PictureCaption("000000001", "00000/000000001.jpg", "a dog"),  # which is not there
-        PictureCaption("000010000", "00001/000010000.webp", ""),
-    ]
-    (downloaded / "00000" / "000000000.txt").unlink()  # then the .json says it
-    assert next(iter(read_picture_list(downloaded, downloaded))).caption == "two apples"
-
-
-def test_pictures_of_urls_may_be_as_img2dataset_wrote_them(downloaded: Path) -> None:
-    urls = ["http://a.org/000010000", "http://a.org/000000000", URLS[0]]
-    path = write(downloaded.parent / "cc3m.tsv", "".join(f"caption\t{url}\n" for url in urls))
-    assert read(path, downloaded) == [
-        ("000010000", "00001/000010000.webp", "caption"),
-        ("000000000", "00000/000000000.jpg", "caption"),
-        (name(URLS[0]), name(URLS[0]), "caption"),  # which was not downloaded
-    ]
-
-
-def test_a_cut_off_json_costs_its_picture_alone(
-    downloaded: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (downloaded / "00000" / "000000000.json").write_text('{"url": "http://a.o')
-    urls = ["http://a.org/000000000", "http://a.org/000010000"]
-    path = write(downloaded.parent / "cc3m.tsv", "".join(f"caption\t{url}\n" for url in urls))
-    with caplog.at_level(logging.WARNING):
-        rows = read(path, downloaded)
-    assert [place for _, place, _ in rows] == [name(urls[0]), "00001/000010000.webp"]
-    (message,) = caplog.messages
-    assert message.startswith(f"1 pictures in {downloaded} are left out, since what is kept of ")
-    assert "(first: " in message
-    assert "000000000.json cannot be read as JSON: " in message
-
-
-def test_captions_of_a_download_that_cannot_be_read_cost_their_pictures_alone(
-    downloaded: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (downloaded / "00000" / "000000000.txt").write_bytes(b"caf\xe9")
-    (downloaded / "00001" / "000010000.json").write_text('{"caption": "')
-    with caplog.at_level(logging.WARNING):
-        assert [row.id for row in read_picture_list(downloaded, downloaded)] == ["000000001"]
-    (message,) = caplog.messages
-    assert message.startswith(f"2 pictures in {downloaded} are left out")
-    assert "000000000.txt cannot be read as a caption: " in message
 
 
 @pytest.mark.parametrize(
@@ -233,10 +200,17 @@ def test_json_of_another_kind_is_refused(content: object, message: str, tmp_path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a\tb\nc\td\n", "line 2: expected a url and a caption, separated by a tab, got 'c    d'"),
-        ("image,caption\na.jpg,b\n", "'image,caption'; a table of files .* filepath and title"),
+        ("a\tb\nc\td\n", "line 2: expected a url and a caption, separated by a tab, .*'c    d'"),
+        (
+            "image,caption\na.jpg,b\n",
+            "line 1: expected a url and a caption, separated by a tab, or a first line with the "
+            "columns filepath and title, url and caption, or thumb.* got 'image,caption'",
+        ),
+        ("image\ttitle\na.jpg\tb\n", "line 2: .* with the columns filepath and title, url and"),
+        (f"{URLS[0]}\t{URLS[1]}\n" * 2, f"line 1: .*; got '{URLS[0]}    {URLS[1]}'"),
         (f"a\t{URLS[0]}\nb\n", "line 2: expected a url and a caption, separated by a tab, got 'b'"),
         (f"a\t{URLS[0]}\tb\n", "line 1: expected a url and a caption"),
+        ("a,b,c\n", "line 1: expected a url and a caption"),
         (f"a\t{URLS[0]}\n{URLS[1]}\tb\n", "line 2: expected a url and a caption"),
         ("filepath\ttitle\n../a.jpg\tb\n", r"line 2: expected a name below .*got '\.\./a\.jpg'"),
         ("filepath\ttitle\na.jpg\n", "has 1 cells in line 2 and 2 in its header"),

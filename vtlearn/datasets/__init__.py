@@ -11,10 +11,10 @@ and ``crosstask``, whose videos are annotated in segments (``steps`` reads them 
 steps of their tasks); ``annotations`` hashes the files that say so. ``recognition`` has what
 ``ucf101`` and ``hmdb51`` share, whose videos are of one class each; ``episodes`` lists videos of
 classes, of which a few are shown. ``image_captions`` lists pictures, the captions of which
-``picture_lists`` reads. ``evaluation`` reads the clips and videos that a protocol scores,
-``whole_clips`` lists those that captions are written of, ``windows`` reads all of a video, and
-``extraction`` keeps what is made of that. ``files`` and ``lists`` find what there is, and
-``checking`` compares it with what there should be.
+``picture_lists`` reads, and ``img2dataset`` where that downloaded them. ``evaluation`` reads the
+clips and videos that a protocol scores, ``whole_clips`` lists those that captions are written of,
+``windows`` reads all of a video, and ``extraction`` keeps what is made of that. ``files`` and
+``lists`` find what there is, and ``checking`` compares it with what there should be.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus

@@ -16,7 +16,8 @@ from vtlearn.datasets.captioned import (
     require_clips,
 )
 from vtlearn.datasets.files import require_paths
-from vtlearn.datasets.picture_lists import PictureCaption, read_picture_list, shard_folders
+from vtlearn.datasets.img2dataset import require_no_tars, shard_folders
+from vtlearn.datasets.picture_lists import PictureCaption, read_picture_list
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.storage.strings import Strings
 
@@ -105,7 +106,7 @@ def read_image_captions(
         CorpusNotFoundError: If the list, the pictures' folder, or every listed picture is not
             there.
         ArgumentError: If the list is of another kind, names a picture outside the folder, none at
-            all, or more pictures than may lack their files.
+            all, or more pictures than may lack their files; or if there are tar shards instead.
 
     Example:
         >>> import tempfile
@@ -126,11 +127,15 @@ def read_image_captions(
     if max_missing is not None:
         check = f"{common_folder([listed, pictures])} --data {_NAME}"
         check += "" if listed.is_dir() else f" --list {listed} --videos {pictures}"
-        require_clips(
-            *(_NAME, clips, listed, _SOURCE, max_missing, check),
-            items="pictures",
-            named="as it calls them",
-        )
+        try:
+            require_clips(
+                *(_NAME, clips, listed, _SOURCE, max_missing, check),
+                items="pictures",
+                named="as it calls them",
+            )
+        except CorpusNotFoundError:
+            require_no_tars(pictures)
+            raise
     return clips
 
 
@@ -141,6 +146,7 @@ def _usual_lists(root: Path) -> list[tuple[Path, Path]]:
     lists += [(root, root)] if shard_folders(root) else []
     if lists:
         return lists
+    require_no_tars(root)
     lines = [
         *(f"{root / one}: captions of the pictures in {folder}" for one, folder in _USUAL),
         f"{root}/00000: pictures, .txt and .json, as `img2dataset --output_format files`",
@@ -159,9 +165,11 @@ def _require_captions(clips: Sequence[CaptionedClip], listed: Path) -> None:
         return
     message = f"{listed} lists no pictures with captions; give another list"
     if listed.is_dir():
+        require_no_tars(listed)
         message = (
-            f"{listed} has no pictures with captions in folders 00000, 00001, ..., as img2dataset "
-            "writes them; where a file lists them, give it as data.init_args.annotations"
+            f"{listed} has no pictures with captions in folders 00000, 00001, ..., as `img2dataset "
+            "--output_format files` writes them; where a file lists them, give it as "
+            "data.init_args.annotations"
         )
     raise ArgumentError(message)
 

@@ -1,14 +1,13 @@
 """Files that say what is written of pictures: JSON, tables, and the folders that img2dataset makes.
 
-CC3M's table has the caption before the url and CC12M's after it: the column that begins with http
-is the url.
+CC3M's table has the caption before the url and CC12M's after it: the first row that leaves no doubt
+says which column has the urls.
 """
 
 import csv
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -16,18 +15,17 @@ from zlib import crc32
 import numpy as np
 
 from vtlearn.datasets.caption_files import read_json
+from vtlearn.datasets.img2dataset import pictures_of_urls, read_samples
 from vtlearn.datasets.lists import iterate_table
 from vtlearn.errors import ArgumentError
-from vtlearn.media.webdataset.reader import PICTURES
-from vtlearn.storage.progress import track
 
 __all__: list[str] = []
 
 _LOG = logging.getLogger(__name__)
-_SHARD = re.compile(r"\d{5,}")  # a folder of img2dataset's
-_URL = "http"  # how the column of urls begins
+_URL = re.compile(r"https?:\S+", re.IGNORECASE)
 _TRAINING = ("train", "restval")  # Karpathy's splits that are trained on
-_HEADERS = ("url", "thumbnailUrl", "URL")  # what the column of urls is called where it has a name
+_HEADERS = ("url", "thumbnailurl")  # what the column of urls is called where it has a name
+_COLUMNS = "filepath and title, url and caption, or thumbnailUrl and caption, in any case"
 
 
 class PictureCaption(NamedTuple):
@@ -53,14 +51,14 @@ def read_picture_list(listed: Path, pictures: Path) -> Iterator[PictureCaption]:
             ``caption``, one or several, as LAVIS has them. Or a table: a url and a caption,
             separated by a tab, in either order and with a header or without (CC3M, CC12M); a csv
             with the columns ``thumbnailUrl`` or ``url``, and ``caption``; or one with the columns
-            ``filepath`` and ``title``, as open_clip takes. Or the folder that ``img2dataset
-            --output_format files`` wrote.
+            ``filepath`` and ``title``, as open_clip takes, all in upper or lower case. Or the
+            folder that ``img2dataset --output_format files`` wrote.
         pictures: The folder of the pictures. Those of a url are called as its crc32 in decimal,
             without a suffix; or they are as img2dataset wrote them there.
 
     Yields:
-        The captions in the order of the file. Where several urls have one crc32, nobody knows which
-        of them a file is of, and they are left out, which is logged.
+        The captions in the order of the file. Urls that share their crc32 are left out, since a
+        file may be of any of them; how many is logged.
 
     Raises:
         ArgumentError: If a file cannot be read or is of another kind, or names a picture outside
@@ -75,24 +73,10 @@ def read_picture_list(listed: Path, pictures: Path) -> Iterator[PictureCaption]:
         [PictureCaption(id='88111529', path='88111529', caption='two apples')]
     """
     if listed.is_dir():
-        return _img2dataset(listed)
+        return (PictureCaption(*sample) for sample in read_samples(listed))
     if listed.suffix.lower() == ".json":
         return _json(listed)
     return _table(listed, pictures)
-
-
-def shard_folders(folder: Path) -> list[Path]:
-    """List the folders that img2dataset wrote pictures to.
-
-    Args:
-        folder: Its output folder.
-
-    Returns:
-        The folders with names of five digits or more, in their order.
-    """
-    if not folder.is_dir():
-        return []
-    return sorted(one for one in folder.iterdir() if _SHARD.fullmatch(one.name) and one.is_dir())
 
 
 # JSON
@@ -186,31 +170,35 @@ def _below(where: str, name: str) -> str:
 def _table(path: Path, pictures: Path) -> Iterator[PictureCaption]:
     try:
         with path.open(encoding="utf-8-sig") as file:
-            header = re.split(r"[\t,;]", file.readline().strip())
+            header = re.split(r"[\t,;]", file.readline())
     except (OSError, ValueError) as error:
         message = f"{path} cannot be read as a table of captions: {error}"
         raise ArgumentError(message) from error
-    if {"filepath", "title"} <= set(header):
-        return _open_clip(path)
-    url = next((name for name in _HEADERS if name in header and "caption" in header), None)
-    tabs = url is None or path.suffix.lower() == ".tsv"
-    return _of_urls(path, pictures, None if tabs else url)
+    named = {name.lower(): name for name in (cell.strip().strip('"') for cell in header)}
+    if {"filepath", "title"} <= named.keys():
+        return _open_clip(path, named["filepath"], named["title"])
+    url = next((named[name] for name in _HEADERS if name in named and "caption" in named), None)
+    if url is None or path.suffix.lower() == ".tsv":
+        return _of_urls(path, pictures, None)
+    return _of_urls(path, pictures, (url, named["caption"]))
 
 
-def _open_clip(path: Path) -> Iterator[PictureCaption]:
-    for line, cells in iterate_table(path, ["filepath"], may_be_blank="title"):
-        name = cells["filepath"]
+def _open_clip(path: Path, file: str, title: str) -> Iterator[PictureCaption]:
+    for line, cells in iterate_table(path, [file], may_be_blank=title):
+        name = cells[file]
         if not name.startswith("/"):  # a whole path is that
             _below(f"{path}, line {line}", name)
-        yield PictureCaption(name, name, cells["title"])
+        yield PictureCaption(name, name, cells[title])
 
 
-def _of_urls(path: Path, pictures: Path, column: str | None) -> Iterator[PictureCaption]:
-    """Find the pictures of urls, by the column's name where they are in a csv."""
-    downloaded = _downloaded(pictures)
-    collided = frozenset[int]() if downloaded else _collisions(_pairs(path, column))
+def _of_urls(
+    path: Path, pictures: Path, columns: tuple[str, str] | None
+) -> Iterator[PictureCaption]:
+    """Find the pictures of urls, by the names of both columns where they are in a csv."""
+    downloaded = pictures_of_urls(pictures)
+    collided = frozenset[int]() if downloaded else _collisions(_pairs(path, columns))
     left_out = 0
-    for url, caption in _pairs(path, column):
+    for url, caption in _pairs(path, columns):
         place, name = downloaded.get(url), crc32(url.encode())
         if name in collided:
             left_out += 1
@@ -227,32 +215,62 @@ def _of_urls(path: Path, pictures: Path, column: str | None) -> Iterator[Picture
         )
 
 
-def _pairs(path: Path, column: str | None) -> Iterator[tuple[str, str]]:
+def _pairs(path: Path, columns: tuple[str, str] | None) -> Iterator[tuple[str, str]]:
     """Yield each url and its caption."""
-    if column is None:
+    if columns is None:
         yield from _tab_separated(path)
         return
-    for _, cells in iterate_table(path, [column], may_be_blank="caption"):
-        yield cells[column], cells["caption"]
+    url, caption = columns
+    for _, cells in iterate_table(path, [url], may_be_blank=caption):
+        yield cells[url], cells[caption]
 
 
 def _tab_separated(path: Path) -> Iterator[tuple[str, str]]:
     """Read a table without quotes, in which captions may have any."""
-    place: int | None = None  # of the urls
+    place = _url_place(path)
     for line, cells in _lines(path):
-        if place is None and len(cells) == 2:
-            are_urls = [cell.startswith(_URL) for cell in cells]
-            if not any(are_urls) and line == 1:  # the names of the columns
-                continue
-            place = are_urls.index(True) if sum(are_urls) == 1 else None
-        if place is None or len(cells) != 2 or not cells[place].startswith(_URL):
+        is_pair = len(cells) == 2
+        if line == 1 and is_pair and not any(map(_URL.match, cells)):  # the columns' names
+            continue
+        if not is_pair or not _URL.match(cells[place]):
             message = (
                 f"{path}, line {line}: expected a url and a caption, separated by a tab, got "
-                f"{'    '.join(cells)[:80]!r}; a table of files has a first line with the "
-                "columns filepath and title"
+                f"{_shown(cells)}"
             )
             raise ArgumentError(message)
         yield cells[place], cells[1 - place]
+
+
+def _url_place(path: Path) -> int:
+    """Tell which of two columns has the urls; a caption may begin as one, or be one."""
+    unclear: tuple[int, list[str]] | None = None
+    for line, cells in _lines(path):
+        are_urls = _are_urls(cells)
+        if len(cells) == 2 and sum(are_urls) == 1:
+            return are_urls.index(True)
+        if len(cells) == 2 and all(are_urls):
+            unclear = unclear or (line, cells)
+        elif len(cells) != 2 or line > 1:  # no names of columns either
+            unclear = line, cells
+            break
+    if unclear is None:  # there is no row
+        return 0
+    line, cells = unclear
+    message = (
+        f"{path}, line {line}: expected a url and a caption, separated by a tab, or a first line "
+        f"with the columns {_COLUMNS}; got {_shown(cells)}"
+    )
+    raise ArgumentError(message)
+
+
+def _are_urls(cells: Sequence[str]) -> list[bool]:
+    """Tell which cells are urls, or where none is, begin as one: a url may have a space."""
+    whole = [bool(_URL.fullmatch(cell)) for cell in cells]
+    return whole if any(whole) else [bool(_URL.match(cell)) for cell in cells]
+
+
+def _shown(cells: Sequence[str]) -> str:
+    return repr("    ".join(cells)[:80])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -274,96 +292,3 @@ def _collisions(pairs: Iterable[tuple[str, str]]) -> frozenset[int]:
     )
     crcs, counts = np.unique(np.unique(found)["crc"], return_counts=True)
     return frozenset(crcs[counts > 1].tolist())
-
-
-# img2dataset
-
-
-def _img2dataset(folder: Path) -> Iterator[PictureCaption]:
-    shards, unreadable = shard_folders(folder), _Unreadable(folder)
-    for shard in track(shards, "Reading captions", total=len(shards)):
-        for key, files in _samples(shard).items():
-            caption: str | None = None
-            with unreadable.skipped():
-                caption = _caption(files)
-            if caption is not None:
-                yield PictureCaption(key, f"{shard.name}/{_picture(key, files)}", caption)
-    unreadable.log()
-
-
-def _downloaded(folder: Path) -> dict[str, str]:
-    """Return the files of urls, below a folder that img2dataset wrote; empty for any other."""
-    found: dict[str, str] = {}
-    shards, unreadable = shard_folders(folder), _Unreadable(folder)
-    for shard in track(shards, "Reading urls", total=len(shards)) if shards else ():
-        for key, files in _samples(shard).items():
-            record: Any = None
-            with unreadable.skipped():
-                record = read_json(files["json"]) if "json" in files else None
-            if isinstance(record, dict) and isinstance(record.get("url"), str):
-                found[record["url"]] = f"{shard.name}/{_picture(key, files)}"
-    unreadable.log()
-    return found
-
-
-class _Unreadable:
-    """Counts files that say what a picture is of, and cannot be read, such as cut-off ones.
-
-    Args:
-        folder: Where they are.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._count, self._first = folder, 0, ""
-
-    @contextmanager
-    def skipped(self) -> Iterator[None]:
-        """Skip one that cannot be read."""
-        try:
-            yield
-        except ArgumentError as error:
-            self._count += 1
-            self._first = self._first or str(error)
-
-    def log(self) -> None:
-        """Log how many were skipped, if any."""
-        if self._count:
-            _LOG.warning(
-                "%d pictures in %s are left out, since what is kept of them cannot be read "
-                "(first: %s)",
-                *(self._count, self._folder, self._first),
-            )
-
-
-def _caption(files: Mapping[str, Path]) -> str:
-    """Read a sample's caption; blank where it has none."""
-    caption: object = None
-    if "txt" in files:
-        caption = _read(files["txt"])
-    elif "json" in files:
-        record: Any = read_json(files["json"])
-        caption = record.get("caption") if isinstance(record, dict) else None
-    return caption.strip() if isinstance(caption, str) else ""
-
-
-def _samples(shard: Path) -> dict[str, dict[str, Path]]:
-    """List the files of each sample by their suffixes, in the order of the samples."""
-    samples: dict[str, dict[str, Path]] = {}
-    for path in sorted(shard.iterdir()):
-        kind = path.suffix.lower().removeprefix(".")
-        if kind in (*PICTURES, "txt", "json") and not path.name.startswith("."):
-            samples.setdefault(path.stem, {})[kind] = path
-    return samples
-
-
-def _picture(key: str, files: Mapping[str, Path]) -> str:
-    """Return the name of a sample's picture; where there is none, what it would be."""
-    return next((files[kind].name for kind in PICTURES if kind in files), f"{key}.jpg")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as a caption: {error}"
-        raise ArgumentError(message) from error

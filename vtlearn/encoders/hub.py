@@ -18,7 +18,6 @@ from vtlearn.parameters import are_weights_following
 
 __all__ = [
     "LANGUAGE_MODEL_FILES",
-    "MODEL_FILES",
     "UnreadableWeightsError",
     "explain_unreadable",
     "read_config",
