@@ -325,6 +325,18 @@ def test_sources_and_weights_that_do_not_fit_are_refused(kitchen_root: Path) -> 
     ):
         with pytest.raises(ArgumentError, match=named):
             Mixture({"videos": Kitchen(), "pictures": Kitchen()}, weights)
+    for strings in ({**EVEN, "pictures": "1"}, {**EVEN, "pictures": None}):
+        with pytest.raises(
+            ArgumentError, match=r"weight of source pictures is ('1'|None), and it has"
+        ):
+            Mixture({"videos": Kitchen(), "pictures": Kitchen()}, strings)  # type: ignore[arg-type]
+    for lists in ({"sources": [Kitchen()]}, {"weights": [1.0]}):
+        given: dict[str, Any] = {"sources": {"videos": Kitchen()}, "weights": {"videos": 1}} | lists
+        with pytest.raises(ArgumentError, match="expected one for each name of a source, got"):
+            Mixture(**given)
+    for option in ("batches_per_epoch", "num_workers"):
+        with pytest.raises(ArgumentError, match=f"{option}: expected an int, got '3'"):
+            mixture(kitchen_root, **{option: "3"})  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="batches_per_epoch must be positive"):
         mixture(kitchen_root, batches_per_epoch=0)
     for name in ("a/b", "a.b", ""):

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from itertools import chain, zip_longest
+from numbers import Integral, Real
 
 from typing_extensions import override
 
@@ -51,8 +52,8 @@ class Mixture(VideoTextData):
 
     Raises:
         ArgumentError: If there is no source, or one cannot be called so or is a mixture itself; the
-            weights are not those of the sources, or not positive; or there are fewer workers than
-            sources.
+            weights are not those of the sources, or not positive numbers; or there are fewer
+            workers than sources.
 
     Example:
         >>> from vtlearn.datamodules import Kitchen
@@ -70,6 +71,8 @@ class Mixture(VideoTextData):
         batches_per_epoch: int | None = None,
         num_workers: int | None = None,
     ) -> None:
+        _require_named(sources=sources, weights=weights)
+        _require_whole(batches_per_epoch=batches_per_epoch, num_workers=num_workers)
         self.sources = dict(sources)
         self.weights = _shares(self.sources, weights)
         if batches_per_epoch is not None:
@@ -266,6 +269,22 @@ class Mixture(VideoTextData):
                 raise ArgumentError(message)
 
 
+def _require_named(**given: object) -> None:
+    """Refuse what is not given by names."""
+    for argument, value in given.items():
+        if not isinstance(value, Mapping):
+            message = f"{argument}: expected one for each name of a source, got {value!r:.80}"
+            raise ArgumentError(message)
+
+
+def _require_whole(**given: object) -> None:
+    """Refuse numbers that are not whole; None is left out."""
+    for argument, value in given.items():
+        if value is not None and not isinstance(value, Integral):
+            message = f"{argument}: expected an int, got {value!r:.80}"
+            raise ArgumentError(message)
+
+
 def _shares(sources: Mapping[str, object], weights: Mapping[str, float]) -> dict[str, float]:
     """Return what share of the batches each source has."""
     if not sources:
@@ -284,9 +303,10 @@ def _shares(sources: Mapping[str, object], weights: Mapping[str, float]) -> dict
         )
         raise ArgumentError(message)
     for name, weight in weights.items():
-        if not (weight > 0 and math.isfinite(weight)):
+        given: object = weight
+        if not isinstance(given, Real) or not (weight > 0 and math.isfinite(weight)):
             message = (
-                f"the weight of source {name} is {weight}, and it has to be a positive number: "
+                f"the weight of source {name} is {given!r}, and it has to be a positive number: "
                 "leave a source out that is not to be trained on"
             )
             raise ArgumentError(message)
