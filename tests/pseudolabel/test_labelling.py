@@ -18,8 +18,10 @@ from vtlearn.datasets.extraction import Part
 from vtlearn.errors import ArgumentError, TooManyUnreadableError
 from vtlearn.media.captions import open_captions
 from vtlearn.media.video.reader import VideoReader
-from vtlearn.pseudolabel import Labelling
-from vtlearn.pseudolabel.windows import FixedWindows, Scenes, SpokenWindows
+from vtlearn.pseudolabel import Labelling, labelling
+from vtlearn.pseudolabel.labelling import _Said
+from vtlearn.pseudolabel.shards import WindowResult
+from vtlearn.pseudolabel.windows import FixedWindows, Scenes, Span, SpokenWindows
 
 
 @pytest.fixture(scope="session")
@@ -194,9 +196,63 @@ def test_a_captioner_that_says_one_thing_is_warned_of_once(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         label(tmp_path / "labels", first_videos(kitchen_root, 4), captioner)
-    record = json.loads((tmp_path / "labels" / "00000.json").read_text())
-    count = sum(video["windows"] for video in record["videos"].values())
+    records = [json.loads((tmp_path / "labels" / f"0000{k}.json").read_text()) for k in (0, 1)]
+    count = sum(video["windows"] for one in records for video in one["videos"].values())
     assert caplog.messages == [warning.format(count)]
+
+
+def test_it_is_judged_over_a_run_whose_shards_have_few_windows(
+    kitchen_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        label(tmp_path, first_videos(kitchen_root, 4), Mute(), windows=FixedWindows(60.0))
+    assert caplog.messages == ["brightness writes nothing of 4 of 4 windows"]
+
+
+def test_a_captioner_that_says_one_thing_at_first_is_not_warned_of(
+    kitchen_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Warming(Stubborn):
+        """Says one thing of the first shard, of 15 windows with 3 frames each."""
+
+        written = 0
+
+        def captions(self, frames: Tensor) -> list[str]:
+            self.written += len(frames)
+            return [f"a man is cooking {max(0, self.written - 45)}"] * len(frames)
+
+    with caplog.at_level(logging.WARNING):
+        label(tmp_path, first_videos(kitchen_root, 6), Warming())
+    assert caplog.messages == []
+
+
+def test_a_long_run_is_warned_of_before_its_end(
+    kitchen_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    windows = FixedWindows(0.2)
+    with caplog.at_level(logging.WARNING), pytest.raises(KeyboardInterrupt):
+        label(tmp_path, first_videos(kitchen_root, 6), Mute(), windows=windows, stopped=1)
+    assert len(caplog.messages) == 1
+
+
+def test_windows_without_a_frame_do_not_count_as_written_nothing_of() -> None:
+    said, span = _Said(), Span(0.0, 2.0)
+    said.add([WindowResult(span, [], [], None, 0.0, [])] * 20)
+    assert said.most_common() == ("", 0, 0)
+    said.add([WindowResult(span, [1.0], ["", "pan"], None, 0.0, ["empty", "under 3 words"])])
+    assert said.most_common() == ("pan", 1, 1)
+
+
+def test_of_very_many_sentences_the_frequent_ones_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(labelling, "_REMEMBERED", 10)
+    said = _Said()
+    for number in range(100):
+        texts = ["again", f"text {number}"]
+        said.add(WindowResult(Span(0.0, 2.0), [1.0], [one], one, 0.0, []) for one in texts)
+    assert said.most_common() == ("again", 100, 200)
+    assert len(said._counts) <= 10
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ from vtlearn.storage.progress import count_up
 __all__ = ["Figures", "Labelling"]
 
 _LOG = logging.getLogger(__name__)
-_SAME, _ENOUGH = 0.9, 10  # the share of windows that may say the same, of so many or more
+_SAME = 0.9  # the share of windows that may say the same
+_EARLY, _FEWEST = 100, 3  # windows that tell before a run ends, and when it has ended
+_REMEMBERED = 10_000  # sentences; of more, rare ones are forgotten
 
 ItemT = TypeVar("ItemT")
 
@@ -94,7 +96,7 @@ class Labelling:
         require_described(captioner)
         self._captioner, self._scorer, self._windows = captioner, scorer, windows
         self._frames, self._windows_per_batch, self._workers = frames, windows_per_batch, workers
-        self._has_warned = False
+        self._said, self._has_warned = _Said(), False
 
     def run(
         self,
@@ -124,6 +126,8 @@ class Labelling:
             for some in _by_shard(walk, writer, videos):
                 for finished in self._shard(walk, some, reader, done):
                     advance(finished, done.rate())
+                self._warn(_EARLY)
+        self._warn(_FEWEST)
         return done.figures()
 
     def _shard(
@@ -153,18 +157,16 @@ class Labelling:
             windows_per_batch=self._windows_per_batch,
         )
         results: dict[str, _Results] = {}
-        said: Counter[str] = Counter()
         ended = 0
         for batch in done.waiting(self._loaded(batches, reads_frames=True)):
             for piece, chunk in zip(batch, self._label(batch, laid), strict=True):
                 if piece.unreadable is not None:
                     lost[piece.unreadable.id] = piece.unreadable
                 results.setdefault(laid[piece.video][0].id, []).append(chunk)
-                said.update(map(_said, chunk.results))
+                self._said.add(chunk.results)
             done.windows += sum(len(piece.spans) for piece in batch)
             yield batch[-1].video - ended
             ended = batch[-1].video
-        self._warn(said)
         for video in videos:
             chunks = results.get(video.id, [])
             walk.end_video(*video, chunks, lost.get(video.id))
@@ -199,11 +201,10 @@ class Labelling:
             for piece in batch
         ]
 
-    def _warn(self, said: Counter[str]) -> None:
-        """Say once that a captioner writes nothing, or always the same."""
-        (text, count), *_ = [*said.most_common(1), ("", 0)]
-        total = said.total()
-        if self._has_warned or total < _ENOUGH or count < _SAME * total:
+    def _warn(self, enough: int) -> None:
+        """Say once that a captioner writes nothing, or always the same, of so many windows."""
+        text, count, total = self._said.most_common()
+        if self._has_warned or total < enough or count < _SAME * total:
             return
         self._has_warned = True
         if text:
@@ -214,6 +215,26 @@ class Labelling:
             _LOG.warning(
                 "%s writes nothing of %d of %d windows", self._captioner.name, count, total
             )
+
+
+class _Said:
+    """Counts what is said of windows that have a frame."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._total = 0
+
+    def add(self, windows: Iterable[WindowResult]) -> None:
+        texts = [_said(window) for window in windows if window.frames]
+        self._total += len(texts)
+        self._counts.update(texts)
+        if len(self._counts) > _REMEMBERED:
+            self._counts = Counter(dict(self._counts.most_common(_REMEMBERED // 2)))
+
+    def most_common(self) -> tuple[str, int, int]:
+        """Return what is said most often, of how many windows, and how many there are."""
+        (text, count), *_ = [*self._counts.most_common(1), ("", 0)]
+        return text, count, self._total
 
 
 class _Stopwatch:
@@ -297,4 +318,5 @@ def _result(
 
 
 def _said(window: WindowResult) -> str:
-    return window.caption or next(iter(window.candidates), "")
+    """Return the caption, or of what was dropped the first that is not empty."""
+    return window.caption or next(filter(None, window.candidates), "")
