@@ -54,6 +54,19 @@ def test_one_file_of_them_is_read_too(tmp_path: Path) -> None:
     assert said(folder / "00001.jsonl") == {"c/d": ["four"]}
 
 
+def test_lines_of_a_foreign_file_may_be_blank_and_in_any_order(tmp_path: Path) -> None:
+    (first, second, third), (fourth,) = RECORDS
+    path = tmp_path / "captions.jsonl"
+    lines = [*map(json.dumps, (second, third, first)), "", "  ", json.dumps(fourth), ""]
+    path.write_text("\ufeff" + "\n".join(lines), encoding="utf-8")
+    assert said(path) == {"b": ["three"], "c/d": ["four"], "a": ["one", "two"]}
+    index = open_captions(path, progress=False)
+    assert index["a"] == [Caption(0.0, 2.0, "one"), Caption(2.0, 4.0, "two")]
+    assert index.damaged == {}
+    assert said(path, min_score=0.25) == {"b": ["three"], "a": ["one"]}
+    assert said(path, min_score=0.125) == {"b": ["three"], "c/d": ["four"], "a": ["one"]}
+
+
 def test_the_lowest_score_is_kept_with_it(tmp_path: Path) -> None:
     folder = write_labels(tmp_path / "labels")
     assert said(folder, min_score=0.25) == {"a": ["one"], "b": ["three"]}

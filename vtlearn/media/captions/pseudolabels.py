@@ -2,7 +2,8 @@
 
 ``vtlearn pseudolabel`` writes a folder of them: ``pseudolabels.json`` says how they were made,
 ``00000.jsonl`` and so on hold a record per window, ``{"video": ..., "start": ..., "end": ...,
-"caption": ..., "score": ...}`` and more. Other JSON lines files of such records are read as well.
+"caption": ..., "score": ...}`` and more. Other JSON lines files of such records are read as well;
+in these, lines may be blank, and those of a video need not follow each other.
 """
 
 import json
@@ -24,6 +25,9 @@ METADATA = "pseudolabels.json"
 """The file by which a folder of them is known."""
 
 _FIELDS = ("video", "start", "end", "caption", "score")
+_COLUMNS = (("start", "start"), ("end", "end"), ("text", "caption"))  # of a track, of a record
+
+_Track = dict[str, list[Any]]
 
 
 class Kept(NamedTuple):
@@ -139,11 +143,35 @@ def read_tracks(
     lowest = kept.threshold(files)
     every = read_records(track(files, "Indexing pseudolabels") if progress else files)
     records = _above(every, lowest)
+    scattered: dict[str, _Track] = {one: _new_track() for one in _scattered(files)}
     for video_id, group in groupby(records, key=lambda record: record["video"]):
-        starts, ends, texts = zip(
-            *((one["start"], one["end"], one["caption"]) for one in group), strict=True
-        )
-        yield video_id, {"start": list(starts), "end": list(ends), "text": list(texts)}
+        whole = scattered.get(video_id) or _new_track()
+        for record in group:
+            for column, field in _COLUMNS:
+                whole[column].append(record[field])
+        if video_id not in scattered:
+            yield video_id, whole
+    yield from ((video_id, whole) for video_id, whole in scattered.items() if whole["text"])
+
+
+def _scattered(files: Sequence[Path]) -> dict[str, None]:
+    """Find the videos whose records do not follow each other, in the order of their return.
+
+    In files of ours there is none, and they are not read for it.
+    """
+    if files and files[0].with_name(METADATA).is_file():
+        return {}
+    seen: set[str] = set()
+    found: dict[str, None] = {}
+    for video_id, _ in groupby(record["video"] for record in read_records(files)):
+        if video_id in seen:
+            found[video_id] = None
+        seen.add(video_id)
+    return found
+
+
+def _new_track() -> _Track:
+    return {column: [] for column, _ in _COLUMNS}
 
 
 def _above(records: Iterable[dict[str, Any]], lowest: float) -> Iterator[dict[str, Any]]:
@@ -166,16 +194,17 @@ def read_records(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
         files: The files.
 
     Yields:
-        One record per window.
+        One record per window. Blank lines are skipped.
 
     Raises:
         TranscriptError: If a file cannot be read, or a line is not such a record.
     """
     for path in files:
         try:
-            with path.open(encoding="utf-8") as lines:
+            with path.open(encoding="utf-8-sig") as lines:
                 for number, line in enumerate(lines, 1):
-                    yield _record(path, number, line)
+                    if line.strip():
+                        yield _record(path, number, line)
         except UnicodeError as error:
             message = f"{path.name} is not UTF-8: {error}"
             raise TranscriptError(message) from error
