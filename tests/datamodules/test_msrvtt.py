@@ -143,7 +143,8 @@ def test_training_does_without_as_many_clips_as_may_be_unreadable(
     root = Path(shutil.copytree(msrvtt_root, tmp_path / "copy"))
     lost = msrvtt(root, tmp_path).clips("1kA-9k")[3]
     lost.path.unlink()
-    with pytest.raises(ArgumentError, match=r"1 of 16 videos .*max_unreadable_fraction=0\.07 to continue"):
+    complaint = r"1 of 16 videos .*max_unreadable_fraction=0\.07 to continue"
+    with pytest.raises(ArgumentError, match=complaint):
         msrvtt(root, tmp_path).train_dataset()
     data = msrvtt(root, tmp_path, max_unreadable_fraction=0.07)
     ids = [name for batch in data.train_dataloader() for name in batch.ids]
