@@ -31,9 +31,9 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from pytorch_lightning import Trainer, seed_everything
-from tempclr import cell, checkpoint_of, vtlearn, write_tables
 from torch import Tensor
 from torch.optim import AdamW
+from trainings import cell, checkpoint_of, vtlearn, write_tables
 
 from vtlearn.batch import EncodedBatch, Sample, collate
 from vtlearn.datamodules import Kitchen, VideoTextData, WebVid

@@ -27,8 +27,8 @@ import torch
 from noise import quieten
 from pseudolabel_truth import draw_windows, judge_labels, judge_speech, scale
 from pytorch_lightning import Trainer, seed_everything
-from tempclr import cell, vtlearn, write_tables
 from torch.optim import AdamW
+from trainings import cell, vtlearn, write_tables
 
 from vtlearn.datamodules import HowTo100M, ImageCaptions, Kitchen, Mixture, VideoTextData
 from vtlearn.datasets.captioned import CaptionedCorpus

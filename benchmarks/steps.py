@@ -19,7 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tempclr import HEAD, Arm, cell, checkpoint_of, fit, folder_of, vtlearn, write_tables
+from tempclr import HEAD, Arm, folder_of
+from trainings import (
+    cell,
+    checkpoint_of,
+    features_of,
+    fit,
+    logged_in,
+    seeded,
+    vtlearn,
+    write_tables,
+)
 
 ARMS = [
     Arm("frames alone (alpha 0)", [f"{HEAD}alpha", "0"]),
@@ -45,7 +55,8 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{platform.machine()}, {options.jobs} side by side, torch {torch.__version__}")
     start = time.perf_counter()
-    data = features_of(options.data, options.checkpoint)
+    places = "kitchen-crosstask", options.data, options.checkpoint
+    data = features_of("configs/data/kitchen/crosstask.yaml", *places)
     jobs = [(arm, seed) for seed in options.seeds for arm in ARMS]
     with ThreadPoolExecutor(options.jobs) as pool:
         found = list(pool.map(lambda job: train(options.runs, *job, data), jobs))
@@ -58,22 +69,10 @@ def main() -> None:
         write_tables(options.report, [table(runs)])
 
 
-def features_of(folder: Path, checkpoint: Path) -> list[str]:
-    """Render the corpus and encode its videos, unless both are there; return how it is read."""
-    root, features = folder / "kitchen-crosstask", folder / "kitchen-crosstask-features"
-    data = ["--data.init_args.root", str(root)]
-    base = ["--ckpt_path", str(checkpoint), "--data", "configs/data/kitchen/crosstask.yaml"]
-    vtlearn("predict", *base, *data, "--features.folder", str(features))
-    return [*data, "--data.init_args.features", str(features)]
-
-
 def train(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Records:
     """Train and test an arm, unless that was done; return what it was scored."""
     run = folder_of(folder, arm, seed)
-    base = ["--config", "configs/steps.yaml", *data, *arm.options]
-    base += ["--seed_everything", str(seed), "--data.init_args.seed", str(seed)]
-    base += ["--trainer.logger.init_args.save_dir", str(folder)]
-    base += ["--trainer.logger.init_args.name", run.name]
+    base = ["--config", "configs/steps.yaml", *data, *arm.options, *seeded(seed), *logged_in(run)]
     fit(run, *base)
     if not any(run.rglob("results.json")):
         vtlearn("test", *base, "--ckpt_path", str(checkpoint_of(run)))

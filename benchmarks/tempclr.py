@@ -12,12 +12,8 @@ share their steps. What was trained is not trained again: remove ``--runs`` afte
 
 import argparse
 import json
-import os
 import platform
-import shutil
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +21,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from trainings import (
+    Figures,
+    cell,
+    checkpoint_of,
+    features_of,
+    fit,
+    logged_in,
+    seeded,
+    vtlearn,
+    write_tables,
+)
 
 HEAD = "--model.head.init_args."
 COSINE = [f"{HEAD}normalize", "true", f"{HEAD}temperature", "0.07"]
@@ -107,18 +114,6 @@ CORPORA = {
 }
 
 
-class Figures(NamedTuple):
-    """What one run was scored.
-
-    Attributes:
-        values: Each metric.
-        intervals: Its 95 % interval over the queries.
-    """
-
-    values: dict[str, float]
-    intervals: dict[str, tuple[float, float]]
-
-
 Runs = dict[str, list[Figures]]
 
 
@@ -140,7 +135,8 @@ def main() -> None:
     print(about, flush=True)
     tables = []
     for corpus in CORPORA if options.report else ["kitchen"]:
-        data = corpus_options(corpus, options.data, options.checkpoint)
+        places = corpus, options.data, options.checkpoint
+        data = features_of("configs/data/kitchen.yaml", *places, CORPORA[corpus].options)
         arms = chosen_arms(options.arms) or (CORPORA[corpus].arms if options.report else ARMS)
         start = time.perf_counter()
         runs = train_all(options.runs / corpus, arms, options.seeds, data, options.jobs)
@@ -156,15 +152,6 @@ def chosen_arms(names: Sequence[str] | None) -> list[Arm]:
     chosen = [arm for arm in MORE_ARMS if arm.name in (names or ())]
     starts = [arm.start for arm in chosen if arm.start]
     return [arm for arm in MORE_ARMS if arm in starts or arm in chosen]
-
-
-def corpus_options(corpus: str, folder: Path, checkpoint: Path) -> list[str]:
-    """Render a corpus and encode its videos, unless both are there; return how it is read."""
-    root, features = folder / corpus, folder / f"{corpus}-features"
-    data = ["--data.init_args.root", str(root), *CORPORA[corpus].options]
-    base = ["--ckpt_path", str(checkpoint), "--data", "configs/data/kitchen.yaml"]
-    vtlearn("predict", *base, *data, "--features.folder", str(features))
-    return [*data, "--data.init_args.features", str(features)]
 
 
 def train_all(
@@ -187,9 +174,7 @@ def train(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Figures:
     """Train and test an arm, unless that was done; return its figures."""
     run = folder_of(folder, arm, seed)
     base = ["--config", f"configs/{'tempclr' if arm.start else 'videoclip'}.yaml"]
-    base += ["--seed_everything", str(seed), "--data.init_args.seed", str(seed)]
-    base += ["--trainer.logger.init_args.save_dir", str(folder)]
-    base += ["--trainer.logger.init_args.name", run.name, *arm.options, *data]
+    base += [*seeded(seed), *logged_in(run), *arm.options, *data]
     weights = []
     if arm.start:
         weights = ["--weights", str(checkpoint_of(folder_of(folder, arm.start, seed)))]
@@ -206,29 +191,6 @@ def train(folder: Path, arm: Arm, seed: int, data: Sequence[str]) -> Figures:
 def folder_of(folder: Path, arm: Arm, seed: int) -> Path:
     """Return where an arm is trained with a seed."""
     return folder / f"{arm.name.replace(', ', '-').replace(' ', '-')}-{seed}"
-
-
-def fit(run: Path, *options: str) -> None:
-    """Train, unless that was done; a training that was interrupted begins again."""
-    done = run / "trained"
-    if not done.exists():
-        shutil.rmtree(run, ignore_errors=True)
-        vtlearn("fit", *options)
-        done.touch()
-
-
-def checkpoint_of(run: Path) -> Path:
-    """Return where a training leaves its last checkpoint."""
-    return run / "version_0" / "checkpoints" / "last.ckpt"
-
-
-def vtlearn(*arguments: str) -> None:
-    """Run the command line as a user would, quietly, on one thread."""
-    command = [sys.executable, "-m", "vtlearn", *arguments]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    finished = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if finished.returncode:
-        sys.exit(f"{' '.join(command)}\n{finished.stdout}\n{finished.stderr}")
 
 
 def table(runs: Runs) -> str:
@@ -248,21 +210,6 @@ def table(runs: Runs) -> str:
         f"\n95 % intervals of a single run over its queries: {half:.0f} points to each side."
     )
     return "\n".join(lines)
-
-
-def cell(values: Sequence[float]) -> str:
-    """Write a mean, with the range where there is one."""
-    mean = f"{statistics.mean(values):.1f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.0f}-{max(values):.0f})"
-
-
-def write_tables(path: Path, tables: Sequence[str]) -> None:
-    """Put the tables into a document, between its two marks."""
-    begin, end = "<!-- figures:begin -->", "<!-- figures:end -->"
-    before, _, rest = path.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    figures = "\n\n".join(tables)
-    path.write_text(f"{before}{begin}\n{figures}\n{end}{after}")
 
 
 if __name__ == "__main__":
