@@ -171,6 +171,13 @@ def test_videos_have_to_be_there(
     (tmp_path / "videos").mkdir()
     assert pseudolabel(tmp_path, tmp_path / "out") == 2
     assert f"no video is in {tmp_path / 'videos'}" in capsys.readouterr().err
-    (tmp_path / "list.csv").write_text("video_path\nabsent.mp4\n")
-    assert pseudolabel(few, tmp_path / "out", "--list", str(tmp_path / "list.csv")) == 2
-    assert "absent of " in capsys.readouterr().err
+    listed = tmp_path / "list.csv"
+    there = next((few / "videos").iterdir()).name
+    listed.write_text("video_path\n" + "".join(f"{k}.mp4\n" for k in range(7)) + f"{there}\n")
+    assert pseudolabel(few, tmp_path / "out", "--list", str(listed)) == 2
+    error = capsys.readouterr().err
+    assert f"7 of 8 videos of {listed} are not in {few / 'videos'}: 0, 1, 2, 3, 4, ..." in error
+    assert "Download them, or remove them from the list" in error
+    listed.write_text("video_path\n")
+    assert pseudolabel(few, tmp_path / "out", "--list", str(listed)) == 2
+    assert f"no video is in {listed}" in capsys.readouterr().err

@@ -17,6 +17,7 @@ SLURM, each process takes the part of its rank.
 import argparse
 import os
 import sys
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ from vtlearn.pseudolabel import (
 )
 
 __all__ = ["add_arguments", "run"]
+
+_SHOWN = 5  # ids of missing videos that a message names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -218,14 +221,25 @@ def _videos(arguments: argparse.Namespace) -> tuple[VideoList, VideoNames]:
     found = find_videos(arguments.videos)
     names = video_names(arguments.videos, found)
     ids = list(found) if arguments.list is None else read_video_list(arguments.list, names)
-    missing = [video_id for video_id in ids if video_id not in found]
-    if missing or not ids:
-        what = f"{missing[0]} of {arguments.list} is" if missing else "no video is"
-        message = f"{what} not there" if missing else f"{what} in {arguments.videos}"
-        raise ArgumentError(message)
+    _require_there(arguments, ids, found)
     budget = arguments.time_budget or None
     paths = [str(found[video_id]) for video_id in ids]
     return VideoList(ids, paths, 1.0, arguments.max_unreadable_fraction, budget), names
+
+
+def _require_there(arguments: argparse.Namespace, ids: list[str], found: Container[str]) -> None:
+    missing = [video_id for video_id in ids if video_id not in found]
+    if missing:
+        first = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+        message = (
+            f"{len(missing)} of {len(ids)} videos of {arguments.list} are not in "
+            f"{arguments.videos}: {first}. Download them, or remove them from the list"
+        )
+        raise ArgumentError(message)
+    if not ids:
+        where = arguments.videos if arguments.list is None else arguments.list
+        message = f"no video is in {where}; give a folder of videos, or a list of some"
+        raise ArgumentError(message)
 
 
 def _device(name: str | None) -> torch.device:
