@@ -210,7 +210,7 @@ def test_a_pickle_of_anything_else_is_refused(
 def test_a_damaged_pickle_is_named(root: Path, content: bytes) -> None:
     path = root / "msvd_data" / "raw-captions.pkl"
     path.write_bytes(content)
-    with pytest.raises(ArgumentError, match="cannot be read as captions: it is no pickle"):
+    with pytest.raises(ArgumentError, match="cannot be read as captions: it is not a pickle"):
         read_msvd(root, "val")
 
 

@@ -71,7 +71,7 @@ class ExtractionCallback(Callback, Extractor, Generic[ResultT]):
         if self.folder is None:
             message = (
                 f"predict writes {self.kept} of the corpus' videos: give --{self.kept}.folder DIR, "
-                "an empty folder or one that was begun with the same options"
+                "an empty folder or one that was created with the same options"
             )
             raise ArgumentError(message)
         data = getattr(trainer, "datamodule", None)

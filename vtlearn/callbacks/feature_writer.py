@@ -25,11 +25,11 @@ class FeatureWriter(ExtractionCallback[Tensor]):
     """Keep what ``predict`` encodes in a store of features, which says what they are.
 
     Shard k holds videos ``k * videos_per_shard`` and following of the corpus' list. A shard is
-    written when it is whole, and not again: a command that was killed goes on where it stopped,
-    with any number of processes, and what it leaves behind is the same to the last byte (on one
-    kind of machine, with as many threads a process). A shard with a video that could not be read in
-    time, or is another file now and could not be read before, is tried again; where a video that
-    has vectors is another file now, nothing is written.
+    written when it is whole, and not again: a command that was killed resumes, with any number of
+    processes, and what it leaves behind is the same to the last byte (on one kind of machine, with
+    as many threads a process). A shard with a video that could not be read in time, or is another
+    file now and could not be read before, is tried again; where a video that has vectors is another
+    file now, nothing is written.
 
     Args:
         folder: The store.

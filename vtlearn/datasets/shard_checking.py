@@ -135,9 +135,11 @@ def _difference(path: Path, entry: ShardEntry, keys: Iterable[str]) -> str | Non
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     if entry.sha256 not in (None, sha256):
-        return f"{path} is another file than {INDEX} says: its sha256 is {sha256}; bring it anew"
+        return (
+            f"{path} is another file than {INDEX} says: its sha256 is {sha256}; download it again"
+        )
     if list(entry.keys) != list(keys):
-        return f"{path} holds other samples than {INDEX} says; bring it anew"
+        return f"{path} holds other samples than {INDEX} says; download it again"
     return None
 
 

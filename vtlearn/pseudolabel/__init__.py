@@ -2,8 +2,8 @@
 
 ``windows`` lays windows over a video, ``frames`` reads some frames of each. A *captioner* writes a
 sentence for each frame: ``captioner`` is the base class, ``checkpoint`` a model of our own,
-``pretrained`` one of transformers; ``choosing`` tells them apart. ``filters`` drops what is no
-sentence, ``scorers`` say how well the others fit all frames of their window, and ``labelling``
+``pretrained`` one of transformers; ``choosing`` tells them apart. ``filters`` drops sentences that
+are empty, short or looping, ``scorers`` say how well the others fit all frames, and ``labelling``
 keeps the best of each. ``shards`` writes them as JSON lines, by the walk that features are made
 with: resumed by shard, divided among machines, the same bytes whoever makes them. HowTo100M reads
 them as captions (:mod:`vtlearn.media.captions.pseudolabels`).

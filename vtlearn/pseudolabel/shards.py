@@ -82,8 +82,8 @@ class LabelStore(VideoShards):
         videos_per_shard: How many videos a shard has.
 
     Raises:
-        ArgumentError: If the folder was begun with other settings, which are named, or something
-            else is in it.
+        ArgumentError: If the folder was created with other settings, which are named, or
+            something else is in it.
     """
 
     kept, error = "captions", ArgumentError

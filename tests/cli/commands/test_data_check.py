@@ -230,7 +230,7 @@ def test_names_that_a_terminal_would_obey_are_escaped(
         ("/proc/x.json", "cannot be written: "),
         ("x" * 240, "cannot be written: File name too long"),  # as it is while it is written
         ("x" * 300, "cannot be written: File name too long"),
-        ("pipe", "is no file that could be replaced; give another name"),  # or a device
+        ("pipe", "is not a file that can be replaced; give another name"),  # or a device
     ],
 )
 def test_a_report_that_cannot_be_written_is_found_out_before_the_work(

@@ -120,7 +120,7 @@ def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
     assert record.getMessage() == (
         f"{source}: the captions of 2 of 8 videos are damaged (first: bad: caption 0 ends at "
         "0.0 s, before it starts at 1.0 s); 1 captions of 1 videos are left out, since their text "
-        "is no string"
+        "is not a string"
     )
     assert set(index.damaged) == {"bad", "silent"}
     assert index["holes"] == [Caption(2.0, 4.0, "b")]
@@ -244,7 +244,7 @@ def test_a_source_that_is_being_written_is_refused(
 def test_errors_of_the_source_leave_nothing_behind(tmp_path: Path) -> None:
     source = tmp_path / "raw_caption.json"
     source.write_text(json.dumps(corpus(20))[:-5])
-    with pytest.raises(TranscriptError, match="cannot be read as captions: it is no JSON"):
+    with pytest.raises(TranscriptError, match="cannot be read as captions: it is not valid JSON"):
         open_quietly(source)
     assert not list((tmp_path / ".vtlearn").iterdir())
 

@@ -45,7 +45,7 @@ def test_nan_is_a_number(size: int) -> None:
 def test_what_is_cut_off_is_no_object(content: dict[str, Any], size: int, data: Any) -> None:
     text = json.dumps(content)
     cut = data.draw(st.integers(0, len(text) - 1))
-    with pytest.raises(TranscriptError, match="it is no JSON"):
+    with pytest.raises(TranscriptError, match="it is not valid JSON"):
         list(stream_object(pieces(text[:cut], size)))
 
 
@@ -57,7 +57,7 @@ def test_what_is_cut_off_is_no_object(content: dict[str, Any], size: int, data: 
         ('{"a": 1} x', "its end is expected, but there is x, at character 9"),
         ('{"a" 1}', ": is expected, but there is 1, at character 5"),
         ('{"a": 1 "b": 2}', ', is expected, but there is ", at character 8'),
-        ("{1: 2}", "1 is no key, at character 2"),
+        ("{1: 2}", "1 is not a key, at character 2"),
         ('{"a": nothing, "b": ' + "1" * 50, "Expecting value, at character 6"),
         ('{"a": [1, 2, x], "b": ' + "1" * 50, "Expecting value, at character 13"),
         ('{"a": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply, at character 6"),

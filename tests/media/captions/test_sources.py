@@ -256,7 +256,7 @@ def test_a_quote_that_is_not_closed_swallows_no_video(tmp_path: Path) -> None:
     source = tmp_path / "htm_aa_v1.csv"
     for rest in ("c,3,z\n", 'c,3,"z"\n', 'c,3,z\nd,4,"so, ""salt"""\n'):
         source.write_text(f'vid,timestamp,text\na,1,"x\nx"\nb,2,"y\n{rest}')
-        with pytest.raises(TranscriptError, match=r"no csv: .* in the row from line 4 on"):
+        with pytest.raises(TranscriptError, match=r"not a valid csv: .* in the row from line 4 on"):
             read(source)
 
 
@@ -305,14 +305,18 @@ def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", b'{"a": {"start": [1', "no JSON: Expecting"),
-        ("a.json", b"[]", "no JSON: { is expected"),
-        ("a.json", b'{"a": ' + b"1" * 5000 + b"}", "no JSON: Exceeds the limit .* at character 6"),
+        ("a.json", b'{"a": {"start": [1', "not valid JSON: Expecting"),
+        ("a.json", b"[]", "not valid JSON: { is expected"),
+        (
+            "a.json",
+            b'{"a": ' + b"1" * 5000 + b"}",
+            "not valid JSON: Exceeds the limit .* at character 6",
+        ),
         ("a.json", b'{"start": [1], "end": [2], "text": ["a"]}', "captions of one video"),
         ("a.json", b'{"\xff": 1}', "not UTF-8; save it as UTF-8"),
         ("a.csv", b"start,end,text\n1,2,a\n", r"needs the columns vid, timestamp and text"),
         ("a.csv", b"", r"needs the columns vid, timestamp and text, but has \[\]"),
-        ("a.csv", b'vid,timestamp,text\na,1,"' + b"x" * 200_000, "no csv: field larger"),
+        ("a.csv", b'vid,timestamp,text\na,1,"' + b"x" * 200_000, "not a valid csv: field larger"),
         ("a.pickle", pickle.dumps([1]), "must map video ids to captions, but holds a list"),
         ("a.pickle", pickle.dumps({1: 2}), "ids, which are strings, to captions, but has 1"),
         ("a.pickle", pickle.dumps(os.getcwd), "getcwd, and only plain data"),

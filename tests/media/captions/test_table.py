@@ -40,7 +40,7 @@ def test_videos_without_captions_are_damaged(tmp_path: Path) -> None:
     table = open_table(written(tmp_path / "t", entry("a"), entry("b", left_out=3)))
     assert json.loads(table.reasons.read_bytes()) == {
         "a": "it holds no caption",
-        "b": "it holds no caption but 3 whose text is no string",
+        "b": "it holds no caption but 3 whose text is not a string",
     }
 
 

@@ -67,9 +67,9 @@ def test_layouts_of_youtube() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "it is no XML: no element found"),
-        (b"<tt><body></tt>", "it is no XML: mismatched tag: line 1"),
-        (b"WEBVTT\n", "it is no XML: syntax error: line 1"),
+        (b"", "it is not valid XML: no element found"),
+        (b"<tt><body></tt>", "it is not valid XML: mismatched tag: line 1"),
+        (b"WEBVTT\n", "it is not valid XML: syntax error: line 1"),
         (b'<tt><body>\n<p end="2s">a</p></body></tt>', "line 2: a caption has no begin"),
         (
             b'<tt><body>\n<p begin="2s">a</p></body></tt>',
@@ -78,8 +78,8 @@ def test_layouts_of_youtube() -> None:
         (b'<tt><body>\n\n<p begin="2" end="3s"/></body></tt>', "line 3: '2' is not a time"),
         (b'<tt><p begin="00:61:00" end="3s"/></tt>', "'00:61:00' is not a time"),
         (b'<tt><p begin="3s" end="2s"/></tt>', "line 1: a caption ends at 2s, before it starts"),
-        (b'<tt frameRate="x"/>', "line 1: its frame rate or tick rate is no number"),
-        (b'<tt tickRate="0"/>', "line 1: its frame rate or tick rate is no number"),
+        (b'<tt frameRate="x"/>', "line 1: its frame rate or tick rate is not a number"),
+        (b'<tt tickRate="0"/>', "line 1: its frame rate or tick rate is not a number"),
         (b'<transcript><text start="1">a</text></transcript>', "line 1: a caption has no start or"),
         (b'<timedtext><body><p d="x" t="1">a</p></body></timedtext>', "'xms' is not a time"),
     ],
@@ -92,9 +92,9 @@ def test_what_is_no_timed_text(content: bytes, message: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'<?xml version="1.0" encoding="foo"?><tt/>', "it is no XML: unknown encoding"),
-        (b'<?xml version="1.0" encoding="shift_jis"?><tt/>', "it is no XML: multi-byte"),
-        (b'<?xml version="1.0" encoding="hex"?><tt/>', "it is no XML: "),
+        (b'<?xml version="1.0" encoding="foo"?><tt/>', "it is not valid XML: unknown encoding"),
+        (b'<?xml version="1.0" encoding="shift_jis"?><tt/>', "it is not valid XML: multi-byte"),
+        (b'<?xml version="1.0" encoding="hex"?><tt/>', "it is not valid XML: "),
         *(
             (ttml(f'<p begin="{time}" end="{time}">a</p>'), "line 1: .* is not a time")
             for many in ("9" * 400, "9" * 5000)
@@ -106,10 +106,10 @@ def test_what_is_no_timed_text(content: bytes, message: str) -> None:
         ),
         (
             b'<transcript><text start="1" dur="1">&amp;#' + b"9" * 5000 + b";</text></transcript>",
-            "it is no XML: Exceeds the limit",
+            "it is not valid XML: Exceeds the limit",
         ),
         *(
-            (ttml("", f'{rate}="{number}"'), "line 1: its frame rate or tick rate is no number")
+            (ttml("", f'{rate}="{number}"'), "line 1: its frame rate or tick rate is not a number")
             for rate in ("frameRate", "tickRate")
             for number in ("1e400000000", "9" * 400, "9" * 5000, "0.0", "-1", "1/2", "nan")
         ),

@@ -90,10 +90,13 @@ def test_nearest_frames_are_written_down(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layout", "words"),
     [
-        ([1], r"layout=\[1\] is no JSON object"),
-        ({"videos": "many"}, "videos='many' is no whole number from 0 on"),
-        ({"videos": 3, "videos_per_shard": 0}, "videos_per_shard=0 is no whole number from 1 on"),
-        ({"videos": -1}, "videos=-1 is no whole number"),
+        ([1], r"layout=\[1\] is not a JSON object"),
+        ({"videos": "many"}, "videos='many' is not a whole number from 0 on"),
+        (
+            {"videos": 3, "videos_per_shard": 0},
+            "videos_per_shard=0 is not a whole number from 1 on",
+        ),
+        ({"videos": -1}, "videos=-1 is not a whole number"),
     ],
 )
 def test_a_layout_that_makes_no_sense(tmp_path: Path, layout: Any, words: str) -> None:
@@ -123,7 +126,12 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "data import"), ("[1]", "no JSON object"), ("{", "no JSON:"), ("\xff", "no JSON")],
+    [
+        (None, "data import"),
+        ("[1]", "not hold a JSON object"),
+        ("{", "not valid JSON:"),
+        ("\xff", "not valid JSON"),
+    ],
 )
 def test_a_sidecar_that_is_none(tmp_path: Path, content: str | None, words: str) -> None:
     if content is not None:
@@ -148,10 +156,10 @@ def test_another_version(tmp_path: Path) -> None:
         ({"backbone": " "}, "has to name"),
         ({"mean": (0.0,)}, "three numbers"),
         ({"std": (1.0, 1.0, 0.0)}, "std must be positive"),
-        ({"std": (1.0, 1.0, "1")}, "no number"),
-        ({"window": True}, "no number"),
+        ({"std": (1.0, 1.0, "1")}, "not a number"),
+        ({"window": True}, "not a number"),
         ({"window": 0.0}, "window must be positive"),
-        ({"dim": 512.0}, "no whole number"),
+        ({"dim": 512.0}, "not a whole number"),
         ({"resize": 0}, "resize must be positive"),
         ({"l2_norm": "yes"}, "true or false"),
         ({"dtype": "float64"}, "float16 or float32"),

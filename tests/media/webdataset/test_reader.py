@@ -133,7 +133,7 @@ def test_a_shard_cut_short_at_any_block_is_refused(tmp_path: Path, left: int) ->
     if left > end:  # all is there, and some of the zeros that mark the end
         assert len(list(read_shard(path))) == 2
         return
-    with pytest.raises(ShardError, match=r"00000\.tar .*bring it anew"):
+    with pytest.raises(ShardError, match=r"00000\.tar .*download it again"):
         list(read_shard(path))
 
 

@@ -113,7 +113,7 @@ def _make_room(path: Path) -> None:
             message = f"--report {path} is a folder; give the file's name, {path / 'report.json'}"
             raise ArgumentError(message)
         if path.exists() and not path.is_file():
-            message = f"--report {path} is no file that could be replaced; give another name"
+            message = f"--report {path} is not a file that can be replaced; give another name"
             raise ArgumentError(message)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:

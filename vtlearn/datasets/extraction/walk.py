@@ -153,7 +153,7 @@ class ShardWalk(Generic[ResultT, VideoT]):
         share = "" if part == WHOLE else f", {len(own)} of them of part {part}"
         return (
             f"{writer.name}: {missing}{share}. Unless other processes are at work on them, run the "
-            "same command again: it goes on where it stopped"
+            "same command again: it resumes"
         )
 
     def _begin_shard(self) -> None:

@@ -335,6 +335,6 @@ def _report(source: Path, index: CaptionIndex) -> None:
         parts.append(f"the captions of {share} are damaged (first: {video_id}: {reason})")
     if index.num_left_out:
         share = f"{index.num_left_out} captions of {index.num_videos_left_out} videos"
-        parts.append(f"{share} are left out, since their text is no string")
+        parts.append(f"{share} are left out, since their text is not a string")
     if parts:
         _LOG.warning("%s: %s", source, "; ".join(parts))

@@ -27,7 +27,7 @@ def stream_object(pieces: Iterable[str]) -> Iterator[tuple[str, Any]]:
         Its keys, which may come again, and their values, in their order.
 
     Raises:
-        TranscriptError: If the text is no JSON object, or is cut off; it says at which character.
+        TranscriptError: If the text is not a JSON object, or is cut off; with the character.
 
     Example:
         >>> list(stream_object(['{"a": [1, 2', '5], "b', '": NaN}']))
@@ -39,7 +39,7 @@ def stream_object(pieces: Iterable[str]) -> Iterator[tuple[str, Any]]:
     while separator == ",":
         key = stream.value()
         if not isinstance(key, str):
-            stream.fail(f"{key!r:.80} is no key")
+            stream.fail(f"{key!r:.80} is not a key")
         stream.take(":")
         yield key, stream.value()
         if separator := stream.peek().replace("}", ""):
@@ -98,7 +98,7 @@ class _Stream:
 
     def fail(self, what: str, ahead: int = 0) -> NoReturn:
         """Say what is wrong, and where."""
-        message = f"it is no JSON: {what}, at character {self._used + self._at + ahead}"
+        message = f"it is not valid JSON: {what}, at character {self._used + self._at + ahead}"
         raise TranscriptError(message)
 
     def _read(self, size: int) -> bool:

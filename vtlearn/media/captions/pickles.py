@@ -53,7 +53,7 @@ def load_plain(path: Path) -> Any:
         *(pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError),
         *(OverflowError, MemoryError, RecursionError, AssertionError),
     ) as error:  # whatever bytes that are no pickle lead to
-        message = f"it is no pickle, or cut off: {type(error).__name__}: {error}"
+        message = f"it is not a pickle, or is cut off: {type(error).__name__}: {error}"
         raise TranscriptError(message) from error
 
 

@@ -108,7 +108,7 @@ def read_entries(
         kept: Which captions are kept, of those that have scores.
 
     Yields:
-        One entry a video. Captions whose text is no string are left out and counted. Memory does
+        One entry a video. Captions whose text is not a string are left out and counted. Memory does
         not grow with the source, except that a pickle is loaded whole.
 
     Raises:
@@ -285,7 +285,7 @@ def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
                 else:
                     yield _damaged(video_id, f"{len(texts)} rows name no video")
     except csv.Error as error:
-        message = f"it is no csv: {error}"
+        message = f"it is not a valid csv: {error}"
         raise TranscriptError(message) from error
     except sqlite3.Error as error:  # the disk is full, mostly
         raise OSError(0, str(error)) from error

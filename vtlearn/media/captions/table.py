@@ -183,7 +183,7 @@ class _Writer:
         self._bytes += self._text.write(b"".join(encoded))
 
     def _spoil(self, video_id: str) -> None:
-        """Take away the captions of an id that comes again: nobody knows which are right."""
+        """Take away the captions of an id that comes again: either may be wrong."""
         row = self._rows[video_id]
         self._videos[2 * row + 1] = self._videos[2 * row]
         self._reasons[video_id] = "it is there more than once"
@@ -191,5 +191,5 @@ class _Writer:
 
 def _nothing(left_out: int) -> str:
     if left_out:
-        return f"it holds no caption but {left_out} whose text is no string"
+        return f"it holds no caption but {left_out} whose text is not a string"
     return "it holds no caption"

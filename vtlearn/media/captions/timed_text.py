@@ -36,8 +36,8 @@ def parse_timed_text(content: bytes) -> list[Caption]:
         The captions in the file's order, on one line each; those without text are none.
 
     Raises:
-        TranscriptError: If it is no XML, has a document type (where entities would be defined), or
-            a caption has no time; it says which line.
+        TranscriptError: If it is not valid XML, has a document type (where entities would be
+            defined), or a caption has no time; it says which line.
 
     Example:
         >>> body = b'<tt><body><p begin="00:00:04.130" end="6.5s">so we<br/>moved</p></body></tt>'
@@ -48,7 +48,7 @@ def parse_timed_text(content: bytes) -> list[Caption]:
     try:
         reader.parser.Parse(content, True)
     except (expat.ExpatError, LookupError, ValueError) as error:  # encodings that are unknown, too
-        message = f"it is no XML: {error}"
+        message = f"it is not valid XML: {error}"
         raise TranscriptError(message) from error
     return reader.captions
 
@@ -142,7 +142,7 @@ class _Reader:
         scale = _MULTIPLIER.fullmatch(given.get("frameRateMultiplier", "1 1"))
         ticks = _RATE.fullmatch(given.get("tickRate", "1"))
         if not (frames and scale and ticks):
-            self._fail("its frame rate or tick rate is no number above 0, or a very long one")
+            self._fail("its frame rate or tick rate is not a number above 0, or a very long one")
         rate = Fraction(frames[1]) * Fraction(scale[1]) / Fraction(scale[2])
         return {"f": 1 / rate, "t": 1 / Fraction(ticks[1])}
 

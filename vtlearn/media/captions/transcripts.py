@@ -63,7 +63,7 @@ def read_track(path: Path, *, rolling: bool | None = None, leave_out: bool = Fal
     Args:
         path: A file that :func:`read_transcript` reads.
         rolling: As there.
-        leave_out: Leave out captions whose text is no string, and count them, instead of raising.
+        leave_out: Leave out and count captions whose text is not a string, instead of raising.
 
     Returns:
         The captions; there may be none.
@@ -124,7 +124,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(_bytes(path))
     except (ValueError, RecursionError) as error:
-        message = f"it is no JSON: {error}"
+        message = f"it is not valid JSON: {error}"
         raise TranscriptError(message) from error
 
 
@@ -133,7 +133,7 @@ def _csv(path: Path) -> dict[str, list[Any]]:
     try:
         rows = [row for _, row in read_rows(io.StringIO(_text(path)))]
     except csv.Error as error:
-        message = f"it is no csv: {error}"
+        message = f"it is not a valid csv: {error}"
         raise TranscriptError(message) from error
     header, *body = rows or [[]]
     return {

@@ -22,7 +22,7 @@ def fingerprint(path: Path) -> str:
         path: The file.
 
     Returns:
-        32 hexadecimal digits; none ("") where there is no ordinary file that can be read.
+        32 hexadecimal digits; none ("") where there is not an ordinary file that can be read.
 
     Example:
         >>> import tempfile

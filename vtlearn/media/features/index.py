@@ -113,7 +113,7 @@ def _require_all(folder: Path, shards: Sequence[tuple[int, Path]], layout: dict[
         if len(shards) != wanted:
             message = (
                 f"{folder} has {len(shards)} of its {wanted} shards: run the command that fills it "
-                "once more, it goes on where it stopped"
+                "once more, it resumes"
             )
             raise FeatureError(message)
 

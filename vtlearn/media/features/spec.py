@@ -198,10 +198,10 @@ def _record(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        message = f"{path} is no JSON: {error}"
+        message = f"{path} is not valid JSON: {error}"
         raise FeatureError(message) from error
     if not isinstance(record, dict):
-        message = f"{path} holds no JSON object"
+        message = f"{path} does not hold a JSON object"
         raise FeatureError(message)
     return record
 
@@ -210,12 +210,12 @@ def _layout(path: Path, layout: Any) -> dict[str, Any]:
     if layout is None:
         return {}
     if not isinstance(layout, dict):
-        message = f"{path}: layout={layout!r} is no JSON object; leave it out, if need be"
+        message = f"{path}: layout={layout!r} is not a JSON object; leave it out, if need be"
         raise FeatureError(message)
     for name, least in (("videos", 0), ("videos_per_shard", 1)):
         value = layout.get(name, least)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            message = f"{path}: in layout, {name}={value!r} is no whole number from {least} on"
+            message = f"{path}: in layout, {name}={value!r} is not a whole number from {least} on"
             raise FeatureError(message)
     return layout
 
@@ -226,7 +226,7 @@ def _check_words(backbone: Any, weights_sha256: Any, l2_norm: Any, dtype: Any) -
         raise ArgumentError(message)
     if not _HASH.fullmatch(str(weights_sha256)):
         message = (
-            f"weights_sha256={weights_sha256!r} is no SHA-256: 64 hexadecimal digits, as "
+            f"weights_sha256={weights_sha256!r} is not a SHA-256: 64 hexadecimal digits, as "
             "`sha256sum` prints them of the file of the weights"
         )
         raise ArgumentError(message)
@@ -237,14 +237,14 @@ def _check_words(backbone: Any, weights_sha256: Any, l2_norm: Any, dtype: Any) -
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        message = f"{name}={value!r} is no number"
+        message = f"{name}={value!r} is not a number"
         raise ArgumentError(message)
     return float(value)
 
 
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        message = f"{name}={value!r} is no whole number"
+        message = f"{name}={value!r} is not a whole number"
         raise ArgumentError(message)
     return value
 

@@ -273,7 +273,7 @@ def _packed(folder: Path) -> dict[str, ShardEntry]:
         return {}
     _, entries, finished = read_entries(path)
     if not finished:
-        message = f"{folder} was not packed to the end; the same `vtlearn data pack` goes on"
+        message = f"{folder} was not packed to the end; the same `vtlearn data pack` resumes"
         raise ShardError(message)
     return {entry.shard: entry for entry in entries}
 
@@ -281,7 +281,7 @@ def _packed(folder: Path) -> dict[str, ShardEntry]:
 def _require_size(path: Path, entry: ShardEntry) -> None:
     size = path.stat().st_size
     if size != entry.bytes:
-        message = f"{path} has {size} bytes, but {INDEX} says {entry.bytes}; bring it anew"
+        message = f"{path} has {size} bytes, but {INDEX} says {entry.bytes}; download it again"
         raise ShardError(message)
 
 
@@ -359,7 +359,7 @@ def _record(path: Path, number: int, line: str) -> dict[str, object]:
     except ValueError:
         record = None
     if not isinstance(record, dict) or (number == 0 and record.get("version") != 1):
-        message = f"{path}, line {number + 1}, is no line of an index that this version writes"
+        message = f"{path}, line {number + 1}, is not a line of an index that this version writes"
         raise ShardError(message)
     return record
 

@@ -98,7 +98,7 @@ def read_shard(
 
     Raises:
         ShardError: If the shard cannot be read or is cut short; if a member has an absolute name,
-            one with ``..``, or is no ordinary file or folder; if it is too large.
+            one with ``..``, or is not an ordinary file or folder; if it is too large.
 
     Example:
         >>> import io, tempfile
@@ -120,7 +120,7 @@ def read_shard(
     # extended headers ends its recursion
     except (OSError, tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        message = f"{path} cannot be read as an uncompressed tar file: {reason}; bring it anew"
+        message = f"{path} cannot be read as an uncompressed tar file: {reason}; download it again"
         raise ShardError(message) from error
 
 
@@ -237,7 +237,7 @@ def _members(
     if file.read(_BLOCK) != bytes(_BLOCK):
         message = (
             f"{path} has no end: it is damaged or cut short after {archive.offset} bytes; "
-            "bring it anew"
+            "download it again"
         )
         raise ShardError(message)
 
@@ -246,7 +246,7 @@ def _require_harmless(path: Path, info: tarfile.TarInfo, largest: int) -> None:
     if leads_outside(info.name):
         wrong = "it would lie outside of its folder; unpack this file nowhere"
     elif not (info.isreg() or info.isdir()) or info.issparse():
-        wrong = f"it is no ordinary file but {_kind(info)}; unpack this file nowhere"
+        wrong = f"it is not an ordinary file but {_kind(info)}; unpack this file nowhere"
     elif not 0 <= info.size <= largest:
         wrong = f"it has {info.size} bytes; {largest} are the most, as it is read into memory whole"
     else:
