@@ -390,6 +390,13 @@ def test_encoders_without_a_vector_per_frame_are_refused() -> None:
         output_of(StepSupervision(), batch._replace(own=several))
 
 
+def test_encoders_of_different_widths_are_refused() -> None:
+    sizes = {"width": 8, "layers": 1, "heads": 2, "feedforward": 8, "num_frames": FRAMES}
+    video = VideoCLIP(input_dim=DIM, vocab_size=2, cls_id=0, sep_id=1, **sizes)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"VideoCLIP gives .* dim=8, TinyText of dim=4: give"):
+        StepSupervision().connect(video, TinyText(dim=4, width=8, hidden=8))
+
+
 def test_sequences_of_different_length_either_way() -> None:
     cost = torch.rand(2, 6, 3, generator=torch.Generator().manual_seed(0)).double()
     for metric in ("dtw", "otam"):

@@ -116,6 +116,13 @@ class StepSupervision(Aligner):
                 "model.video_encoder, such as VideoCLIP"
             )
             raise ArgumentError(message)
+        if text_encoder is not None and text_encoder.dim != video_encoder.dim:
+            message = (
+                f"StepSupervision compares frames with steps, and {type(video_encoder).__name__} "
+                f"gives vectors of dim={video_encoder.dim}, {type(text_encoder).__name__} of "
+                f"dim={text_encoder.dim}: give both the same dim"
+            )
+            raise ArgumentError(message)
         super().connect(video_encoder, text_encoder)
 
     def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
