@@ -64,6 +64,11 @@ def test_a_loaders_worker_raises_the_same_sentence() -> None:
         assert str(caught.value) == str(error)
 
 
+def test_a_corpus_of_ones_own_is_published_nowhere() -> None:
+    assert str(CorpusNotFoundError("A list", ["a.csv"])).endswith("Expected:\n  a.csv")
+    assert "publish it at https" in str(EXAMPLES[4])
+
+
 def test_sentences_name_the_way_out() -> None:
     assert "pip install 'vtlearn[fast]'" in str(EXAMPLES[0])
     assert "max_unreadable_fraction=0.01" in str(EXAMPLES[3])

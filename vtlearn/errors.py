@@ -162,7 +162,7 @@ class CorpusNotFoundError(VTLearnError):
     Args:
         corpus: Its name.
         missing: The files or folders that were expected, each with what it should hold.
-        source: Where its authors publish it.
+        source: Where its authors publish it; empty for a user's own data.
     """
 
     def __init__(self, corpus: str, missing: Sequence[str] = (), source: str = "") -> None:
@@ -172,7 +172,8 @@ class CorpusNotFoundError(VTLearnError):
         """List what was expected and where it can be had."""
         corpus, missing, source = self.args
         expected = "\n".join(f"  {line}" for line in missing)
-        return f"{corpus} was not found. Expected:\n{expected}\nIts authors publish it at {source}"
+        published = f"\nIts authors publish it at {source}" if source else ""
+        return f"{corpus} was not found. Expected:\n{expected}{published}"
 
 
 def format_error(error: VTLearnError | OSError) -> str:

@@ -163,6 +163,13 @@ def test_nothing_is_there(folder: Path, tmp_path: Path) -> None:
         episodes(tmp_path, tmp_path, annotations=listed).train_dataset()
 
 
+def test_a_list_without_test_videos_is_named(folder: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "mine.csv"
+    listed.write_text("video_path,label,split\n0.mp4,a,train\n")
+    with pytest.raises(ArgumentError, match=r"mine\.csv has no video of the split test: list some"):
+        episodes(folder, tmp_path, annotations=listed).tasks("test")
+
+
 def test_kitchen_is_rendered_where_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

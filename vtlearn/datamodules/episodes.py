@@ -36,7 +36,7 @@ from vtlearn.kitchen import KitchenCorpus
 
 __all__ = ["Episodes"]
 
-_NAME, _SOURCE = "A set of labelled videos", "nowhere: it is your own"
+_NAME = "A set of labelled videos"
 _STREAM = 4  # apart from what else is drawn by (seed, epoch)
 _SPLITS: Mapping[Stage, str] = {"validate": "val", "test": "test"}
 
@@ -153,16 +153,22 @@ class Episodes(VideoTextData):
         return self._listed([video.id for video in videos], [str(video.path) for video in videos])
 
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
-        """Return the episodes that a split is scored by; nothing where it has no videos.
+        """Return the episodes that a split is scored by; nothing where there is no validation.
 
         Args:
             stage: Which split.
 
         Raises:
-            ArgumentError: If no episode can be drawn of it.
+            ArgumentError: If no episode can be drawn of it, or there is nothing to test.
         """
         split = _SPLITS[stage]
         videos = self.split(split)
+        if not videos and stage == "test":
+            message = (
+                f"{self._source()} has no video of the split test: list some, or score those of "
+                "the split val by `vtlearn validate`"
+            )
+            raise ArgumentError(message)
         if not videos:
             return []
         self._require_classes(split, max(self.test_shots, default=1), 1)
@@ -220,7 +226,7 @@ class Episodes(VideoTextData):
             require_stored(features, [video.id for video in videos])
         elif not any(video.path.exists() for video in videos):
             holds = f"{self.root}: the videos listed in {self._source()}  (there are none)"
-            raise CorpusNotFoundError(_NAME, [holds], _SOURCE)
+            raise CorpusNotFoundError(_NAME, [holds])
 
     def _require_classes(self, split: str, shots: int, queries: int) -> None:
         classes = by_label(self.split(split))

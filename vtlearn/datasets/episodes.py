@@ -178,7 +178,7 @@ def read_labels(annotations: Path, videos: Path) -> list[EpisodeVideo]:
         ('1', 'videos/run/1.mp4', 'run', None)
     """
     expected = {annotations: "a csv with the columns video_path, label and split"}
-    require_paths("A list of labelled videos", expected, "nowhere: it is your own list")
+    require_paths("A list of labelled videos", expected, source="")
     rows = read_table(annotations, ["video_path", "label", "split"], unique="video_path")
     for row in rows:
         _require_split(annotations, row)

@@ -19,7 +19,7 @@ def require_paths(corpus: str, expected: Mapping[Path, str], source: str) -> Non
     Args:
         corpus: Its name.
         expected: Files or folders, each with what it should hold.
-        source: Where its authors publish it.
+        source: Where its authors publish it; empty for a user's own data.
 
     Raises:
         CorpusNotFoundError: If any of them is not there; it lists all of them.
