@@ -179,3 +179,9 @@ def test_without_the_order_any_number_of_windows_will_do() -> None:
 def test_arguments_that_make_no_sense(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ArgumentError, match=words):
         FewShot(**options)
+
+
+def test_videos_with_texts_are_no_episode() -> None:
+    videos = torch.randn(4, 3, 4)
+    with pytest.raises(ArgumentError, match=r"videos with texts, .* data\.class_path=Episodes"):
+        FewShot()(EncodedBatch.of(videos, torch.randn(4, 2, 4)))

@@ -146,6 +146,12 @@ class FewShot(Aligner):
                 "data.class_path=Episodes, with shots and queries as model.head.init_args has them"
             )
             raise ArgumentError(message)
+        if batch.text.length.any():
+            message = (
+                "FewShot tells classes by their places in an episode, and got videos with texts, "
+                "which no episode has: set data.class_path=Episodes, or choose another model.head"
+            )
+            raise ArgumentError(message)
         if other := (length != windows).nonzero().flatten().tolist():
             message = (
                 f"FewShot compares videos of equally many windows; sample {other[0]} of the batch "
