@@ -182,6 +182,11 @@ def test_kitchen_is_rendered_where_it_is_missing(
     assert rendered == [tmp_path / "kitchen"]
 
 
+def test_a_list_beside_kitchen_true_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"labels\.csv is: set data\.init_args\.kitchen=false"):
+        episodes(folder, tmp_path, kitchen=True).tasks("test")
+
+
 def test_kitchens_draw_is_in_the_settings(kitchen_root: Path, tmp_path: Path) -> None:
     data = episodes(kitchen_root, tmp_path, kitchen=True, draw=1)
     groups = {video.group for video in data.split("train")}

@@ -207,12 +207,22 @@ class Episodes(VideoTextData):
     def _all_videos(self) -> list[EpisodeVideo]:
         if self._listed_videos is None:
             if self.kitchen:
+                self._require_no_list()
                 videos = recipe_videos(self.root, self.draw)
             else:
                 videos = read_labels(self.annotations, self.root)
             self._require_there(videos)
             self._listed_videos = videos
         return self._listed_videos
+
+    def _require_no_list(self) -> None:
+        """Refuse to look for Kitchen where there is a list of one's own."""
+        if self.annotations.is_file() and not self._source().is_file():
+            message = (
+                f"kitchen=true takes the recipes of {self._source()}, which is not there, and "
+                f"{self.annotations} is: set data.init_args.kitchen=false"
+            )
+            raise ArgumentError(message)
 
     def _source(self) -> Path:
         return self.root / "steps.json" if self.kitchen else self.annotations

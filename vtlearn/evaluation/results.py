@@ -289,7 +289,10 @@ def remarks(result: Result) -> list[str]:
     if result.annotations is not None and result.annotations.published is False:
         said.append("the annotations are not the published files: compare with no published figure")
     if result.annotations is not None and result.annotations.published is None:
-        said.append("the annotations may not be the published files, of which no hash is known")
+        said.append(
+            "no hash of published annotations is known for these files: compare with published "
+            "figures with care"
+        )
     return said
 
 
