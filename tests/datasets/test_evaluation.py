@@ -124,6 +124,25 @@ def test_windows_of_consecutive_frames_are_spread_over_a_video(tmp_path: Path) -
         assert sample.frame_length.tolist() == [4, 4, 4]
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("late.avi", {"codec": "mpeg4", "b_frames": 2}),  # as UCF101's: frame 0 appears at frame 1
+        ("late264.avi", {"codec": "libx264"}),
+        ("sound.mkv", {"sound": 3.0}),  # whose end is that of the sound
+    ],
+)
+def test_windows_of_frames_count_from_the_first_one(
+    name: str, written: dict[str, Any], tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / name, range(0, 250, 10), rate=25, **written)
+    reading = Reading(sampling=ClipSampling(num_frames=5, fps="native"), pixels=Pixels(size=16))
+    sample = read(EvaluationItems([EvaluationItem("x", path, FrameWindows(3), [], [])], reading), 0)
+    levels = sample.clips.float().mean((2, 3, 4))
+    wanted = 10.0 * (torch.tensor([[0], [10], [20]]) + torch.arange(5))
+    torch.testing.assert_close(levels, wanted, atol=4, rtol=0)
+
+
 def test_of_stored_features_windows_of_frames_are_one_window(tmp_path: Path) -> None:
     vectors = fill_store(tmp_path, {"x": 3.0})["x"]
     sampling = ClipSampling(num_frames=4, fps="native")

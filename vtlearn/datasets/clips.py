@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import part_middles, stored_vectors
+from vtlearn.datasets.sampling.windows import VideoFrames
 from vtlearn.errors import FeatureError, UnreadableVideoError
 from vtlearn.media.clips import ClipReader, Clips, Source
 from vtlearn.media.features.reader import FeatureReader
@@ -194,6 +195,24 @@ class ClipLoader:
         """
         rate = self.reading.rate
         return self._probe(source).fps if isinstance(rate, str) else rate
+
+    def frames(self, source: Source) -> VideoFrames:
+        """Return the frames that windows of a video may begin with.
+
+        Args:
+            source: The video.
+
+        Returns:
+            Its own frames where clips have its own rate; else as many of the clips' rate as fit.
+
+        Raises:
+            UnreadableVideoError: If it cannot be read.
+        """
+        rate = self.reading.rate
+        if isinstance(rate, str):
+            info = self._probe(source)
+            return VideoFrames(info.frames, info.fps, info.first)
+        return VideoFrames(round(self.duration(source) * rate), rate)
 
     def clip_seconds(self, source: Source) -> float:
         """Return how long a clip of a video is, in seconds, where it has no time of its own.

@@ -153,8 +153,8 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         self, item: EvaluationItem, starts: Sequence[float] | UniformWindows | FrameWindows
     ) -> Sequence[float]:
         if isinstance(starts, FrameWindows):
-            duration, rate = self._loader.duration(item.path), self._loader.rate(item.path)
-            return starts.starts(duration, rate, self._loader.reading.clip_shape.num_frames)
+            frames = self._loader.frames(item.path)
+            return starts.starts(frames, self._loader.reading.clip_shape.num_frames)
         if not isinstance(starts, UniformWindows):
             return starts
         duration = self._duration(item.path, starts)

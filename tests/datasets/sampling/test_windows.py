@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from vtlearn.datasets.sampling.windows import (
     FrameWindows,
     TimedWindows,
+    VideoFrames,
     half_stride,
     overlapping_windows,
     second_windows,
@@ -67,12 +68,12 @@ def test_half_a_window_in_whole_seconds() -> None:
 def test_frame_windows_begin_with_frames_and_fit(
     frames: int, num_frames: int, count: int, fps: float
 ) -> None:
-    starts = FrameWindows(count).starts(frames / fps, fps, num_frames)
+    starts = FrameWindows(count).starts(VideoFrames(frames, fps, 0.5), num_frames)
     last = max(0, frames - num_frames)
     wanted = [number * last // max(1, count - 1) for number in range(count)]
-    assert [start * fps for start in starts] == pytest.approx(wanted, abs=1e-6)
+    assert [(start - 0.5) * fps for start in starts] == pytest.approx(wanted, abs=1e-6)
 
 
 def test_frame_windows_are_some() -> None:
     with pytest.raises(ArgumentError, match="count must be positive"):
-        FrameWindows(0).starts(1.0, 25.0, 8)
+        FrameWindows(0).starts(VideoFrames(25, 25.0), 8)

@@ -14,6 +14,7 @@ from vtlearn.media.features.spec import num_vectors
 __all__ = [
     "FrameWindows",
     "TimedWindows",
+    "VideoFrames",
     "WholeSegment",
     "half_stride",
     "overlapping_windows",
@@ -35,6 +36,20 @@ class WholeSegment(NamedTuple):
     end: float | None
 
 
+class VideoFrames(NamedTuple):
+    """The frames of a video, which follow each other at one rate.
+
+    Attributes:
+        count: How many there are.
+        fps: Frames per second.
+        first: When the first one appears, in seconds.
+    """
+
+    count: int
+    fps: float
+    first: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class FrameWindows:
     """Windows spread evenly over a whole video, each of which begins with one of its frames.
@@ -53,24 +68,24 @@ class FrameWindows:
     start: ClassVar[float] = 0.0
     end: ClassVar[float | None] = None
 
-    def starts(self, duration: float, fps: float, num_frames: int) -> list[float]:
+    def starts(self, frames: VideoFrames, num_frames: int) -> list[float]:
         """Return when each window starts, in seconds.
 
         Args:
-            duration: How long the video is.
-            fps: Frames per second of the windows.
+            frames: The frames of the video.
             num_frames: Frames of a window; where the video has fewer, all windows start with it.
 
         Raises:
             ArgumentError: If no window is asked for.
 
         Example:
-            >>> FrameWindows(3).starts(2.0, 10.0, num_frames=11)  # frames 0, 4 and 9
+            >>> FrameWindows(3).starts(VideoFrames(20, 10.0), num_frames=11)  # frames 0, 4 and 9
             [0.0, 0.4, 0.9]
         """
         require_positive(count=self.count)
-        last = max(0, round(duration * fps) - num_frames)
-        return [frame / fps for frame in np.linspace(0, last, self.count).astype(int).tolist()]
+        last = max(0, frames.count - num_frames)
+        numbers = np.linspace(0, last, self.count).astype(int).tolist()
+        return [frames.first + number / frames.fps for number in numbers]
 
 
 class TimedWindows(Sequence[float]):

@@ -185,6 +185,14 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             return self.container.duration / 1e6
         return self._declared_end() or self._scan()
 
+    def length(self, first: float) -> float:
+        """How long its frames last together, in seconds, if the first appears then."""
+        if self.stream.duration:  # of AVI, whose first frame may appear later than it says
+            return self._seconds(self.stream.duration)
+        tagged = _tagged_end(self.stream.metadata)  # where the end may be that of the sound
+        end = self.end()
+        return (end if tagged is None else min(tagged, end)) - first
+
     def _scan(self) -> float:
         self.open()
         packets = [packet for packet in self._packets() if packet is not None and packet.size]

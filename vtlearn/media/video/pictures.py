@@ -69,6 +69,10 @@ class PictureFile(FrameSource["av.VideoFrame"]):
         """When the frame ends, in seconds."""
         return 1 / self.fps
 
+    def length(self, first: float) -> float:
+        """How long the frame lasts, in seconds."""
+        return self.end() - first
+
     def restart(self) -> "Iterator[TimedFrame[av.VideoFrame]]":
         """Give the one frame."""
         if self._frame is not None:

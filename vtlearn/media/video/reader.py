@@ -42,6 +42,8 @@ class VideoInfo(NamedTuple):
         rotation: Degrees counter-clockwise that the file asks to be turned by when displayed:
             0, 90, 180 or 270; 0 for a picture. Frames of :meth:`VideoReader.clips` come turned
             already.
+        first: When its first frame appears, in seconds: in AVI often one or two frames late.
+        frames: How many frames it has, as the file says.
     """
 
     duration: float
@@ -49,6 +51,8 @@ class VideoInfo(NamedTuple):
     height: int
     fps: float
     rotation: int
+    first: float
+    frames: int
 
 
 class VideoReader:
@@ -209,12 +213,15 @@ class VideoReader:
             UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
         """
         with self._opened(source, []) as file:
-            frame = next((timed.frame for timed in file.decode_from(0.0)), None)
-            if frame is None:
+            timed = next(file.decode_from(0.0), None)
+            if timed is None:
                 raise file.empty()
+            frame = timed.frame
             height, width = frame_orientation(frame).upright_size(frame.height, frame.width)
             turned = round(frame.rotation / 90) * 90 % 360
-            return VideoInfo(file.end(), width, height, file.fps, rotation=turned)
+            frames = max(1, round(file.length(timed.start) * file.fps))
+            end = file.end()
+            return VideoInfo(end, width, height, file.fps, turned, timed.start, frames)
 
     def _native_rate(self, source: Source) -> float:
         """Return the average frame rate of a file, of which nothing is decoded."""
