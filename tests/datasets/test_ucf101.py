@@ -120,7 +120,18 @@ def test_a_list_of_tests_may_have_numbers_and_folders_other_capitals(root: Path)
             "ApplyEyeMakeup/v_ApplyEyeMakeup_g02_c01.avi",
             r"line 1: v_ApplyEyeMakeup_g02_c01 is listed to test by split 1, .* to train as well",
         ),
-        ("classInd.txt", "Archery", r"classInd.txt, line 1: expected a number, .* got 'Archery'"),
+        ("classInd.txt", "Archery", r"classInd.txt, line 1: expected a number .* got 'Archery'"),
+        ("classInd.txt", "² Archery", r"classInd.txt, line 1: expected a number .* got '² Arch"),
+        (
+            "classInd.txt",
+            "1 Archery\r\n2 archery",
+            r"classInd.txt, line 2: expected a number and a class, each once, got '2 archery'",
+        ),
+        (
+            "trainlist01.txt",
+            "ApplyEyeMakeup/v_ApplyEyeMakeup_g01_c01.avi ²",
+            r"1 of 13 videos .* are missing .*: v_ApplyEyeMakeup_g01_c01.avi ²",
+        ),
     ],
 )
 def test_a_line_that_makes_no_sense_is_named(
@@ -131,7 +142,9 @@ def test_a_line_that_makes_no_sense_is_named(
         read_ucf101(root)
 
 
-@pytest.mark.parametrize("row", ["a.mp4,1,1,1,2", "ApplyEyeMakeup/a.mp4,7,1,1,2"])
+@pytest.mark.parametrize(
+    "row", ["a.mp4,1,1,1,2", "ApplyEyeMakeup/a.mp4,7,1,1,2", "Archery/a.mp4,1,1,1,2"]
+)
 def test_a_row_that_makes_no_sense_is_named(row: str, tmp_path: Path) -> None:
     write_table(tmp_path)
     path = tmp_path / "ucf101.csv"

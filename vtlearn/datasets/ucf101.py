@@ -3,6 +3,7 @@
 Its authors publish ``classInd.txt`` and a list of training and of test videos for each split.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +33,7 @@ _LISTS: Mapping[str, tuple[int, Use]] = {
 _MERGED = ["ucf101.csv", "ucf.csv"]
 _FOLDERS = ("", "ucfTrainTestlist", "ucf101_splits", "annotations")
 _NAME = "UCF101"
+_NUMBER = re.compile(r"[0-9]+")  # str.isdigit takes signs that are no numbers
 _SOURCE = (
     "https://www.crcv.ucf.edu/data/UCF101.php (UCF101.rar and "
     "UCF101TrainTestSplits-RecognitionTask.zip). "
@@ -140,7 +142,7 @@ def _read_lists(files: list[Path]) -> ActionList:
         for number, line in numbered_lines(path):
             where = f"{path}, line {number}"
             name, code = split_code(line)
-            if not code.isdigit():
+            if not _NUMBER.fullmatch(code):
                 name, code = line, ""
             folder = Path(name).parent.name
             label = known.get(folder.casefold())
@@ -157,26 +159,31 @@ def _read_classes(path: Path) -> dict[int, str]:
     classes: dict[int, str] = {}
     for number, line in numbered_lines(path):
         code, _, label = line.partition(" ")
-        if not code.isdigit() or not label.strip() or int(code) in classes:
+        label = label.strip()
+        known = {other.casefold() for other in classes.values()}
+        is_new = _NUMBER.fullmatch(code) and int(code) not in classes
+        if not is_new or not label or label.casefold() in known:
             message = (
-                f"{path}, line {number}: expected a number, each once, and a class, got {line!r}"
+                f"{path}, line {number}: expected a number and a class, each once, got {line!r}"
             )
             raise ArgumentError(message)
-        classes[int(code)] = label.strip()
+        classes[int(code)] = label
     return classes
 
 
 def _read_table(path: Path) -> ActionList:
     """Read the table of all videos, whose classes are folders and numbers."""
     numbers: dict[str, str] = {}
+    labels: dict[str, str] = {}
 
     def label_of(row: Row) -> str:
         name, code = row.cells["video_id"], row.cells["label"]
         label = Path(name).parent.name
-        if not label or numbers.setdefault(label, code) != code:
+        first = numbers.setdefault(label, code), labels.setdefault(code, label)
+        if not label or first != (code, label):
             message = (
-                f"{path}, line {row.line}: expected <class>/<name> with one number per class, got "
-                f"{name!r} with {code!r}"
+                f"{path}, line {row.line}: expected <class>/<name> with one number per class, and "
+                f"one class per number, got {name!r} with {code!r}"
             )
             raise ArgumentError(message)
         return label

@@ -40,12 +40,12 @@ class VideoFrames(NamedTuple):
     """The frames of a video, which follow each other at one rate.
 
     Attributes:
-        count: How many there are.
+        total: How many there are.
         fps: Frames per second.
         first: When the first one appears, in seconds.
     """
 
-    count: int
+    total: int
     fps: float
     first: float = 0.0
 
@@ -83,7 +83,7 @@ class FrameWindows:
             [0.0, 0.4, 0.9]
         """
         require_positive(count=self.count)
-        last = max(0, frames.count - num_frames)
+        last = max(0, frames.total - num_frames)
         numbers = np.linspace(0, last, self.count).astype(int).tolist()
         return [frames.first + number / frames.fps for number in numbers]
 
