@@ -42,10 +42,10 @@ tempclr-report: $(VENV)/installed  ## The same with all arms, three seeds and tw
 	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
 	$(BIN)/python benchmarks/tempclr.py --checkpoint "$(DEMO)" --seeds 0 1 2 --report docs/tempclr.md
 
-captions: $(VENV)/installed  ## Caption videos by a captioner of pictures, and train on that, on speech and on pictures: 25 minutes
+captions: $(VENV)/installed  ## Caption videos by a captioner of pictures, and train on that, on speech and on pictures: ten minutes
 	$(BIN)/python benchmarks/pseudolabels.py
 
-captions-report: $(VENV)/installed  ## The same with three seeds, into docs/pseudolabels.md: an hour
+captions-report: $(VENV)/installed  ## The same with three seeds, into docs/pseudolabels.md: half an hour
 	$(BIN)/python benchmarks/pseudolabels.py --seeds 0 1 2 --report docs/pseudolabels.md
 
 test: $(VENV)/installed-dev  ## Run the tests
