@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,8 +181,12 @@ def test_an_unreadable_video_is_replaced_by_one_of_its_class(
     assert corpus[SampleKey(0, 1)].id == "1"
     for number in (2, 4):
         videos[number].path.write_bytes(b"")
-    with pytest.raises(TooManyUnreadableError, match="3 of 6 videos cannot be read"):
+    alone = r"none of the 3 videos of the class .* can be read, .*unreadable.* names them"
+    with pytest.raises(ArgumentError, match=alone):
         EpisodeCorpus(videos, reading(tmp_path), windows=2)[0]
+    few = replace(reading(tmp_path / "few"), max_unreadable_fraction=0.4)
+    with pytest.raises(TooManyUnreadableError, match="3 of 6 videos cannot be read"):
+        EpisodeCorpus(videos, few, windows=2)[0]
 
 
 def test_a_video_that_lost_a_window_is_not_read(tmp_path: Path) -> None:

@@ -104,13 +104,23 @@ class EpisodeCorpus(Corpus):
 
         Yields:
             Places in ``ids``, each once.
+
+        Raises:
+            ArgumentError: After the last of them: if none could be read.
         """
         yield key.sample
-        alike = self._places[self.videos[key.sample].label]
+        label = self.videos[key.sample].label
+        alike = self._places[label]
         rng = np.random.default_rng((self.reading.seed, key.epoch, key.sample, 1))
         yield from (
             alike[place] for place in rng.permutation(len(alike)) if alike[place] != key.sample
         )
+        message = (
+            f"none of the {len(alike)} videos of the class {label} can be read, and no video of "
+            f"another class may stand for them; {self.unreadable.path} names them. Fix them, or "
+            "leave the class out"
+        )
+        raise ArgumentError(message)
 
     def draw(self, index: int, rng: np.random.Generator) -> Sample:
         """Read the windows of a video.
