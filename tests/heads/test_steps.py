@@ -397,6 +397,13 @@ def test_encoders_of_different_widths_are_refused() -> None:
         StepSupervision().connect(video, TinyText(dim=4, width=8, hidden=8))
 
 
+def test_texts_without_times_are_refused() -> None:
+    batch = batch_of(*drawn())
+    unknown = batch._replace(text_spans=torch.full_like(batch.text_spans, torch.nan))
+    with pytest.raises(ArgumentError, match="no text of the batch has times: set data to one"):
+        output_of(StepSupervision(), unknown)
+
+
 def test_sequences_of_different_length_either_way() -> None:
     cost = torch.rand(2, 6, 3, generator=torch.Generator().manual_seed(0)).double()
     for metric in ("dtw", "otam"):

@@ -139,9 +139,16 @@ class StepSupervision(Aligner):
             ``counted``.
 
         Raises:
-            ArgumentError: If there are no tokens, or several per frame.
+            ArgumentError: If there are no tokens, or several per frame; or no text of the whole
+                batch has times.
         """
         rows = batch.all_rows() if rows is None else rows
+        if batch.text_spans.shape[1] and batch.text_spans.isnan().any(2).all():
+            message = (
+                "StepSupervision learns when steps are done, and no text of the batch has times: "
+                "set data to one with annotated segments, such as CrossTask with train_on=windows"
+            )
+            raise ArgumentError(message)
         with torch.autocast(batch.text.pooled.device.type, enabled=False):  # float32 or wider
             none = self.embed(batch.text.pooled.new_zeros(0))
             videos = list(self._videos(batch, rows))
