@@ -84,7 +84,8 @@ def test_processes_encode_together_what_one_encodes(
 ) -> None:
     alone = encoded_by_process(str(kitchen_root))
     for vectors in two_processes.run(encoded_by_process, str(kitchen_root)):
-        assert torch.equal(vectors, alone)
+        # not to the last bit: a process may have another number of threads
+        torch.testing.assert_close(vectors, alone)
 
 
 def test_a_model_that_compares_no_texts_is_refused(kitchen_root: Path) -> None:
