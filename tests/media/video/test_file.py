@@ -43,6 +43,8 @@ def test_random_access_gives_what_sequential_decoding_gives(
     times, pictures = plain(path)
     if name == "raw.h264":
         times = np.arange(500) / 25
+    elif name != "mpeg4.avi":
+        times -= times[0]
     starts = np.random.default_rng(1).uniform(0, 21, 8)
     together = VideoReader().clips(path, starts, num_frames=4, fps=9, size=32)
     asked = starts[:, None] + np.arange(4) / 9
@@ -95,10 +97,10 @@ def test_the_duration_of_what_knows_no_time_is_counted(tmp_path: Path) -> None:
     assert info.duration == 2.0
 
 
-def test_the_duration_is_when_a_late_file_ends(tmp_path: Path) -> None:
+def test_the_duration_of_a_late_file_counts_from_its_start(tmp_path: Path) -> None:
     for name in ("late.mp4", "late.mkv"):
         path = write_video(tmp_path / name, NUMBERED, **FILES[name])
-        assert VideoReader().probe(path).duration == pytest.approx(4.0, abs=0.1)
+        assert VideoReader().probe(path).duration == pytest.approx(2.0, abs=0.1)
 
 
 # Files that cannot be opened

@@ -12,28 +12,24 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.media.video.videos import FILES, NUMBERED, STEP, numbers, open_files, plain
-from tests.media.video.writing import write_video
+from tests.media.video.videos import B_FRAMES, FILES, NUMBERED, STEP, numbers, open_files
+from tests.media.video.writing import shift_clock, write_video
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.reader import VideoReader
 
 
-def seconds_of(options: dict[str, Any], path: Path) -> NDArray[np.float64]:
-    """When each frame was written to appear; MPEG-TS adds a delay of the muxer's own."""
+def seconds_of(options: dict[str, Any]) -> NDArray[np.float64]:
+    """When each frame was written to appear, in seconds from the first."""
     unit = options.get("time_base") or 1 / Fraction(options.get("rate", 25))
     times = np.array([float(pts * unit) for pts in options.get("pts", range(50))])
-    if path.suffix == ".ts":
-        with av.open(path) as container:
-            first = next(container.decode(video=0)).time
-        times += first - times[0]
-    return times
+    return times - times[0]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_shows_the_largest_pts_not_after_a_time(name: str, tmp_path: Path) -> None:
     path = write_video(tmp_path / name, NUMBERED, **FILES[name])
-    times = seconds_of(FILES[name], path)
+    times = seconds_of(FILES[name])
     starts = np.random.default_rng(0).uniform(times[0] - 1, times[-1] + 1, 12)
     clips = VideoReader().clips(path, starts, num_frames=7, fps=11, size=16)
     asked = starts[:, None] + np.arange(7) / 11
@@ -54,6 +50,64 @@ def test_a_time_meant_to_be_a_frames_start_is_not_lost_to_rounding(
     clips = VideoReader().clips(path, starts, num_frames=2, fps=rate, size=8)
     np.testing.assert_array_equal(numbers(clips.frames)[:, 0], np.arange(50))
     np.testing.assert_array_equal(numbers(clips.frames)[:49, 1], np.arange(1, 50))
+
+
+@pytest.mark.parametrize(
+    ("name", "sound"),
+    [("a.mkv", 0), ("a.ts", 0), ("a.mp4", 0), ("a.flv", 0), ("a.mkv", 4), ("a.ts", 4)],
+)
+def test_seconds_count_from_the_start_of_the_file(name: str, sound: float, tmp_path: Path) -> None:
+    b_frames: dict[str, Any] = {"b_frames": 2, "gop": 10, "options": B_FRAMES}
+    plain = write_video(tmp_path / f"plain-{name}", NUMBERED, **b_frames, sound=sound)
+    late = shift_clock(plain, tmp_path / f"late-{name}", seconds=100)
+    with av.open(late) as container:
+        assert container.start_time is not None
+        assert container.start_time > 99e6
+    starts = [0.01, 0.05, 0.51, 1.01, 1.97, -3.0, 7.0, 100.0]
+    asked: dict[str, Any] = {"num_frames": 2, "fps": 5, "size": 8}
+    expected, shown = (VideoReader().clips(path, starts, **asked) for path in (plain, late))
+    assert numbers(shown.frames)[:5, 0].tolist() == [0, 1, 12, 25, 49]
+    assert torch.equal(shown.frames, expected.frames)
+    assert shown.valid.all()
+    for start, clip in zip(starts, shown.frames, strict=True):
+        assert torch.equal(VideoReader().clips(late, [start], **asked).frames[0], clip)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.mp4"])
+def test_the_duration_counts_from_the_start_of_the_file(name: str, tmp_path: Path) -> None:
+    plain = write_video(tmp_path / f"plain-{name}", NUMBERED)
+    late = shift_clock(plain, tmp_path / f"late-{name}", seconds=100)
+    assert VideoReader().probe(late).duration == pytest.approx(2.0, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.mp4"])
+@pytest.mark.parametrize("shift", [0, 100])
+def test_video_that_starts_after_the_sound_stays_late(
+    name: str, shift: float, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / name, NUMBERED, pts=range(50, 100), sound=5)
+    shifted = shift_clock(path, tmp_path / f"shifted-{name}", seconds=shift)
+    clips = VideoReader().clips(shifted, [0.0, 1.9, 2.22, 3.71], num_frames=1, fps=1, size=8)
+    assert numbers(clips.frames).ravel().tolist() == [0, 0, 5, 42]
+
+
+def test_a_clock_that_starts_below_zero_counts_from_there(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", NUMBERED)
+    early = shift_clock(path, tmp_path / "early.ts", seconds=-0.4)
+    with av.open(early) as container:
+        assert container.start_time == -400_000
+    clips = VideoReader().clips(early, [0.0, 1.0], num_frames=1, fps=1, size=8)
+    assert numbers(clips.frames).ravel().tolist() == [0, 25]
+
+
+def test_the_run_up_of_sound_is_no_start_of_the_file(tmp_path: Path) -> None:
+    mp4 = write_video(tmp_path / "a.mp4", NUMBERED, sound=4)
+    path = shift_clock(mp4, tmp_path / "a.ts", seconds=0)
+    with av.open(path) as container:
+        assert container.start_time == -6500  # of Opus; FFmpeg up to 7 says so of WebM as well
+    starts = [number / 25 for number in range(50)]
+    clips = VideoReader().clips(path, starts, num_frames=1, fps=1, size=8)
+    assert numbers(clips.frames).ravel().tolist() == list(range(50))
 
 
 def filtered(path: Path, start: float, fps: int, count: int) -> dict[int, float]:
@@ -236,8 +290,7 @@ def test_reading_often_does_not_grow(tmp_path: Path) -> None:
 def test_probe(name: str, tmp_path: Path) -> None:
     path = write_video(tmp_path / name, NUMBERED, size=(32, 48), rate=Fraction(30000, 1001))
     info = VideoReader().probe(path)
-    first = plain(path)[0][0]
-    assert info.duration == pytest.approx(first + 50 * 1001 / 30000, abs=2e-3)
+    assert info.duration == pytest.approx(50 * 1001 / 30000, abs=2e-3)
     assert info.fps == pytest.approx(30000 / 1001, rel=1e-3)
     assert (info.width, info.height, info.rotation) == (48, 32, 0)
 

@@ -9,7 +9,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-__all__ = ["grey", "write_audio", "write_video"]
+__all__ = ["grey", "shift_clock", "write_audio", "write_video"]
 
 
 def grey(level: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -70,6 +70,24 @@ def write_video(
         if silence is not None:
             output.mux(silence.encode(None))
     return path
+
+
+def shift_clock(path: Path, shifted: Path, *, seconds: float) -> Path:
+    """Copy the packets of a video to another file, whose clock starts so much later."""
+    options = {"avoid_negative_ts": "disabled"}
+    with av.open(path) as source, av.open(shifted, "w", options=options) as output:
+        copies = {
+            stream.index: output.add_stream_from_template(stream)
+            for stream in (*source.streams.video, *source.streams.audio)
+        }
+        for packet in source.demux():
+            if packet.size and packet.time_base:
+                ticks = round(seconds / packet.time_base)
+                packet.pts = None if packet.pts is None else packet.pts + ticks
+                packet.dts = None if packet.dts is None else packet.dts + ticks
+                packet.stream = copies[packet.stream.index]
+                output.mux(packet)
+    return shifted
 
 
 def _options(codec: str, options: Mapping[str, str] | None) -> dict[str, str]:

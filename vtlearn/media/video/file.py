@@ -34,12 +34,18 @@ _INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", _MATROSKA)
 _UNSEEKABLE = "mpeg"  # a program stream: seeks lead to other frames than decoding from the start
 _BEGINNING = -(2**62)  # ticks; before everything
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
+_PRIMING = 0.1  # seconds before 0 that sound starts at most, where a coder needs a run-up
 
 _inherited: list["VideoFile"] = []  # what a fork has left us, and is never freed
 
 
 class VideoFile(FrameSource["av.VideoFrame"]):
-    """One file: its frames in order of presentation, from the start or from a time on."""
+    """One file: its frames in order of presentation, from the start or from a time on.
+
+    Seconds count from when the file starts, which is when the first of its streams does: as for
+    players, and for ``ffmpeg -ss``. The clock of a recording of live television may say any time
+    then. Video that starts later than the sound beside it stays late.
+    """
 
     container: "InputContainer"
     stream: "VideoStream"
@@ -113,6 +119,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             raise UnreadableVideoError(self.path, "FFmpeg has no decoder for its video stream")
         base = self.stream.time_base or Fraction(1, av.time_base)
         self._unit, self._units = base.numerator, base.denominator  # ticks are unit / units seconds
+        self._origin = _start_time(self.container, self.stream)
         self._reorder_depth = context.reorder_depth
         self.can_seek = self.can_seek and self.container.format.name != _UNSEEKABLE
         context.thread_count = self.num_threads
@@ -182,7 +189,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
     def end(self) -> float:
         """When the last frame ends, in seconds, as the file says or else as its packets say."""
         if self.container.duration and not self.stream.duration:
-            return self.container.duration / 1e6
+            return self.container.duration / 1e6 - self._origin
         return self._declared_end() or self._scan()
 
     def length(self, first: float) -> float:
@@ -200,11 +207,12 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         return self._seconds(max(ends)) if ends else len(packets) / self.fps
 
     def _ticks(self, seconds: float) -> int:
-        ticks = seconds * self._units / self._unit
+        ticks = (seconds + self._origin) * self._units / self._unit
         return int(min(max(ticks, _BEGINNING), -_BEGINNING))  # FFmpeg counts in 64 bits
 
     def _seconds(self, ticks: int) -> float:
-        return ticks * self._unit / self._units
+        """When a clock of the stream shows that, in seconds from the start of the file."""
+        return ticks * self._unit / self._units - self._origin
 
     def _timed_frames(
         self, packets: "Iterator[_Packet | None]", *, sought: bool
@@ -219,7 +227,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                     return  # nobody knows where a seek has led
                 before, start = start, end if frame.pts is None else self._seconds(frame.pts)
                 self._longest = max(self._longest, 0.0 if lost else start - before)
-                end = start + (self._seconds(frame.duration) or 1 / self.fps)
+                end = start + (frame.duration * self._unit / self._units or 1 / self.fps)
                 yield TimedFrame(frame, start, end, lost)
                 await_key = lost = False
         self.cut_off = lost or self._is_cut(end)
@@ -230,11 +238,12 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             return end + _CUT < self._declared_end()
         # Matroska does not say how long a frame is shown: the last one perhaps as any other.
         end += max(_CUT, self._longest)
-        whole = (self.container.duration or 0) / 1e6  # a tag may be older than what it is about
+        # A tag may be older than what it is about.
+        whole = (self.container.duration or 0) / 1e6 - self._origin
         tagged = _tagged_end(self.stream.metadata)
         if tagged is None:  # the whole may be that of the sound
             return max(end, self._others_end + _CUT) < whole
-        return end < min(tagged, whole)
+        return end < min(tagged - self._origin, whole)
 
     def _declared_end(self) -> float:
         ticks = self.stream.duration
@@ -287,9 +296,22 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                     yield cast("_Packet", packet)
                 elif packet.pts is not None and packet.time_base:  # unset, it is None or 0
                     ticks = packet.pts + (packet.duration or 0)
-                    self._others_end = max(self._others_end, float(ticks * packet.time_base))
+                    end = float(ticks * packet.time_base) - self._origin
+                    self._others_end = max(self._others_end, end)
         except (av.FFmpegError, OSError):
             yield None
+
+
+def _start_time(container: "InputContainer", stream: "VideoStream") -> float:
+    """When a file starts by its own clock, in seconds; 0 where it has none."""
+    if container.start_time is None:
+        return 0.0
+    start = container.start_time / 1e6  # to the microsecond; a stream tells exactly
+    found = [s.start_time * s.time_base for s in container.streams if s.start_time and s.time_base]
+    start = next((float(one) for one in found if abs(one - start) <= 1e-6), start)
+    # Opus beside video that starts at 0 starts some milliseconds before, with unheard samples.
+    is_priming = -_PRIMING < start < 0 and (stream.start_time or 0) >= 0
+    return 0.0 if is_priming else start
 
 
 def _tagged_end(tags: Mapping[str, str]) -> float | None:

@@ -1,7 +1,8 @@
 """Read clips and properties of a video file: seconds go in, uint8 frames come out.
 
-Nothing else in vtlearn decodes video. Times are presentation times as the file gives them, in
-seconds: the first frame of a usual file is at 0, that of a file with a late start is later.
+Nothing else in vtlearn decodes video. Times are in seconds from the start of the file, which is
+when the first of its streams starts, whatever its clock says then: as for ``ffmpeg -ss`` and
+players. Of a file that has sound from the start, the first frame may be later than at 0.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ class VideoInfo(NamedTuple):
     """What a video is like.
 
     Attributes:
-        duration: When its last frame ends, in seconds.
+        duration: When its last frame ends, in seconds from the start of the file.
         width: Pixels across, as displayed.
         height: Pixels down, as displayed.
         fps: Frames a second, on average.
@@ -123,7 +124,8 @@ class VideoReader:
             source: The file, or the bytes of one. A still picture (JPEG, PNG, WebP, GIF) is a video
                 of one frame: what is transparent is white, an animated WebP is its first frame, and
                 what was cut off cannot be read. No other file is opened, whatever it names.
-            starts: When each clip starts, in seconds, in any order; clips may overlap.
+            starts: When each clip starts, in seconds from the start of the file, in any order;
+                clips may overlap.
             num_frames: Frames of each clip.
             fps: Frames per second that the clips have, whatever the file has; or "native" for
                 the average rate of the file. Frame k is then what is shown at
