@@ -25,7 +25,13 @@ from tests.media.video.videos import (
     open_files,
     plain,
 )
-from tests.media.video.writing import write_audio, write_video
+from tests.media.video.writing import (
+    forget_order,
+    join_clocks,
+    write_audio,
+    write_palette,
+    write_video,
+)
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
 from vtlearn.media.video import file as module
@@ -41,10 +47,7 @@ def test_random_access_gives_what_sequential_decoding_gives(
 ) -> None:
     path = write_video(tmp_path / name, noise(500), **options)
     times, pictures = plain(path)
-    if name == "raw.h264":
-        times = np.arange(500) / 25
-    elif name != "mpeg4.avi":
-        times -= times[0]
+    times = np.arange(500) / 25 if name == "raw.h264" else times - times[0]
     starts = np.random.default_rng(1).uniform(0, 21, 8)
     together = VideoReader().clips(path, starts, num_frames=4, fps=9, size=32)
     asked = starts[:, None] + np.arange(4) / 9
@@ -52,6 +55,68 @@ def test_random_access_gives_what_sequential_decoding_gives(
     assert torch.equal(together.frames, pictures[torch.from_numpy(shown)])
     alone = [VideoReader().clips(path, [start], num_frames=4, fps=9, size=32) for start in starts]
     assert torch.equal(together.frames, torch.cat([clip.frames for clip in alone]))
+
+
+HARD_TO_SEEK: dict[str, dict[str, Any]] = {
+    "reset.ts": {"gop": 25, "b_frames": 2, "options": B_FRAMES},
+    "reset.flv": {"gop": 25, "b_frames": 2, "options": B_FRAMES},
+    "unordered.avi": {"gop": 25, "b_frames": 2, "options": B_FRAMES},
+    "unordered.mp4": {"gop": 25, "b_frames": 2, "options": B_FRAMES},
+    "late.avi": {"gop": 25, "b_frames": 2, "codec": "mpeg4"},
+    "palette.avi": {"codec": "rawvideo"},
+    "palette.mov": {"codec": "rawvideo"},
+}
+
+
+@pytest.mark.parametrize(("name", "options"), HARD_TO_SEEK.items())
+def test_where_seeks_mislead_frames_alone_are_those_among_others(
+    name: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    path = hard_to_seek(tmp_path / name, options)
+    every = VideoReader().clips(path, [0.02], num_frames=300, fps=25, size=16)
+    valid = every.valid[0].numpy()
+    assert valid.sum() >= 298  # FFmpeg takes the packet before a join of MPEG-TS for corrupt
+    shown = numbers(every.frames)[0]
+    np.testing.assert_array_equal(shown[valid], np.arange(300)[valid] % 50)
+    wanted = np.random.default_rng(3).integers(0, 300, 12)
+    starts = wanted / 25 + 0.02
+    together = VideoReader().clips(path, starts, num_frames=1, fps=1, size=16)
+    assert torch.equal(together.frames[:, 0], every.frames[0, wanted])
+    assert torch.equal(together.valid[:, 0], every.valid[0, wanted])
+    for start, clip, is_valid in zip(starts, *together, strict=True):
+        alone = VideoReader().clips(path, [start], num_frames=1, fps=1, size=16)
+        assert torch.equal(alone.frames[0], clip)
+        assert torch.equal(alone.valid[0], is_valid)
+
+
+def test_frames_lost_from_a_file_that_counts_them_are_invalid(tmp_path: Path) -> None:
+    path = hard_to_seek(tmp_path / "unordered.avi", HARD_TO_SEEK["unordered.avi"])
+    damage(path, range(60, 63))
+    starts = np.arange(0, 12, 0.4) + 0.02
+    clips = VideoReader().clips(path, starts, num_frames=1, fps=1, size=16)
+    valid = clips.valid[:, 0].numpy()
+    assert valid[starts < 2.2].all()
+    assert not valid[starts > 2.6].any()
+    np.testing.assert_array_equal(
+        numbers(clips.frames)[valid, 0], (starts[valid] * 25).astype(int) % 50
+    )
+
+
+def hard_to_seek(path: Path, options: dict[str, Any]) -> Path:
+    """Write 300 frames, whose level is the number modulo 50, so that seeks mislead."""
+    levels = [number % 50 * STEP for number in range(300)]
+    if path.stem == "unordered":
+        whole = write_video(path.with_suffix(".h264"), levels, **options)
+        return forget_order(whole, path)
+    if path.stem == "palette":
+        return write_palette(path, levels, **options)
+    if path.stem == "reset":
+        parts = [
+            write_video(path.with_name(f"{number}{path.suffix}"), levels[:150], **options)
+            for number in range(2)
+        ]
+        return join_clocks(parts, path)
+    return write_video(path, levels, **options)
 
 
 def test_threads_change_nothing(tmp_path: Path) -> None:
@@ -356,7 +421,7 @@ def test_a_file_is_opened_once_for_all_calls(
 ) -> None:
     path = write_video(tmp_path / name, noise(200), **LONG[name])
     content = VideoBytes("a", path.read_bytes())
-    opened = note_calls(monkeypatch, module, "_open_container")
+    opened = note_calls(monkeypatch, module, "open_container")
     reader = VideoReader()
     sources: list[Source] = [path, content]
     for count, source in enumerate(sources, 1):

@@ -23,7 +23,8 @@ def seconds_of(options: dict[str, Any]) -> NDArray[np.float64]:
     """When each frame was written to appear, in seconds from the first."""
     unit = options.get("time_base") or 1 / Fraction(options.get("rate", 25))
     times = np.array([float(pts * unit) for pts in options.get("pts", range(50))])
-    return times - times[0]
+    shown: NDArray[np.float64] = times - times[0]
+    return shown
 
 
 @pytest.mark.parametrize("name", FILES)

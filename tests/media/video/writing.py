@@ -9,7 +9,17 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-__all__ = ["grey", "shift_clock", "write_audio", "write_video"]
+__all__ = [
+    "forget_order",
+    "grey",
+    "join_clocks",
+    "shift_clock",
+    "write_audio",
+    "write_palette",
+    "write_video",
+]
+
+_FLV_HEADER = 13  # bytes before the first tag
 
 
 def grey(level: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -88,6 +98,47 @@ def shift_clock(path: Path, shifted: Path, *, seconds: float) -> Path:
                 packet.stream = copies[packet.stream.index]
                 output.mux(packet)
     return shifted
+
+
+def forget_order(path: Path, forgetful: Path) -> Path:
+    """Copy a video of 25 frames per second, without when its frames are shown, only decoded."""
+    with av.open(path) as source, av.open(forgetful, "w") as output:
+        stream = source.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        for number, packet in enumerate(packets):
+            packet.time_base = Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.duration = 1
+            packet.stream = copy
+            output.mux(packet)
+    return forgetful
+
+
+def join_clocks(parts: Sequence[Path], joined: Path) -> Path:
+    """Put one MPEG-TS or FLV file behind another, so that the clock starts again within it."""
+    skipped = _FLV_HEADER if joined.suffix == ".flv" else 0
+    first, *others = [part.read_bytes() for part in parts]
+    joined.write_bytes(b"".join([first, *(other[skipped:] for other in others)]))
+    return joined
+
+
+def write_palette(path: Path, levels: Sequence[int], codec: str, *, gop: int = 25) -> Path:
+    """Encode 16x16 grey levels as places in a palette, 25 frames per second."""
+    palette = np.arange(256, dtype=np.uint8)[:, None].repeat(4, 1)
+    palette[:, 0] = 255
+    with av.open(path, "w") as output:
+        stream = output.add_stream(codec, rate=25)
+        assert isinstance(stream, VideoStream)
+        stream.height, stream.width, stream.pix_fmt, stream.gop_size = 16, 16, "pal8", gop
+        for number, level in enumerate(levels):
+            places = np.full((16, 16), level, np.uint8)
+            frame = av.VideoFrame.from_ndarray((places, palette), format="pal8")  # type: ignore[arg-type]
+            frame.pts = number
+            frame.time_base = Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
 
 
 def _options(codec: str, options: Mapping[str, str] | None) -> dict[str, str]:

@@ -6,16 +6,24 @@ an FFmpeg that is installed beside it, and the other is not maintained any more.
 
 import os
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fractions import Fraction
-from io import BytesIO, FileIO
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
+from vtlearn.media.video.clock import (
+    ContinuousClock,
+    first_packets,
+    lacks_order,
+    may_lack_order,
+    survey_packets,
+)
+from vtlearn.media.video.opening import error_text, logged, open_container, open_raw
 from vtlearn.media.video.timeline import FrameSource, TimedFrame, mark_shown
 
 if TYPE_CHECKING:
@@ -29,9 +37,11 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
-_MATROSKA = "matroska,webm"  # FFmpeg's name of it
-_INDEXED = ("mov,mp4,m4a,3gp,3g2,mj2", _MATROSKA)
-_UNSEEKABLE = "mpeg"  # a program stream: seeks lead to other frames than decoding from the start
+_MATROSKA, _MP4 = "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's names of them
+_AVI, _STREAM, _PROGRAM = "avi", "mpegts", "mpeg"
+_INDEXED = (_MP4, _MATROSKA)
+_UNTIMED = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
+_PALETTE = "pal8"  # pixels that mean nothing without the palette, which is sent once
 _BEGINNING = -(2**62)  # ticks; before everything
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
 _PRIMING = 0.1  # seconds before 0 that sound starts at most, where a coder needs a run-up
@@ -60,6 +70,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         self._others_end = 0.0  # when the last packet read of another stream ends, in seconds
         self._longest = 0.0  # seconds from a frame that came to the next, at most
         self._first: tuple[int | None, ...] | None = None
+        self._is_surveyed = self._lacks_order = False
+        self._delay = 0.0  # seconds that an AVI file's first frame is late by its own times
 
     def begin(self, wanted: Sequence[float]) -> None:
         """Prepare for the frames shown at some times; open the file unless it is open."""
@@ -67,6 +79,9 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         self.cut_off = False
         if not self._is_open:
             self.open()
+        if not self._is_surveyed:
+            self._survey()
+            self._is_surveyed = True
 
     def is_as_new(self) -> bool:
         """Say whether the file, when it is rewound, reads as it would if it were opened anew."""
@@ -92,13 +107,13 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
         self.close()
         try:
-            self._raw = _open_raw(self.source)
+            self._raw = open_raw(self.source)
         except (OSError, ValueError) as error:  # the latter if a path cannot be one, as with NUL
             raise UnreadableVideoError(self.path, error_text(error)) from error
         try:
-            self.container = _open_container(self._raw)
+            self.container = open_container(self._raw)
         except (av.FFmpegError, OSError) as error:
-            reason = error_text(error) + _logged(self._raw)
+            reason = error_text(error) + logged(self._raw)
             self._raw.close()
             raise UnreadableVideoError(self.path, reason) from error
         self._pid = os.getpid()
@@ -119,12 +134,51 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             raise UnreadableVideoError(self.path, "FFmpeg has no decoder for its video stream")
         base = self.stream.time_base or Fraction(1, av.time_base)
         self._unit, self._units = base.numerator, base.denominator  # ticks are unit / units seconds
-        self._origin = _start_time(self.container, self.stream)
+        self._origin = _start_time(self.container, self.stream) + self._delay
         self._reorder_depth = context.reorder_depth
-        self.can_seek = self.can_seek and self.container.format.name != _UNSEEKABLE
         context.thread_count = self.num_threads
         if self.num_threads > 1:
             self.stream.thread_type = "AUTO"
+
+    def _survey(self) -> None:
+        """Find out whether seeks lead where decoding from the start does, and what times mean."""
+        name, context = self.container.format.name, self.stream.codec_context
+        if name == _PROGRAM or context.pix_fmt == _PALETTE:
+            self.can_seek = False
+        if self.container.format.flags & _UNTIMED:
+            return
+        if not self._has_sound_index():
+            self.open()  # looking for an index may have led anywhere
+            with _another(self) as file:
+                self.can_seek &= survey_packets(*file, self._unit / self._units).is_steady
+        if context.reorder_depth and name not in (_PROGRAM, _STREAM):
+            self._survey_order()
+
+    def _survey_order(self) -> None:
+        """Look whether packets say when frames are shown, where that is not when they come."""
+        packets = first_packets(self._from_first())
+        if may_lack_order(packets):
+            with _another(self) as file:
+                self._lacks_order = lacks_order(*file)
+            self.can_seek &= not self._lacks_order
+        elif packets and self.container.format.name == _AVI:  # whose clock counts what is decoded
+            shown = min(packet.pts for packet in packets if packet.pts is not None)
+            self._delay = (shown - (packets[0].dts or 0)) * self._unit / self._units
+            self._origin += self._delay
+
+    def _has_sound_index(self) -> bool:
+        """Say whether the file's index shows that its clock does not go back."""
+        import av
+
+        name = self.container.format.name
+        if name == _MATROSKA:
+            with suppress(av.FFmpegError):
+                self.container.seek(_BEGINNING, stream=self.stream)  # has the index read
+            index = self.stream.index_entries  # sorted by time
+            places = [entry.pos for entry in index]
+            return len(places) > 1 and places == sorted(places)
+        # In MP4, a frame comes so much after the one before; in AVI, frames are counted.
+        return name == _AVI or (name == _MP4 and self.stream.frames > 0)
 
     @property
     def fps(self) -> float:
@@ -222,6 +276,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         for frame in self._frames(packets):
             if frame is None or frame.is_corrupt:
                 await_key = lost = self._is_damaged = True
+                if self._lacks_order:
+                    break  # frames are counted, and nobody knows how many are lost
             elif frame.key_frame or not await_key:
                 if sought and frame.pts is None:
                     return  # nobody knows where a seek has led
@@ -247,13 +303,20 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def _declared_end(self) -> float:
         ticks = self.stream.duration
-        return self._seconds((self.stream.start_time or 0) + ticks) if ticks else 0.0
+        end = self._seconds((self.stream.start_time or 0) + (ticks or 0)) + self._delay
+        return end if ticks else 0.0
 
     def _frames(self, packets: "Iterator[_Packet | None]") -> "Iterator[av.VideoFrame | None]":
         """Decode; None stands where something could not be decoded."""
+        decoded: deque[int | None] = deque()
         for packet, shown in self._marked(packets):
             self.stream.codec_context.skip_frame = "DEFAULT" if shown else "NONREF"
+            if packet is not None and packet.size:
+                decoded.append(packet.dts)
             frames, intact = self._decode(packet)
+            if self._lacks_order:  # they come in the order in which they are shown
+                for frame in frames:
+                    frame.pts = decoded.popleft() if decoded else None
             yield from frames if intact else [*frames, None]
 
     def _decode(self, packet: "_Packet | None") -> "tuple[list[av.VideoFrame], bool]":
@@ -279,7 +342,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         context = self.stream.codec_context
         # Only H.264 says of every frame whether it is a reference. Two fields may be two packets.
         skippable = context.name == "h264" and context.field_order == _PROGRESSIVE
-        if skippable and context.has_b_frames and self.wanted:
+        if skippable and context.has_b_frames and self.wanted and not self._lacks_order:
             return mark_shown(packets, self._start, self.wanted)
         return ((packet, True) for packet in packets)
 
@@ -290,9 +353,11 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         """Read the stream to its end, then an empty packet; None if reading fails."""
         import av
 
+        clock = ContinuousClock(self._unit / self._units)
         try:
             for packet in self.container.demux():
                 if packet.stream is self.stream:
+                    clock.adjust(cast("_Packet", packet))
                     yield cast("_Packet", packet)
                 elif packet.pts is not None and packet.time_base:  # unset, it is None or 0
                     ticks = packet.pts + (packet.duration or 0)
@@ -302,9 +367,16 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             yield None
 
 
+@contextmanager
+def _another(file: VideoFile) -> "Iterator[tuple[InputContainer, VideoStream]]":
+    """Open a file once more, beside what is read of it."""
+    with open_raw(file.source) as raw, open_container(raw) as container:
+        yield container, cast("VideoStream", container.streams[file.stream.index])
+
+
 def _start_time(container: "InputContainer", stream: "VideoStream") -> float:
     """When a file starts by its own clock, in seconds; 0 where it has none."""
-    if container.start_time is None:
+    if not container.start_time:  # None where there is no clock
         return 0.0
     start = container.start_time / 1e6  # to the microsecond; a stream tells exactly
     found = [s.start_time * s.time_base for s in container.streams if s.start_time and s.time_base]
@@ -325,50 +397,3 @@ def _tagged_end(tags: Mapping[str, str]) -> float | None:
 
 def _mark(packet: "_Packet") -> tuple[int | None, ...]:
     return packet.pos, packet.size, packet.pts, packet.dts
-
-
-def _open_raw(source: Source) -> BytesIO | FileIO:
-    if isinstance(source, VideoBytes):
-        return BytesIO(source.data)
-    raw = FileIO(source)
-    raw.name = ""  # FFmpeg takes "%d.jpg" for a pattern and goes looking for such files
-    return raw
-
-
-def _open_container(raw: BytesIO | FileIO) -> "InputContainer":
-    """Have FFmpeg read from Python: so it opens nothing itself, whatever a playlist names."""
-    import av
-
-    options = {"protocol_whitelist": "none"}
-    tags = _tag_decoding(av.__version__)
-    container: InputContainer = av.open(raw, "r", options=options, **tags)
-    return container
-
-
-def _tag_decoding(version: str) -> dict[str, Any]:
-    """Have PyAV 18 take tags that are not UTF-8, as PyAV 19 does without being asked."""
-    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
-
-
-def error_text(error: Exception) -> str:
-    """Return what FFmpeg or the system says."""
-    return getattr(error, "strerror", None) or str(error)
-
-
-def _logged(raw: BytesIO | FileIO) -> str:
-    """Try to open a file once more, and return what FFmpeg logs, which says more than an error."""
-    import av
-    import av.logging as log
-
-    level, skips = log.get_level(), log.get_skip_repeated()
-    log.set_skip_repeated(False)  # the file before may have been broken in the same way
-    log.set_level(log.ERROR)
-    try:
-        with log.Capture() as lines, suppress(av.FFmpegError, OSError):
-            raw.seek(0)
-            _open_container(raw).close()
-    finally:
-        log.set_level(level)
-        log.set_skip_repeated(skips)
-    said = "; ".join(dict.fromkeys(message.strip() for _, _, message in lines))
-    return f" ({said})" if said else ""

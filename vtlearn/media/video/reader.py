@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.clips import Clips, FrameAt, Rate, Source, VideoBytes
-from vtlearn.media.video.file import VideoFile, error_text
+from vtlearn.media.video.file import VideoFile
 from vtlearn.media.video.framing import Box, crop_boxes
+from vtlearn.media.video.opening import error_text
 from vtlearn.media.video.pictures import PictureFile, is_picture
 from vtlearn.media.video.timeline import frame_times, time_ranges
 from vtlearn.media.video.transform import FramePacker, FrameTransform, frame_orientation
@@ -149,7 +150,10 @@ class VideoReader:
             everything past the end of a file that was cut off, if the file says how long it was
             (MP4, Matroska, AVI and FLV do, MPEG streams do not). A hole in a Matroska file or an
             MPEG stream, over which FFmpeg goes without a word, cannot be told from a frame that
-            stays on: it shows the frame before it.
+            stays on: it shows the frame before it. Where a clock starts again in the middle, the
+            video goes on from there, as FFmpeg plays it. Where packets do not say when their frames
+            are shown (H.264 in AVI), frames are counted from the first; what follows a lost one is
+            invalid.
 
         Raises:
             ArgumentError: If a number makes no sense, or a box leaves the picture.

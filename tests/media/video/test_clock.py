@@ -1,0 +1,81 @@
+from pathlib import Path
+from typing import Any, cast
+
+import av
+import pytest
+from av.video.stream import VideoStream
+
+from tests.media.video.videos import B_FRAMES, NUMBERED
+from tests.media.video.writing import forget_order, join_clocks, write_video
+from vtlearn.media.video.clock import (
+    ContinuousClock,
+    first_packets,
+    lacks_order,
+    may_lack_order,
+    survey_packets,
+)
+
+REORDERED: dict[str, Any] = {"gop": 25, "b_frames": 2, "options": B_FRAMES}
+
+
+def packet(pts: int | None, dts: int | None, duration: int = 4) -> "av.Packet[VideoStream]":
+    made = cast("av.Packet[VideoStream]", av.Packet(1))
+    made.pts, made.dts, made.duration = pts, dts, duration
+    return made
+
+
+def times(clock: ContinuousClock, *given: "av.Packet[VideoStream]") -> list[tuple[Any, Any]]:
+    for one in given:
+        clock.adjust(one)
+    return [(one.pts, one.dts) for one in given]
+
+
+def test_a_clock_that_starts_again_goes_on_where_the_last_frame_ended() -> None:
+    clock = ContinuousClock(0.01)
+    given = (packet(104, 96), packet(112, 100), packet(108, 104), packet(3, 1), packet(7, 5))
+    assert times(clock, *given) == [(104, 96), (112, 100), (108, 104), (116, 114), (120, 118)]
+    assert clock.end == 124
+
+
+def test_a_clock_may_start_again_twice() -> None:
+    given = (packet(50, 50), packet(0, 0), packet(50, 50), packet(0, 0))
+    assert times(ContinuousClock(0.01), *given) == [(50, 50), (54, 54), (104, 104), (108, 108)]
+
+
+def test_decoding_times_that_are_off_by_little_are_no_new_clock() -> None:
+    given = (packet(50, 50), packet(54, 45), packet(None, None), packet(58, 46))
+    assert times(ContinuousClock(0.01), *given) == [(50, 50), (54, 45), (None, None), (58, 46)]
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".flv"])
+def test_a_survey_finds_clocks_that_go_back(suffix: str, tmp_path: Path) -> None:
+    part = write_video(tmp_path / f"a{suffix}", NUMBERED, **REORDERED)
+    twice = join_clocks([part, part], tmp_path / f"b{suffix}")
+    for path, is_steady, seconds in ((part, True, 2.0), (twice, False, 4.0)):
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            assert stream.time_base is not None
+            assert stream.start_time is not None
+            tick = float(stream.time_base)
+            found = survey_packets(container, stream, tick)
+            assert found.is_steady == is_steady
+            assert found.end is not None
+            first = 80 if suffix == ".flv" else stream.start_time
+            assert (found.end - first) * tick == pytest.approx(seconds, abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi"])
+def test_times_of_decoding_are_told_from_those_of_presentation(suffix: str, tmp_path: Path) -> None:
+    raw = write_video(tmp_path / "a.h264", NUMBERED, **REORDERED)
+    forgetful = forget_order(raw, tmp_path / f"a{suffix}")
+    ordered = write_video(tmp_path / "b.mp4", NUMBERED, **REORDERED)
+    plain = write_video(tmp_path / "c.mp4", NUMBERED)
+    for path, may, does in (
+        (forgetful, True, True),
+        (ordered, False, False),
+        (plain, True, False),
+    ):
+        with av.open(path) as container:
+            assert may_lack_order(first_packets(container.demux(video=0))) == may
+        with av.open(path) as container:
+            assert lacks_order(container, container.streams.video[0]) == does

@@ -1,0 +1,133 @@
+"""What the packets of a stream tell of its clock, before anything is decoded.
+
+A seek leads to where decoding from the start leads only if the clock never goes back, the packets
+say when their frames are shown, and whatever the decoder needs comes with each keyframe.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import av
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+    _Packet = av.Packet[VideoStream]
+
+__all__: list[str] = []
+
+_FIRST = 32  # packets; twice as far as H.264 and H.265 may decode ahead of presentation
+_JITTER = 0.1  # seconds by which decoding times may go back without a new clock, as in FFmpeg
+
+
+class ContinuousClock:
+    """Continues a clock that goes back, as a recording's that was interrupted, where it was.
+
+    Args:
+        tick: Seconds of a tick.
+    """
+
+    def __init__(self, tick: float) -> None:
+        self._jitter = _JITTER / tick
+        self._offset = 0
+        self._decoded: int | None = None  # the last packet's time
+        self.end: int | None = None  # when all frames so far have ended
+
+    def adjust(self, packet: "_Packet") -> None:
+        """Change the times of the next packet, if the clock has gone back."""
+        dts, pts = packet.dts, packet.pts
+        if dts is not None and self._decoded is not None and self.end is not None:
+            if dts + self._jitter < self._decoded:
+                self._offset = self.end - (dts if pts is None else pts)
+            self._decoded = dts
+        elif dts is not None:
+            self._decoded = dts
+        if self._offset:
+            packet.dts = None if dts is None else dts + self._offset
+            packet.pts = None if pts is None else pts + self._offset
+        if packet.pts is not None:
+            end = packet.pts + (packet.duration or 0)
+            self.end = end if self.end is None else max(self.end, end)
+
+
+class PacketSurvey(NamedTuple):
+    """What all packets of a stream tell.
+
+    Attributes:
+        is_steady: Whether none goes back in time, or carries what is sent only once.
+        end: When all frames have ended, in ticks; None where no packet has a time.
+    """
+
+    is_steady: bool
+    end: int | None
+
+
+def survey_packets(container: "InputContainer", stream: "VideoStream", tick: float) -> PacketSurvey:
+    """Read a stream to its end without decoding, as far as that goes.
+
+    Args:
+        container: A file just opened.
+        stream: Its stream.
+        tick: Seconds of a tick.
+    """
+    import av
+
+    clock = ContinuousClock(tick)
+    is_steady = is_first = True
+    decoded: int | None = None
+    with suppress(av.FFmpegError, OSError):  # what reading the frames meets as well
+        for packet in container.demux(stream):
+            if not packet.size:
+                continue
+            sent_once = not is_first and _brings_state(packet)
+            dts = packet.dts
+            goes_back = dts is not None and decoded is not None and dts < decoded
+            is_steady = is_steady and not sent_once and not goes_back
+            decoded, is_first = dts, False
+            clock.adjust(packet)
+    return PacketSurvey(is_steady, clock.end)
+
+
+def _brings_state(packet: "_Packet") -> bool:
+    """Say whether a demuxer tells a decoder with this packet what it tells it only once."""
+    return any(
+        (
+            packet.has_sidedata("palette"),
+            packet.has_sidedata("new_extradata"),
+            packet.has_sidedata("param_change"),
+        )
+    )
+
+
+def first_packets(packets: "Iterable[_Packet | None]") -> "list[_Packet]":
+    """Take the first packets of a stream, enough to see that frames are reordered."""
+    return [one for one in islice(packets, _FIRST) if one is not None and one.size]
+
+
+def may_lack_order(packets: "list[_Packet]") -> bool:
+    """Say whether packets of a stream with B-frames have no times of presentation of their own.
+
+    Args:
+        packets: The first of the stream, in decoding order: times of presentation that rise from
+            one to the next are those of decoding, or else no B-frame is among them.
+    """
+    times = [packet.pts for packet in packets]
+    return all(b is None or a is None or a < b for a, b in pairwise(times))
+
+
+def lacks_order(container: "InputContainer", stream: "VideoStream") -> bool:
+    """Decode the first frames, and say whether their times are not in the order they come in.
+
+    Args:
+        container: A file just opened.
+        stream: Its stream.
+    """
+    import av
+
+    times: list[int | None] = []
+    with suppress(av.FFmpegError, OSError):
+        times.extend(frame.pts for frame in islice(container.decode(stream), _FIRST))
+    known = [time for time in times if time is not None]
+    return any(b < a for a, b in pairwise(known))

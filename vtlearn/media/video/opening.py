@@ -1,0 +1,83 @@
+"""Open a video file by FFmpeg, which opens no other file, and put its errors into words."""
+
+from contextlib import suppress
+from io import BytesIO, FileIO
+from typing import TYPE_CHECKING, Any
+
+from vtlearn.media.clips import Source, VideoBytes
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+__all__: list[str] = []
+
+
+def open_raw(source: Source) -> BytesIO | FileIO:
+    """Open the file, or the bytes of one, for FFmpeg to read from Python.
+
+    Args:
+        source: The video.
+
+    Raises:
+        OSError: If there is no such file, or it cannot be read.
+        ValueError: If a path cannot be one.
+    """
+    if isinstance(source, VideoBytes):
+        return BytesIO(source.data)
+    raw = FileIO(source)
+    raw.name = ""  # FFmpeg takes "%d.jpg" for a pattern and goes looking for such files
+    return raw
+
+
+def open_container(raw: BytesIO | FileIO) -> "InputContainer":
+    """Have FFmpeg read from Python: so it opens nothing itself, whatever a playlist names.
+
+    Args:
+        raw: The file.
+
+    Raises:
+        FFmpegError: If it is not a video.
+    """
+    import av
+
+    options = {"protocol_whitelist": "none"}
+    tags = _tag_decoding(av.__version__)
+    container: InputContainer = av.open(raw, "r", options=options, **tags)
+    return container
+
+
+def _tag_decoding(version: str) -> dict[str, Any]:
+    """Have PyAV 18 take tags that are not UTF-8, as PyAV 19 does without being asked."""
+    return {"metadata_errors": "replace"} if int(version.partition(".")[0]) < 19 else {}
+
+
+def error_text(error: Exception) -> str:
+    """Return what FFmpeg or the system says.
+
+    Args:
+        error: What was raised.
+    """
+    return getattr(error, "strerror", None) or str(error)
+
+
+def logged(raw: BytesIO | FileIO) -> str:
+    """Try to open a file once more, and return what FFmpeg logs, which says more than an error.
+
+    Args:
+        raw: The file.
+    """
+    import av
+    import av.logging as log
+
+    level, skips = log.get_level(), log.get_skip_repeated()
+    log.set_skip_repeated(False)  # the file before may have been broken in the same way
+    log.set_level(log.ERROR)
+    try:
+        with log.Capture() as lines, suppress(av.FFmpegError, OSError):
+            raw.seek(0)
+            open_container(raw).close()
+    finally:
+        log.set_level(level)
+        log.set_skip_repeated(skips)
+    said = "; ".join(dict.fromkeys(message.strip() for _, _, message in lines))
+    return f" ({said})" if said else ""
