@@ -97,7 +97,10 @@ def test_these_know_nothing_of_lightning(name: str) -> None:
         (
             "av",
             {
+                "media/video/clock.py",
+                "media/video/duration.py",
                 "media/video/file.py",
+                "media/video/opening.py",
                 "media/video/pictures.py",
                 "media/video/reader.py",
                 "media/video/transform.py",

@@ -168,6 +168,21 @@ def test_the_duration_of_a_late_file_counts_from_its_start(tmp_path: Path) -> No
         assert VideoReader().probe(path).duration == pytest.approx(2.0, abs=0.1)
 
 
+@pytest.mark.parametrize("name", ["a.ts", "a.flv"])
+def test_the_duration_of_a_clock_that_starts_again_is_that_of_all(
+    name: str, tmp_path: Path
+) -> None:
+    part = write_video(tmp_path / name, NUMBERED, gop=25)
+    path = join_clocks([part] * 3, tmp_path / f"joined{part.suffix}")
+    assert VideoReader().probe(path).duration == pytest.approx(6.0, abs=0.05)
+
+
+def test_the_duration_of_frames_in_avi_is_their_number(tmp_path: Path) -> None:
+    for name in ("late.avi", "unordered.avi"):
+        path = hard_to_seek(tmp_path / name, HARD_TO_SEEK[name])
+        assert VideoReader().probe(path).duration == pytest.approx(12.0)
+
+
 # Files that cannot be opened
 
 

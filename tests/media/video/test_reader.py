@@ -74,7 +74,7 @@ def test_seconds_count_from_the_start_of_the_file(name: str, sound: float, tmp_p
         assert torch.equal(VideoReader().clips(late, [start], **asked).frames[0], clip)
 
 
-@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.mp4"])
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.mp4", "a.flv"])
 def test_the_duration_counts_from_the_start_of_the_file(name: str, tmp_path: Path) -> None:
     plain = write_video(tmp_path / f"plain-{name}", NUMBERED)
     late = shift_clock(plain, tmp_path / f"late-{name}", seconds=100)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _FIRST = 32  # packets; twice as far as H.264 and H.265 may decode ahead of presentation
+_PRIMING = 0.1  # seconds before 0 that sound starts at most, where a coder needs a run-up
 _JITTER = 0.1  # seconds by which decoding times may go back without a new clock, as in FFmpeg
 
 
@@ -88,6 +89,23 @@ def survey_packets(container: "InputContainer", stream: "VideoStream", tick: flo
             decoded, is_first = dts, False
             clock.adjust(packet)
     return PacketSurvey(is_steady, clock.end)
+
+
+def start_time(container: "InputContainer", stream: "VideoStream") -> float:
+    """Return when a file starts by its own clock, in seconds; 0 where it has none.
+
+    Args:
+        container: The file.
+        stream: The stream that is watched.
+    """
+    if not container.start_time:  # None where there is no clock
+        return 0.0
+    start = container.start_time / 1e6  # to the microsecond; a stream tells exactly
+    found = [s.start_time * s.time_base for s in container.streams if s.start_time and s.time_base]
+    start = next((float(one) for one in found if abs(one - start) <= 1e-6), start)
+    # Opus beside video that starts at 0 starts some milliseconds before, with unheard samples.
+    is_priming = -_PRIMING < start < 0 and (stream.start_time or 0) >= 0
+    return 0.0 if is_priming else start
 
 
 def _brings_state(packet: "_Packet") -> bool:

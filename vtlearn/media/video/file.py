@@ -5,10 +5,9 @@ an FFmpeg that is installed beside it, and the other is not maintained any more.
 """
 
 import os
-import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from math import inf
@@ -18,12 +17,15 @@ from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
 from vtlearn.media.video.clock import (
     ContinuousClock,
+    PacketSurvey,
     first_packets,
     lacks_order,
     may_lack_order,
+    start_time,
     survey_packets,
 )
-from vtlearn.media.video.opening import error_text, logged, open_container, open_raw
+from vtlearn.media.video.duration import DeclaredEnd, tagged_end
+from vtlearn.media.video.opening import error_text, logged, open_again, open_container, open_raw
 from vtlearn.media.video.timeline import FrameSource, TimedFrame, mark_shown
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ _UNTIMED = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
 _PALETTE = "pal8"  # pixels that mean nothing without the palette, which is sent once
 _BEGINNING = -(2**62)  # ticks; before everything
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
-_PRIMING = 0.1  # seconds before 0 that sound starts at most, where a coder needs a run-up
 
 _inherited: list["VideoFile"] = []  # what a fork has left us, and is never freed
 
@@ -71,6 +72,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         self._longest = 0.0  # seconds from a frame that came to the next, at most
         self._first: tuple[int | None, ...] | None = None
         self._is_surveyed = self._lacks_order = False
+        self._surveyed: PacketSurvey | None = None  # of a file without an index to trust
+        self._declared = DeclaredEnd(source)
         self._delay = 0.0  # seconds that an AVI file's first frame is late by its own times
 
     def begin(self, wanted: Sequence[float]) -> None:
@@ -134,7 +137,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             raise UnreadableVideoError(self.path, "FFmpeg has no decoder for its video stream")
         base = self.stream.time_base or Fraction(1, av.time_base)
         self._unit, self._units = base.numerator, base.denominator  # ticks are unit / units seconds
-        self._origin = _start_time(self.container, self.stream) + self._delay
+        self._origin = start_time(self.container, self.stream) + self._delay
         self._reorder_depth = context.reorder_depth
         context.thread_count = self.num_threads
         if self.num_threads > 1:
@@ -148,9 +151,9 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         if self.container.format.flags & _UNTIMED:
             return
         if not self._has_sound_index():
-            self.open()  # looking for an index may have led anywhere
-            with _another(self) as file:
-                self.can_seek &= survey_packets(*file, self._unit / self._units).is_steady
+            with open_again(self.source, self.stream) as file:
+                self._surveyed = survey_packets(*file, self._unit / self._units)
+            self.can_seek &= self._surveyed.is_steady
         if context.reorder_depth and name not in (_PROGRAM, _STREAM):
             self._survey_order()
 
@@ -158,7 +161,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         """Look whether packets say when frames are shown, where that is not when they come."""
         packets = first_packets(self._from_first())
         if may_lack_order(packets):
-            with _another(self) as file:
+            with open_again(self.source, self.stream) as file:
                 self._lacks_order = lacks_order(*file)
             self.can_seek &= not self._lacks_order
         elif packets and self.container.format.name == _AVI:  # whose clock counts what is decoded
@@ -176,7 +179,10 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 self.container.seek(_BEGINNING, stream=self.stream)  # has the index read
             index = self.stream.index_entries  # sorted by time
             places = [entry.pos for entry in index]
-            return len(places) > 1 and places == sorted(places)
+            is_sound = len(places) > 1 and places == sorted(places)
+            if not is_sound:
+                self.open()  # looking for an index may have led anywhere
+            return is_sound
         # In MP4, a frame comes so much after the one before; in AVI, frames are counted.
         return name == _AVI or (name == _MP4 and self.stream.frames > 0)
 
@@ -242,17 +248,13 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def end(self) -> float:
         """When the last frame ends, in seconds, as the file says or else as its packets say."""
-        if self.container.duration and not self.stream.duration:
-            return self.container.duration / 1e6 - self._origin
         return self._declared_end() or self._scan()
 
     def length(self, first: float) -> float:
         """How long its frames last together, in seconds, if the first appears then."""
         if self.stream.duration:  # of AVI, whose first frame may appear later than it says
-            return self._seconds(self.stream.duration)
-        tagged = _tagged_end(self.stream.metadata)  # where the end may be that of the sound
-        end = self.end()
-        return (end if tagged is None else min(tagged, end)) - first
+            return self.stream.duration * self._unit / self._units
+        return self.end() - first
 
     def _scan(self) -> float:
         self.open()
@@ -294,17 +296,15 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             return end + _CUT < self._declared_end()
         # Matroska does not say how long a frame is shown: the last one perhaps as any other.
         end += max(_CUT, self._longest)
-        # A tag may be older than what it is about.
-        whole = (self.container.duration or 0) / 1e6 - self._origin
-        tagged = _tagged_end(self.stream.metadata)
+        whole = self._declared_end()  # a tag may be older than what it is about
+        tagged = tagged_end(self.stream.metadata)
         if tagged is None:  # the whole may be that of the sound
             return max(end, self._others_end + _CUT) < whole
         return end < min(tagged - self._origin, whole)
 
     def _declared_end(self) -> float:
-        ticks = self.stream.duration
-        end = self._seconds((self.stream.start_time or 0) + (ticks or 0)) + self._delay
-        return end if ticks else 0.0
+        origin = self._origin - self._delay  # the times of an AVI file end as if none were late
+        return self._declared.seconds(self.container, self.stream, origin, self._surveyed)
 
     def _frames(self, packets: "Iterator[_Packet | None]") -> "Iterator[av.VideoFrame | None]":
         """Decode; None stands where something could not be decoded."""
@@ -365,34 +365,6 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                     self._others_end = max(self._others_end, end)
         except (av.FFmpegError, OSError):
             yield None
-
-
-@contextmanager
-def _another(file: VideoFile) -> "Iterator[tuple[InputContainer, VideoStream]]":
-    """Open a file once more, beside what is read of it."""
-    with open_raw(file.source) as raw, open_container(raw) as container:
-        yield container, cast("VideoStream", container.streams[file.stream.index])
-
-
-def _start_time(container: "InputContainer", stream: "VideoStream") -> float:
-    """When a file starts by its own clock, in seconds; 0 where it has none."""
-    if not container.start_time:  # None where there is no clock
-        return 0.0
-    start = container.start_time / 1e6  # to the microsecond; a stream tells exactly
-    found = [s.start_time * s.time_base for s in container.streams if s.start_time and s.time_base]
-    start = next((float(one) for one in found if abs(one - start) <= 1e-6), start)
-    # Opus beside video that starts at 0 starts some milliseconds before, with unheard samples.
-    is_priming = -_PRIMING < start < 0 and (stream.start_time or 0) >= 0
-    return 0.0 if is_priming else start
-
-
-def _tagged_end(tags: Mapping[str, str]) -> float | None:
-    """When a stream ends, in seconds, as whoever wrote a Matroska file tells."""
-    found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d*)?)", tags.get("DURATION", ""))
-    if found is None:
-        return None
-    hours, minutes, seconds = map(float, found.groups())
-    return (hours * 60 + minutes) * 60 + seconds
 
 
 def _mark(packet: "_Packet") -> tuple[int | None, ...]:

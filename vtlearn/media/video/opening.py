@@ -1,13 +1,15 @@
 """Open a video file by FFmpeg, which opens no other file, and put its errors into words."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO, FileIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from vtlearn.media.clips import Source, VideoBytes
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
 __all__: list[str] = []
 
@@ -44,6 +46,27 @@ def open_container(raw: BytesIO | FileIO) -> "InputContainer":
     tags = _tag_decoding(av.__version__)
     container: InputContainer = av.open(raw, "r", options=options, **tags)
     return container
+
+
+@contextmanager
+def open_again(
+    source: Source, stream: "VideoStream"
+) -> "Iterator[tuple[InputContainer, VideoStream]]":
+    """Open a file once more, beside what is read of it.
+
+    Args:
+        source: The video.
+        stream: Its stream that is read already.
+
+    Yields:
+        What is opened, and the same stream of it.
+
+    Raises:
+        FFmpegError: If that fails now.
+        OSError: Likewise.
+    """
+    with open_raw(source) as raw, open_container(raw) as container:
+        yield container, cast("VideoStream", container.streams[stream.index])
 
 
 def _tag_decoding(version: str) -> dict[str, Any]:

@@ -1,0 +1,60 @@
+import struct
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.media.video.videos import B_FRAMES, STEP, numbers
+from tests.media.video.writing import write_video
+from vtlearn.media.video.duration import tagged_end
+from vtlearn.media.video.reader import VideoReader
+
+
+@pytest.mark.parametrize("factor", [1 / 30, 4])
+def test_a_stated_duration_is_held_against_the_table_of_frames(
+    factor: float, tmp_path: Path
+) -> None:
+    levels = [number % 50 * STEP for number in range(250)]
+    path = write_video(tmp_path / "a.mp4", levels, gop=25, b_frames=2, options=B_FRAMES)
+    state_duration(path, factor)
+    if factor < 1:  # FFmpeg itself takes the edit list's where that is shorter
+        with av.open(path) as container:
+            assert container.streams.video[0].duration == pytest.approx(128000 * factor, rel=1e-3)
+    assert VideoReader().probe(path).duration == pytest.approx(10.0, abs=0.05)
+    clips = VideoReader().clips(path, [9.02, 12.0], num_frames=1, fps=1, size=8)
+    assert numbers(clips.frames).ravel().tolist() == [25, 49]
+    assert clips.valid.all()
+
+
+@pytest.mark.parametrize("stated", [1.0, 60.0])
+def test_a_stated_duration_is_held_against_the_last_keyframe(stated: float, tmp_path: Path) -> None:
+    levels = [number % 50 * STEP for number in range(250)]
+    path = write_video(tmp_path / "a.mkv", levels, gop=25, b_frames=2, options=B_FRAMES)
+    content = path.read_bytes().replace(b"DURATION", b"ORDINARY")
+    place = content.index(b"\x44\x89\x88") + 3  # Duration, 8 bytes, in milliseconds
+    assert struct.unpack(">d", content[place : place + 8]) == (10_000.0,)
+    path.write_bytes(content[:place] + struct.pack(">d", stated * 1000) + content[place + 8 :])
+    assert VideoReader().probe(path).duration == pytest.approx(10.0, abs=0.05)
+    assert VideoReader().clips(path, [9.0, 12.0], num_frames=1, fps=1, size=8).valid.all()
+
+
+def test_a_part_that_was_cut_off_counts(tmp_path: Path) -> None:
+    levels = [number % 50 * STEP for number in range(250)]
+    options = {"movflags": "+faststart"}
+    path = write_video(tmp_path / "a.mp4", levels, gop=25, container=options)
+    path.write_bytes(path.read_bytes()[:-2000])
+    assert VideoReader().probe(path).duration == pytest.approx(10.0, abs=0.05)
+
+
+def test_tags_that_state_no_end() -> None:
+    assert tagged_end({"DURATION": "soon"}) is None
+    assert tagged_end({}) is None
+
+
+def state_duration(path: Path, factor: float) -> None:
+    """Change the duration that an MP4's media header states."""
+    content = bytearray(path.read_bytes())
+    place = content.index(b"mdhd") + 20  # after version, two dates and the time scale, 4 each
+    (ticks,) = struct.unpack(">I", content[place : place + 4])
+    content[place : place + 4] = struct.pack(">I", round(ticks * factor))
+    path.write_bytes(content)
