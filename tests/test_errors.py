@@ -9,6 +9,7 @@ from vtlearn.errors import (
     CorpusNotFoundError,
     LostClipsError,
     MissingPackageError,
+    OutsideCaptionsError,
     TooManyUnreadableError,
     UnreadableVideoError,
     VTLearnError,
@@ -32,6 +33,7 @@ EXAMPLES = [
             "VTLearnError",
         )
     ),
+    OutsideCaptionsError("a", 3, 0.0, 9.5),
 ]
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "FeatureError",
     "LostClipsError",
     "MissingPackageError",
+    "OutsideCaptionsError",
     "ShardError",
     "TooManyUnreadableError",
     "TranscriptError",
@@ -129,6 +130,28 @@ class LostClipsError(VTLearnError):
         video_id, starts = self.args
         times = ", ".join(f"{start:.1f}" for start in starts)
         return f"{video_id} has no frame in the clips drawn at {times} s: it is damaged there"
+
+
+class OutsideCaptionsError(LostClipsError):
+    """A readable video that shows nothing while its captions are said, any of them.
+
+    Args:
+        video_id: Its id.
+        captions: How many captions it has.
+        start: When its first frame is shown, in seconds.
+        end: When its last frame ends.
+    """
+
+    def __init__(
+        self, video_id: str, captions: int = 0, start: float = 0.0, end: float = 0.0
+    ) -> None:
+        VTLearnError.__init__(self, video_id, captions, start, end)
+
+    def sentence(self) -> str:
+        """Name the video and the times."""
+        video_id, captions, start, end = self.args
+        frames = f"its frames are from {start:.1f} to {end:.1f} s"
+        return f"all {captions} captions of {video_id} are outside its time: {frames}"
 
 
 class TooManyUnreadableError(VTLearnError):

@@ -17,6 +17,7 @@ from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.kitchen import Kitchen
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.kitchen import read_truth
+from vtlearn.media.captions.extent import OutsideCaptions
 
 SECONDS = 3.0
 
@@ -146,6 +147,19 @@ def test_durations_are_held_against_what_is_said(film: Path, tmp_path: Path) -> 
         ("short", SECONDS, SECONDS + 5.1, 2.0),
     ]
     assert len(strict.usable) == 5
+
+
+def test_captions_outside_their_videos_are_counted(film: Path, tmp_path: Path) -> None:
+    root = make(tmp_path, film, "good", "partly", "wholly")
+    for video_id, starts in (("partly", [0.5, 2.5, 3.0, 9.0]), ("wholly", [3.0, 9.0])):
+        ends = [start + 1 for start in starts]
+        columns = {"start": starts, "end": ends, "text": ["chop"] * len(starts)}
+        (root / "captions" / f"{video_id}.json").write_text(json.dumps(columns), encoding="utf-8")
+    report = check_corpus(HowTo100M.expectations(root), workers=1, time_budget=None)
+    assert report.outside_captions == (OutsideCaptions("partly", 2, 4),)
+    assert report.usable == ["good", "partly"]
+    assert list(report.damaged_captions) == ["wholly"]
+    assert report.as_json()["outside_captions"] == [{"id": "partly", "left_out": 2, "captions": 4}]
 
 
 def damaged_corpus(film: Path, root: Path) -> Expectations:

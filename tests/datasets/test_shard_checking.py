@@ -12,6 +12,7 @@ from tests.media.webdataset.tars import member, write_tar
 from vtlearn.datasets.checking import CorpusReport
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError, ShardError
+from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.webdataset.index import INDEX
 from vtlearn.media.webdataset.writer import Content, ShardWriter
 
@@ -45,6 +46,21 @@ def test_what_is_packed_is_all_there(shards: Path) -> None:
     report = check(shards, decode=True)
     assert report == CorpusReport("Shards", 8, list("abcdefgh"), [], [], {}, [])
     assert report.coverage == 100
+
+
+def test_captions_outside_their_videos_are_counted(video: Path, tmp_path: Path) -> None:
+    def said(*starts: float) -> bytes:
+        ends, text = [start + 1 for start in starts], ["chop"] * len(starts)
+        return json.dumps({"captions": {"start": starts, "end": ends, "text": text}}).encode()
+
+    samples = {"in": said(14.5), "partly": said(1.0, 15.0, 20.0), "wholly": said(15.0)}
+    written: dict[str, dict[str, Content]] = {
+        key: {"json": told, "mp4": video} for key, told in samples.items()
+    }
+    report = check(pack(tmp_path / "shards", written))
+    assert report.usable == ["in", "partly"]
+    assert report.outside_captions == (OutsideCaptions("partly", 2, 3),)
+    assert list(report.damaged_captions) == ["wholly"]
 
 
 @pytest.mark.slow  # it starts processes, each of which imports torch

@@ -10,7 +10,13 @@ from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
 from vtlearn.datasets.base import Expectations
 from vtlearn.datasets.files import find_videos, video_names
-from vtlearn.errors import ArgumentError, CorpusNotFoundError, UnreadableVideoError
+from vtlearn.errors import (
+    ArgumentError,
+    CorpusNotFoundError,
+    OutsideCaptionsError,
+    UnreadableVideoError,
+)
+from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import match_captions
 from vtlearn.media.ids import VideoNames
@@ -89,6 +95,8 @@ class CorpusReport(NamedTuple):
             usable.
         duration_mismatch: Videos that do not last as long as they are said to, or as their captions
             go on; sorted by id. They count as usable.
+        outside_captions: Videos with some captions outside their frames, which training leaves out;
+            sorted by id. They count as usable; one that has no others has damaged captions.
         captions_without_video: Ids with captions and no file.
         videos_without_captions: Ids with a file and no captions.
         unlisted: How many videos are there that are not expected.
@@ -117,6 +125,7 @@ class CorpusReport(NamedTuple):
     changed_frames: Sequence[ChangedFrames] = ()
     unrecorded: int = 0
     items: str = "videos"
+    outside_captions: Sequence[OutsideCaptions] = ()
 
     @property
     def coverage(self) -> float | None:
@@ -131,7 +140,13 @@ class CorpusReport(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Return what a report in JSON holds: plain lists and dictionaries."""
         plain = self._asdict()
-        for name in ("unreadable", "duration_mismatch", "lost", "changed_frames"):
+        for name in (
+            "unreadable",
+            "duration_mismatch",
+            "lost",
+            "changed_frames",
+            "outside_captions",
+        ):
             plain[name] = [entry._asdict() for entry in plain[name]]
         for name in ("captions_without_video", "videos_without_captions"):
             plain[name] = list(plain[name])
@@ -177,6 +192,7 @@ def check_corpus(
     if decode:
         health = _scan(health, present, workers, time_budget)
     changed = _changed(expected, health, present, workers, time_budget)
+    outside = _outside(health, told)
     return CorpusReport(
         corpus=expected.corpus,
         expected=len(ids),
@@ -192,6 +208,7 @@ def check_corpus(
         changed_frames=changed,
         unrecorded=_unrecorded(expected, health),
         items=expected.items,
+        outside_captions=tuple(sorted(outside)),
     )
 
 
@@ -212,13 +229,22 @@ class _Told(NamedTuple):
             return None
         return self.captions.last_end(self.keys[video_id])
 
+    def outside(self, video_id: str, start: float, end: float) -> OutsideCaptions | None:
+        """Count the captions of a video that are outside its frames; None where there are none."""
+        last = self.last_end(video_id)
+        if self.captions is None or last is None or (start == 0 and last <= end):
+            return None
+        captions = self.captions[self.keys[video_id]]
+        return OutsideCaptions.of(video_id, captions, start, end)
+
 
 class _Health(NamedTuple):
-    """What became of opening videos: how long each lasts, or why it cannot be read."""
+    """What became of opening videos: when each starts and ends, or why it cannot be read."""
 
     seconds: dict[str, float]
     unreadable: dict[str, Unreadable]
     lost: dict[str, float]
+    starts: dict[str, float]
 
 
 def _find(expected: Expectations) -> dict[str, Path]:
@@ -271,13 +297,14 @@ def _transcripts(
 
 def _probe(present: Mapping[str, Path], workers: int, time_budget: float | None) -> _Health:
     """Open every video."""
-    health = _Health({}, {}, {})
+    health = _Health({}, {}, {}, {})
     probed = probe_all(present.items(), workers=workers, time_budget=time_budget)
     for video_id, info in track(probed, "Opening videos", total=len(present)):
         if isinstance(info, UnreadableVideoError):
             health.unreadable[video_id] = Unreadable.of(video_id, info)
         else:
             health.seconds[video_id] = info.duration
+            health.starts[video_id] = info.first
     return health
 
 
@@ -327,6 +354,22 @@ def _unrecorded(expected: Expectations, health: _Health) -> int:
     if expected.rendered is None:
         return 0
     return len(health.seconds.keys() - expected.rendered.frames.keys())
+
+
+def _outside(health: _Health, told: _Told) -> list[OutsideCaptions]:
+    """Find captions outside their videos' frames; a video that has no others cannot be used."""
+    found = []
+    for video_id, end in health.seconds.items():
+        start = health.starts[video_id]
+        outside = told.outside(video_id, start, end)
+        if outside is None:
+            continue
+        if outside.left_out == outside.captions:
+            error = OutsideCaptionsError(video_id, outside.captions, start, end)
+            told.bad[video_id] = str(error)
+        else:
+            found.append(outside)
+    return found
 
 
 def _mismatches(

@@ -1,5 +1,6 @@
 """Read clips as a corpus is set to: pixels, drawn and mirrored at random, or stored vectors."""
 
+import math
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -183,6 +184,26 @@ class ClipLoader:
         if isinstance(reader, FeatureReader):
             return reader.duration(source)
         return self._probe(source).duration
+
+    def extent(self, source: Source) -> tuple[float, float]:
+        """Return when a video's first frame is shown and its last one ends, in seconds.
+
+        Args:
+            source: The video.
+
+        Returns:
+            The times; without limits where the reader cannot tell.
+
+        Raises:
+            UnreadableVideoError: If it cannot be read.
+        """
+        reader = self._reader
+        if isinstance(reader, FeatureReader):
+            return 0.0, reader.duration(source)
+        if not isinstance(reader, _PixelReader):
+            return -math.inf, math.inf
+        info = reader.probe(source)
+        return info.first, info.duration
 
     def rate(self, source: Source) -> float:
         """Return how many frames per second clips of a video have.

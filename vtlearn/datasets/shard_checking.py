@@ -11,7 +11,8 @@ from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
 from vtlearn.datasets.checking import SCAN_BUDGET, CorpusReport, LostSeconds
 from vtlearn.datasets.shards import told
-from vtlearn.errors import ShardError, TranscriptError, UnreadableVideoError
+from vtlearn.errors import OutsideCaptionsError, ShardError, TranscriptError, UnreadableVideoError
+from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.probing import probe, scan
 from vtlearn.media.webdataset.index import INDEX, ShardEntry, id_prefixes, read_entries
@@ -69,6 +70,7 @@ class _Checked(NamedTuple):
     unreadable: list[Unreadable]
     damaged: dict[str, str]
     lost: list[LostSeconds]
+    outside: list[OutsideCaptions]
 
     def prefixed(self, prefix: str) -> "_Checked":
         """Tell the ids from those in other shards."""
@@ -77,6 +79,7 @@ class _Checked(NamedTuple):
             unreadable=[video._replace(id=prefix + video.id) for video in self.unreadable],
             damaged={prefix + one: why for one, why in self.damaged.items()},
             lost=[lost._replace(id=prefix + lost.id) for lost in self.lost],
+            outside=[one._replace(id=prefix + one.id) for one in self.outside],
         )
 
 
@@ -96,7 +99,7 @@ def _check(
     job: tuple[Path, ShardEntry | None], time_budget: float | None, decode: bool
 ) -> _Checked:
     path, entry = job
-    checked = _Checked(path.name, None, [], [], [], {}, [])
+    checked = _Checked(path.name, None, [], [], [], {}, [], [])
     try:
         for sample in read_pairs(path):
             _examine(path, sample, checked, time_budget, decode)
@@ -126,9 +129,20 @@ def _examine(
     if isinstance(found, UnreadableVideoError):
         checked.unreadable.append(Unreadable.of(video_id, found))
     try:
-        told(path, sample)
-    except TranscriptError as error:
-        checked.damaged[video_id] = str(error)
+        said = told(path, sample)
+    except TranscriptError as damage:
+        checked.damaged[video_id] = str(damage)
+        return
+    if not isinstance(said, str) and not isinstance(found, UnreadableVideoError):
+        times = found.first, found.duration
+        outside = OutsideCaptions.of(video_id, said, *times)
+        if outside is None:
+            return
+        if outside.left_out == outside.captions:
+            error = OutsideCaptionsError(video_id, outside.captions, *times)
+            checked.damaged[video_id] = str(error)
+        else:
+            checked.outside.append(outside)
 
 
 def _difference(path: Path, entry: ShardEntry, keys: Iterable[str]) -> str | None:
@@ -166,6 +180,7 @@ def _report(
         unreadable=unreadable,
         lost=[lost for each in found for lost in each.lost],
         damaged_captions=damaged,
+        outside_captions=tuple(sorted(one for each in found for one in each.outside)),
         damaged_shards=damaged_shards,
         uncounted=sum(shards[name] is None for name in damaged_shards),
     )

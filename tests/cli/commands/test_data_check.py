@@ -7,6 +7,7 @@ import sys
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from PIL import Image
@@ -28,6 +29,15 @@ from vtlearn.datasets.files import find_videos
 from vtlearn.kitchen import read_truth
 from vtlearn.kitchen.manifest import read_manifest, write_manifest
 
+
+class Damaged(NamedTuple):
+    """A corpus, the ids that cannot be read, and those of one frame, during which none speaks."""
+
+    root: Path
+    bad: list[str]
+    single: list[str]
+
+
 FAST = tuple(way for way in UNREADABLE if way.stage != "time")
 
 
@@ -36,11 +46,12 @@ def check(root: Path, *options: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def damaged(kitchen_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """Kitchen with each kind of damage but the one that hangs, and the ids nobody can read."""
+def damaged(kitchen_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Damaged:
+    """Kitchen with each kind of damage but the one that hangs."""
     root = copy_corpus(kitchen_root, tmp_path_factory.mktemp("check") / "kitchen")
     ways: dict[str, Way] = damage_videos(root, sorted(read_truth(root)), (*FAST, *READABLE))
-    return root, sorted(video_id for video_id, way in ways.items() if way in FAST)
+    single = [video_id for video_id, way in ways.items() if way.name == "one-frame"]
+    return Damaged(root, sorted(one for one, way in ways.items() if way in FAST), single)
 
 
 def test_a_good_corpus_is_covered(kitchen_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,19 +61,21 @@ def test_a_good_corpus_is_covered(kitchen_root: Path, capsys: pytest.CaptureFixt
 
 
 def test_the_report_has_all_ids_and_the_table_the_first(
-    damaged: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    damaged: Damaged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root, bad = damaged
+    root, bad, single = damaged
     path = tmp_path / "reports" / "kitchen.json"
     assert check(root, "--report", str(path), "--decode") == 0
     report = json.loads(path.read_text(encoding="utf-8"))
     ids = sorted(read_truth(root))
     assert sorted(entry["id"] for entry in report["unreadable"]) == bad
-    assert sorted(report["usable"]) == sorted(set(ids) - set(bad))
+    assert sorted(report["usable"]) == sorted({*ids} - {*bad, *single})
+    assert sorted(report["damaged_captions"]) == sorted(single)
     assert len(report["lost"]) == 2
     output = capsys.readouterr().out
-    share = 100 * (len(ids) - len(bad)) / len(ids)
-    assert output.startswith(f"Kitchen: {len(ids) - len(bad)} of {len(ids)} videos can be used")
+    usable = len(ids) - len(bad) - len(single)
+    share = 100 * usable / len(ids)
+    assert output.startswith(f"Kitchen: {usable} of {len(ids)} videos can be used")
     assert f", {int(share * 10) / 10} %\n" in output
     line = next(line for line in output.splitlines() if line.startswith("  unreadable"))
     assert line.split() == ["unreadable", str(len(bad)), "(the", "first", "3)"]
@@ -84,6 +97,8 @@ def test_frames_that_are_not_the_recorded_ones_are_named(
     assert check(root, "--report", str(report), "--tolerance", "1000") == 0
     assert capsys.readouterr().out == (
         "Kitchen: 13 of 13 videos can be used, 100.0 %\n"
+        "  captions outside              1\n"
+        "      kitchen_val_0001  2 of 10 outside its frames, left out\n"
         "  frames changed                1\n"
         f"      {changed}  rendered by av 17.0.0, read by av {version('av')}\n"
         "      delete the folder of the corpus to render it again\n"
@@ -104,10 +119,10 @@ def test_a_corpus_without_a_record_is_told_so(
 
 
 def test_coverage_decides_the_exit_code(
-    damaged: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+    damaged: Damaged, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root, bad = damaged
-    share = 100 * (13 - len(bad)) / 13
+    root, bad, single = damaged
+    share = 100 * (13 - len(bad) - len(single)) / 13
     assert check(root, "--min-coverage", f"{share - 0.01}") == 0
     capsys.readouterr()
     assert check(root, "--min-coverage", f"{share + 0.01}") == 1
@@ -173,9 +188,9 @@ def test_no_corpus_is_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_list_and_durations_say_what_there_should_be(
-    damaged: tuple[Path, list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    damaged: Damaged, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root, bad = damaged
+    root, bad, _ = damaged
     splits = [path.read_text(encoding="utf-8").split()[1:] for path in root.glob("splits/*.csv")]
     listed = tmp_path / "list.csv"
     listed.write_text("\n".join(["video_path", *chain(*splits), "absent.mp4"]), encoding="utf-8")
@@ -193,11 +208,9 @@ def test_a_list_and_durations_say_what_there_should_be(
 
 
 @pytest.mark.slow  # it starts processes, each of which imports torch
-def test_it_runs_as_a_command_with_several_processes(
-    damaged: tuple[Path, list[str]], tmp_path: Path
-) -> None:
-    bad = damaged[1]
-    root = copy_corpus(damaged[0], tmp_path / "kitchen")
+def test_it_runs_as_a_command_with_several_processes(damaged: Damaged, tmp_path: Path) -> None:
+    bad = damaged.bad
+    root = copy_corpus(damaged.root, tmp_path / "kitchen")
     hanging = next(video_id for video_id in bad if "train" in video_id)
     pipe = next(way for way in UNREADABLE if way.stage == "time")
     pipe.apply(root / "videos" / f"{hanging}.mp4")

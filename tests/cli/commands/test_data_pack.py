@@ -87,6 +87,27 @@ def test_what_is_left_out_is_told(corpus: Path, capsys: pytest.CaptureFixture[st
     assert "1 that cannot be opened, 1 with captions that cannot be read, 1 without a v" in said
 
 
+def test_captions_outside_their_videos_are_left_out(
+    corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    some = {"start": [-2, 1.5, 2.0], "end": [0, 4.5, 3], "text": ["before", "partly", "after"]}
+    (corpus / "captions" / f"{KEYS[0]}.json").write_text(json.dumps(some))
+    every = {"start": [2.0, 7.0], "end": [3.0, 8.0], "text": ["after", "later"]}
+    (corpus / "captions" / f"{KEYS[1]}.json").write_text(json.dumps(every))
+    assert pack(corpus) == 0
+    index = open_shards(corpus / "out")
+    samples = {one.key: one for shard in index.shards for one in read_pairs(shard.path)}
+    assert sorted(samples) == sorted(set(KEYS) - {KEYS[1]})
+    kept = json.loads(samples[KEYS[0]].files["json"])["captions"]
+    assert kept == {"start": [1.5], "end": [2.0], "text": ["partly"]}
+    assert left_out(corpus) == {
+        KEYS[0]: "captions outside their videos",
+        KEYS[1]: "with all captions outside",
+    }
+    said = capsys.readouterr().out
+    assert "2 captions outside their videos, 1 with all captions outside" in said
+
+
 def test_names_that_are_no_utf8_are_left_out_escaped(corpus: Path) -> None:
     name = os.fsdecode(b"caf\xe9.mp4")
     (corpus / "videos" / name).write_bytes(b"")

@@ -16,7 +16,7 @@ from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.narrations import NarrationReader
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.sampling.spans import part_middles
-from vtlearn.errors import LostClipsError
+from vtlearn.errors import LostClipsError, OutsideCaptionsError
 from vtlearn.media.captions.transcripts import Caption
 from vtlearn.media.clips import Clips
 from vtlearn.media.features.shard import StoredVideo
@@ -148,13 +148,46 @@ def test_whole_captions_have_as_many_stored_vectors_as_they_last(tmp_path: Path)
         READING, features=tmp_path, sampling=ClipSampling(num_clips=4, num_frames=4, whole=True)
     )
     captions = [Caption(0.2, 1.9, "a"), Caption(2.0, 8.0, "b"), Caption(8.5, 20.0, "c"),
-                Caption(11.0, 12.0, "after the end")]  # fmt: skip
+                Caption(9.4, 12.0, "d")]  # fmt: skip
     sample = NarrationReader(ClipLoader(reading)).read("x", "x", captions, rng())
     assert sample.frame_length.tolist() == [2, 4, 2, 1]
     assert sample.clip_spans.tolist() == [[0.0, 2.0], [2.0, 6.0], [8.0, 10.0], [9.0, 10.0]]
-    assert sample.text_spans[3].tolist() == [11.0, 12.0]
+    assert sample.text_spans[3].tolist() == [9.4, 9.5]
     assert sample.clips.shape == (4, 4, 4)
     assert torch.equal(sample.clips[2, :2], vectors[8:].float())
+
+
+OUTSIDE = [Caption(-3.0, 0.0, "before"), Caption(10.0, 11.0, "after"), Caption(12.0, 12.0, "now")]
+
+
+def test_captions_outside_the_video_are_left_out_and_said(
+    video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    captions = [OUTSIDE[0], Caption(1.0, 2.0, "in"), Caption(9.0, 14.0, "partly"), *OUTSIDE[1:]]
+    reader = narrations()
+    for seed in range(20):
+        sample = reader.read("x", video, captions, rng(seed))
+        assert sample.texts == ["in", "partly"]
+        assert sample.text_spans.tolist() == [[1.0, 2.0], [9.0, 10.0]]
+        assert sample.clip_spans.max() <= 10.0
+    (record,) = caplog.records
+    assert record.getMessage().startswith("left out 3 of 5 captions of x: its frames are from 0.0")
+
+
+def test_a_video_with_all_captions_outside_is_not_trained_on(video: Path, tmp_path: Path) -> None:
+    fill_store(tmp_path / "store", {"x": 9.5})
+    stored = NarrationReader(ClipLoader(replace(READING, features=tmp_path / "store")))
+    for reader, source in ((narrations(), video), (overlapping(), video), (stored, "x")):
+        with pytest.raises(OutsideCaptionsError, match="all 3 captions of x are outside"):
+            reader.read("x", source, OUTSIDE, rng())
+
+
+def test_captions_before_late_video_are_left_out(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", [100] * 50, pts=range(50, 100), sound=5)
+    captions = [Caption(0.0, 1.5, "black"), Caption(1.0, 3.0, "in"), Caption(4.2, 4.8, "sound")]
+    sample = narrations().read("x", path, captions, rng())
+    assert sample.texts == ["in"]
+    assert sample.text_spans.tolist() == [[pytest.approx(2.0, abs=0.01), 3.0]]
 
 
 def overlapping(reading: Reading = READING, **overlap: Any) -> NarrationReader:
@@ -162,7 +195,7 @@ def overlapping(reading: Reading = READING, **overlap: Any) -> NarrationReader:
     return NarrationReader(ClipLoader(replace(reading, overlap=OverlapSampling(**options))))
 
 
-SAID = [Caption(3.0 * n, 3.0 * n + 2, f"word {n}") for n in range(4)]
+SAID = [Caption(3.0 * n, min(3.0 * n + 2, 10.0), f"word {n}") for n in range(4)]
 
 
 def test_texts_and_clips_that_overlap(video: Path) -> None:

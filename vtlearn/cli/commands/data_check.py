@@ -27,6 +27,7 @@ from vtlearn.datasets.checking import (
 )
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError
+from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.storage.atomic import replace_text
 
 __all__ = ["add_arguments", "run"]
@@ -207,6 +208,8 @@ def _kinds(report: CorpusReport) -> Iterator[_Kind]:
     yield _Kind("videos without captions", len(untold), untold)
     damaged = report.damaged_captions
     yield _Kind("damaged captions", len(damaged), (f"{i}  {why}" for i, why in damaged.items()))
+    outside = report.outside_captions
+    yield _Kind("captions outside", len(outside), map(_outside, outside))
     yield _Kind("not listed", report.unlisted)
     changed = report.changed_frames
     yield _Kind("frames changed", len(changed), map(_frames, changed), _AGAIN)
@@ -215,6 +218,10 @@ def _kinds(report: CorpusReport) -> Iterator[_Kind]:
 
 def _frames(changed: ChangedFrames) -> str:
     return f"{changed.path}  rendered by av {changed.rendered_by}, read by av {changed.read_by}"
+
+
+def _outside(outside: OutsideCaptions) -> str:
+    return f"{outside.id}  {outside.left_out} of {outside.captions} outside its frames, left out"
 
 
 def _lengths(length: DurationMismatch) -> str:

@@ -24,7 +24,8 @@ from vtlearn.batch import Unreadable
 from vtlearn.datasets.files import find_videos, video_names
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.unreadable import read_or_record
-from vtlearn.errors import ArgumentError, TranscriptError
+from vtlearn.errors import ArgumentError, OutsideCaptionsError, TranscriptError
+from vtlearn.media.captions.extent import captions_within
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import CaptionMatch, match_captions
 from vtlearn.media.video.reader import VideoReader
@@ -210,7 +211,11 @@ def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, left_out: list[_L
     elif video_id not in corpus.keys:
         left_out.append(_LeftOut(video_id, "without captions"))
     else:
-        files = read_or_record(video_id, partial(_files, corpus, video_id, path))
+        try:
+            files = read_or_record(video_id, partial(_files, corpus, video_id, path, left_out))
+        except OutsideCaptionsError as error:
+            left_out.append(_LeftOut(video_id, "with all captions outside", str(error)))
+            return
         if isinstance(files, Unreadable):
             what = "with captions that cannot be read" if files.stage == "captions" else _UNOPENED
             left_out.append(_LeftOut(video_id, what, files.describe()))
@@ -221,8 +226,19 @@ def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, left_out: list[_L
             left_out.append(_LeftOut(video_id, "that shards cannot hold", str(error)))
 
 
-def _files(corpus: _Corpus, video_id: str, path: Path) -> dict[str, Content]:
-    captions = corpus.captions[corpus.keys[video_id]]
+def _files(
+    corpus: _Corpus, video_id: str, path: Path, left_out: list[_LeftOut]
+) -> dict[str, Content]:
+    said = corpus.captions[corpus.keys[video_id]]
+    info = corpus.reader.probe(path)  # opening it shows the worst before it is packed
+    captions = captions_within(said, info.first, info.duration)
+    if said and not captions:
+        raise OutsideCaptionsError(video_id, len(said), info.first, info.duration)
+    left_out += [
+        _LeftOut(video_id, "captions outside their videos", f"{one.start} to {one.end} s")
+        for one in said
+        if not captions_within([one], info.first, info.duration)
+    ]
     record = {
         "id": video_id,
         "captions": {
@@ -230,7 +246,7 @@ def _files(corpus: _Corpus, video_id: str, path: Path) -> dict[str, Content]:
             "end": [caption.end for caption in captions],
             "text": [caption.text for caption in captions],
         },
-        **corpus.reader.probe(path)._asdict(),  # opening it shows the worst before it is packed
+        **{name: value for name, value in info._asdict().items() if name != "start" or value},
         "path": path.relative_to(corpus.folder).as_posix(),
     }
     text = json.dumps(record, sort_keys=True)

@@ -1,5 +1,6 @@
 """Draw narrations: captions of a video and clips, of the time they are said or overlapping it."""
 
+import logging
 from collections.abc import Sequence
 from itertools import chain, compress
 from typing import NamedTuple
@@ -17,12 +18,15 @@ from vtlearn.datasets.sampling.spans import (
     pad_span,
     sample_consecutive,
 )
-from vtlearn.errors import LostClipsError
+from vtlearn.errors import LostClipsError, OutsideCaptionsError
 from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.extent import captions_within
 from vtlearn.media.clips import Source
 from vtlearn.media.features.spec import num_vectors
 
 __all__ = ["NarrationReader"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class _Said(NamedTuple):
@@ -55,6 +59,7 @@ class NarrationReader:
 
     def __init__(self, loader: ClipLoader) -> None:
         self._loader = loader
+        self._reported: set[str] = set()
 
     def read(
         self, video_id: str, source: Source, captions: Sequence[Caption], rng: np.random.Generator
@@ -64,7 +69,8 @@ class NarrationReader:
         Args:
             video_id: What the video is called.
             source: The video.
-            captions: All its captions in the order of time, one at least.
+            captions: All its captions in the order of time, one at least. Those that are said
+                before the first frame or after the last one are left out, which is logged.
             rng: Where randomness comes from.
 
         Returns:
@@ -74,8 +80,10 @@ class NarrationReader:
 
         Raises:
             UnreadableVideoError: If the video cannot be read.
+            OutsideCaptionsError: If none of its captions is said while it shows anything.
             LostClipsError: If it can, but none of the clips that were drawn has a frame.
         """
+        captions = self._within(video_id, source, captions)
         reading = self._loader.reading
         if reading.overlap is not None:
             return self._overlapping(video_id, source, captions, reading.overlap, rng)
@@ -93,6 +101,23 @@ class NarrationReader:
             for index in chosen
         ]
         return _readable(video_id, drawn, said, sampling.candidates)
+
+    def _within(
+        self, video_id: str, source: Source, captions: Sequence[Caption]
+    ) -> Sequence[Caption]:
+        """Leave out captions of which the video shows nothing, and say so once."""
+        start, end = self._loader.extent(source)
+        kept = captions_within(captions, start, end)
+        left_out = len(captions) - len(kept)
+        if captions and not kept:
+            raise OutsideCaptionsError(video_id, len(captions), start, end)
+        if left_out and video_id not in self._reported:
+            self._reported.add(video_id)
+            _LOG.warning(
+                "left out %d of %d captions of %s: its frames are from %.1f to %.1f s",
+                *(left_out, len(captions), video_id, start, end),
+            )
+        return kept
 
     def _overlapping(
         self,

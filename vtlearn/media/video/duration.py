@@ -62,7 +62,9 @@ class DeclaredEnd:
         if len(stream.index_entries) < 2:
             return stated
         if container.format.name == _MATROSKA:
-            return self._matroska(stream, stated, origin)
+            tagged = tagged_end(stream.metadata)  # the stated end may be that of the sound
+            shown = stated if tagged is None else min(tagged - origin, stated)
+            return self._matroska(stream, shown, origin)
         return _by_count(container, stream, stated, origin)
 
     def _matroska(self, stream: "VideoStream", stated: float, origin: float) -> float:
@@ -73,7 +75,7 @@ class DeclaredEnd:
         if self._tail is None:
             with open_again(self._source, stream) as (container, again):
                 container.seek(keyframe, stream=again)
-                self._tail = _end_of_packets(container)
+                self._tail = _end_of_packets(container, again)
         return stated if self._tail < 0 else self._tail - origin
 
 
@@ -90,13 +92,13 @@ def _by_count(
     return stated if abs(end - stated) < _NEAR or is_shorter else end
 
 
-def _end_of_packets(container: "InputContainer") -> float:
-    """When the last packet of any stream ends, by the file's clock; -1 if none comes."""
+def _end_of_packets(container: "InputContainer", stream: "VideoStream") -> float:
+    """When the last packet of a stream ends, by the file's clock; -1 if none comes."""
     import av
 
     end = -1.0
     with suppress(av.FFmpegError, OSError):
-        for packet in container.demux():
+        for packet in container.demux(stream):
             if packet.size and packet.pts is not None and packet.time_base:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     return end

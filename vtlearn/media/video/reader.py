@@ -44,7 +44,8 @@ class VideoInfo(NamedTuple):
         rotation: Degrees counter-clockwise that the file asks to be turned by when displayed:
             0, 90, 180 or 270; 0 for a picture. Frames of :meth:`VideoReader.clips` come turned
             already.
-        first: When its first frame appears, in seconds: in AVI often one or two frames late.
+        first: When its first frame is shown, in seconds from the start of the file: 0 unless there
+            is sound before it, or it is AVI, where it is often one or two frames late.
         frames: How many frames it has, as the file says.
     """
 
@@ -226,8 +227,8 @@ class VideoReader:
             height, width = frame_orientation(frame).upright_size(frame.height, frame.width)
             turned = round(frame.rotation / 90) * 90 % 360
             frames = max(1, round(file.length(timed.start) * file.fps))
-            end = file.end()
-            return VideoInfo(end, width, height, file.fps, turned, timed.start, frames)
+            end, first = file.end(), max(0.0, timed.start)
+            return VideoInfo(end, width, height, file.fps, turned, first, frames)
 
     def _native_rate(self, source: Source) -> float:
         """Return the average frame rate of a file, of which nothing is decoded."""
