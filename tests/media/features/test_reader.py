@@ -186,3 +186,15 @@ def test_it_reads_after_a_fork(tmp_path: Path) -> None:
     frames = torch.tensor(ours.recv())
     os.waitpid(child, 0)
     assert torch.equal(frames[0, :3], wanted["a"])
+
+
+def test_a_store_of_a_former_version_is_spoken_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fill_store(tmp_path / "former", {"a": 2.0})
+    fill_store(tmp_path / "new", {"a": 2.0}, clock="start")
+    for _ in range(2):
+        FeatureReader(tmp_path / "former")
+        FeatureReader(tmp_path / "new")
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"{tmp_path / 'former'} does not note")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.media.features.stores import SPEC, make_spec
 from vtlearn.errors import ArgumentError, FeatureError
-from vtlearn.media.features.spec import num_vectors, read_metadata, write_metadata
+from vtlearn.media.features.spec import num_vectors, read_metadata, spec_record, write_metadata
 
 
 def test_a_vector_for_every_moment_and_no_more() -> None:
@@ -173,3 +173,10 @@ def test_values_that_make_no_sense(tmp_path: Path, change: dict[str, Any], words
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(FeatureError, match=words):
         read_metadata(tmp_path)
+
+
+def test_the_clock_is_left_out_where_it_is_that_of_former_versions() -> None:
+    assert "clock" not in spec_record(make_spec())
+    assert spec_record(make_spec(clock="start"))["clock"] == "start"
+    with pytest.raises(ArgumentError, match="expected clock stream or start, got 'wall'"):
+        make_spec(clock="wall")

@@ -224,3 +224,17 @@ def test_an_old_id_of_two_videos_is_refused(
     with pytest.raises(FeatureError, match=message):
         FeatureStore(tmp_path, make_spec(), now, videos_per_shard=2)
     assert contents(tmp_path) == before
+
+
+def test_a_store_of_a_former_version_is_resumed_and_stays_as_it_is(tmp_path: Path) -> None:
+    fill_store(tmp_path, {"a": 2.0, "b": 3.0})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    store = FeatureStore(tmp_path, make_spec(clock="start"), ["a", "b"], videos_per_shard=2)
+    assert store.pending() == []
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_store_that_counts_from_the_start_is_not_mixed_with_others(tmp_path: Path) -> None:
+    fill_store(tmp_path, {"a": 2.0}, clock="start")
+    with pytest.raises(FeatureError, match="clock"):
+        FeatureStore(tmp_path, make_spec(), ["a"], videos_per_shard=2)

@@ -124,6 +124,7 @@ def describe_encoder(
         l2_norm=l2_norm,
         dtype=dtype,
         frame_at=frame_at,
+        clock="start",
     )
 
 

@@ -1,5 +1,6 @@
 """Read clips of stored features as ``VideoReader`` reads clips of pixels."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,13 @@ from vtlearn.media.video.timeline import frame_times
 from vtlearn.storage.strings import Strings
 
 __all__ = ["FeatureReader"]
+
+_LOG = logging.getLogger(__name__)
+_FORMER = (
+    "%s does not note that seconds count from the start of a file: in files whose clock starts at "
+    "another time than 0, its vectors are of other seconds"
+)
+_reported: set[Path] = set()  # stores that were spoken of
 
 
 class FeatureReader:
@@ -58,6 +66,9 @@ class FeatureReader:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.spec, layout = read_metadata(self.folder)
+        if self.spec.clock == "stream" and self.folder not in _reported:
+            _reported.add(self.folder)
+            _LOG.warning(_FORMER, self.folder)
         self._index: FeatureIndex = open_index(self.folder, self.spec, layout)
 
     def __reduce__(self) -> tuple[type["FeatureReader"], tuple[Path]]:

@@ -43,6 +43,9 @@ class FeatureSpec:
         dtype: What they are stored as.
         frame_at: Which frame is taken at a time: the one on screen, or the nearest, as FFmpeg's
             ``fps`` filter has it. Left out of the metadata file where it is "screen".
+        clock: What seconds count from: the "start" of the file, or 0 of the clock of its "stream",
+            as former versions did: another time only where that clock does not start at 0. Left
+            out of the metadata file where it is "stream".
 
     Raises:
         ArgumentError: If a value makes no sense, or fps and stride disagree.
@@ -71,6 +74,7 @@ class FeatureSpec:
     l2_norm: bool
     dtype: Literal["float16", "float32"]
     frame_at: FrameAt = "screen"
+    clock: Literal["stream", "start"] = "stream"
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, and give numbers one type, so that stores can be compared."""
@@ -86,6 +90,9 @@ class FeatureSpec:
         _check_words(self.backbone, self.weights_sha256, self.l2_norm, self.dtype)
         if self.frame_at not in ("screen", "nearest"):
             message = f"expected frame_at screen or nearest, got {self.frame_at!r}"
+            raise ArgumentError(message)
+        if self.clock not in ("stream", "start"):
+            message = f"expected clock stream or start, got {self.clock!r}"
             raise ArgumentError(message)
         if not math.isclose(self.fps * self.stride, 1, rel_tol=1e-6):
             message = (
