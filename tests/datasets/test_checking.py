@@ -9,8 +9,9 @@ import pytest
 
 from tests.damage import WAYS, copy_corpus, damage_videos, unreadable_ids
 from tests.layouts import LAYOUTS, write_layout
+from tests.media.features.stores import fill_store
 from tests.media.video.hanging import spare_what_does_not_hang
-from tests.media.video.writing import write_video
+from tests.media.video.writing import shift_clock, write_video
 from vtlearn.datasets.base import Expectations
 from vtlearn.datasets.checking import check_corpus
 from vtlearn.datasets.howto100m import HowTo100M
@@ -160,6 +161,19 @@ def test_captions_outside_their_videos_are_counted(film: Path, tmp_path: Path) -
     assert report.usable == ["good", "partly"]
     assert list(report.damaged_captions) == ["wholly"]
     assert report.as_json()["outside_captions"] == [{"id": "partly", "left_out": 2, "captions": 4}]
+
+
+def test_videos_that_a_former_feature_store_counts_otherwise(film: Path, tmp_path: Path) -> None:
+    root = make(tmp_path / "corpus", film, "plain", "late")
+    shift_clock(film, root / "videos" / "late.mkv", seconds=100)
+    (root / "videos" / "late.mp4").unlink()
+    for clock, found in (("stream", ("late",)), ("start", ())):
+        fill_store(tmp_path / clock, {"plain": SECONDS, "late": SECONDS}, clock=clock)
+        report = check_corpus(
+            HowTo100M.expectations(root), workers=1, time_budget=None, features=tmp_path / clock
+        )
+        assert report.other_clock == found
+        assert len(report.usable) == 2
 
 
 def damaged_corpus(film: Path, root: Path) -> Expectations:

@@ -19,6 +19,7 @@ from vtlearn.errors import (
 from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import match_captions
+from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.ids import VideoNames
 from vtlearn.media.video.probing import hash_all, probe_all, scan_all
 from vtlearn.storage.parallel import available_cores
@@ -97,6 +98,8 @@ class CorpusReport(NamedTuple):
             go on; sorted by id. They count as usable.
         outside_captions: Videos with some captions outside their frames, which training leaves out;
             sorted by id. They count as usable; one that has no others has damaged captions.
+        other_clock: Videos whose own clock does not start at 0, of which a feature store of a
+            former version was asked about: its vectors are of other seconds. They count as usable.
         captions_without_video: Ids with captions and no file.
         videos_without_captions: Ids with a file and no captions.
         unlisted: How many videos are there that are not expected.
@@ -126,6 +129,7 @@ class CorpusReport(NamedTuple):
     unrecorded: int = 0
     items: str = "videos"
     outside_captions: Sequence[OutsideCaptions] = ()
+    other_clock: Sequence[str] = ()
 
     @property
     def coverage(self) -> float | None:
@@ -148,7 +152,7 @@ class CorpusReport(NamedTuple):
             "outside_captions",
         ):
             plain[name] = [entry._asdict() for entry in plain[name]]
-        for name in ("captions_without_video", "videos_without_captions"):
+        for name in ("captions_without_video", "videos_without_captions", "other_clock"):
             plain[name] = list(plain[name])
         return {**plain, "damaged_shards": dict(self.damaged_shards), "coverage": self.coverage}
 
@@ -161,6 +165,7 @@ def check_corpus(
     tolerance: float = 5.0,
     decode: bool = False,
     cache: Path | None = None,
+    features: Path | None = None,
 ) -> CorpusReport:
     """Look at everything that a corpus should hold; show how far that has come.
 
@@ -174,6 +179,7 @@ def check_corpus(
             its captions may outlast it.
         decode: Decode each video to its end, in ten times the time budget at most.
         cache: Where the index of the captions is kept; beside them by default.
+        features: A feature store of the videos, to find those that it counts otherwise.
 
     Returns:
         The report.
@@ -182,7 +188,9 @@ def check_corpus(
         CorpusNotFoundError: If there is neither a video nor a caption, or the list is empty.
         ArgumentError: If a number makes no sense.
         TranscriptError: If the captions are none at all.
+        FeatureError: If the feature store cannot be read.
     """
+    stored = () if features is None else FeatureReader(features).ids_by_stream
     _require_sense(tolerance, workers=workers, time_budget=time_budget)
     found = _find(expected)
     told, ids = _told(expected, found, cache)
@@ -209,6 +217,7 @@ def check_corpus(
         unrecorded=_unrecorded(expected, health),
         items=expected.items,
         outside_captions=tuple(sorted(outside)),
+        other_clock=tuple(i for i in ids if health.clocks.get(i) and i in stored),
     )
 
 
@@ -245,6 +254,7 @@ class _Health(NamedTuple):
     unreadable: dict[str, Unreadable]
     lost: dict[str, float]
     starts: dict[str, float]
+    clocks: dict[str, float]
 
 
 def _find(expected: Expectations) -> dict[str, Path]:
@@ -297,7 +307,7 @@ def _transcripts(
 
 def _probe(present: Mapping[str, Path], workers: int, time_budget: float | None) -> _Health:
     """Open every video."""
-    health = _Health({}, {}, {}, {})
+    health = _Health({}, {}, {}, {}, {})
     probed = probe_all(present.items(), workers=workers, time_budget=time_budget)
     for video_id, info in track(probed, "Opening videos", total=len(present)):
         if isinstance(info, UnreadableVideoError):
@@ -305,6 +315,7 @@ def _probe(present: Mapping[str, Path], workers: int, time_budget: float | None)
         else:
             health.seconds[video_id] = info.duration
             health.starts[video_id] = info.first
+            health.clocks[video_id] = info.clock
     return health
 
 

@@ -39,6 +39,7 @@ _CORPORA: Mapping[str, type[Corpus]] = {
 }
 _PLACES = ("videos", "captions", "listed", "durations")  # what a corpus may keep elsewhere
 _SHOWN = 3  # ids of each kind that are printed
+_RECREATE = "their clocks do not start at 0: create the feature store again with vtlearn predict"
 _AGAIN = "delete the folder of the corpus to render it again"
 
 
@@ -76,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds that opening a video may take; decoding it, ten times as long; 0: any (60)",
     )
     add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
+    add("--features", type=Path, metavar="DIR", help="a feature store whose seconds to check")
     add("--min-coverage", type=float, default=0.0, metavar="PERCENT", help="exit with 1 below it")
     add("--report", type=Path, metavar="FILE", help="write all ids to this JSON file")
 
@@ -142,6 +144,9 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
         raise ArgumentError(message)
     time_budget = arguments.time_budget or None
     if arguments.data == "Shards":
+        if arguments.features is not None:
+            message = "--features: shards hold pixels; check the folder of the videos instead"
+            raise ArgumentError(message)
         return check_shards(
             arguments.root,
             workers=arguments.workers,
@@ -155,6 +160,7 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
         tolerance=arguments.tolerance,
         decode=arguments.decode,
         cache=arguments.cache,
+        features=arguments.features,
     )
 
 
@@ -210,6 +216,7 @@ def _kinds(report: CorpusReport) -> Iterator[_Kind]:
     yield _Kind("damaged captions", len(damaged), (f"{i}  {why}" for i, why in damaged.items()))
     outside = report.outside_captions
     yield _Kind("captions outside", len(outside), map(_outside, outside))
+    yield _Kind("of other seconds", len(report.other_clock), report.other_clock, _RECREATE)
     yield _Kind("not listed", report.unlisted)
     changed = report.changed_frames
     yield _Kind("frames changed", len(changed), map(_frames, changed), _AGAIN)

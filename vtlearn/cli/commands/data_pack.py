@@ -39,6 +39,7 @@ from vtlearn.storage.progress import track
 __all__ = ["add_arguments", "require_out", "run"]
 
 _LEFT_OUT = "left_out.csv"
+_NOTED = ("duration", "width", "height", "fps", "rotation")  # of a video, beside its captions
 _UNITS = ("", "k", "m", "g", "t")  # powers of a thousand
 
 
@@ -246,7 +247,7 @@ def _files(
             "end": [caption.end for caption in captions],
             "text": [caption.text for caption in captions],
         },
-        **{name: value for name, value in info._asdict().items() if name != "start" or value},
+        **{name: value for name, value in info._asdict().items() if name in _NOTED},
         "path": path.relative_to(corpus.folder).as_posix(),
     }
     text = json.dumps(record, sort_keys=True)

@@ -81,6 +81,14 @@ class FeatureReader:
         return self._index.ids
 
     @property
+    def ids_by_stream(self) -> frozenset[str]:
+        """The videos whose seconds count by the clock of their stream, not from the file's start.
+
+        All or none: see :class:`~vtlearn.media.features.spec.FeatureSpec`.
+        """
+        return frozenset(self.ids if self.spec.clock == "stream" else ())
+
+    @property
     def unreadable(self) -> Mapping[str, Mapping[str, str]]:
         """``stage`` and ``reason`` of the videos that have none, by id."""
         return self._index.unreadable

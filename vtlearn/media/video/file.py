@@ -191,6 +191,11 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         """Frames a second; 25 where the file gives no hint."""
         return float(self.stream.average_rate or self.stream.guessed_rate or 25)
 
+    @property
+    def clock(self) -> float:
+        """What the file's own clock says at its start, in seconds."""
+        return self._origin
+
     def restart(self) -> "Iterator[TimedFrame[av.VideoFrame]]":
         """Decode from the first frame, to which a seek may lead, and opening the file anew does."""
         packets = self._rewound() if self._is_used else None

@@ -65,6 +65,11 @@ class PictureFile(FrameSource["av.VideoFrame"]):
         """Forget the picture."""
         self._frame = None
 
+    @property
+    def clock(self) -> float:
+        """A picture has no clock: 0."""
+        return 0.0
+
     def end(self) -> float:
         """When the frame ends, in seconds."""
         return 1 / self.fps

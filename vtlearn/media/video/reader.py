@@ -47,6 +47,7 @@ class VideoInfo(NamedTuple):
         first: When its first frame is shown, in seconds from the start of the file: 0 unless there
             is sound before it, or it is AVI, where it is often one or two frames late.
         frames: How many frames it has, as the file says.
+        clock: What the file's own clock says at its start, in seconds: 0 for most files.
     """
 
     duration: float
@@ -56,6 +57,7 @@ class VideoInfo(NamedTuple):
     rotation: int
     first: float
     frames: int
+    clock: float
 
 
 class VideoReader:
@@ -228,7 +230,7 @@ class VideoReader:
             turned = round(frame.rotation / 90) * 90 % 360
             frames = max(1, round(file.length(timed.start) * file.fps))
             end, first = file.end(), max(0.0, timed.start)
-            return VideoInfo(end, width, height, file.fps, turned, first, frames)
+            return VideoInfo(end, width, height, file.fps, turned, first, frames, file.clock)
 
     def _native_rate(self, source: Source) -> float:
         """Return the average frame rate of a file, of which nothing is decoded."""
