@@ -17,7 +17,6 @@ __all__: list[str] = []
 
 _MATROSKA, _MP4 = "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's names of them
 _ESTIMATED = ("mpegts", "mpeg")  # states nothing: FFmpeg looks at a file's first and last times
-_GAP = 10.0  # seconds from the last keyframe to the end, from which on that is looked at
 _NEAR = 1.0  # seconds by which what is stated may be off, since an index rounds
 
 
@@ -62,7 +61,7 @@ class DeclaredEnd:
         if len(stream.index_entries) < 2:
             return stated
         if container.format.name == _MATROSKA:
-            tagged = tagged_end(stream.metadata)  # the stated end may be that of the sound
+            tagged = tagged_end(stream.metadata)
             shown = stated if tagged is None else min(tagged - origin, stated)
             return self._matroska(stream, shown, origin)
         return _by_count(container, stream, stated, origin)
@@ -70,13 +69,13 @@ class DeclaredEnd:
     def _matroska(self, stream: "VideoStream", stated: float, origin: float) -> float:
         """Hold against the index, which has keyframes alone, and what follows the last one."""
         keyframe = stream.index_entries[-1].timestamp
-        if 0 <= stated + origin - keyframe * float(stream.time_base or 0) <= _GAP:
-            return stated
+        if stated + origin >= keyframe * float(stream.time_base or 0):
+            return stated  # more than there is: FFmpeg's index may be of what is left after a cut
         if self._tail is None:
             with open_again(self._source, stream) as (container, again):
                 container.seek(keyframe, stream=again)
                 self._tail = _end_of_packets(container, again)
-        return stated if self._tail < 0 else self._tail - origin
+        return max(stated, self._tail - origin)
 
 
 def _by_count(
