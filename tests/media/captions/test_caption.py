@@ -1,3 +1,4 @@
+import pickle
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,13 @@ from hypothesis import strategies as st
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import (
     Caption,
+    Skipped,
+    Track,
+    Transcript,
     _repeated_words,
     dedupe_rolling,
     make_captions,
+    require_most,
     validate_captions,
 )
 
@@ -57,14 +62,16 @@ def test_windows_of_several_captions() -> None:
     ]
 
 
-def test_what_is_no_string_is_left_out_and_counted_where_that_is_asked_for() -> None:
+def test_what_is_no_caption_is_left_out_and_counted_where_that_is_asked_for() -> None:
     texts = ["a", None, float("nan"), ["b", None], "c"]
     columns = {"start": [4, None, 3, 1, 0], "end": [4, 0, 2, 1, 0], "text": texts}
     with pytest.raises(TranscriptError, match="caption 1 has None for a text"):
         validate_captions(columns)
     track = validate_captions(columns, leave_out=True)
     assert track.captions() == [(0, 0, "c"), (1, 1, "b"), (4, 4, "a")]
-    assert track.left_out == 3
+    assert [line for line, _ in track.skipped] == [1, 2, 3]
+    assert track.skipped[1].reason.startswith("caption 2 has nan for a text")
+    assert track.transcript().skipped == track.skipped
 
 
 @pytest.mark.parametrize(
@@ -87,9 +94,46 @@ def test_what_is_no_caption_is_named(columns: Any, message: str) -> None:
 
 
 def test_the_number_of_a_caption_is_that_in_the_file() -> None:
-    columns = {"start": [0, 5, 9], "end": [1, 6, 8], "text": [None, "b", "c"]}
+    columns = {"start": [7, 5, 9, "x"], "end": [8, 6, 8, 1], "text": ["a", "b", "c", "d"]}
     with pytest.raises(TranscriptError, match=r"caption 2 ends at 8.0 s, before it starts"):
-        validate_captions(columns, leave_out=True)
+        validate_captions(columns)
+    track = validate_captions(columns, leave_out=True)
+    assert track.captions() == [Caption(5, 6, "b"), Caption(7, 8, "a")]
+    reasons = ["caption 2 ends at 8.0 s, before it", "caption 3 has 'x' for its start"]
+    for (line, reason), number, expected in zip(track.skipped, (2, 3), reasons, strict=True):
+        assert line == number
+        assert reason.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "share", "message"),
+    [
+        (1, 1, 0.5, None),
+        (2, 1, 0.5, r"what 0 \(2 of 3 captions cannot be read, more than max_bad_cues=0.5 allows"),
+        (1, 9, 0.0, "1 of 10 captions cannot be read, more than max_bad_cues=0 allows"),
+        (2, 1, 1.0, None),
+        (0, 0, 0.0, None),
+        (1, 0, 1.0, "^what 0$"),
+        (3, 0, 1.0, r"^what 0 \(3 of 3 captions cannot be read\)$"),
+    ],
+)
+def test_the_share_of_captions_that_may_be_bad(
+    bad: int, good: int, share: float, message: str | None
+) -> None:
+    skipped = [Skipped(line, f"what {line}") for line in range(bad)]
+    track = Track(np.zeros((good, 2)), ["a"] * good, skipped)
+    if message is None:
+        assert require_most(track, share) is track
+        return
+    with pytest.raises(TranscriptError, match=message):
+        require_most(track, share)
+
+
+def test_a_transcript_is_a_list_that_pickles() -> None:
+    transcript = Transcript([Caption(0, 1, "a")], [(3, "what")])
+    assert transcript == [Caption(0, 1, "a")]
+    again: Transcript = pickle.loads(pickle.dumps(transcript))  # noqa: S301
+    assert (again, again.skipped) == (transcript, [Skipped(3, "what")])
 
 
 def test_making_captions_of_lists_of_unequal_length_is_refused() -> None:

@@ -119,11 +119,14 @@ def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
     (record,) = caplog.records
     assert record.getMessage() == (
         f"{source}: the captions of 2 of 8 videos are damaged (first: bad: caption 0 ends at "
-        "0.0 s, before it starts at 1.0 s); 1 captions of 1 videos are left out, since their text "
-        "is not a string"
+        "0.0 s, before it starts at 1.0 s); 1 captions of 1 videos are left out, since they "
+        "cannot be read (first: holes: caption 0 has None for a text; remove it, or write what is "
+        "said)"
     )
     assert set(index.damaged) == {"bad", "silent"}
     assert index["holes"] == [Caption(2.0, 4.0, "b")]
+    assert index["holes"].skipped == index.skipped["holes"]
+    assert [line for line, _ in index.skipped["holes"]] == [0]
     assert index.num_left_out == 1
     assert "bad" in index.ids
     for ask in (index.__getitem__, index.last_end):
@@ -132,6 +135,23 @@ def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
     with pytest.raises(TranscriptError, match="video silent: it holds no caption"):
         index.get("silent")
     assert {key: index[key] for key in corpus(5)} == plain(corpus(5))
+
+
+def test_the_share_of_bad_captions_is_an_argument_and_tables_keep_apart(tmp_path: Path) -> None:
+    said = {"start": [0.0, 2.0, 4.0], "end": [1.0, 1.0, 3.0], "text": ["a", "b", "c"]}
+    source = write(tmp_path / "raw_caption.json", {"v": said})
+    (tmp_path / "captions").mkdir()
+    write(tmp_path / "captions" / "v.json", said)
+    for place in (source, tmp_path / "captions"):
+        with pytest.raises(TranscriptError, match=r"caption 1 ends at 1.0 s, .*\(2 of 3 captions"):
+            open_quietly(place)["v"]
+        index = open_captions(place, progress=False, max_bad_cues=0.7)
+        assert index["v"] == [Caption(0.0, 1.0, "a")]
+        assert index.num_left_out == 2
+        assert set(open_quietly(place).damaged) == {"v"}
+        with pytest.raises(ArgumentError, match=r"max_bad_cues=1\.5 has to be from 0 to 1"):
+            open_captions(place, progress=False, max_bad_cues=1.5)
+    assert len(tables(tmp_path / ".vtlearn")) == 4
 
 
 def test_a_folder_goes_on_after_absurd_files(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_a_short_row_spoils_its_video_only(tmp_path: Path) -> None:
     reasons = {entry.video_id: entry.reason for entry in read(source)}
     assert reasons["b"] == "" == reasons["a"]  # a row without a text is left out
     assert "'soon' for its start" in reasons["c"]
-    assert [entry.track.left_out for entry in read(source)] == [0, 1, 0, 1, 0]
+    assert [len(entry.track.skipped) for entry in read(source)] == [0, 1, 0, 1, 0]
     assert reasons[""] == "1 rows name no video"
 
 
@@ -297,7 +297,7 @@ def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
         assert "these are NoneType" in found["null"].reason
         assert not found["late"].track.texts
         assert found["left"].track.captions() == [Caption(2, 4, "b")]
-        assert found["left"].track.left_out == 1
+        assert [line for line, _ in found["left"].track.skipped] == [0]
         assert captions([found[key] for key in corpus(3)]) == expected(corpus(3))
         assert found["late"].reason.startswith("late.json: ") == (path is folder)
 

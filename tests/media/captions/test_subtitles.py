@@ -120,19 +120,21 @@ def test_a_time_begins_a_caption_in_srt(text: str, said: list[str]) -> None:
 def test_absurd_numbers_are_no_times(digits: int) -> None:
     many = "9" * digits
     cue = f"{many}:00:01.000 --> {many}:00:02.000\nso\n"
-    with pytest.raises(TranscriptError, match="line 1 is not the time of a caption: '999"):
-        parse_srt(cue)
-    with pytest.raises(TranscriptError, match="line 3 is not the time of a caption: '999"):
-        parse_webvtt(f"WEBVTT\n\n{cue}")
+    for parsed, line in ((parse_srt(cue), 1), (parse_webvtt(f"WEBVTT\n\n{cue}"), 3)):
+        assert not parsed
+        assert parsed.skipped[0].line == line
+        message = f"line {line} is not the time of a caption: '999"
+        assert parsed.skipped[0].reason.startswith(message)
     said = parse_webvtt(f"WEBVTT\n\n{T1}\nso<{many}:00:01.500> we\n")
     assert [caption.text for caption in said] == ["so we"]
 
 
-def test_a_character_of_thousands_of_digits_is_an_error() -> None:
-    cue = f"{T1}\nso &#{'9' * 5000};\n"
-    for parse, text in ((parse_srt, cue), (parse_webvtt, f"WEBVTT\n\n{cue}")):
-        with pytest.raises(TranscriptError, match="a caption's text cannot be read: Exceeds"):
-            parse(text)
+def test_a_character_of_thousands_of_digits_costs_its_cue() -> None:
+    cues = f"{T1}\nso &#{'9' * 5000};\n\n{T2}\nwe\n"
+    for parse, text in ((parse_srt, cues), (parse_webvtt, f"WEBVTT\n\n{cues}")):
+        parsed = parse(text)
+        assert parsed == [Caption(2.0, 3.0, "we")]
+        assert "a caption's text cannot be read: Exceeds" in parsed.skipped[0].reason
 
 
 def test_what_srt_may_have() -> None:
@@ -150,42 +152,103 @@ def test_what_srt_may_have() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("00:01.000 --> 00:02.000\na\n", "line 1 has to be WEBVTT, but is '00:01.000"),
-        ("WEBVTTX\n", "line 1 has to be WEBVTT, but is 'WEBVTTX'"),
-        ("WEBVTT\n\nso we\nmoved\n", "line 4 is not the time of a caption: 'moved'"),
-        ("WEBVTT\n\nso we\n", "line 3 is not the time of a caption: 'so we'"),
-        ("WEBVTT\n\n\n00:01 --> 00:02.000\na\n", "line 4 is not the time of a caption"),
-        ("WEBVTT\n\na\n00:01.000 --> 00:62.000\na\n", "line 4 is not the time of a caption"),
-        ("WEBVTT\n00:01 --> 00:02.000\na\n", "line 2 is not the time of a caption"),
-        (
-            "WEBVTT\n\n00:01.000 --> 00:02.000\na\n00:02 --> 00:03.000\nb",
-            "line 5 is not the time of a caption: '00:02 -->",
-        ),
-        ("WEBVTT\n\n00:02.000 --> 00:01.000\na\n", "line 3: the caption ends at 1.0 s, before it"),
-    ],
-)
-def test_garbage_in_webvtt_is_named_by_its_line(text: str, message: str) -> None:
-    with pytest.raises(TranscriptError, match=message):
+@pytest.mark.parametrize("text", ["00:01.000 --> 00:02.000\na\n", "WEBVTTX\n", "", "\nWEBVTT\n"])
+def test_webvtt_says_what_it_is(text: str) -> None:
+    with pytest.raises(TranscriptError, match="line 1 has to be WEBVTT, but is '"):
         parse_webvtt(text)
 
 
+NOT_A_TIME = "line {} is not the time of a caption: {!r}"
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "line", "reason"),
     [
-        ("1\n00:00:01,000 -> 00:00:02,000\na\n", "line 2 is not the time of a caption"),
-        ("1\n00:00:01,000 --> 00:00:02,000\na\n\nb\n", "line 5 is not the time of a caption: 'b'"),
-        ("\n\n1\n2\n", "line 4 is not the time of a caption: '2'"),
-        ("{}", "line 1 is not the time of a caption"),
-        (
-            "00:00:01,000 --> 00:00:02,000\na\n2\n00:00:02 --> 00:00:03,000\nb",
-            "line 4 is not the time of a caption: '00:00:02 -->",
-        ),
-        ("1\n2\n00:00:01,000 --> 00:00:02,000\na\n", "line 2 is not the time of a caption: '2'"),
+        ("so we\nmoved\n", 6, NOT_A_TIME.format(6, "so we")),
+        ("so we\n", 6, NOT_A_TIME.format(6, "so we")),
+        ("\n00:01 --> 00:02.000\na\n", 7, NOT_A_TIME.format(7, "00:01 --> 00:02.000")),
+        ("a\n00:01.000 --> 00:62.000\na", 7, NOT_A_TIME.format(7, "00:01.000 --> 00:62.000")),
+        (f"{T2}\nb\n00:02 --> 00:03.000\nc", 8, NOT_A_TIME.format(8, "00:02 --> 00:03.000")),
+        ("00:02.000 --> 00:01.000\na\n", 6, "line 6: the caption ends at 1.0 s, before it starts"),
+        ("1 --> 2", 6, NOT_A_TIME.format(6, "1 --> 2")),
+        (f"NOTE\n{'x'}\n\n7\n\nso\n", 11, NOT_A_TIME.format(11, "so")),
     ],
 )
-def test_garbage_in_srt_is_named_by_its_line(text: str, message: str) -> None:
-    with pytest.raises(TranscriptError, match=message):
-        parse_srt(text)
+def test_what_browsers_drop_is_left_out_of_webvtt_and_counted(
+    text: str, line: int, reason: str
+) -> None:
+    parsed = parse_webvtt(f"WEBVTT\n\n{T1}\nfirst\n\n{text}")
+    assert parsed[0] == Caption(1.0, 2.0, "first")
+    assert [each.text for each in parsed[1:]] == (["b"] if T2 in text else [])
+    assert [each.line for each in parsed.skipped] == [line]
+    assert parsed.skipped[0].reason.startswith(reason)
+
+
+def test_text_after_a_blank_line_is_no_cue_of_webvtt() -> None:
+    text = f"WEBVTT\n\n{T1} line:90%\nwash it\n\n{T2} line:80%\n\ngrate it\nall\n\n{T3}\nbake it"
+    parsed = parse_webvtt(text)
+    assert parsed == [Caption(1.0, 2.0, "wash it"), Caption(3.0, 4.0, "bake it")]
+    assert parsed.skipped == [(8, NOT_A_TIME.format(8, "grate it"))]
+
+
+@pytest.mark.parametrize(
+    ("times", "span"),
+    [
+        ("00:00:20 --> 00:00:24", (20.0, 24.0)),
+        ("00:00:01 --> 00:00:06,250000", (1.0, 6.25)),
+        ("0:00:01.5 --> 0:00:06:250", (1.5, 6.25)),
+        ("00:01,000 -> 00:02,000", (1.0, 2.0)),
+        ("00:00:01,000 --&gt; 00:00:02,000", (1.0, 2.0)),
+        ("00:00:01,000 → 00:00:02,000", (1.0, 2.0)),
+        ("00:00:01,000 -- > 00:00:02,000", (1.0, 2.0)),
+        ("00: 00: 01, 000 --> 00: 00: 02, 000", (1.0, 2.0)),
+        ("00:00:0,500 --> 00:00:2,00", (0.5, 2.0)),
+        ("00:00:75,000 --> 00:01:16,000", (75.0, 76.0)),
+        ("00:00:01,1000000 --> 00:00:01,123456789", (1.1, 1.123456789)),
+    ],
+)
+def test_times_that_people_write_in_srt(times: str, span: tuple[float, float]) -> None:
+    assert parse_srt(f"1\n{times}\nso we\n\n2\n{T3}\nmoved\n") == [
+        Caption(*span, "so we"),
+        Caption(3.0, 4.0, "moved"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"1\n{T1}\nwash it\n\n\nall\n\n2\n{T2}\nbake\n", ["wash it all", "bake"]),
+        (f"1\n{T1}\n\n3\n\n2\n{T2}\nbake\n", ["3", "bake"]),
+        (f"1\n{T1}\n\n2\n\n{T2}\nbake\n", ["bake"]),
+        (f"1\n{T1}\nwash\n\n2\n\n{T2}\nbake\n", ["wash", "bake"]),
+        (f"1\n{T1}\nwash it\n\nall\n2\n{T2}\nbake\n", ["wash it all", "bake"]),
+        (f"{T1}\nwash\n\na\n\nb", ["wash a b"]),
+        (f"1\n2\n{T1}\nwash\n", ["wash"]),
+    ],
+)
+def test_cues_of_srt_go_on_after_blank_lines(text: str, said: list[str]) -> None:
+    parsed = parse_srt(text)
+    assert [caption.text for caption in parsed] == said
+    assert not parsed.skipped
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "said"),
+    [
+        ("1\n00:00:01,000 - 00:00:02,000\na\n", [1], []),
+        ("{}", [1], []),
+        ("\n\n1\n2\n", [], []),
+        (f"1\n00:01,0 --> 00:02q,0\na\n\nb\n\n2\n{T2}\nwe\n", [2], ["we"]),
+        (f"{T1}\na\n2\n00:02 --> now\nb", [4], ["a 2"]),
+        (f"1\n{T1}\na\n\n2\nlost its time\n\n3\n{T3}\nc", [5], ["a", "c"]),
+        (f"1\n{T1}\na\n\n2\nx --> y\nb\n\n3\n{T3}\nc", [6], ["a", "c"]),
+        (f"1\n00:09,0 --> 00:02,0\na\n\n2\n{T2}\nb", [2], ["b"]),
+    ],
+)
+def test_cues_of_srt_without_a_time_are_left_out_and_counted(
+    text: str, lines: list[int], said: list[str]
+) -> None:
+    parsed = parse_srt(text)
+    assert [each.line for each in parsed.skipped] == lines
+    assert all(f"line {each.line}" in each.reason for each in parsed.skipped)
+    assert [caption.text for caption in parsed] == said

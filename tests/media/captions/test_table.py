@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Track
+from vtlearn.media.captions.caption import Skipped, Track
 from vtlearn.media.captions.sources import Entry
 from vtlearn.media.captions.table import open_table, write_table
 
@@ -15,7 +15,7 @@ NOTHING = Track(np.empty((0, 2)), [])
 
 def entry(video_id: str, *texts: str, left_out: int = 0) -> Entry:
     spans = np.arange(2.0 * len(texts)).reshape(-1, 2)
-    return Entry(video_id, Track(spans, list(texts), left_out))
+    return Entry(video_id, Track(spans, list(texts), [Skipped(1, "bad")] * left_out))
 
 
 def written(folder: Path, *entries: Entry) -> Path:
@@ -33,15 +33,13 @@ def test_arrays_say_what_the_entries_said(tmp_path: Path) -> None:
     assert table.cuts.tolist() == [0, 2, 4, 4]
     assert table.text.tobytes() == "soé".encode()
     assert json.loads(table.reasons.read_bytes()) == {"a": "it is bad"}
+    assert json.loads(table.skipped.read_bytes()) == {"c": [[1, "bad"], [1, "bad"]]}
     assert table.summary == ("raw_caption.json", 3, 2, 1)
 
 
 def test_videos_without_captions_are_damaged(tmp_path: Path) -> None:
-    table = open_table(written(tmp_path / "t", entry("a"), entry("b", left_out=3)))
-    assert json.loads(table.reasons.read_bytes()) == {
-        "a": "it holds no caption",
-        "b": "it holds no caption but 3 whose text is not a string",
-    }
+    table = open_table(written(tmp_path / "t", entry("a")))
+    assert json.loads(table.reasons.read_bytes()) == {"a": "it holds no caption"}
 
 
 def test_an_id_that_comes_again_spoils_its_captions(tmp_path: Path) -> None:
@@ -61,7 +59,7 @@ def test_a_source_without_videos_is_an_error(tmp_path: Path) -> None:
 def test_every_file_that_is_gone_or_short_is_noticed(tmp_path: Path) -> None:
     folder = written(tmp_path / "t", entry("a", "so we"), Entry("b", NOTHING, "bad"))
     files = sorted(folder.iterdir())
-    assert len(files) == 10
+    assert len(files) == 11
     for path in files:
         content = path.read_bytes()
         for change in (content[:-1], content + b"x", None):

@@ -54,7 +54,7 @@ def test_commas_and_quotes_stay_in_the_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"start": [0, 5], "end": [1, 4], "text": ["a", "b"]}, "caption 1 ends at 4.0 s, before"),
+        ({"start": [5], "end": [4], "text": ["a"]}, "caption 0 ends at 4.0 s, before"),
         ({"start": [float("nan")], "end": [1], "text": ["a"]}, "caption 0 has nan for its start"),
         ({"start": [0], "end": [float("inf")], "text": ["a"]}, "caption 0 has inf for its end"),
         ({"start": [None], "end": [1], "text": ["a"]}, "caption 0 has None for its start"),
@@ -156,12 +156,33 @@ def test_rolling_is_undone_where_it_is_asked_for(tmp_path: Path) -> None:
     assert len(read_transcript(tmp_path / "a.vtt", rolling=False)) == 6
 
 
-def test_tracks_may_leave_out_what_says_nothing(tmp_path: Path) -> None:
+def test_what_says_nothing_is_left_out(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", {"start": [0, 1], "end": [1, 2], "text": [None, "b"]})
-    assert read_track(path, leave_out=True).captions() == [Caption(1.0, 2.0, "b")]
-    assert read_track(path, leave_out=True).left_out == 1
+    transcript = read_transcript(path)
+    assert transcript == [Caption(1.0, 2.0, "b")]
+    assert [line for line, _ in transcript.skipped] == [0]
+    assert read_track(path).skipped == transcript.skipped
     with pytest.raises(TranscriptError, match="caption 0 has None for a text"):
-        read_track(path)
+        read_transcript(path, max_bad_cues=0.25)
+
+
+def test_a_segment_that_ends_before_it_starts_is_left_out(tmp_path: Path) -> None:
+    spans = [(0.5, 3.0, " Wash it."), (61.2, 55.0, " Grate it."), (62.0, 66.0, " Bake it.")]
+    segments = [{"start": start, "end": end, "text": text} for start, end, text in spans]
+    transcript = read_transcript(write(tmp_path / "a.json", {"segments": segments}))
+    assert transcript == [Caption(0.5, 3.0, "Wash it."), Caption(62.0, 66.0, "Bake it.")]
+    assert transcript.skipped == [(1, "caption 1 ends at 55.0 s, before it starts at 61.2 s")]
+
+
+def test_the_unit_of_failure_is_a_cue(tmp_path: Path) -> None:
+    cues = ["00:01 --> 00:02\nso", "00:03 --> 00:0x\nwe", "00:05 -> 00:06\nmoved"]
+    path = write(tmp_path / "a.srt", "\n\n".join(cues))
+    transcript = read_transcript(path)
+    assert transcript == [Caption(1.0, 2.0, "so"), Caption(5.0, 6.0, "moved")]
+    assert transcript.skipped == [(4, "line 4 is not the time of a caption: '00:03 --> 00:0x'")]
+    assert read_transcript(path, rolling=True).skipped == transcript.skipped
+    with pytest.raises(TranscriptError, match=r"line 4 is not the time .*max_bad_cues=0\.3 allows"):
+        read_transcript(path, max_bad_cues=0.3)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -9,7 +9,7 @@ memory of all processes alike. Which video a transcript is of, its name tells (`
 ``matching``, once the videos are known.
 """
 
-from vtlearn.media.captions.caption import Caption, dedupe_rolling
+from vtlearn.media.captions.caption import Caption, Skipped, Transcript, dedupe_rolling
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.sentences import sentences
 from vtlearn.media.captions.transcripts import read_transcript
@@ -17,6 +17,8 @@ from vtlearn.media.captions.transcripts import read_transcript
 __all__ = [
     "Caption",
     "CaptionIndex",
+    "Skipped",
+    "Transcript",
     "dedupe_rolling",
     "open_captions",
     "read_transcript",

@@ -1,8 +1,7 @@
 """What a caption is, and how the lists that files give become captions.
 
 Times are float seconds, a caption covers ``start`` up to but not including ``end``, and nothing is
-repaired: what cannot be a caption is an error that names it. Captions whose text is no string, of
-which HowTo100M has some, may be left out where they are counted.
+repaired: what cannot be a caption is left out, with its line and the reason, or an error.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +13,10 @@ from numpy.typing import NDArray
 
 from vtlearn.errors import TranscriptError
 
-__all__ = ["Caption", "dedupe_rolling", "validate_captions"]
+__all__ = ["Caption", "Skipped", "Transcript", "dedupe_rolling", "validate_captions"]
+
+MAX_BAD_CUES = 0.5
+"""Of the captions of a file, the share that may be unreadable."""
 
 _FIELDS = ("start", "end", "text")
 _STAYS = 0.1  # a line that is still on screen was there less than so many seconds ago
@@ -34,6 +36,40 @@ class Caption(NamedTuple):
     text: str
 
 
+class Skipped(NamedTuple):
+    """What should have been a caption and is none.
+
+    Attributes:
+        line: The line of the file, from 1; in JSON, the number of the caption, from 0.
+        reason: What is wrong with it; it names the line, or the caption, as well.
+    """
+
+    line: int
+    reason: str
+
+
+class Transcript(list[Caption]):
+    """The captions of one video, and what of its file is none of them.
+
+    Args:
+        captions: The captions.
+        skipped: What was left out.
+
+    Attributes:
+        skipped: What was left out, in the order of the file.
+
+    Example:
+        >>> Transcript([Caption(4.13, 6.5, "so we")]).skipped
+        []
+    """
+
+    def __init__(
+        self, captions: Iterable[Caption] = (), skipped: Iterable[tuple[int, str]] = ()
+    ) -> None:
+        super().__init__(captions)
+        self.skipped = [Skipped(*each) for each in skipped]
+
+
 _MAKE: Callable[[tuple[float, float, str]], Caption] = partial(tuple.__new__, Caption)
 
 
@@ -42,18 +78,71 @@ class Track(NamedTuple):
 
     Attributes:
         spans: Start and end in seconds, (captions, 2), float64.
-        texts: What is said, one string a caption.
-        left_out: How many captions are missing here because their text was no string.
+        texts: What is said, one string per caption.
+        skipped: What was left out.
     """
 
     spans: NDArray[np.float64]
     texts: list[str]
-    left_out: int = 0
+    skipped: Sequence[Skipped] = ()
 
     def captions(self) -> list[Caption]:
         """Return them one by one."""
         starts, ends = self.spans.T.tolist()
         return make_captions(starts, ends, self.texts)
+
+    def transcript(self) -> Transcript:
+        """Return them one by one, with what was left out."""
+        return Transcript(self.captions(), self.skipped)
+
+
+def as_track(transcript: Transcript) -> Track:
+    """Turn captions, in any order, into arrays.
+
+    Args:
+        transcript: Captions with finite times, none of which ends before it starts.
+    """
+    spans = np.array([each[:2] for each in transcript], np.float64).reshape(-1, 2)
+    return _sorted(Track(spans, [each.text for each in transcript], transcript.skipped))
+
+
+def require_most(track: Track, max_bad_cues: float) -> Track:
+    """Refuse the captions of a file of which too many are unreadable.
+
+    Args:
+        track: The captions.
+        max_bad_cues: The share of the file's captions that may be left out; where none is left,
+            the file is refused in any case.
+
+    Returns:
+        The same.
+
+    Raises:
+        TranscriptError: If there are more; it names the first.
+
+    Example:
+        >>> skipped = [Skipped(3, "line 3 is not the time of a caption: '1 --> 2'")]
+        >>> require_most(Track(np.zeros((0, 2)), [], skipped), 1.0)
+        Traceback (most recent call last):
+            ...
+        vtlearn.errors.TranscriptError: line 3 is not the time of a caption: '1 --> 2'
+    """
+    bad, total = len(track.skipped), len(track.skipped) + len(track.texts)
+    if bad and (not track.texts or bad > max_bad_cues * total):
+        message = track.skipped[0].reason
+        if total > 1:
+            allowed = f", more than max_bad_cues={max_bad_cues:g} allows" if track.texts else ""
+            message += f" ({bad} of {total} captions cannot be read{allowed})"
+        raise TranscriptError(message)
+    return track
+
+
+def _sorted(track: Track) -> Track:
+    spans, texts, _ = track
+    if not np.any(spans[1:, 0] < spans[:-1, 0]):
+        return track
+    order = spans[:, 0].argsort(kind="stable")
+    return track._replace(spans=spans[order], texts=[texts[index] for index in order.tolist()])
 
 
 def make_captions(starts: list[float], ends: list[float], texts: list[str]) -> list[Caption]:
@@ -81,7 +170,8 @@ def validate_captions(columns: Any, *, leave_out: bool = False) -> Track:
         columns: What its file holds: a mapping with the lists ``start``, ``end`` and ``text``, of
             equal length. Where a text is a list (HowToCaption), each of its items is a caption of
             that span; an item is a string, or a pair of a string and its score.
-        leave_out: Leave out captions whose text is no string, and count them, instead of raising.
+        leave_out: Leave out what cannot be a caption (no text, no time, an end before its start),
+            with the reason, instead of raising.
 
     Returns:
         The captions; there may be none.
@@ -97,19 +187,34 @@ def validate_captions(columns: Any, *, leave_out: bool = False) -> Track:
          Caption(start=8.0, end=16.0, text='stir')]
     """
     starts, ends, texts = _lists(columns)
-    numbers, said, left_out = _said(texts, leave_out=leave_out)
+    numbers, said = _said(texts)
     spans = np.empty((len(said), 2))
-    spans[:, 0] = _seconds("start", starts, numbers)
-    spans[:, 1] = _seconds("end", ends, numbers)
-    late = np.flatnonzero(spans[:, 1] < spans[:, 0])
-    if late.size:
-        start, end = spans[late[0]].tolist()
-        message = f"caption {numbers[late[0]]} ends at {end} s, before it starts at {start} s"
-        raise TranscriptError(message)
-    if np.any(spans[1:, 0] < spans[:-1, 0]):
-        order = spans[:, 0].argsort(kind="stable")
-        spans, said = spans[order], [said[index] for index in order.tolist()]
-    return Track(spans, said, left_out)
+    spans[:, 0] = _seconds(starts, numbers)
+    spans[:, 1] = _seconds(ends, numbers)
+    sound = np.isfinite(spans).all(axis=1) & (spans[:, 1] >= spans[:, 0])
+    if set(map(type, said)) <= {str} and sound.all():
+        return _sorted(Track(spans, said))
+    sound &= np.fromiter((isinstance(text, str) for text in said), bool, len(said))
+    lists, skipped = (starts, ends), []
+    for place in np.flatnonzero(~sound).tolist():
+        number = numbers[place]
+        values = [values[number] for values in lists]
+        skipped.append(Skipped(number, _fault(number, values, spans[place].tolist(), said[place])))
+    if skipped and not leave_out:
+        raise TranscriptError(skipped[0].reason)
+    kept = [str(said[place]) for place in np.flatnonzero(sound).tolist()]
+    return _sorted(Track(spans[sound], kept, skipped))
+
+
+def _fault(number: int, values: Sequence[Any], span: Sequence[float], text: Any) -> str:
+    """Say why something is no caption."""
+    if not isinstance(text, str):
+        return f"caption {number} has {text!r} for a text; remove it, or write what is said"
+    for field, value, seconds in zip(_FIELDS, values, span, strict=False):
+        if not np.isfinite(seconds):
+            must = "which must be a finite number of seconds"
+            return f"caption {number} has {value!r:.80} for its {field}, {must}"
+    return f"caption {number} ends at {span[1]} s, before it starts at {span[0]} s"
 
 
 def dedupe_rolling(captions: Iterable[Caption]) -> list[Caption]:
@@ -198,18 +303,12 @@ def _listed(values: Any) -> list[Any]:
     return values
 
 
-def _said(texts: list[Any], *, leave_out: bool) -> tuple[Sequence[int], list[str], int]:
-    """Return the texts, the number of the caption that each is of, and how many were none."""
+def _said(texts: list[Any]) -> tuple[Sequence[int], list[Any]]:
+    """Return what stands where texts should, and the number of the caption that each is of."""
     if set(map(type, texts)) <= {str}:
-        return range(len(texts)), texts, 0
+        return range(len(texts)), texts
     entries = [(number, item) for number, text in enumerate(texts) for item in _items(text)]
-    numbers = [number for number, item in entries if isinstance(item, str)]
-    said = [str(item) for _, item in entries if isinstance(item, str)]
-    if len(said) < len(entries) and not leave_out:
-        number, item = next(entry for entry in entries if not isinstance(entry[1], str))
-        message = f"caption {number} has {item!r} for a text; remove it, or write what is said"
-        raise TranscriptError(message)
-    return numbers, said, len(entries) - len(said)
+    return [number for number, _ in entries], [item for _, item in entries]
 
 
 def _items(text: Any) -> list[Any]:
@@ -227,8 +326,8 @@ def _has_score(item: Any) -> bool:
     return isinstance(item[0], str) and isinstance(item[1], (int, float, np.number))
 
 
-def _seconds(field: str, values: list[Any], numbers: Sequence[int]) -> NDArray[np.float64]:
-    """Return the times of the captions that are kept, which have to be finite."""
+def _seconds(values: list[Any], numbers: Sequence[int]) -> NDArray[np.float64]:
+    """Return the times of captions, NaN where they are no numbers."""
     if not isinstance(numbers, range):
         values = [values[number] for number in numbers]
     try:
@@ -237,13 +336,6 @@ def _seconds(field: str, values: list[Any], numbers: Sequence[int]) -> NDArray[n
         seconds = np.array([_float(value) for value in values])
     if seconds.ndim > 1:  # lists of one number each
         seconds = np.full(len(values), np.nan)
-    wrong = np.flatnonzero(~np.isfinite(seconds))
-    if wrong.size:
-        message = (
-            f"caption {numbers[wrong[0]]} has {values[wrong[0]]!r} for its {field}, "
-            "which must be a finite number of seconds"
-        )
-        raise TranscriptError(message)
     return seconds
 
 

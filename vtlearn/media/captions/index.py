@@ -19,8 +19,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from vtlearn.checks import require_share
 from vtlearn.errors import ArgumentError, TranscriptError
-from vtlearn.media.captions.caption import Caption, make_captions
+from vtlearn.media.captions.caption import (
+    MAX_BAD_CUES,
+    Caption,
+    Skipped,
+    Transcript,
+    make_captions,
+)
 from vtlearn.media.captions.pseudolabels import EVERYTHING, Kept, label_files, missing_shards
 from vtlearn.media.captions.sources import FileState, file_states, read_entries
 from vtlearn.media.captions.table import VERSION, open_table, write_table
@@ -91,7 +98,7 @@ class CaptionIndex(Mapping[str, list[Caption]]):
 
     @property
     def num_left_out(self) -> int:
-        """How many captions of the source are not here, since their text was no string."""
+        """How many captions of the source are not here, since they could not be read."""
         return self._table.summary.left_out
 
     @property
@@ -105,6 +112,12 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         reasons: dict[str, str] = json.loads(self._table.reasons.read_bytes())
         return reasons
 
+    @cached_property
+    def skipped(self) -> dict[str, list[Skipped]]:
+        """What was left out of which video's captions: lines, and what is wrong there."""
+        of_videos: dict[str, Any] = json.loads(self._table.skipped.read_bytes())
+        return {key: [Skipped(*each) for each in pairs] for key, pairs in of_videos.items()}
+
     def __len__(self) -> int:
         """Return how many videos there are, damaged ones included."""
         return len(self.ids)
@@ -117,8 +130,8 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         """Return whether there is such a video, damaged or not."""
         return video_id in self.ids
 
-    def __getitem__(self, video_id: str) -> list[Caption]:
-        """Return a video's captions, sorted by their start.
+    def __getitem__(self, video_id: str) -> Transcript:
+        """Return a video's captions, sorted by their start, with what was left out.
 
         Args:
             video_id: Its id.
@@ -129,7 +142,8 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         """
         start, end = self._captions_of(video_id)
         begins, ends = self._table.spans[start:end].T.tolist()
-        return make_captions(begins, ends, self._texts(start, end))
+        captions = make_captions(begins, ends, self._texts(start, end))
+        return Transcript(captions, self.skipped.get(video_id, ()))
 
     def last_end(self, video_id: str) -> float:
         """Return when the last caption of a video ends.
@@ -185,6 +199,7 @@ def open_captions(
     progress: bool = True,
     min_score: float | None = None,
     keep: float | None = None,
+    max_bad_cues: float = MAX_BAD_CUES,
 ) -> CaptionIndex:
     """Open the captions of a corpus; the first time, and whenever they changed, read them.
 
@@ -199,14 +214,16 @@ def open_captions(
         progress: Show a progress bar while it is built.
         min_score: Of captions with scores, the lowest that is kept.
         keep: Of captions with scores, the share that is kept, those with the highest.
+        max_bad_cues: The share of a video's captions that may be unreadable and are then left out;
+            the captions of a video with more are damaged.
 
     Returns:
         The captions. How many are damaged or left out is logged.
 
     Raises:
         TranscriptError: If the source as a whole cannot be read.
-        ArgumentError: If the cache cannot be written to, ``min_score`` or ``keep`` makes no sense,
-            or there are no scores to choose by.
+        ArgumentError: If the cache cannot be written to, ``min_score``, ``keep`` or
+            ``max_bad_cues`` is outside its range, or there are no scores to choose by.
 
     Example:
         >>> import tempfile
@@ -217,27 +234,31 @@ def open_captions(
         ...     open_captions(source, progress=False)["nVbIUDjzWY4"]
         [Caption(start=4.13, end=6.5, text='so we')]
     """
+    require_share(max_bad_cues=max_bad_cues)
     source, kept = Path(source).absolute(), Kept(min_score, keep)
     cache = source.parent / ".vtlearn" if cache is None else Path(cache).absolute()
     states = file_states(source)
     _require_scores(source, kept)
-    label = _label(source, cache, kept)
+    label = _label(source, cache, kept, max_bad_cues)
     folder = cache / f"{label}{_digest(VERSION, *states)}"
     index = _existing(folder)
     if index is None:
         if folder.exists():
             _LOG.warning("%s is damaged: it is built anew", folder)
-        _build(source, states, folder, progress=progress, kept=kept)
+        options = {"progress": progress, "kept": kept, "max_bad_cues": max_bad_cues}
+        _build(source, states, folder, options)
         _remove_others(folder, label)
         index = CaptionIndex(folder)
     _report(source, index)
     return index
 
 
-def _label(source: Path, cache: Path, kept: Kept) -> str:
+def _label(source: Path, cache: Path, kept: Kept, max_bad_cues: float) -> str:
     """Return what the names of all tables of a source begin with, wherever both are moved."""
     way = os.path.relpath(source.resolve(), cache.resolve())
-    facts = (way,) if kept == EVERYTHING else (way, *kept)  # trainings may keep other shares of it
+    facts = [way, *(() if kept == EVERYTHING else kept)]  # trainings may keep other shares of it
+    if max_bad_cues != MAX_BAD_CUES:
+        facts.append(f"{max_bad_cues=}")
     return f"captions-{source.resolve().name}-{_digest(*facts)[:8]}-"
 
 
@@ -264,16 +285,14 @@ def _existing(folder: Path) -> CaptionIndex | None:
         return None
 
 
-def _build(
-    source: Path, states: list[FileState], folder: Path, *, progress: bool, kept: Kept
-) -> None:
+def _build(source: Path, states: list[FileState], folder: Path, options: Mapping[str, Any]) -> None:
     """Build a table in a folder of its own, which gets its name once it is whole."""
     try:
         with _unfinished(folder) as unfinished:
             table, scratch = unfinished / "table", unfinished / "scratch"
             table.mkdir()
             scratch.mkdir()
-            write_table(table, source, read_entries(source, scratch, progress=progress, kept=kept))
+            write_table(table, source, read_entries(source, scratch, **options))
             if file_states(source) != states:
                 message = f"{source} changed while it was read; open it when it is complete"
                 raise TranscriptError(message)
@@ -334,7 +353,9 @@ def _report(source: Path, index: CaptionIndex) -> None:
         share = f"{len(index.damaged)} of {len(index)} videos"
         parts.append(f"the captions of {share} are damaged (first: {video_id}: {reason})")
     if index.num_left_out:
+        video_id, skipped = next(iter(index.skipped.items()))
         share = f"{index.num_left_out} captions of {index.num_videos_left_out} videos"
-        parts.append(f"{share} are left out, since their text is not a string")
+        first = f"(first: {video_id}: {skipped[0].reason})"
+        parts.append(f"{share} are left out, since they cannot be read {first}")
     if parts:
         _LOG.warning("%s: %s", source, "; ".join(parts))

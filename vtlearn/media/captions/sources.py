@@ -20,7 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, Track, validate_captions
+from vtlearn.media.captions.caption import (
+    MAX_BAD_CUES,
+    Caption,
+    Track,
+    require_most,
+    validate_captions,
+)
 from vtlearn.media.captions.json_stream import stream_object
 from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.captions.pickles import load_plain
@@ -88,7 +94,12 @@ def file_states(source: Path) -> list[FileState]:
 
 
 def read_entries(
-    source: Path, scratch: Path, *, progress: bool, kept: Kept = EVERYTHING
+    source: Path,
+    scratch: Path,
+    *,
+    progress: bool,
+    kept: Kept = EVERYTHING,
+    max_bad_cues: float = MAX_BAD_CUES,
 ) -> Iterator[Entry]:
     """Read the captions of a corpus.
 
@@ -106,19 +117,31 @@ def read_entries(
         scratch: An empty folder for temporary files.
         progress: Show a progress bar.
         kept: Which captions are kept, of those that have scores.
+        max_bad_cues: The share of a video's captions that may be unreadable.
 
     Yields:
-        One entry a video. Captions whose text is not a string are left out and counted. Memory does
-        not grow with the source, except that a pickle is loaded whole.
+        One entry per video. Captions that cannot be read are left out, with the reason; a video
+        with too many of them is damaged. Memory does not grow with the source, except that a pickle
+        is loaded whole.
 
     Raises:
         TranscriptError: If the source as a whole cannot be read.
     """
     try:
-        yield from _entries(source, scratch, progress=progress, kept=kept)
+        for entry in _entries(source, scratch, progress=progress, kept=kept):
+            yield _checked(entry, max_bad_cues)
     except TranscriptError as error:
         message = f"{source} cannot be read as captions: {error}"
         raise TranscriptError(message) from error
+
+
+def _checked(entry: Entry, max_bad_cues: float) -> Entry:
+    try:
+        require_most(entry.track, max_bad_cues)
+    except TranscriptError as error:
+        where = f"{entry.file}: " if entry.file else ""
+        return _damaged(entry.video_id, f"{where}{error}", entry.file)
+    return entry
 
 
 def _entries(source: Path, scratch: Path, *, progress: bool, kept: Kept) -> Iterator[Entry]:
@@ -188,7 +211,7 @@ def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
         videos = track(videos, f"Indexing {source.name}", len(files))
     for video_id, name in videos:
         try:
-            yield Entry(video_id, read_track(source / name, leave_out=True), file=name)
+            yield Entry(video_id, read_track(source / name, max_bad_cues=1.0), file=name)
         except TranscriptError as error:
             if isinstance(error.__cause__, OSError):  # of the disk: it may be there next time
                 message = f"{name}: {error}"

@@ -1,23 +1,32 @@
 """Read subtitles made to be displayed: SRT and WebVTT.
 
 Home-made although pysubs2 and webvtt-py exist: of a line that should be a time and is not, the one
-makes text of the caption before, the other leaves its caption out, both without a word.
+makes text of the caption before, the other leaves its caption out, both without a word. Here it is
+left out and counted.
 """
 
 import html
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, dedupe_rolling
+from vtlearn.media.captions.caption import Caption, Skipped, Transcript, dedupe_rolling
 
 __all__: list[str] = []
 
 _CLOCK = r"(?:\d{1,9}:)?[0-5]?\d:[0-5]?\d[.,]\d{1,3}"
-_TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:\s.*)?")
+_WEBVTT_TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:\s.*)?")
+# What people's scripts write: no fraction or a long one, spaces, other arrows, HTML's.
+_LOOSE = r"(?:\d{1,9}\s?:\s?)?\d{1,2}\s?:\s?\d{1,2}(?:\s?[.,:]\s?\d{1,9})?"
+_SRT_TIMING = re.compile(rf"\s*({_LOOSE})\s*(?:--?\s?>|--?&gt;|→)\s*({_LOOSE})(?:\s.*)?")
+_SRT_ARROW = re.compile(r"--(?:>|&gt;)")
+_SRT_MEANT = re.compile(rf"\s*[\d:.,]+\s*{_SRT_ARROW.pattern}.*")  # to be a time, right or wrong
+_PARTS = re.compile(r"\A(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d+))?\Z")
+_NUMBER = re.compile(r"\s*\d+\s*")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.,]+>|\{\\[^{}]*\}")
+_MARKS = re.compile("[\u200e\u200f]")  # say where text runs to, and nothing
 _ASIDE = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 
 
@@ -28,17 +37,16 @@ class _Line(NamedTuple):
     text: str
 
 
-class _Layout(NamedTuple):
-    """How lines are told, whole ones."""
+class _Block(NamedTuple):
+    """Lines that belong together: one that should be a time, and text; None: the time is missing.
 
-    blank: re.Pattern[str]
-    timing: re.Pattern[str]  # right or wrong
-    number: re.Pattern[str]  # that may stand before a timing, with no blank line before it
+    Attributes:
+        time: The line with the arrow.
+        text: What is displayed then.
+    """
 
-
-# In WebVTT no text has an arrow, and a number with no blank line before it is text.
-_SRT = _Layout(re.compile(r"\s*"), re.compile(r"\s*[\d:.,]+\s*-->.*"), re.compile(r"\s*\d+\s*"))
-_WEBVTT = _Layout(re.compile(r""), re.compile(r".*-->.*"), re.compile(r"(?!)"))
+    time: _Line | None
+    text: list[_Line]
 
 
 class _Cue(NamedTuple):
@@ -49,33 +57,31 @@ class _Cue(NamedTuple):
     text: str
 
 
-def parse_srt(text: str) -> list[Caption]:
+def parse_srt(text: str) -> Transcript:
     r"""Read SubRip subtitles.
 
     Args:
-        text: The whole file. Times may have a comma or a dot, and no hours. Numbers may
-            lack, and so may the blank lines between captions.
+        text: The whole file. Times may have a comma or a dot, no fraction or a long one, and no
+            hours; arrows may be ``->`` or HTML's. Numbers may be missing, and so may the blank
+            lines between captions; where a caption has blank lines inside, it goes on after them.
 
     Returns:
         The captions in the file's order, on one line each, without tags; cues without text are no
-        captions.
-
-    Raises:
-        TranscriptError: If a line is neither a time nor a cue's; it says which line.
+        captions. Those whose time is wrong or missing are among its ``skipped``.
 
     Example:
         >>> parse_srt("1\n00:00:04,130 --> 00:00:06,500\n<i>so we</i>\nmoved\n")
         [Caption(start=4.13, end=6.5, text='so we moved')]
     """
-    cues = [cue for block in _blocks(_lines(text), _SRT) if (cue := _cue(block))]
-    return _on_one_line(_plain(cues))
+    cues = _read(_srt_blocks(_lines(text)), _SRT_TIMING)
+    return Transcript(_on_one_line(cues), cues.skipped)
 
 
-def parse_webvtt(text: str, *, rolling: bool | None = None) -> list[Caption]:
+def parse_webvtt(text: str, *, rolling: bool | None = None) -> Transcript:
     r"""Read WebVTT subtitles.
 
     Args:
-        text: The whole file. Notes, styles, regions, settings and names of cues are passed over.
+        text: The whole file. Notes, styles, regions, settings and names of cues are ignored.
             A line with an arrow begins a cue, with a blank line before it or without.
         rolling: Whether what a caption repeats of the last one is taken away, see
             :func:`~vtlearn.media.captions.dedupe_rolling`. None: where a cue of several lines has
@@ -83,29 +89,24 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> list[Caption]:
 
     Returns:
         The captions in the file's order, on one line each, without tags; cues without text are no
-        captions.
+        captions. Cues whose time is wrong, and text without one, which browsers drop as well, are
+        among its ``skipped``.
 
     Raises:
-        TranscriptError: If a line is neither a time nor a cue's; it says which line.
+        TranscriptError: If it does not begin with WEBVTT.
 
     Example:
         >>> parse_webvtt("WEBVTT\n\n00:04.130 --> 00:06.500 align:start\nso we <c>moved</c>\n")
         [Caption(start=4.13, end=6.5, text='so we moved')]
     """
-    captions = _plain(_webvtt_cues(text))
-    if _rolls(captions) if rolling is None else rolling:
-        return dedupe_rolling(captions)
-    return _on_one_line(captions)
-
-
-def _webvtt_cues(text: str) -> list[_Cue]:
     if not re.match(r"WEBVTT(\s|$)", text):
         message = f"line 1 has to be WEBVTT, but is {text[:20].partition(chr(10))[0]!r}"
         raise TranscriptError(message)
     _, *lines = _lines(text)
     body = itertools.dropwhile(lambda line: line.text and "-->" not in line.text, lines)
-    told = (block for block in _blocks(body, _WEBVTT) if not _is_aside(block))
-    return [cue for block in told if (cue := _cue(block))]
+    cues = _read(_webvtt_blocks(body), _WEBVTT_TIMING)
+    rolls = _rolls(cues) if rolling is None else rolling
+    return Transcript(dedupe_rolling(cues) if rolls else _on_one_line(cues), cues.skipped)
 
 
 def _lines(text: str) -> list[_Line]:
@@ -113,73 +114,120 @@ def _lines(text: str) -> list[_Line]:
     return [_Line(number, line) for number, line in enumerate(lines, 1)]
 
 
-def _blocks(lines: Iterable[_Line], layout: _Layout) -> list[list[_Line]]:
-    """Return the lines that belong together, none of them blank."""
-    return [block for block in _cut(lines, layout) if block]
+def _paragraphs(lines: Iterable[_Line]) -> list[list[_Line]]:
+    """Cut at lines without text."""
+    groups = itertools.groupby(lines, key=lambda line: bool(line.text.strip()))
+    return [list(group) for is_text, group in groups if is_text]
 
 
-def _cut(lines: Iterable[_Line], layout: _Layout) -> Iterator[list[_Line]]:
-    """Cut at blank lines, and before timings that have none before them."""
+def _srt_blocks(lines: Iterable[_Line]) -> list[_Block]:
+    """Find the times; text between two of them, less the second one's number, is the first's."""
+    blocks: list[_Block] = []
+    paragraphs = _paragraphs(lines)
+    for paragraph, following in itertools.pairwise([*paragraphs, []]):
+        places = [place for place in range(len(paragraph)) if _is_srt_time(paragraph, place)]
+        head = paragraph[: places[0]] if places else paragraph
+        is_numbered = bool(places and head and _NUMBER.fullmatch(head[-1].text))
+        _add_untimed(blocks, head[:-1] if is_numbered else head, following)
+        for place, end in itertools.pairwise([*places, len(paragraph)]):
+            said = paragraph[place + 1 : end]
+            if is_numbered and said and end < len(paragraph) and _NUMBER.fullmatch(said[-1].text):
+                said.pop()
+            blocks.append(_Block(paragraph[place], said))
+    return blocks
+
+
+def _is_srt_time(paragraph: Sequence[_Line], place: int) -> bool:
+    """Tell a line that is a time, or is where one should be and looks like it."""
+    text = paragraph[place].text
+    if _SRT_TIMING.fullmatch(text) or _SRT_MEANT.fullmatch(text):
+        return True
+    is_first = place == 0 or (place == 1 and bool(_NUMBER.fullmatch(paragraph[0].text)))
+    return is_first and bool(_SRT_ARROW.search(text))
+
+
+def _add_untimed(blocks: list[_Block], lines: list[_Line], following: Sequence[_Line]) -> None:
+    """Give lines without a time to the cue before, unless they are a cue that lost its time."""
+    if all(_NUMBER.fullmatch(line.text) for line in lines):
+        has_own = bool(following) and bool(_NUMBER.fullmatch(following[0].text))
+        if not (has_own and blocks and not blocks[-1].text):
+            return  # the number of a cue, alone
+    if not blocks or (len(lines) > 1 and _NUMBER.fullmatch(lines[0].text)):
+        blocks.append(_Block(None, lines))
+    else:
+        blocks[-1].text.extend(lines)
+
+
+def _webvtt_blocks(lines: Iterable[_Line]) -> Iterator[_Block]:
+    """Cut as browsers do, and ignore what is not meant to be a cue."""
+    for block in filter(None, _cut(lines)):
+        has_name = len(block) > 1 and "-->" not in block[0].text
+        first, *others = block[1:] if has_name else block
+        if "-->" in first.text:
+            yield _Block(first, others)
+        elif not (_ASIDE.match(block[0].text) or (not others and _NUMBER.fullmatch(first.text))):
+            yield _Block(None, block)
+
+
+def _cut(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
+    """Cut at empty lines, and before arrows that have none before them."""
     block: list[_Line] = []
     for line in lines:
-        if layout.blank.fullmatch(line.text):
+        if not line.text:
             yield block
             block = []
             continue
-        if layout.timing.fullmatch(line.text):
-            end = _end_of_cue(block, layout)
-            yield block[:end]
-            block = block[end:]
+        is_named = len(block) == 1 and "-->" not in block[0].text
+        if "-->" in line.text and not is_named:
+            yield block
+            block = []
         block.append(line)
     yield block
 
 
-def _end_of_cue(block: list[_Line], layout: _Layout) -> int:
-    """Return how many of the lines before a timing are not its own."""
-    if len(block) == 1 and "-->" not in block[0].text:
-        return 0  # its name or number
-    ends = [line.text for line in (block[:1] + block[-1:])]
-    is_numbered = len(block) > 2 and all(map(layout.number.fullmatch, ends))
-    return len(block) - is_numbered
+def _read(blocks: Iterable[_Block], timing: re.Pattern[str]) -> Transcript:
+    """Read the times and take the tags away; lines stay."""
+    captions: list[Caption] = []
+    skipped: list[Skipped] = []
+    for block in blocks:
+        try:
+            cue = _cue(block, timing)
+            if cue is not None:
+                captions.append(Caption(cue.start, cue.end, _without_tags(cue.text)))
+        except TranscriptError as error:
+            line = block.time or block.text[0]
+            skipped.append(Skipped(line.number, f"line {line.number}{error}"))
+    return Transcript(captions, skipped)
 
 
-def _is_aside(block: list[_Line]) -> bool:
-    """Tell what is no cue, unless the keyword is the name of one."""
-    first, *others = block
-    return bool(_ASIDE.match(first.text)) and not any("-->" in line.text for line in others)
-
-
-def _cue(block: list[_Line]) -> _Cue | None:
-    """Read a block: perhaps a name or a number, a time, and lines of text, or none."""
-    first, *others = block[1:] if "-->" not in block[0].text and len(block) > 1 else block
-    times = _TIMING.fullmatch(first.text)
+def _cue(block: _Block, timing: re.Pattern[str]) -> _Cue | None:
+    """Read the time of a block; where it has no text, it is no cue."""
+    line = block.time or block.text[0]
+    times = timing.fullmatch(line.text) if block.time else None
     if not times:
-        message = f"line {first.number} is not the time of a caption: {first.text[:80]!r}"
+        message = f" is not the time of a caption: {line.text[:80]!r}"
         raise TranscriptError(message)
+    said = "\n".join(each.text for each in block.text)
+    if not said.strip():
+        return None
     start, end = _seconds(times[1]), _seconds(times[2])
     if end < start:
-        message = f"line {first.number}: the caption ends at {end} s, before it starts at {start} s"
+        message = f": the caption ends at {end} s, before it starts at {start} s"
         raise TranscriptError(message)
-    said = "\n".join(line.text for line in others)
-    return _Cue(start, end, said) if said.strip() else None
+    return _Cue(start, end, said)
 
 
 def _seconds(clock: str) -> float:
-    *hours, minutes, seconds = clock.replace(",", ".").split(":")
-    whole, fraction = seconds.split(".")
-    total = 60 * int(minutes) + int(whole) + 3600 * int(hours[0] if hours else 0)
-    return float(f"{total}.{fraction}")  # not a sum, which would not be the nearest float
-
-
-def _plain(cues: list[_Cue]) -> list[Caption]:
-    return [Caption(cue.start, cue.end, _without_tags(cue.text)) for cue in cues]
+    hours, minutes, seconds, fraction = _PARTS.findall(re.sub(r"\s", "", clock))[0]
+    total = 3600 * int(hours or 0) + 60 * int(minutes) + int(seconds)
+    return float(f"{total}.{fraction or 0}")  # not a sum, which would not be the nearest float
 
 
 def _without_tags(text: str) -> str:
     try:
-        return html.unescape(_TAG.sub("", text))
+        return _MARKS.sub("", html.unescape(_TAG.sub("", text)))
     except ValueError as error:  # a character's number of thousands of digits
-        message = f"a caption's text cannot be read: {error}"
+        message = f": a caption's text cannot be read: {error}"
         raise TranscriptError(message) from error
 
 

@@ -27,7 +27,7 @@ from vtlearn.storage.strings import Strings
 
 __all__: list[str] = []
 
-VERSION = 2
+VERSION = 3
 """Of the files' layout; another one is built anew."""
 
 
@@ -37,7 +37,7 @@ class Summary(NamedTuple):
     Attributes:
         source: The name of what it was built from.
         captions: How many captions it has.
-        left_out: How many it has not, since their text was no string.
+        left_out: How many it has not, since they could not be read.
         videos_left_out: How many videos those are of.
     """
 
@@ -58,6 +58,7 @@ class CaptionTable(NamedTuple):
         cuts: Where the captions' texts begin and the last one ends, (captions + 1,), int64.
         text: All texts, one after another, in UTF-8.
         reasons: What is wrong with the captions of which video; these have none in the table.
+        skipped: What was left out of which video's captions, as pairs of a line and the reason.
         files: The transcripts' paths below the source; None where the source is one file.
     """
 
@@ -68,6 +69,7 @@ class CaptionTable(NamedTuple):
     cuts: NDArray[np.int64]
     text: NDArray[np.uint8]
     reasons: Path
+    skipped: Path
     files: Strings | None
 
 
@@ -119,6 +121,7 @@ def open_table(folder: Path) -> CaptionTable:
             map_array(folder / "cuts", np.int64),
             map_array(folder / "text", np.uint8),
             folder / "reasons.json",
+            folder / "skipped.json",
             Strings.load(folder, "files") if "files.text" in sizes else None,
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -137,7 +140,7 @@ class _Writer:
         self._videos = array("q")  # first caption and the one after the last, in turn
         self._reasons: dict[str, str] = {}
         self._captions = self._bytes = 0
-        self._left_out: list[int] = []
+        self._skipped: dict[str, list[tuple[int, str]]] = {}
         self._spans, self._cuts, self._text = (
             stack.enter_context((folder / name).open("wb", buffering=2**20))
             for name in ("spans", "cuts", "text")
@@ -153,10 +156,10 @@ class _Writer:
         self._rows[video_id] = len(self.ids)
         self.ids.append(video_id)
         self._files.append(file)
-        if track.left_out:
-            self._left_out.append(track.left_out)
+        if track.skipped:
+            self._skipped[video_id] = list(track.skipped)
         if reason or not track.texts:
-            self._reasons[video_id] = reason or _nothing(track.left_out)
+            self._reasons[video_id] = reason or "it holds no caption"
         self._videos.extend((self._captions, self._captions + len(track.texts)))
         self._captions += len(track.texts)
         self._append(track)
@@ -169,8 +172,10 @@ class _Writer:
         if any(self._files):
             Strings.of(self._files).save(self._folder, "files")
         (self._folder / "reasons.json").write_text(json.dumps(self._reasons), encoding="utf-8")
+        (self._folder / "skipped.json").write_text(json.dumps(self._skipped), encoding="utf-8")
         kept = int((videos[:, 1] - videos[:, 0]).sum())
-        summary = Summary(source.name, kept, sum(self._left_out), len(self._left_out))
+        left_out = sum(map(len, self._skipped.values()))
+        summary = Summary(source.name, kept, left_out, len(self._skipped))
         sizes = {path.name: path.stat().st_size for path in sorted(self._folder.iterdir())}
         meta = {"version": VERSION, "summary": summary._asdict(), "sizes": sizes}
         (self._folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
@@ -187,9 +192,3 @@ class _Writer:
         row = self._rows[video_id]
         self._videos[2 * row + 1] = self._videos[2 * row]
         self._reasons[video_id] = "it is there more than once"
-
-
-def _nothing(left_out: int) -> str:
-    if left_out:
-        return f"it holds no caption but {left_out} whose text is not a string"
-    return "it holds no caption"

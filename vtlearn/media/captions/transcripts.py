@@ -1,7 +1,8 @@
 """Read the captions of a video, in whichever layout they come.
 
 The layouts: HowTo100M's JSON and csv, WhisperX's JSON, SRT, WebVTT, TTML, and YouTube's own XML.
-Nothing is repaired or left out in silence: what cannot be a caption is an error that names it.
+Nothing is repaired, and nothing left out in silence: what cannot be a caption is counted, with its
+line and the reason, and a file with too many of them is refused.
 """
 
 import codecs
@@ -14,7 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.caption import Caption, Track, dedupe_rolling, validate_captions
+from vtlearn.media.captions.caption import (
+    MAX_BAD_CUES,
+    Caption,
+    Track,
+    Transcript,
+    as_track,
+    dedupe_rolling,
+    require_most,
+    validate_captions,
+)
 from vtlearn.media.captions.rows import read_rows
 from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
@@ -26,7 +36,9 @@ SUFFIXES = (".json", ".csv", ".vtt", ".srt", ".ttml", ".dfxp", ".srv3", ".srv2",
 """Of the files that can be read, those with most to tell first."""
 
 
-def read_transcript(path: str | Path, *, rolling: bool | None = None) -> list[Caption]:
+def read_transcript(
+    path: str | Path, *, rolling: bool | None = None, max_bad_cues: float = MAX_BAD_CUES
+) -> Transcript:
     """Read the captions of one video.
 
     Args:
@@ -37,12 +49,15 @@ def read_transcript(path: str | Path, *, rolling: bool | None = None) -> list[Ca
         rolling: Whether captions repeat what the one before still showed, which is then taken
             away (see :func:`~vtlearn.media.captions.dedupe_rolling`). None: in WebVTT that shows
             the two lines of YouTube's automatic captions; elsewhere no.
+        max_bad_cues: The share of the file's captions that may be unreadable: those are left out,
+            and are the list's ``skipped``, each with its line and the reason.
 
     Returns:
         The captions, sorted by their start; of equal ones the order stays.
 
     Raises:
-        TranscriptError: If the file cannot be read, holds no caption, or one that is none.
+        TranscriptError: If the file cannot be read, holds no caption, or more unreadable ones than
+            ``max_bad_cues`` allows; it names the first.
 
     Example:
         >>> import tempfile
@@ -54,34 +69,35 @@ def read_transcript(path: str | Path, *, rolling: bool | None = None) -> list[Ca
     """
     path = Path(path)
     with _naming(path):
-        return _some(read_track(path, rolling=rolling).captions())
+        track = read_track(path, rolling=rolling, max_bad_cues=max_bad_cues)
+        return _some(track.transcript())
 
 
-def read_track(path: Path, *, rolling: bool | None = None, leave_out: bool = False) -> Track:
+def read_track(
+    path: Path, *, rolling: bool | None = None, max_bad_cues: float = MAX_BAD_CUES
+) -> Track:
     """Read the captions of one video as arrays.
 
     Args:
         path: A file that :func:`read_transcript` reads.
         rolling: As there.
-        leave_out: Leave out and count captions whose text is not a string, instead of raising.
+        max_bad_cues: As there.
 
     Returns:
         The captions; there may be none.
 
     Raises:
-        TranscriptError: If the file cannot be read, or a caption is none. It does not say of
-            which file.
+        TranscriptError: If the file cannot be read, or too many of its captions. It does not say
+            of which file.
     """
-    track = validate_captions(_columns(path, rolling), leave_out=leave_out)
+    track = require_most(_parsed(path, rolling), max_bad_cues)
     if rolling and path.suffix.lower() != ".vtt":
-        return validate_captions(_as_columns(dedupe_rolling(track.captions())))._replace(
-            left_out=track.left_out
-        )
+        return as_track(Transcript(dedupe_rolling(track.captions()), track.skipped))
     return track
 
 
-def _columns(path: Path, rolling: bool | None) -> Any:
-    """Read a file into the lists start, end and text."""
+def _parsed(path: Path, rolling: bool | None) -> Track:
+    """Read a file in the layout that its name ends in."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         message = f"its name ends in none of {', '.join(SUFFIXES)}"
@@ -89,18 +105,15 @@ def _columns(path: Path, rolling: bool | None) -> Any:
     if suffix == ".json":
         content = _json(path)
         is_whisperx = isinstance(content, Mapping) and "segments" in content
-        return whisperx_columns(content) if is_whisperx else content
+        columns = whisperx_columns(content) if is_whisperx else content
+        return validate_captions(columns, leave_out=True)
     if suffix == ".csv":
-        return _csv(path)
+        return validate_captions(_csv(path), leave_out=True)
     if suffix == ".vtt":
-        return _as_columns(parse_webvtt(_text(path), rolling=rolling))
+        return as_track(parse_webvtt(_text(path), rolling=rolling))
     if suffix == ".srt":
-        return _as_columns(parse_srt(_text(path)))
-    return _as_columns(parse_timed_text(_bytes(path)))
-
-
-def _as_columns(captions: list[Caption]) -> dict[str, list[Any]]:
-    return {field: [getattr(each, field) for each in captions] for field in Caption._fields}
+        return as_track(parse_srt(_text(path)))
+    return as_track(Transcript(parse_timed_text(_bytes(path))))
 
 
 def _bytes(path: Path) -> bytes:
@@ -142,7 +155,7 @@ def _csv(path: Path) -> dict[str, list[Any]]:
     }
 
 
-def _some(captions: list[Caption]) -> list[Caption]:
+def _some(captions: Transcript) -> Transcript:
     if not captions:
         message = "it holds no caption; leave its video out"
         raise TranscriptError(message)
