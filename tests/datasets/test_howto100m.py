@@ -46,6 +46,7 @@ def corpus(
     features: Path | None = None,
     max_unreadable_fraction: float = 0.01,
     seed: int = 0,
+    max_bad_cues: float = 0.5,
     **options: Any,
 ) -> HowTo100M:
     reading = Reading(
@@ -55,6 +56,7 @@ def corpus(
         max_unreadable_fraction=max_unreadable_fraction,
         unreadable_log=root / "unreadable.jsonl",
         seed=seed,
+        max_bad_cues=max_bad_cues,
     )
     options = {"captions": root / "captions", "videos": root / "videos", **options}
     return HowTo100M(**options, reading=reading)
@@ -143,6 +145,17 @@ def test_damaged_captions_are_left_out_likewise(root: Path) -> None:
     data = corpus(root, max_unreadable_fraction=0.5)
     assert data[0].id != victim
     assert "back in time" not in set(data.texts())
+
+
+def test_a_bad_caption_costs_itself_alone(root: Path) -> None:
+    victim = corpus(root).ids[0]
+    said = {"start": [0.0, 5.0, 6.0], "end": [4.0, 1.0, 9.0], "text": ["chop", "back", "stir"]}
+    (root / "captions" / f"{victim}.json").write_text(json.dumps(said))
+    data = corpus(root)
+    assert data.transcript(victim) == [(0.0, 4.0, "chop"), (6.0, 9.0, "stir")]
+    assert data[0].id == victim
+    with pytest.raises(TooManyUnreadableError, match="unreadable"):
+        corpus(root, max_bad_cues=0.3)[0]
 
 
 def test_a_list_chooses_the_videos(root: Path) -> None:

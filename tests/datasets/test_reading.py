@@ -119,6 +119,7 @@ def test_native_clips_have_the_rate_of_their_video(tmp_path: Path) -> None:
         (Pixels, {"flip": 1.5}, r"pixels\.flip=1\.5 is a probability"),
         (Pixels, {"crop": "left"}, "got 'left'"),
         (Pixels, {"pad": "white"}, "got 'white'"),
+        (Reading, {"max_bad_cues": -0.1}, r"max_bad_cues=-0\.1 has to be from 0 to 1"),
         (Reading, {"max_unreadable_fraction": 5.0}, "has to be from 0 to 1"),
         (ClipSampling, {"num_frames": 2.5}, r"num_frames: expected an int, got 2\.5"),
         (Reading, {"time_budget": -1.0}, "time_budget must be positive"),

@@ -51,7 +51,8 @@ class HowTo100M(VideoTextData):
         """Read the captions once; a training forgets what an earlier one could not read."""
         super().prepare_data()
         if self._captions.exists():  # or the corpus says later what is missing
-            open_captions(self._captions, **self._opening)
+            bad = self.reading.max_bad_cues
+            open_captions(self._captions, **self._opening, max_bad_cues=bad)
 
     def train_dataset(self) -> howto100m.HowTo100M:
         """Return the corpus.

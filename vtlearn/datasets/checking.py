@@ -16,6 +16,7 @@ from vtlearn.errors import (
     OutsideCaptionsError,
     UnreadableVideoError,
 )
+from vtlearn.media.captions.caption import MAX_BAD_CUES, Skipped
 from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import match_captions
@@ -110,6 +111,8 @@ class CorpusReport(NamedTuple):
             usable.
         unrecorded: How many of Kitchen's videos have no record to compare their frames with.
         items: What is called videos here: videos or pictures.
+        skipped_captions: What is left out of captions that are used otherwise, by id: lines and
+            what is wrong there.
     """
 
     corpus: str
@@ -130,6 +133,7 @@ class CorpusReport(NamedTuple):
     items: str = "videos"
     outside_captions: Sequence[OutsideCaptions] = ()
     other_clock: Sequence[str] = ()
+    skipped_captions: Mapping[str, Sequence[Skipped]] = MappingProxyType({})
 
     @property
     def coverage(self) -> float | None:
@@ -154,7 +158,12 @@ class CorpusReport(NamedTuple):
             plain[name] = [entry._asdict() for entry in plain[name]]
         for name in ("captions_without_video", "videos_without_captions", "other_clock"):
             plain[name] = list(plain[name])
-        return {**plain, "damaged_shards": dict(self.damaged_shards), "coverage": self.coverage}
+        skipped = {
+            video_id: [each._asdict() for each in cues]
+            for video_id, cues in self.skipped_captions.items()
+        }
+        plain.update(damaged_shards=dict(self.damaged_shards), skipped_captions=skipped)
+        return {**plain, "coverage": self.coverage}
 
 
 def check_corpus(
@@ -166,6 +175,7 @@ def check_corpus(
     decode: bool = False,
     cache: Path | None = None,
     features: Path | None = None,
+    max_bad_cues: float = MAX_BAD_CUES,
 ) -> CorpusReport:
     """Look at everything that a corpus should hold; show how far that has come.
 
@@ -180,6 +190,7 @@ def check_corpus(
         decode: Decode each video to its end, in ten times the time budget at most.
         cache: Where the index of the captions is kept; beside them by default.
         features: A feature store of the videos, to find those that it counts otherwise.
+        max_bad_cues: The share of a transcript's captions that may be unreadable.
 
     Returns:
         The report.
@@ -193,7 +204,7 @@ def check_corpus(
     stored = () if features is None else FeatureReader(features).ids_by_stream
     _require_sense(tolerance, workers=workers, time_budget=time_budget)
     found = _find(expected)
-    told, ids = _told(expected, found, cache)
+    told, ids = _told(expected, found, cache, max_bad_cues)
     present = {video_id: found[video_id] for video_id in ids if video_id in found}
     workers = workers or min(available_cores(), max(1, len(present) // _WORTH_A_PROCESS))
     health = _probe(present, workers, time_budget)
@@ -218,6 +229,7 @@ def check_corpus(
         items=expected.items,
         outside_captions=tuple(sorted(outside)),
         other_clock=tuple(i for i in ids if health.clocks.get(i) and i in stored),
+        skipped_captions={i: told.skipped(i) for i in ids if told.skipped(i)},
     )
 
 
@@ -231,6 +243,12 @@ class _Told(NamedTuple):
     def usable(self, video_id: str) -> bool:
         """Tell whether a video has captions that can be used."""
         return video_id in self.keys and video_id not in self.bad
+
+    def skipped(self, video_id: str) -> Sequence[Skipped]:
+        """Return what is left out of a video's captions."""
+        if self.captions is None or not self.usable(video_id):
+            return ()
+        return self.captions.skipped.get(self.keys[video_id], ())
 
     def last_end(self, video_id: str) -> float | None:
         """Return when the last caption of a video ends."""
@@ -272,11 +290,11 @@ def _require_sense(tolerance: float, **given: float | None) -> None:
 
 
 def _told(
-    expected: Expectations, found: Mapping[str, Path], cache: Path | None
+    expected: Expectations, found: Mapping[str, Path], cache: Path | None, max_bad_cues: float
 ) -> tuple[_Told, dict[str, None]]:
     """Return whose captions are whose, and the ids that should be there, in order."""
     if isinstance(expected.captions, Path):
-        told, unclaimed = _transcripts(expected, expected.captions, found, cache)
+        told, unclaimed = _transcripts(expected, expected.captions, found, cache, max_bad_cues)
     else:
         told, unclaimed = _Told(None, {one: one for one in expected.captions}, {}), []
     if expected.listed is None:
@@ -294,10 +312,14 @@ def _told(
 
 
 def _transcripts(
-    expected: Expectations, captions: Path, found: Mapping[str, Path], cache: Path | None
+    expected: Expectations,
+    captions: Path,
+    found: Mapping[str, Path],
+    cache: Path | None,
+    max_bad_cues: float,
 ) -> tuple[_Told, Iterable[str]]:
     """Match transcripts with videos; return also the names of those that no video claims."""
-    index = open_captions(captions, cache=cache)
+    index = open_captions(captions, cache=cache, max_bad_cues=max_bad_cues)
     paths = dict(video_names(expected.videos, found).paths)
     for video_id in expected.listed or ():  # those that are missing have captions too
         paths.setdefault(video_id, video_id)

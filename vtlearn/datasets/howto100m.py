@@ -77,7 +77,13 @@ class HowTo100M(VideoCorpus):
     ) -> None:
         reading = reading or Reading()
         _require(videos, captions, reading.features, video_list)
-        index = open_captions(captions, cache=cache, min_score=min_score, keep=keep)
+        index = open_captions(
+            captions,
+            cache=cache,
+            min_score=min_score,
+            keep=keep,
+            max_bad_cues=reading.max_bad_cues,
+        )
         store = None if reading.features is None else FeatureReader(reading.features)
         names, sources = _sources(videos, store)
         found = _listed(sources, names, video_list)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, Self
 from vtlearn.checks import require_positive, require_share
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.errors import ArgumentError
+from vtlearn.media.captions.caption import MAX_BAD_CUES
 from vtlearn.media.clips import FrameAt, Rate
 from vtlearn.media.features.spec import FeatureSpec, read_metadata, spec_record
 
@@ -167,6 +168,8 @@ class Reading:
         overlap: Draw texts and clips of narrations that only overlap in time, in place of a clip
             of each caption. Clips are read as ``sampling.whole`` reads them, and ``num_clips`` of
             ``sampling`` does not count.
+        max_bad_cues: The share of a transcript's captions that may be unreadable: they are left out
+            and counted. Of a transcript with more, the video counts as unreadable.
 
     Raises:
         ArgumentError: If a number is outside its range, or ``sampling`` says of each caption's clip
@@ -186,10 +189,13 @@ class Reading:
     time_budget: float | None = None
     seed: int = 0
     overlap: OverlapSampling | None = None
+    max_bad_cues: float = MAX_BAD_CUES
 
     def __post_init__(self) -> None:
         """Validate the arguments."""
-        require_share(max_unreadable_fraction=self.max_unreadable_fraction)
+        require_share(
+            max_unreadable_fraction=self.max_unreadable_fraction, max_bad_cues=self.max_bad_cues
+        )
         if self.seed < 0:
             message = f"seed={self.seed} has to be 0 or more"
             raise ArgumentError(message)

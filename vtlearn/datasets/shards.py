@@ -25,7 +25,7 @@ from vtlearn.errors import (
     TranscriptError,
     UnreadableVideoError,
 )
-from vtlearn.media.captions.caption import Caption, validate_captions
+from vtlearn.media.captions.caption import MAX_BAD_CUES, Caption, require_most, validate_captions
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.probing import probe
 from vtlearn.media.webdataset.index import Shard, ShardIndex
@@ -109,12 +109,15 @@ def even_share(samples: Sequence[int], *, world: int = 1, workers: int = 1) -> i
     return int(ordered[readers - 1 :: readers].sum())
 
 
-def told(path: Path, sample: ShardSample) -> str | list[Caption]:
+def told(
+    path: Path, sample: ShardSample, max_bad_cues: float = MAX_BAD_CUES
+) -> str | list[Caption]:
     """Return what is said in a sample.
 
     Args:
         path: Its shard, for what errors say.
         sample: With its texts read.
+        max_bad_cues: The share of its captions that may be unreadable, and are left out.
 
     Returns:
         Its captions, sorted by their start, or the one text that it has of the whole.
@@ -130,7 +133,8 @@ def told(path: Path, sample: ShardSample) -> str | list[Caption]:
     record = _json(where, sample.files.get("json", b"{}"))
     if isinstance(record.get("captions"), dict):
         try:
-            captions = validate_captions(record["captions"]).captions()
+            track = validate_captions(record["captions"], leave_out=True)
+            captions = require_most(track, max_bad_cues).transcript()
         except (TranscriptError, RecursionError) as error:  # lists in lists, which it describes
             message = f"{where}: {error}"
             raise TranscriptError(message) from error
@@ -245,7 +249,7 @@ class ShardStream(IterableDataset[Sample]):
         for shard in self.index.shards:
             for sample in read_pairs(shard.path, TEXTS):
                 try:
-                    said = told(shard.path, sample)
+                    said = told(shard.path, sample, self.reading.max_bad_cues)
                 except TranscriptError as error:
                     self.unreadable.add(Unreadable.of(shard.prefix + sample.id, error))
                     continue
@@ -305,7 +309,7 @@ class ShardStream(IterableDataset[Sample]):
         return self._narrations.read(each.id, source, captions, generator(self.reading.seed, key))
 
     def _captions(self, each: _Numbered, source: VideoBytes) -> Sequence[Caption]:
-        said = told(each.shard.path, each.sample)
+        said = told(each.shard.path, each.sample, self.reading.max_bad_cues)
         if not isinstance(said, str):
             return said
         if each.sample.media in PICTURES:

@@ -10,6 +10,7 @@ training run.
 from vtlearn.media.captions import (
     Caption,
     CaptionIndex,
+    Transcript,
     dedupe_rolling,
     open_captions,
     read_transcript,
@@ -28,6 +29,7 @@ __all__ = [
     "FeatureReader",
     "Source",
     "SubprocessVideoReader",
+    "Transcript",
     "VideoBytes",
     "VideoInfo",
     "VideoReader",

@@ -27,6 +27,7 @@ from vtlearn.datasets.checking import (
 )
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError
+from vtlearn.media.captions.caption import MAX_BAD_CUES
 from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.storage.atomic import replace_text
 
@@ -78,6 +79,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
     add("--features", type=Path, metavar="DIR", help="a feature store whose seconds to check")
+    add(
+        "--max-bad-cues",
+        type=float,
+        default=MAX_BAD_CUES,
+        metavar="SHARE",
+        help=f"of a transcript's captions, how many may be unreadable ({MAX_BAD_CUES})",
+    )
     add("--min-coverage", type=float, default=0.0, metavar="PERCENT", help="exit with 1 below it")
     add("--report", type=Path, metavar="FILE", help="write all ids to this JSON file")
 
@@ -161,6 +169,7 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
         decode=arguments.decode,
         cache=arguments.cache,
         features=arguments.features,
+        max_bad_cues=arguments.max_bad_cues,
     )
 
 
@@ -217,6 +226,8 @@ def _kinds(report: CorpusReport) -> Iterator[_Kind]:
     outside = report.outside_captions
     yield _Kind("captions outside", len(outside), map(_outside, outside))
     yield _Kind("of other seconds", len(report.other_clock), report.other_clock, _RECREATE)
+    skipped = [(i, each.reason) for i, cues in report.skipped_captions.items() for each in cues]
+    yield _Kind("captions left out", len(skipped), (f"{i}  {why}" for i, why in skipped))
     yield _Kind("not listed", report.unlisted)
     changed = report.changed_frames
     yield _Kind("frames changed", len(changed), map(_frames, changed), _AGAIN)
