@@ -1,4 +1,5 @@
 import json
+import logging
 import pickle
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ def test_what_is_no_caption_is_named(columns: Any, message: str, tmp_path: Path)
         ("a.csv", "start,end,text\n0:12,1,a\n", "caption 0 has '0:12' for its start"),
         ("a.json", "", "cannot be read as captions"),
         ("a.json", "{", "cannot be read as captions"),
-        ("a.txt", "", r"its name ends in none of \.json, \.csv"),
+        ("a.txt", "", r"its name ends in none of \.json, \.json3, \.csv"),
     ],
 )
 def test_files_without_captions(name: str, content: str, message: str, tmp_path: Path) -> None:
@@ -99,10 +100,106 @@ def test_files_without_captions(name: str, content: str, message: str, tmp_path:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "latin.csv").write_bytes("start,end,text\n0,1,crème\n".encode("latin-1"))
-    for name in ("absent.json", "absent.csv", "latin.csv"):
+    for name in ("absent.json", "absent.csv", "absent.vtt", "absent.ass"):
         with pytest.raises(TranscriptError, match=f"{name} cannot be read as captions"):
             read_transcript(tmp_path / name)
+
+
+def test_text_that_is_not_utf_8_is_detected_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "la crème brûlée est prête, on la sert très fraîche à côté du gâteau"
+    cue = f"1\n00:00:01,000 --> 00:00:02,000\n{said}\n\n"
+    (tmp_path / "a.srt").write_bytes((cue * 5).encode("cp1252"))
+    with caplog.at_level(logging.WARNING):
+        captions = read_transcript(tmp_path / "a.srt")
+    assert {caption.text for caption in captions} == {said}
+    assert f"{tmp_path / 'a.srt'} is not UTF-8, and is read as cp1252" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "Start,END, Text\n0.5,2,wash it\n2,3.5,grate it\n"),
+        ("a.csv", "start;end;text\n0,5;2;wash it\n2;3,5;grate it\n"),
+        ("a.tsv", "start\tend\ttext\n500\t2000\twash it\n2000\t3500\tgrate it\n"),
+        ("a.tsv", "start\tend\ttext\n0.5\t2\twash it\n2\t3.5\tgrate it\n"),
+        ("a.sbv", "0:00:00.500,0:00:02.000\nwash\nit\n\n0:00:02.000,0:00:03.500\ngrate it\n"),
+        ("a.sub", "{1}{1}20\n{10}{40}wash|it\n{40}{70}{y:i}grate it\n"),
+        (
+            "a.ass",
+            "[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, "
+            "Text"
+            "\nDialogue: 0,0:00:00.50,0:00:02.00,Default,,0,0,0,,{\\i1}wash{\\i0}\\Nit"
+            "\nComment: 0,0:00:00.50,0:00:02.00,Default,,0,0,0,,sign"
+            "\nDialogue: 0,0:00:02.00,0:00:03.50,Default,,0,0,0,,grate it\n",
+        ),
+        (
+            "a.ssa",
+            "Dialogue: Marked=0,0:00:00.50,0:00:02.00,*Default,,0,0,0,,wash it\nDialogue: "
+            "Marked=0,0:00:02.00,0:00:03.50,*Default,,0,0,0,,grate it\n",
+        ),
+        (
+            "a.smi",
+            "<SAMI><BODY><SYNC Start=500><P>wash it and wash it again<SYNC Start=2000>"
+            "<P>grate it, and do not stop<SYNC Start=3500><P>&nbsp;</BODY></SAMI>",
+        ),
+        (
+            "a.srt",
+            "WEBVTT\n\n00:00.500 --> 00:02.000\nwash it\n\n00:02.000 --> 00:03.500\ngrate it",
+        ),
+    ],
+)
+def test_every_format_people_have(name: str, content: str, tmp_path: Path) -> None:
+    captions = read_transcript(write(tmp_path / name, content))
+    assert [(each.start, each.end) for each in captions] == [(0.5, 2.0), (2.0, 3.5)]
+    first, second = (caption.text for caption in captions)
+    assert first.startswith("wash it")
+    assert second.startswith("grate it")
+    assert not captions.skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "lines"),
+    [
+        ("a.csv", "start,end,text\n0,1,a\nnow,2,b\n\n1,2\n2,3,c\n", [3, 5]),
+        ("a.tsv", "start\tend\ttext\n0\t1000\ta\n1000\n1000\t2000\tb\n", [3]),
+        ("a.sbv", "0:00:00.500,0:00:02.000\na\n\n0:00:x,0:00:03.000\nb\n", []),
+        ("a.sbv", "0:00:00.500,0:00:02.000\na\n\n0:00:02.9.9,0:00:03.000\nb\n", [4]),
+        ("a.sbv", "lost\n\n0:00:00.500,0:00:02.000\na\n", [1]),
+        ("a.sub", "{1}{1}25\n{10}{40}a\nb\n{40}{x}c\n{50}{60}d\n{70}{80}e", [3, 4]),
+        (
+            "a.ass",
+            "Dialogue: 0,0:00:00.50,0:00:02.00,D,,0,0,0,,a\nDialogue: 0,now,0:00:02.00,D,,0,0,0,,b",
+            [2],
+        ),
+    ],
+)
+def test_a_bad_line_costs_itself_in_every_format(
+    name: str, content: str, lines: list[int], tmp_path: Path
+) -> None:
+    captions = read_transcript(write(tmp_path / name, content))
+    assert captions[0].text.startswith("a")
+    assert [line for line, _ in captions.skipped] == lines
+    assert all(reason.startswith(f"line {line}") for line, reason in captions.skipped)
+
+
+def test_times_in_frames_need_a_rate(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.sub", "{25}{50}so we\n")
+    with pytest.raises(TranscriptError, match=r"say how many there are per second in line 1"):
+        read_transcript(path)
+    assert read_transcript(path, fps=12.5) == [Caption(2.0, 4.0, "so we")]
+
+
+def test_names_of_pictures_are_no_speech(tmp_path: Path) -> None:
+    cues = [f"00:0{n}.000 --> 00:0{n + 1}.000\nsprite-{n}.jpg#xywh=0,0,8,8" for n in range(3)]
+    sprites = "\n\n".join(["WEBVTT", *cues])
+    with pytest.raises(TranscriptError, match=r"caption 0 names a picture: 'sprite-0.jpg#xywh"):
+        read_transcript(write(tmp_path / "a.vtt", sprites))
+    said = "\n\n".join([sprites, *(f"00:2{n}.000 --> 00:2{n}.500\nsee a.jpg" for n in range(3))])
+    captions = read_transcript(write(tmp_path / "a.vtt", said))
+    assert [caption.text for caption in captions] == ["see a.jpg"] * 3
+    assert len(captions.skipped) == 3
 
 
 LINES = [

@@ -34,3 +34,19 @@ def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int,
     except csv.Error as error:
         message = f"{error}, in the row from line {first} on; look for a quote that is not closed"
         raise csv.Error(message) from error
+
+
+def delimiter_of(header: str) -> str:
+    """Tell what separates the cells of a csv, by its first line.
+
+    Args:
+        header: The line.
+
+    Returns:
+        A semicolon, as spreadsheets write where numbers have commas, or else a comma.
+
+    Example:
+        >>> delimiter_of("Start;End;Text"), delimiter_of("start,end,text")
+        (';', ',')
+    """
+    return ";" if header.count(";") > header.count(",") else ","

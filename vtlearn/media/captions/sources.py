@@ -31,7 +31,7 @@ from vtlearn.media.captions.json_stream import stream_object
 from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.captions.pickles import load_plain
 from vtlearn.media.captions.pseudolabels import EVERYTHING, Kept, label_files, read_tracks
-from vtlearn.media.captions.rows import read_rows
+from vtlearn.media.captions.rows import delimiter_of, read_rows
 from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.media.ids import distinct_ids
 from vtlearn.storage.progress import track
@@ -290,10 +290,12 @@ def _id(value: Any) -> str:
 
 def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
     """Group the rows by their video with a database on disk, since they come in any order."""
-    rows = read_rows(_lines(pieces))
+    lines = _lines(pieces)
+    first = next(lines, "")
+    rows = read_rows(itertools.chain([first], lines), delimiter_of(first))
     try:
         _, names = next(rows, (1, []))
-        header = [name.strip() for name in names]
+        header = [name.strip().lower() for name in names]
         wanted = _wanted(header)
         with closing(sqlite3.connect(scratch / "rows.sqlite")) as table:
             table.execute("PRAGMA synchronous = OFF")

@@ -23,6 +23,8 @@ _LOOSE = r"(?:\d{1,9}\s?:\s?)?\d{1,2}\s?:\s?\d{1,2}(?:\s?[.,:]\s?\d{1,9})?"
 _SRT_TIMING = re.compile(rf"\s*({_LOOSE})\s*(?:--?\s?>|--?&gt;|→)\s*({_LOOSE})(?:\s.*)?")
 _SRT_ARROW = re.compile(r"--(?:>|&gt;)")
 _SRT_MEANT = re.compile(rf"\s*[\d:.,]+\s*{_SRT_ARROW.pattern}.*")  # to be a time, right or wrong
+_SBV_TIMING = re.compile(rf"\s*({_LOOSE})\s*,\s*({_LOOSE})\s*")
+_SBV_MEANT = re.compile(r"\s*\d+:[\d:.]*\s*,")  # to be a time, right or wrong
 _PARTS = re.compile(r"\A(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d+))?\Z")
 _NUMBER = re.compile(r"\s*\d+\s*")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.,]+>|\{\\[^{}]*\}")
@@ -107,6 +109,33 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> Transcript:
     cues = _read(_webvtt_blocks(body), _WEBVTT_TIMING)
     rolls = _rolls(cues) if rolling is None else rolling
     return Transcript(dedupe_rolling(cues) if rolls else _on_one_line(cues), cues.skipped)
+
+
+def parse_sbv(text: str) -> Transcript:
+    r"""Read YouTube's SubViewer subtitles.
+
+    Args:
+        text: The whole file: ``0:00:04.130,0:00:06.500`` and the lines of a caption, in turn.
+
+    Returns:
+        The captions in the file's order, on one line each. Those whose time is wrong or missing are
+        among its ``skipped``.
+
+    Example:
+        >>> parse_sbv("0:00:04.130,0:00:06.500\nso we\nmoved\n")
+        [Caption(start=4.13, end=6.5, text='so we moved')]
+    """
+    blocks: list[_Block] = []
+    for paragraph in _paragraphs(_lines(text)):
+        for place, line in enumerate(paragraph):
+            if _SBV_TIMING.fullmatch(line.text) or (place == 0 and _SBV_MEANT.match(line.text)):
+                blocks.append(_Block(line, []))
+            elif blocks:
+                blocks[-1].text.append(line)
+            else:
+                blocks.append(_Block(None, [line]))
+    cues = _read(blocks, _SBV_TIMING)
+    return Transcript(_on_one_line(cues), cues.skipped)
 
 
 def _lines(text: str) -> list[_Line]:

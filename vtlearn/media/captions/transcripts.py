@@ -1,23 +1,30 @@
 """Read the captions of a video, in whichever layout they come.
 
-The layouts: HowTo100M's JSON and csv, WhisperX's JSON, SRT, WebVTT, TTML, and YouTube's own XML.
-Nothing is repaired, and nothing left out in silence: what cannot be a caption is counted, with its
-line and the reason, and a file with too many of them is refused.
+One table says which parser reads which suffix; of JSON, :mod:`json_layouts` has another, by what
+the file holds. Nothing is repaired, and nothing left out in silence: what cannot be a caption is
+counted, with its line and the reason, and a file with too many of them is refused.
 """
 
 import codecs
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import charset_normalizer
 
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import (
     MAX_BAD_CUES,
     Caption,
+    Skipped,
     Track,
     Transcript,
     as_track,
@@ -25,32 +32,40 @@ from vtlearn.media.captions.caption import (
     require_most,
     validate_captions,
 )
-from vtlearn.media.captions.rows import read_rows
-from vtlearn.media.captions.subtitles import parse_srt, parse_webvtt
+from vtlearn.media.captions.json_layouts import json_columns
+from vtlearn.media.captions.pysubs2_formats import parse_microdvd, parse_sami, parse_substation
+from vtlearn.media.captions.rows import delimiter_of, read_rows
+from vtlearn.media.captions.subtitles import parse_sbv, parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
-from vtlearn.media.captions.whisperx import whisperx_columns
 
 __all__ = ["Caption", "read_transcript"]
 
-SUFFIXES = (".json", ".csv", ".vtt", ".srt", ".ttml", ".dfxp", ".srv3", ".srv2", ".srv1")
-"""Of the files that can be read, those with most to tell first."""
+_LOG = logging.getLogger(__name__)
 
 
 def read_transcript(
-    path: str | Path, *, rolling: bool | None = None, max_bad_cues: float = MAX_BAD_CUES
+    path: str | Path,
+    *,
+    rolling: bool | None = None,
+    max_bad_cues: float = MAX_BAD_CUES,
+    fps: float | None = None,
 ) -> Transcript:
     """Read the captions of one video.
 
     Args:
-        path: A ``.json`` file ``{"start": [...], "end": [...], "text": [...]}`` or WhisperX's
-            ``{"segments": [...]}``; a ``.csv`` file with the columns ``start,end,text`` (others,
-            and spaces after commas, are ignored); or ``.srt``, ``.vtt``, ``.ttml``, ``.dfxp``,
-            ``.srv1``, ``.srv2``, ``.srv3``.
+        path: A ``.json`` file ``{"start": [...], "end": [...], "text": [...]}`` or in one of the
+            layouts of WhisperX, openai-whisper, whisper.cpp, Hugging Face's pipeline,
+            youtube-transcript-api and yt-dlp (``.json3``); a ``.csv`` file with the columns
+            ``start``, ``end`` and ``text`` in any case, with commas or semicolons (others, and
+            spaces after them, are ignored); openai-whisper's ``.tsv``; or ``.srt``, ``.vtt``,
+            ``.sbv``, ``.ttml``, ``.dfxp``, ``.srv1``, ``.srv2``, ``.srv3``, ``.ass``, ``.ssa``,
+            ``.smi``, ``.sami``, or ``.sub`` (MicroDVD).
         rolling: Whether captions repeat what the one before still showed, which is then taken
             away (see :func:`~vtlearn.media.captions.dedupe_rolling`). None: in WebVTT that shows
             the two lines of YouTube's automatic captions; elsewhere no.
         max_bad_cues: The share of the file's captions that may be unreadable: those are left out,
             and are the list's ``skipped``, each with its line and the reason.
+        fps: Frames per second of the video, for times in frames (``.sub``) that do not say.
 
     Returns:
         The captions, sorted by their start; of equal ones the order stays.
@@ -69,12 +84,16 @@ def read_transcript(
     """
     path = Path(path)
     with _naming(path):
-        track = read_track(path, rolling=rolling, max_bad_cues=max_bad_cues)
+        track = read_track(path, rolling=rolling, max_bad_cues=max_bad_cues, fps=fps)
         return _some(track.transcript())
 
 
 def read_track(
-    path: Path, *, rolling: bool | None = None, max_bad_cues: float = MAX_BAD_CUES
+    path: Path,
+    *,
+    rolling: bool | None = None,
+    max_bad_cues: float = MAX_BAD_CUES,
+    fps: float | None = None,
 ) -> Track:
     """Read the captions of one video as arrays.
 
@@ -82,6 +101,7 @@ def read_track(
         path: A file that :func:`read_transcript` reads.
         rolling: As there.
         max_bad_cues: As there.
+        fps: As there.
 
     Returns:
         The captions; there may be none.
@@ -90,30 +110,29 @@ def read_track(
         TranscriptError: If the file cannot be read, or too many of its captions. It does not say
             of which file.
     """
-    track = require_most(_parsed(path, rolling), max_bad_cues)
-    if rolling and path.suffix.lower() != ".vtt":
+    suffix = path.suffix.lower()
+    if suffix not in PARSERS:
+        message = f"its name ends in none of {', '.join(SUFFIXES)}"
+        raise TranscriptError(message)
+    track = _without_pictures(PARSERS[suffix](_File(path, rolling, fps)))
+    require_most(track, max_bad_cues)
+    if rolling and suffix != ".vtt":
         return as_track(Transcript(dedupe_rolling(track.captions()), track.skipped))
     return track
 
 
-def _parsed(path: Path, rolling: bool | None) -> Track:
-    """Read a file in the layout that its name ends in."""
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        message = f"its name ends in none of {', '.join(SUFFIXES)}"
-        raise TranscriptError(message)
-    if suffix == ".json":
-        content = _json(path)
-        is_whisperx = isinstance(content, Mapping) and "segments" in content
-        columns = whisperx_columns(content) if is_whisperx else content
-        return validate_captions(columns, leave_out=True)
-    if suffix == ".csv":
-        return validate_captions(_csv(path), leave_out=True)
-    if suffix == ".vtt":
-        return as_track(parse_webvtt(_text(path), rolling=rolling))
-    if suffix == ".srt":
-        return as_track(parse_srt(_text(path)))
-    return as_track(Transcript(parse_timed_text(_bytes(path))))
+class _File(NamedTuple):
+    """What parsers are given.
+
+    Attributes:
+        path: The file.
+        rolling: Whether its captions are said to repeat each other.
+        fps: Frames per second of the video, where that is known.
+    """
+
+    path: Path
+    rolling: bool | None = None
+    fps: float | None = None
 
 
 def _bytes(path: Path) -> bytes:
@@ -124,13 +143,24 @@ def _bytes(path: Path) -> bytes:
 
 
 def _text(path: Path) -> str:
+    """Decode a file that is text; where it is not UTF-8, in the encoding that fits best."""
     content = _bytes(path)
     is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         return content.decode("utf-16" if is_wide else "utf-8-sig")
     except UnicodeError as error:
-        message = "it is not UTF-8; save it as UTF-8"
-        raise TranscriptError(message) from error
+        matches = [] if is_wide else list(charset_normalizer.from_bytes(content))
+        best = min(matches, key=_unlikely, default=None)
+        if best is None:
+            message = "it is not UTF-8; save it as UTF-8"
+            raise TranscriptError(message) from error
+        _LOG.warning("%s is not UTF-8, and is read as %s", path, best.encoding)
+        return str(best)
+
+
+def _unlikely(match: charset_normalizer.CharsetMatch) -> tuple[float, float, bool]:
+    """Order encodings; of those that fit alike, Western European comes first."""
+    return match.chaos, -match.coherence, match.encoding != "cp1252"
 
 
 def _json(path: Path) -> Any:
@@ -141,18 +171,108 @@ def _json(path: Path) -> Any:
         raise TranscriptError(message) from error
 
 
-def _csv(path: Path) -> dict[str, list[Any]]:
+def _json_track(file: _File) -> Track:
+    return validate_captions(json_columns(_json(file.path)), leave_out=True)
+
+
+def _csv_track(file: _File) -> Track:
     """Turn rows under a header into columns; None stands where a row is too short."""
+    lines = io.StringIO(_text(file.path), newline="")
+    delimiter = delimiter_of(lines.readline())
+    lines.seek(0)
     try:
-        rows = [row for _, row in read_rows(io.StringIO(_text(path)))]
+        rows = list(read_rows(lines, delimiter))
     except csv.Error as error:
         message = f"it is not a valid csv: {error}"
         raise TranscriptError(message) from error
-    header, *body = rows or [[]]
-    return {
-        name.strip(): [row[i] if i < len(row) else None for row in body]
+    return _row_track(rows, has_commas=delimiter == ";")
+
+
+def _tsv_track(file: _File) -> Track:
+    """Read openai-whisper's table, which has no quotes, and whole milliseconds for times."""
+    lines = enumerate(_text(file.path).splitlines(), 1)
+    rows = [(number, line.split("\t")) for number, line in lines if line.strip()]
+    whole = all(cell.strip().isdecimal() for _, row in rows[1:] for cell in row[:2])
+    track = _row_track(rows)
+    return track._replace(spans=track.spans / 1000) if whole else track
+
+
+def _row_track(rows: list[tuple[int, list[str]]], *, has_commas: bool = False) -> Track:
+    """Read rows with the line of each; with semicolons between cells numbers may have commas."""
+    (_, header), *body = rows or [(1, [])]
+    columns: dict[str, list[str | None]] = {
+        name.strip().lower(): [row[i] if i < len(row) else None for _, row in body]
         for i, name in enumerate(header)
     }
+    if has_commas:
+        for field in ("start", "end"):
+            cells = columns.get(field, [])
+            columns[field] = [cell and cell.replace(",", ".") for cell in cells]
+    track = validate_captions(columns, leave_out=True)
+    lines = [line for line, _ in body]
+    skipped = [Skipped(lines[at], f"line {lines[at]}: {why}") for at, why in track.skipped]
+    return track._replace(skipped=skipped)
+
+
+def _text_track(parse: Callable[[str], Transcript], file: _File) -> Track:
+    text = _text(file.path)
+    if text.startswith("WEBVTT"):  # whatever its name says
+        return as_track(parse_webvtt(text, rolling=file.rolling))
+    return as_track(parse(text))
+
+
+def _webvtt_track(file: _File) -> Track:
+    return as_track(parse_webvtt(_text(file.path), rolling=file.rolling))
+
+
+def _microdvd_track(file: _File) -> Track:
+    return as_track(parse_microdvd(_text(file.path), file.fps))
+
+
+def _timed_text_track(file: _File) -> Track:
+    return as_track(Transcript(parse_timed_text(_bytes(file.path))))
+
+
+_SSA = partial(parse_substation, kind="ssa")
+
+PARSERS: Mapping[str, Callable[[_File], Track]] = MappingProxyType(
+    {
+        ".json": _json_track,
+        ".json3": _json_track,
+        ".csv": _csv_track,
+        ".tsv": _tsv_track,
+        ".vtt": _webvtt_track,
+        ".srt": partial(_text_track, parse_srt),
+        ".sbv": partial(_text_track, parse_sbv),
+        ".ttml": _timed_text_track,
+        ".dfxp": _timed_text_track,
+        ".srv3": _timed_text_track,
+        ".srv2": _timed_text_track,
+        ".srv1": _timed_text_track,
+        ".ass": partial(_text_track, parse_substation),
+        ".ssa": partial(_text_track, _SSA),
+        ".smi": partial(_text_track, parse_sami),
+        ".sami": partial(_text_track, parse_sami),
+        ".sub": _microdvd_track,
+    }
+)
+"""What reads a file, by the end of its name; those with most to tell first."""
+
+SUFFIXES = tuple(PARSERS)
+"""Of the files that can be read, in the order of :data:`PARSERS`."""
+
+_PICTURE = re.compile(r"\S+\.(?:jpe?g|png|webp|gif|bmp|avif)(?:[?#]\S*)?", re.IGNORECASE)
+
+
+def _without_pictures(track: Track) -> Track:
+    """Leave out the names of pictures, which players show while a viewer looks for a place."""
+    pictures = [place for place, text in enumerate(track.texts) if _PICTURE.fullmatch(text)]
+    if not pictures:
+        return track
+    texts = track.texts
+    kept = sorted(set(range(len(texts))) - set(pictures))
+    found = [Skipped(n, f"caption {n} names a picture: {texts[n][:80]!r}") for n in pictures]
+    return Track(track.spans[kept], [texts[n] for n in kept], [*track.skipped, *found])
 
 
 def _some(captions: Transcript) -> Transcript:

@@ -1,0 +1,115 @@
+"""Read what pysubs2 reads better than a reader of our own would: ASS, SSA, SAMI and MicroDVD.
+
+A line at a time where the format has one caption per line, so that a bad one costs itself alone.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+import pysubs2
+
+from vtlearn.errors import TranscriptError
+from vtlearn.media.captions.caption import Caption, Skipped, Transcript
+
+__all__: list[str] = []
+
+_FRAMES = re.compile(r"\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}.*")
+_RATE = re.compile(r"\s*\{\s*1\s*\}\s*\{\s*1\s*\}\s*(\d{1,4}(?:[.,]\d{1,9})?)\s*")
+_FAULTS = (ValueError, LookupError, TypeError, OverflowError, pysubs2.exceptions.Pysubs2Error)
+
+
+def parse_substation(text: str, kind: str = "ass") -> Transcript:
+    r"""Read Advanced SubStation Alpha, or its elder, SSA.
+
+    Args:
+        text: The whole file. Comments and drawings are ignored, and a line that comes again at the
+            same time, as its own shadow, counts once.
+        kind: ``ass`` or ``ssa``.
+
+    Returns:
+        The captions in the file's order, on one line each, without tags; what has no text is none.
+
+    Example:
+        >>> parse_substation(r"Dialogue: 0,0:00:04.13,0:00:06.50,Default,,0,0,0,,{\b1}so\Nwe")
+        [Caption(start=4.13, end=6.5, text='so we')]
+    """
+    lines = [
+        (number, line.strip())
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.lstrip().startswith("Dialogue:")
+    ]
+    transcript = _by_line(lines, kind)
+    return Transcript(dict.fromkeys(transcript), transcript.skipped)
+
+
+def parse_microdvd(text: str, fps: float | None = None) -> Transcript:
+    r"""Read MicroDVD, whose times are frames.
+
+    Args:
+        text: The whole file; a first line ``{1}{1}25`` says how many frames there are per second.
+        fps: Frames per second of the video, where the file does not say.
+
+    Returns:
+        The captions in the file's order, on one line each, without tags.
+
+    Raises:
+        TranscriptError: If there are no frames per second.
+
+    Example:
+        >>> parse_microdvd("{1}{1}25\n{25}{50}so|we\n")
+        [Caption(start=1.0, end=2.0, text='so we')]
+    """
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if lines and (rate := _RATE.fullmatch(lines[0][1])):
+        fps = float(rate[1].replace(",", "."))
+        lines = lines[1:]
+    if not fps and any(_FRAMES.fullmatch(line) for _, line in lines):
+        message = "its times are frames; say how many there are per second in line 1, as {1}{1}25"
+        raise TranscriptError(message)
+    return _by_line(lines, "microdvd", fps)
+
+
+def parse_sami(text: str) -> Transcript:
+    """Read SAMI, whose captions have no end.
+
+    Args:
+        text: The whole file.
+
+    Returns:
+        The captions, on one line each. Each ends with the next, empty or not, or earlier where its
+        text is so short that pysubs2 believes it has been read.
+
+    Raises:
+        TranscriptError: If a time is not a number.
+
+    Example:
+        >>> parse_sami("<SAMI><BODY><SYNC Start=1000><P>so we<SYNC Start=1500><P>&nbsp;</SAMI>")
+        [Caption(start=1.0, end=1.5, text='so we')]
+    """
+    try:
+        return Transcript(_captions(pysubs2.SSAFile.from_string(text, format_="sami")))
+    except _FAULTS as error:
+        message = f"it is not SAMI: {error}"
+        raise TranscriptError(message) from error
+
+
+def _by_line(lines: Iterable[tuple[int, str]], kind: str, fps: float | None = None) -> Transcript:
+    captions: list[Caption] = []
+    skipped: list[Skipped] = []
+    for number, line in lines:
+        try:
+            events = pysubs2.SSAFile.from_string(line, format_=kind, fps=fps)
+        except _FAULTS:
+            events = pysubs2.SSAFile()
+        if not events or any(event.end < event.start for event in events):
+            skipped.append(Skipped(number, f"line {number} is not a caption: {line[:80]!r}"))
+        else:
+            captions += _captions(events)
+    return Transcript(captions, skipped)
+
+
+def _captions(events: Iterable[pysubs2.SSAEvent]) -> Iterator[Caption]:
+    for event in events:
+        text = " ".join(event.plaintext.split())
+        if text and event.is_text:
+            yield Caption(event.start / 1000, event.end / 1000, text)
