@@ -70,18 +70,8 @@ def test_layouts_of_youtube() -> None:
         (b"", "it is not valid XML: no element found"),
         (b"<tt><body></tt>", "it is not valid XML: mismatched tag: line 1"),
         (b"WEBVTT\n", "it is not valid XML: syntax error: line 1"),
-        (b'<tt><body>\n<p end="2s">a</p></body></tt>', "line 2: a caption has no begin"),
-        (
-            b'<tt><body>\n<p begin="2s">a</p></body></tt>',
-            "line 2: a caption has no begin, or neith",
-        ),
-        (b'<tt><body>\n\n<p begin="2" end="3s"/></body></tt>', "line 3: '2' is not a time"),
-        (b'<tt><p begin="00:61:00" end="3s"/></tt>', "'00:61:00' is not a time"),
-        (b'<tt><p begin="3s" end="2s"/></tt>', "line 1: a caption ends at 2s, before it starts"),
         (b'<tt frameRate="x"/>', "line 1: its frame rate or tick rate is not a number"),
         (b'<tt tickRate="0"/>', "line 1: its frame rate or tick rate is not a number"),
-        (b'<transcript><text start="1">a</text></transcript>', "line 1: a caption has no start or"),
-        (b'<timedtext><body><p d="x" t="1">a</p></body></timedtext>', "'xms' is not a time"),
     ],
 )
 def test_what_is_no_timed_text(content: bytes, message: str) -> None:
@@ -96,19 +86,6 @@ def test_what_is_no_timed_text(content: bytes, message: str) -> None:
         (b'<?xml version="1.0" encoding="shift_jis"?><tt/>', "it is not valid XML: multi-byte"),
         (b'<?xml version="1.0" encoding="hex"?><tt/>', "it is not valid XML: "),
         *(
-            (ttml(f'<p begin="{time}" end="{time}">a</p>'), "line 1: .* is not a time")
-            for many in ("9" * 400, "9" * 5000)
-            for time in (f"{many}s", f"{many}h", f"{many}:00:00", f"00:00:00.{many}")
-        ),
-        (
-            b'<transcript><text start="' + b"9" * 400 + b'" dur="1">a</text></transcript>',
-            "line 1: .* is not a time",
-        ),
-        (
-            b'<transcript><text start="1" dur="1">&amp;#' + b"9" * 5000 + b";</text></transcript>",
-            "it is not valid XML: Exceeds the limit",
-        ),
-        *(
             (ttml("", f'{rate}="{number}"'), "line 1: its frame rate or tick rate is not a number")
             for rate in ("frameRate", "tickRate")
             for number in ("1e400000000", "9" * 400, "9" * 5000, "0.0", "-1", "1/2", "nan")
@@ -120,6 +97,51 @@ def test_what_is_no_timed_text(content: bytes, message: str) -> None:
 def test_absurd_encodings_and_numbers_are_refused_at_once(content: bytes, message: str) -> None:
     with pytest.raises(TranscriptError, match=message):
         parse_timed_text(content)
+
+
+GOOD = '<p begin="5s" end="6s">good</p>'
+
+
+@pytest.mark.parametrize(
+    ("paragraph", "reason"),
+    [
+        ('<p begin="2" end="3s">a</p>', "'2' is not a time"),
+        ('<p begin="16s" end="18">a</p>', "'18' is not a time"),
+        ('<p begin="00:61:00" end="3s">a</p>', "'00:61:00' is not a time"),
+        ('<p begin="3s" end="2s">a</p>', "a caption ends at 2 s, before it starts at 3 s"),
+        ('<p begin="0s" end="1s">a<span begin="x">b</span></p>', "'x' is not a time"),
+        ("<p>a</p>", "a caption has no begin and no end"),
+        ('<div begin="now"><p>a</p></div>', "'now' is not a time"),
+        ('<div end="2s"><p begin="3s">a</p></div>', "a caption lies outside the time of what"),
+        *(
+            (f'<p begin="{time}" end="{time}">a</p>', " is not a time")
+            for many in ("9" * 400, "9" * 5000)
+            for time in (f"{many}s", f"{many}h", f"{many}:00:00", f"00:00:00.{many}")
+        ),
+    ],
+)
+def test_a_caption_whose_time_is_wrong_is_left_out_and_counted(paragraph: str, reason: str) -> None:
+    parsed = parse_timed_text(ttml(f"<div>\n{GOOD}\n{paragraph}\n{GOOD}</div>"))
+    assert parsed == [Caption(5.0, 6.0, "good")] * 2
+    assert [line for line, _ in parsed.skipped] == [3]
+    assert parsed.skipped[0].reason.startswith("line 3: ")
+    assert reason in parsed.skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '<text start="1">a</text>',
+        f'<text start="{"9" * 400}" dur="1">a</text>',
+        f'<text start="1" dur="1">&amp;#{"9" * 5000};</text>',
+        '<p d="x" t="1">a</p>',
+    ],
+)
+def test_a_bad_caption_of_youtube_is_left_out_and_counted(wrong: str) -> None:
+    content = f'<transcript>\n{wrong}\n<text start="1" dur="2">so</text></transcript>'
+    parsed = parse_timed_text(content.encode())
+    assert parsed == [Caption(1.0, 3.0, "so")]
+    assert [line for line, _ in parsed.skipped] == [2]
 
 
 def test_the_largest_numbers_that_are_read_are_finite() -> None:

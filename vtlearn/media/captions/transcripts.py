@@ -230,7 +230,7 @@ def _microdvd_track(file: _File) -> Track:
 
 
 def _timed_text_track(file: _File) -> Track:
-    return as_track(Transcript(parse_timed_text(_bytes(file.path))))
+    return as_track(parse_timed_text(_bytes(file.path)))
 
 
 _SSA = partial(parse_substation, kind="ssa")

@@ -1,0 +1,18 @@
+from vtlearn.media.captions.xml_tree import parse_xml
+
+
+def test_a_tree_knows_its_lines_and_namespaces() -> None:
+    root = parse_xml(b'<a xmlns="one" xmlns:p="two">\n<p:b p:x="1" y="2"/>so<c xmlns="three"/></a>')
+    first, second = root.elements
+    assert [(each.name, each.space, each.line) for each in root.all()] == [
+        ("a", "one", 1),
+        ("b", "two", 2),
+        ("c", "three", 2),
+    ]
+    assert (first.get("x"), first.get("y"), first.get("z")) == ("1", "2", None)
+    assert root.content == ["\n", first, "so", second]
+
+
+def test_a_prefix_that_stands_for_nothing_is_a_namespace() -> None:
+    root = parse_xml(b"<t:a><t:b/><b/></t:a>")
+    assert [each.space for each in root.all()] == ["t", "t", ""]
