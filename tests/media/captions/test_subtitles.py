@@ -191,6 +191,83 @@ def test_text_after_a_blank_line_is_no_cue_of_webvtt() -> None:
     assert parsed.skipped == [(8, NOT_A_TIME.format(8, "grate it"))]
 
 
+def test_settings_may_follow_a_time_of_webvtt_at_once() -> None:
+    assert parse_webvtt(f"WEBVTT\n\n{T1}line:40%\nso\n") == [Caption(1.0, 2.0, "so")]
+    assert len(parse_webvtt(f"WEBVTT\n\n{T1}5\nso\n").skipped) == 1
+
+
+def test_css_with_blank_lines_is_no_text_without_a_time() -> None:
+    css = "STYLE\n::cue {\n  color: red;\n\n  background: blue;\n}\n\n"
+    parsed = parse_webvtt(f"WEBVTT\n\n{css}{T1}\nso\n\nwe\n")
+    assert parsed == [Caption(1.0, 2.0, "so")]
+    assert [line for line, _ in parsed.skipped] == [13]
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("<ruby>wash<rt>wosh</rt></ruby> it", "wash it"),
+        ("<ruby.loud>wash<rt.soft>wosh</ruby> it", "wash it"),
+        ("<ruby>wa<rt>wo</rt>sh<rt>sh</rt></ruby> it", "wash it"),
+        ("<ruby>wash<rt>wosh\nit", "wash"),
+        ("<rt>wash</rt> it", "wash it"),  # annotates nothing
+        ("wash&nbsp;it&lrm; &amp; &lt;dry&gt;&rlm;", "wash it & <dry>"),
+    ],
+)
+def test_annotations_and_marks_of_direction_are_no_words(said: str, text: str) -> None:
+    assert parse_webvtt(f"WEBVTT\n\n{T1}\n{said}\n") == [Caption(1.0, 2.0, text)]
+
+
+def test_words_that_are_spoken_after_their_cue_have_their_own_times() -> None:
+    clock = "00:00:{:02}.000"
+    said = (2, "wash"), (9, "it"), (20, "all")
+    timed = "".join(f"<{clock.format(time)}><c> {word}</c>" for time, word in said)
+    text = (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n \nhello\n\n"
+        "00:00:01.000 --> 00:00:03.000\nhello\n"
+        f"so{timed}\n\n00:00:40.000 --> 00:00:41.000\n \n"
+    )
+    assert parse_webvtt(text) == [
+        Caption(0.0, 1.0, "hello"),
+        Caption(1.0, 3.0, "so wash"),
+        Caption(9.0, 20.0, "it"),
+        Caption(20.0, 20.0, "all"),
+    ]
+    assert words(parse_webvtt(text, rolling=False))[-2:] == ["it", "all"]
+
+
+def segment(ticks: int | None, *cues: str, local: str = "00:00:00.000") -> str:
+    clock = "" if ticks is None else f"X-TIMESTAMP-MAP=MPEGTS:{ticks},LOCAL:{local}\n"
+    return "\n\n".join([f"WEBVTT\n{clock}", *cues]) + "\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        (segment(5_400_000, f"{T1}\nso"), [(1.0, 2.0)]),
+        (segment(900_000, f"{T1}\nso") + segment(1_440_000, f"{T1}\nso"), [(1.0, 2.0), (7.0, 8.0)]),
+        (
+            segment(2**33 - 90_000, f"{T1}\nso") + segment(90_000, f"{T1}\nso"),
+            [(1.0, 2.0), (3.0, 4.0)],
+        ),
+        (
+            segment(90_000, f"{T1}\nso") + segment(180_000, f"{T2}\nso", local="00:00:01.000"),
+            [(1.0, 2.0), (2.0, 3.0)],
+        ),
+        (
+            segment(None, f"{T1}\nso") + segment(None, f"{T1}\nso", f"{T2}\nwe"),
+            [(1.0, 2.0), (2.0, 3.0)],
+        ),
+        (segment(None, f"{T1}\nso", f"{T1}\nso"), [(1.0, 2.0), (1.0, 2.0)]),
+        (f"WEBVTT\n\nWEBVTT\n{T1}\nso\n", [(1.0, 2.0)]),  # the name of a cue
+    ],
+)
+def test_segments_of_hls_are_on_one_clock(text: str, spans: list[tuple[float, float]]) -> None:
+    parsed = parse_webvtt(text)
+    assert [(each.start, each.end) for each in parsed] == spans
+    assert not parsed.skipped
+
+
 @pytest.mark.parametrize(
     ("times", "span"),
     [

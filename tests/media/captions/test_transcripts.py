@@ -164,8 +164,9 @@ def test_every_format_people_have(name: str, content: str, tmp_path: Path) -> No
     [
         ("a.csv", "start,end,text\n0,1,a\nnow,2,b\n\n1,2\n2,3,c\n", [3, 5]),
         ("a.tsv", "start\tend\ttext\n0\t1000\ta\n1000\n1000\t2000\tb\n", [3]),
-        ("a.sbv", "0:00:00.500,0:00:02.000\na\n\n0:00:x,0:00:03.000\nb\n", []),
+        ("a.sbv", "0:00:00.500,0:00:02.000\na\n\n0:00:x,0:00:03.000\nb\n", [4]),
         ("a.sbv", "0:00:00.500,0:00:02.000\na\n\n0:00:02.9.9,0:00:03.000\nb\n", [4]),
+        ("a.sbv", "0:00:00.500,0:00:02.000\na\n\nlost\nits time\n", [4]),
         ("a.sbv", "lost\n\n0:00:00.500,0:00:02.000\na\n", [1]),
         ("a.sub", "{1}{1}25\n{10}{40}a\nb\n{40}{x}c\n{50}{60}d\n{70}{80}e", [3, 4]),
         (

@@ -63,6 +63,7 @@ def read(body: str, head: str = "", root: str = "") -> Transcript:
             "grate</span></p>",
             [(1, 3, "wash"), (3, 6, "grate")],
         ),
+        ('<div end="2s"><p begin="3s">wash</p><p>grate</p></div>', [(0, 2, "grate")]),
         # what is no speech
         (
             '<p begin="1s" end="2s"><metadata><ttm:desc>a narrator</ttm:desc></metadata>wash'
@@ -98,7 +99,7 @@ def test_what_is_displayed_when(body: str, said: list[tuple[float, float, str]])
         (
             '<div><p begin="2.5" end="4.25"><span begin="2.5" end="3">wash</span> '
             '<span begin="3" end="4.25">it</span></p></div>',
-            [(2.5, 3, "wash"), (3, 4.25, "it")],
+            [(2.5, 4.25, "wash it")],  # their spans are words
         ),
     ],
 )

@@ -8,7 +8,7 @@ left out and counted.
 import html
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from vtlearn.errors import TranscriptError
@@ -17,17 +17,23 @@ from vtlearn.media.captions.caption import Caption, Skipped, Transcript, dedupe_
 __all__: list[str] = []
 
 _CLOCK = r"(?:\d{1,9}:)?[0-5]?\d:[0-5]?\d[.,]\d{1,3}"
-_WEBVTT_TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:\s.*)?")
+_WEBVTT_TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:\D.*)?")
 # What people's scripts write: no fraction or a long one, spaces, other arrows, HTML's.
 _LOOSE = r"(?:\d{1,9}\s?:\s?)?\d{1,2}\s?:\s?\d{1,2}(?:\s?[.,:]\s?\d{1,9})?"
 _SRT_TIMING = re.compile(rf"\s*({_LOOSE})\s*(?:--?\s?>|--?&gt;|→)\s*({_LOOSE})(?:\s.*)?")
 _SRT_ARROW = re.compile(r"--(?:>|&gt;)")
 _SRT_MEANT = re.compile(rf"\s*[\d:.,]+\s*{_SRT_ARROW.pattern}.*")  # to be a time, right or wrong
 _SBV_TIMING = re.compile(rf"\s*({_LOOSE})\s*,\s*({_LOOSE})\s*")
-_SBV_MEANT = re.compile(r"\s*\d+:[\d:.]*\s*,")  # to be a time, right or wrong
+_SBV_MEANT = re.compile(r"\s*\d+:\S*\s*,\s*\d*:\S*\s*")  # to be a time, right or wrong
 _PARTS = re.compile(r"\A(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d+))?\Z")
 _NUMBER = re.compile(r"\s*\d+\s*")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.,]+>|\{\\[^{}]*\}")
+_RUBY = re.compile(r"<ruby\b[^>]*>.*?(?:</ruby>|\Z)", re.DOTALL)
+_RT = re.compile(r"<rt\b[^>]*>.*?(?:</rt>|(?=</ruby>)|\Z)", re.DOTALL)
+_WORD_TIME = re.compile(rf"<({_CLOCK})>")
+_HEADER = re.compile(r"\ufeff?WEBVTT(\s.*)?")
+_MPEGTS, _LOCAL = re.compile(r"MPEGTS:(\d{1,20})"), re.compile(rf"LOCAL:({_CLOCK})")
+_TICKS = 90000  # of MPEG's clock per second, which begins again after 2 ** 33
 _MARKS = re.compile("[\u200e\u200f]")  # say where text runs to, and nothing
 _ASIDE = re.compile(r"(NOTE|STYLE|REGION)(\s|$)")
 
@@ -45,10 +51,12 @@ class _Block(NamedTuple):
     Attributes:
         time: The line with the arrow.
         text: What is displayed then.
+        offset: Seconds to add to the time.
     """
 
     time: _Line | None
     text: list[_Line]
+    offset: float = 0.0
 
 
 class _Cue(NamedTuple):
@@ -87,11 +95,14 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> Transcript:
             A line with an arrow begins a cue, with a blank line before it or without.
         rolling: Whether what a caption repeats of the last one is taken away, see
             :func:`~vtlearn.media.captions.dedupe_rolling`. None: where a cue of several lines has
-            an empty one, as in YouTube's automatic captions.
+            an empty one, as in YouTube's automatic captions. There words whose own times are after
+            the end of their cue are captions of their own.
 
     Returns:
-        The captions in the file's order, on one line each, without tags; cues without text are no
-        captions. Cues whose time is wrong, and text without one, which browsers drop as well, are
+        The captions in the file's order, on one line each, without tags and what annotates others
+        (``<rt>``); cues without text are no captions. Of segments of HLS, one after another, times
+        count from the clock of the first (X-TIMESTAMP-MAP), and a cue that comes again is there
+        once. Cues whose time is wrong, and text without one, which browsers drop as well, are
         among its ``skipped``.
 
     Raises:
@@ -104,11 +115,14 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> Transcript:
     if not re.match(r"WEBVTT(\s|$)", text):
         message = f"line 1 has to be WEBVTT, but is {text[:20].partition(chr(10))[0]!r}"
         raise TranscriptError(message)
-    _, *lines = _lines(text)
-    body = itertools.dropwhile(lambda line: line.text and "-->" not in line.text, lines)
-    cues = _read(_webvtt_blocks(body), _WEBVTT_TIMING)
-    rolls = _rolls(cues) if rolling is None else rolling
-    return Transcript(dedupe_rolling(cues) if rolls else _on_one_line(cues), cues.skipped)
+    blocks = list(_blocks_on_one_clock(_lines(text)))
+    cues = _read(blocks, _WEBVTT_TIMING)
+    if _rolls(cues) if rolling is None else rolling:
+        late = _late_words(blocks)
+        captions = [part for each in dedupe_rolling(cues) for part in _apart(each, late)]
+    else:
+        captions = _on_one_line(cues)
+    return Transcript(captions, cues.skipped)
 
 
 def parse_sbv(text: str) -> Transcript:
@@ -128,12 +142,12 @@ def parse_sbv(text: str) -> Transcript:
     blocks: list[_Block] = []
     for paragraph in _paragraphs(_lines(text)):
         for place, line in enumerate(paragraph):
-            if _SBV_TIMING.fullmatch(line.text) or (place == 0 and _SBV_MEANT.match(line.text)):
+            if _SBV_TIMING.fullmatch(line.text) or _SBV_MEANT.fullmatch(line.text):
                 blocks.append(_Block(line, []))
-            elif blocks:
-                blocks[-1].text.append(line)
-            else:
+            elif place == 0:
                 blocks.append(_Block(None, [line]))
+            else:
+                blocks[-1].text.append(line)
     cues = _read(blocks, _SBV_TIMING)
     return Transcript(_on_one_line(cues), cues.skipped)
 
@@ -187,14 +201,59 @@ def _add_untimed(blocks: list[_Block], lines: list[_Line], following: Sequence[_
         blocks[-1].text.extend(lines)
 
 
+def _blocks_on_one_clock(lines: Sequence[_Line]) -> Iterator[_Block]:
+    """Yield the blocks of a file, or of segments of HLS that were put one after another."""
+    places = [n for n in range(1, len(lines)) if _is_header(lines, n)]
+    first: float | None = None
+    offset = 0.0
+    seen: set[tuple[str, ...]] = set()
+    for start, end in itertools.pairwise([0, *places, len(lines)]):
+        segment = lines[start + 1 : end]
+        body = list(itertools.dropwhile(lambda line: line.text and "-->" not in line.text, segment))
+        clock = _clock_of(segment[: len(segment) - len(body)])
+        if clock is not None:
+            first = clock if first is None else first
+            offset = _forward(clock - first)
+        blocks = [block._replace(offset=offset) for block in _webvtt_blocks(body)]
+        keys = [(str(offset), *(line.text for line in (b.time, *b.text) if line)) for b in blocks]
+        yield from (block for block, key in zip(blocks, keys, strict=True) if key not in seen)
+        seen.update(keys)
+
+
+def _is_header(lines: Sequence[_Line], place: int) -> bool:
+    """Tell where another segment begins; its first line might be the name of a cue as well."""
+    following = lines[place + 1].text if place + 1 < len(lines) else ""
+    is_first = not lines[place - 1].text.strip()
+    return is_first and bool(_HEADER.fullmatch(lines[place].text)) and "-->" not in following
+
+
+def _clock_of(header: Iterable[_Line]) -> float | None:
+    """Return what to add to the times of a segment to be on MPEG's clock."""
+    for line in header:
+        ticks, local = _MPEGTS.search(line.text), _LOCAL.search(line.text)
+        if line.text.startswith("X-TIMESTAMP-MAP") and ticks and local:
+            return int(ticks[1]) / _TICKS - _seconds(local[1])
+    return None
+
+
+def _forward(seconds: float) -> float:
+    """Undo that MPEG's clock begins again."""
+    period = 2**33 / _TICKS
+    return (seconds + period / 2) % period - period / 2
+
+
 def _webvtt_blocks(lines: Iterable[_Line]) -> Iterator[_Block]:
     """Cut as browsers do, and ignore what is not meant to be a cue."""
+    in_style = False  # CSS with blank lines, until the first cue
     for block in filter(None, _cut(lines)):
         has_name = len(block) > 1 and "-->" not in block[0].text
         first, *others = block[1:] if has_name else block
         if "-->" in first.text:
+            in_style = in_style and not _WEBVTT_TIMING.fullmatch(first.text)
             yield _Block(first, others)
-        elif not (_ASIDE.match(block[0].text) or (not others and _NUMBER.fullmatch(first.text))):
+        elif aside := _ASIDE.match(block[0].text):
+            in_style = in_style or aside[1] == "STYLE"
+        elif not (in_style or (not others and _NUMBER.fullmatch(first.text))):
             yield _Block(None, block)
 
 
@@ -240,6 +299,8 @@ def _cue(block: _Block, timing: re.Pattern[str]) -> _Cue | None:
     if not said.strip():
         return None
     start, end = _seconds(times[1]), _seconds(times[2])
+    if block.offset:
+        start, end = round(start + block.offset, 3), round(end + block.offset, 3)
     if end < start:
         message = f": the caption ends at {end} s, before it starts at {start} s"
         raise TranscriptError(message)
@@ -252,12 +313,54 @@ def _seconds(clock: str) -> float:
     return float(f"{total}.{fraction or 0}")  # not a sum, which would not be the nearest float
 
 
+def _late_words(blocks: Iterable[_Block]) -> dict[tuple[float, float], list[tuple[int, float]]]:
+    """Find the words whose own times are after the end of their cue.
+
+    Returns:
+        For the start and end of a cue, how many words there are from such a time on, and the time.
+    """
+    late: dict[tuple[float, float], list[tuple[int, float]]] = {}
+    for block in blocks:
+        times = _WEBVTT_TIMING.fullmatch(block.time.text) if block.time else None
+        if not times:
+            continue
+        span = _seconds(times[1]), _seconds(times[2])
+        pieces = _WORD_TIME.split("\n".join(line.text for line in block.text))
+        for place in range(1, len(pieces), 2):
+            seconds = _seconds(pieces[place])
+            words = len(_TAG.sub("", "".join(pieces[place + 1 :: 2])).split())
+            if seconds > span[1] and words:
+                late.setdefault(span, []).append((words, seconds))
+    return late
+
+
+def _apart(
+    caption: Caption, late: Mapping[tuple[float, float], list[tuple[int, float]]]
+) -> Iterator[Caption]:
+    """Cut off the words that are spoken after the end of their cue."""
+    words = caption.text.split()
+    ends = late.get((caption.start, caption.end), [])
+    cuts = [(len(words) - count, seconds) for count, seconds in ends if count <= len(words)]
+    first = cuts[0][0] if cuts else len(words)
+    if first:
+        yield caption._replace(text=" ".join(words[:first]))
+    for (place, start), (stop, end) in itertools.pairwise(
+        [*cuts, (len(words), cuts[-1][1])] if cuts else []
+    ):
+        if stop > place:
+            yield Caption(start, max(start, end), " ".join(words[place:stop]))
+
+
 def _without_tags(text: str) -> str:
     try:
-        return _MARKS.sub("", html.unescape(_TAG.sub("", text)))
+        return _MARKS.sub("", html.unescape(_TAG.sub("", _RUBY.sub(_without_rt, text))))
     except ValueError as error:  # a character's number of thousands of digits
         message = f": a caption's text cannot be read: {error}"
         raise TranscriptError(message) from error
+
+
+def _without_rt(ruby: re.Match[str]) -> str:
+    return _RT.sub("", ruby[0])
 
 
 def _on_one_line(captions: list[Caption]) -> list[Caption]:

@@ -48,8 +48,9 @@ def read_ttml(root: Element) -> Transcript:
     Returns:
         The captions in the document's order, on one line each. Each is the text of a ``p`` that is
         displayed at one time: of spans with times of their own, one each. What has no end lasts
-        until the next begins, and the last of those no time. Those whose time is wrong, or who have
-        none, are among its ``skipped``.
+        until the next begins, and the last of those no time; what lies outside the time of what it
+        is in is never displayed. Those whose time is wrong, or who have none, are among its
+        ``skipped``.
 
     Raises:
         TranscriptError: If its frame rate or tick rate is not a number.
@@ -193,6 +194,9 @@ class _Document:
             return
         try:
             runs = list(self._runs(paragraph, base, limit, in_sequence=in_sequence))
+            if self._apple and paragraph.attributes.get("end"):  # its spans are single words
+                span = self._active(paragraph, base, limit, in_sequence=in_sequence)
+                runs = [_Run(span, text) for _, text in runs]
             self._add_runs(runs, is_timed=is_timed or self._is_timed(paragraph))
         except TranscriptError as error:
             self._skipped.append(Skipped(paragraph.line, f"line {paragraph.line}: {error}"))
@@ -212,17 +216,12 @@ class _Document:
             apart = "" if span == last or span not in texts else " "
             texts[span] = texts.get(span, "") + apart + text
             last = span
-        is_any = False
         for (begin, end), text in texts.items():
             said = " ".join(text.split())
-            if said and (end is None or end >= begin):
-                is_any = True
-                self._captions.append(
-                    (begin, said) if end is None else Caption(float(begin), float(end), said)
-                )
-        if any(text.strip() for text in texts.values()) and not is_any:
-            message = "a caption lies outside the time of what it is in"
-            raise TranscriptError(message)
+            if said and end is None:
+                self._captions.append((begin, said))
+            elif said and end is not None and end >= begin:  # else its time is another's, or past
+                self._captions.append(Caption(float(begin), float(end), said))
 
     def _runs(
         self, element: Element, base: Fraction, limit: Fraction | None, *, in_sequence: bool
