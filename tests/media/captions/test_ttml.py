@@ -77,6 +77,14 @@ def read(body: str, head: str = "", root: str = "") -> Transcript:
         ),
         ('<p begin="1s" end="2s">wash<span style="rt">wosh</span> it</p>', [(1, 2, "wash it")]),
         ('<p begin="1s" end="2s" tts:display="none">wash</p>', []),
+        (
+            '<p begin="1s" end="9s" tts:display="none">'
+            '<set begin="2s" dur="3s" tts:display="auto"/>'
+            "wash <span>it</span></p>",
+            [(3, 6, "wash it")],
+        ),
+        ('<p end="9s"><set begin="2s" tts:display="none"/>wash</p>', [(0, 2, "wash")]),
+        ('<p end="9s"><set begin="2s" tts:color="red"/>wash</p>', [(0, 9, "wash")]),
         ('<my:div><p begin="1s" end="2s">wash</p></my:div>', []),
         ('<p begin="1s" end="2s" my:begin="5s">wash</p>', [(1, 2, "wash")]),
     ],

@@ -161,7 +161,7 @@ class _Document:
         is_inline = element.name in _INLINE and not sequence
         if is_inline and any(isinstance(each, str) for each in element.content):
             return None  # text alone lasts as long as what it is in
-        if element.name == "br":
+        if element.name in {"br", "set"}:
             return begin if in_sequence else None
         end: Fraction | None = begin
         for child in element.elements:
@@ -228,25 +228,43 @@ class _Document:
     ) -> Iterator[_Run]:
         """Yield the text below an element with the time of each."""
         begin, end = self._active(element, base, limit, in_sequence=in_sequence)
+        shown = self._displayed(element, (begin, end))
         sequence = _is_sequence(element)
         place: Fraction | None = begin
         for each in element.content:
             if isinstance(each, str):
                 if not sequence:  # text alone takes no time of a sequence
-                    yield _Run((begin, end), each)
+                    yield _Run(shown, each)
             elif self._is(each, frozenset({"br"})):
-                yield _Run((begin, end), " ")
+                yield _Run(shown, " ")
             elif self._is(each, frozenset({"span"})) and not self._is_hidden(each):
                 if place is None:
                     break
-                yield from self._runs(each, place, end, in_sequence=sequence)
+                for span, text in self._runs(each, place, shown[1], in_sequence=sequence):
+                    yield _Run((max(span[0], shown[0]), span[1]), text)
                 if sequence:
                     place = self._own_end(each, place, in_sequence=True)
 
     def _is_hidden(self, element: Element) -> bool:
-        """Tell annotations of other words, and what is not displayed."""
-        ruby = self._style(element, "ruby")
-        return ruby in _NOT_SPOKEN or self._style(element, "display") == "none"
+        """Tell annotations of other words, and what is never displayed."""
+        if self._style(element, "ruby") in _NOT_SPOKEN:
+            return True
+        return self._style(element, "display") == "none" and not any(self._changes(element))
+
+    def _changes(self, element: Element) -> Iterator[Element]:
+        """Yield what changes whether an element is displayed."""
+        for each in element.elements:
+            if self._is(each, frozenset({"set"})) and each.get("display") is not None:
+                yield each
+
+    def _displayed(self, element: Element, span: _Span) -> _Span:
+        """Return when an element is displayed, up to the second change of that."""
+        is_hidden = self._style(element, "display") == "none"
+        for change in self._changes(element):
+            if (change.get("display") == "none") != is_hidden:
+                begin, end = self._active(change, *span, in_sequence=False)
+                return (begin, end) if is_hidden else (span[0], _earlier(begin, span[1]))
+        return span
 
     def _style(self, element: Element, name: str, depth: int = 8) -> str | None:
         """Look a style up, on the element or in the styles that it names."""
