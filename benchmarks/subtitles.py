@@ -39,7 +39,6 @@ REASONS = {
     r"(?i)ruby.*\.ttml$|shear": "ttconv drops words that are annotated; ours the annotation",
     r"timings-(garbage|too-short)": "most times are invalid by the standard: it is refused",
     r"example_apple": "Apple's times have no unit, which ttconv does not read",
-    r"region-timing": "a region's own time is not followed",
     r"BasicTiming011|FixedBeginEnd": "no end is given: ours lasts until the next, once",
     r"DocumentExample825": "runs inside of a text are put behind it",
 }

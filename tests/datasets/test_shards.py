@@ -425,6 +425,14 @@ def test_a_text_that_cannot_be_read_is_noted_by_its_id(tmp_path: Path) -> None:
     assert list(data.unreadable.read()) == ["a/00000.tar/000000001"]
 
 
+def test_a_bad_caption_of_a_sample_costs_itself_alone() -> None:
+    columns = {"start": [0.0, 5.0, 6.0], "end": [4.0, 1.0, 9.0], "text": ["chop", "back", "stir"]}
+    sample = ShardSample("a", {"json": json.dumps({"captions": columns}).encode()})
+    assert told(Path("a.tar"), sample) == [(0.0, 4.0, "chop"), (6.0, 9.0, "stir")]
+    with pytest.raises(TranscriptError, match=r"a.tar, sample a: caption 1 ends .*allows"):
+        told(Path("a.tar"), sample, max_bad_cues=0.3)
+
+
 def test_records_of_nothing_but_brackets_are_transcript_errors() -> None:
     """However deep: reading one ends Python's recursion, and so may saying what was in it."""
     path = Path("00000.tar")

@@ -1,10 +1,13 @@
 import json
 import logging
 import pickle
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.media.captions.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
 from vtlearn.errors import TranscriptError
@@ -291,3 +294,30 @@ def test_garbage_is_named_in_every_format(suffix: str, tmp_path: Path) -> None:
         with pytest.raises(TranscriptError, match="cannot be read as captions") as caught:
             read_transcript(path)
         assert str(caught.value).startswith(str(path))
+
+
+PIECES = ["00:00:01.000", "-->", "1:2", "\n", "\n\n", "1", "so", "<p>", "{1}{1}25", "{", "</tt>"]
+PIECES += [
+    "Dialogue: 0,0:00:01.00,",
+    ",",
+    "\t",
+    "<SYNC Start=",
+    ">",
+    "WEBVTT",
+    "<tt>",
+    '"',
+    "<00:01.5>",
+]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=30))
+def test_nothing_in_a_file_is_more_than_an_error(suffix: str, pieces: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder, f"a{suffix}"), "".join(pieces))
+        try:
+            captions = read_transcript(path, max_bad_cues=1.0)
+        except TranscriptError:
+            return
+    assert captions
+    assert all(each.text.strip() and each.start <= each.end for each in captions)

@@ -64,6 +64,14 @@ def read(body: str, head: str = "", root: str = "") -> Transcript:
             [(1, 3, "wash"), (3, 6, "grate")],
         ),
         ('<div end="2s"><p begin="3s">wash</p><p>grate</p></div>', [(0, 2, "grate")]),
+        # regions with times of their own
+        (
+            '<div region="late"><p>wash</p><p end="12s">it</p></div>',
+            [(10, 12, "it"), (10, 20, "wash")],
+        ),
+        ('<p region="late" begin="18s" end="30s">wash</p>', [(18, 20, "wash")]),
+        ('<p region="late" begin="21s" end="30s">wash</p>', []),
+        ('<p region="other" begin="1s" end="2s">wash</p>', [(1, 2, "wash")]),
         # what is no speech
         (
             '<p begin="1s" end="2s"><metadata><ttm:desc>a narrator</ttm:desc></metadata>wash'
@@ -91,6 +99,7 @@ def read(body: str, head: str = "", root: str = "") -> Transcript:
 )
 def test_what_is_displayed_when(body: str, said: list[tuple[float, float, str]]) -> None:
     head = '<styling><style xml:id="r" tts:ruby="text"/><style xml:id="rt" style="r"/></styling>'
+    head += '<layout><region xml:id="late" begin="10s" end="20s"/><region xml:id="other"/></layout>'
     parsed = read(body, head)
     assert sorted(parsed) == [Caption(*each) for each in said]
     assert not parsed.skipped

@@ -30,7 +30,7 @@ def parse_substation(text: str, kind: str = "ass") -> Transcript:
         The captions in the file's order, on one line each, without tags; what has no text is none.
 
     Example:
-        >>> parse_substation(r"Dialogue: 0,0:00:04.13,0:00:06.50,Default,,0,0,0,,{\b1}so\Nwe")
+        >>> parse_substation(r"Dialogue: 0,0:00:04.13,0:00:06.50,Default,,0,0,0,,{\b1}so\N we")
         [Caption(start=4.13, end=6.5, text='so we')]
     """
     lines = [

@@ -27,6 +27,7 @@ from vtlearn.media.captions.caption import (
     require_most,
     validate_captions,
 )
+from vtlearn.media.captions.json_layouts import LAYOUTS
 from vtlearn.media.captions.json_stream import stream_object
 from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.captions.pickles import load_plain
@@ -275,7 +276,7 @@ def _pieces(source: Path, *, progress: bool) -> Iterator[str]:
 
 def _from_json(pieces: Iterator[str]) -> Iterator[Entry]:
     for video_id, columns in stream_object(pieces):
-        if video_id in {*Caption._fields, "segments"} and isinstance(columns, list):
+        if video_id in {*Caption._fields, *LAYOUTS} and isinstance(columns, list):
             message = "it holds captions of one video, not of many; give the folder of such files"
             raise TranscriptError(message)
         yield _entry(video_id, columns)

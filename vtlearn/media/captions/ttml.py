@@ -70,13 +70,18 @@ class _Document:
         given = [each.attributes[key] for each in timed for key in _TIMES if key in each.attributes]
         self._apple = is_apple(given)
         self._reader = TimeReader(root, apple=self._apple)
+        self._regions = {
+            name: each
+            for each in root.all()
+            if self._is(each, frozenset({"region"})) and (name := each.get("id")) is not None
+        }
         self._bodies = [each for each in root.elements if self._is(each, _TIMED)]
         self._captions: list[Caption | tuple[Fraction, str]] = []
         self._skipped: list[Skipped] = []
 
     def transcript(self) -> Transcript:
         for body in self._bodies:
-            self._walk(body, Fraction(0), None, is_timed=False, in_sequence=False)
+            self._walk(body, Fraction(0), None, is_timed=False, in_sequence=False, region=None)
         starts = sorted(float(each[0]) for each in self._captions)
         captions = [
             each if isinstance(each, Caption) else _until_next(float(each[0]), each[1], starts)
@@ -95,12 +100,17 @@ class _Document:
         *,
         is_timed: bool,
         in_sequence: bool,
+        region: str | None,
     ) -> None:
         """Go through body and div; below an element whose time is wrong nothing can be timed."""
         if self._is_hidden(element):
             return
+        region = element.attributes.get("region", region)
         if element.name in _INLINE:
-            self._add_paragraph(element, base, limit, is_timed=is_timed, in_sequence=in_sequence)
+            is_timed = is_timed or self._is_timed(element) or self._has_times(region)
+            self._add_paragraph(
+                *(element, base, limit), is_timed=is_timed, in_sequence=in_sequence, region=region
+            )
             return
         try:
             begin, end = self._active(element, base, limit, in_sequence=in_sequence)
@@ -118,8 +128,7 @@ class _Document:
                 continue
             if place is None:  # after what lasts for ever
                 break
-            options = {"is_timed": is_timed, "in_sequence": sequence}
-            self._walk(child, place, end, **options)
+            self._walk(child, place, end, is_timed=is_timed, in_sequence=sequence, region=region)
             if sequence:
                 place = self._own_end(child, place, in_sequence=True)
 
@@ -161,7 +170,7 @@ class _Document:
         is_inline = element.name in _INLINE and not sequence
         if is_inline and any(isinstance(each, str) for each in element.content):
             return None  # text alone lasts as long as what it is in
-        if element.name in {"br", "set"}:
+        if element.name in {"br", "set", "region"}:
             return begin if in_sequence else None
         end: Fraction | None = begin
         for child in element.elements:
@@ -189,6 +198,7 @@ class _Document:
         *,
         is_timed: bool,
         in_sequence: bool,
+        region: str | None,
     ) -> None:
         if not _said(paragraph):
             return
@@ -197,9 +207,22 @@ class _Document:
             if self._apple and paragraph.attributes.get("end"):  # its spans are single words
                 span = self._active(paragraph, base, limit, in_sequence=in_sequence)
                 runs = [_Run(span, text) for _, text in runs]
-            self._add_runs(runs, is_timed=is_timed or self._is_timed(paragraph))
+            self._add_runs(self._in_region(runs, region), is_timed=is_timed)
         except TranscriptError as error:
             self._skipped.append(Skipped(paragraph.line, f"line {paragraph.line}: {error}"))
+
+    def _has_times(self, region: str | None) -> bool:
+        found = self._regions.get(region or "")
+        return found is not None and any(key in found.attributes for key in _TIMES)
+
+    def _in_region(self, runs: list[_Run], region: str | None) -> list[_Run]:
+        """Clip the times of text to that of the region that it is displayed in."""
+        if not self._has_times(region):
+            return runs
+        first, last = self._active(
+            self._regions[region or ""], Fraction(0), None, in_sequence=False
+        )
+        return [_Run((max(begin, first), _earlier(end, last)), text) for (begin, end), text in runs]
 
     def _is_timed(self, paragraph: Element) -> bool:
         below = (each for each in paragraph.all() if self._is(each, _INLINE))
