@@ -70,6 +70,7 @@ class _Document:
         given = [each.attributes[key] for each in timed for key in _TIMES if key in each.attributes]
         self._apple = is_apple(given)
         self._reader = TimeReader(root, apple=self._apple)
+        self._known: dict[int, _Times] = {}  # of elements by identity: each is asked for often
         self._regions = {
             name: each
             for each in root.all()
@@ -186,9 +187,13 @@ class _Document:
         return end
 
     def _times(self, element: Element) -> _Times:
-        given = {key: element.attributes[key] for key in _TIMES if key in element.attributes}
-        read = {key: self._reader.seconds(text) for key, text in given.items()}
-        return _Times(read.get("begin", Fraction(0)), read.get("end"), read.get("dur"))
+        known = self._known.get(id(element))
+        if known is None:
+            given = {key: element.attributes[key] for key in _TIMES if key in element.attributes}
+            read = {key: self._reader.seconds(text) for key, text in given.items()}
+            known = _Times(read.get("begin", Fraction(0)), read.get("end"), read.get("dur"))
+            self._known[id(element)] = known
+        return known
 
     def _add_paragraph(
         self,

@@ -77,8 +77,8 @@ class TimeReader:
         """
         text = text.strip()
         if clock := _CLOCK.fullmatch(text):
-            hours, minutes, seconds, frames = (Fraction(part or 0) for part in clock.groups())
-            return hours * 3600 + minutes * 60 + seconds + frames * self._lengths["f"]
+            whole = 3600 * int(clock[1]) + 60 * int(clock[2]) + Fraction(clock[3])
+            return whole + Fraction(clock[4]) * self._lengths["f"] if clock[4] else whole
         if offset := _OFFSET.fullmatch(text):
             return Fraction(offset[1]) * self._lengths[offset[2]]
         if self._apple and (plain := _APPLE.fullmatch(text)):
