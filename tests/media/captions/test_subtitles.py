@@ -258,6 +258,10 @@ def segment(ticks: int | None, *cues: str, local: str = "00:00:00.000") -> str:
             segment(None, f"{T1}\nso") + segment(None, f"{T1}\nso", f"{T2}\nwe"),
             [(1.0, 2.0), (2.0, 3.0)],
         ),
+        (
+            segment(900_000, f"{T2}\nso") + segment(990_000, f"{T1}\nso", f"{T1}\nwe"),
+            [(2.0, 3.0), (2.0, 3.0)],
+        ),
         (segment(None, f"{T1}\nso", f"{T1}\nso"), [(1.0, 2.0), (1.0, 2.0)]),
         (f"WEBVTT\n\nWEBVTT\n{T1}\nso\n", [(1.0, 2.0)]),  # the name of a cue
     ],

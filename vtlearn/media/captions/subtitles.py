@@ -206,7 +206,7 @@ def _blocks_on_one_clock(lines: Sequence[_Line]) -> Iterator[_Block]:
     places = [n for n in range(1, len(lines)) if _is_header(lines, n)]
     first: float | None = None
     offset = 0.0
-    seen: set[tuple[str, ...]] = set()
+    seen: set[tuple[object, ...]] = set()
     for start, end in itertools.pairwise([0, *places, len(lines)]):
         segment = lines[start + 1 : end]
         body = list(itertools.dropwhile(lambda line: line.text and "-->" not in line.text, segment))
@@ -215,9 +215,18 @@ def _blocks_on_one_clock(lines: Sequence[_Line]) -> Iterator[_Block]:
             first = clock if first is None else first
             offset = _forward(clock - first)
         blocks = [block._replace(offset=offset) for block in _webvtt_blocks(body)]
-        keys = [(str(offset), *(line.text for line in (b.time, *b.text) if line)) for b in blocks]
+        keys = [_identity(block) for block in blocks]
         yield from (block for block, key in zip(blocks, keys, strict=True) if key not in seen)
         seen.update(keys)
+
+
+def _identity(block: _Block) -> tuple[object, ...]:
+    """Return when a block is displayed, and what; the same again is in two segments."""
+    text = tuple(line.text for line in block.text)
+    times = _WEBVTT_TIMING.fullmatch(block.time.text) if block.time else None
+    if not times:
+        return (block.time and block.time.text, *text)
+    return (*(round(_seconds(time) + block.offset, 3) for time in times.groups()), *text)
 
 
 def _is_header(lines: Sequence[_Line], place: int) -> bool:
