@@ -69,6 +69,19 @@ def test_shards_hold_videos_as_they_are_and_their_captions(
     assert left_out(corpus) == {}
 
 
+def test_a_bad_caption_is_left_out_of_its_sample_or_takes_it_along(corpus: Path) -> None:
+    said = {"start": [0.0, 1.0], "end": [1.0, 0.5], "text": ["chop", "back in time"]}
+    (corpus / "captions" / f"{KEYS[1]}.json").write_text(json.dumps(said))
+    assert pack(corpus) == 0
+    index = open_shards(corpus / "out")
+    samples = [sample for shard in index.shards for sample in read_pairs(shard.path)]
+    (record,) = (json.loads(each.files["json"]) for each in samples if each.key == KEYS[1])
+    assert record["captions"] == {"start": [0.0], "end": [1.0], "text": ["chop"]}
+    shutil.rmtree(corpus / "out")
+    assert pack(corpus, "--max-bad-cues", "0.2") == 0
+    assert set(left_out(corpus)) == {KEYS[1]}
+
+
 def test_what_is_left_out_is_told(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (corpus / "captions" / f"{KEYS[0]}.json").unlink()
     shutil.rmtree(corpus / "videos" / "food" / "6")
@@ -310,6 +323,7 @@ def cut_off(corpus: Path, *options: str) -> None:
         (("--keep", "1"), "keep: 0.5 there, 1.0 now"),
         ((), "keep: 0.5 there, None now"),
         (("--keep", "0.5", "--min-score", "0.5"), "min_score: None there, 0.5 now"),
+        (("--keep", "0.5", "--max-bad-cues", "0.2"), "max_bad_cues: 0.5 there, 0.2 now"),
         (("--keep", "0.5", "--samples-per-shard", "2"), "max_samples: 1 there, 2 now"),
     ],
 )

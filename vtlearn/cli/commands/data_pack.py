@@ -25,6 +25,7 @@ from vtlearn.datasets.files import find_videos, video_names
 from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import ArgumentError, OutsideCaptionsError, TranscriptError
+from vtlearn.media.captions.caption import MAX_BAD_CUES
 from vtlearn.media.captions.extent import captions_within
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import CaptionMatch, match_captions
@@ -74,6 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
     add("--min-score", type=float, metavar="S", help="of pseudolabels, the lowest that is packed")
     add("--keep", type=float, metavar="SHARE", help="of pseudolabels, the best, from 0 to 1")
+    add(
+        "--max-bad-cues",
+        type=float,
+        default=MAX_BAD_CUES,
+        metavar="SHARE",
+        help=f"of a transcript's captions, how many may be unreadable ({MAX_BAD_CUES})",
+    )
     add(
         "--time-budget",
         type=float,
@@ -139,7 +147,7 @@ def _limits(arguments: argparse.Namespace) -> dict[str, int]:
 
 
 def _choice(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {"min_score": arguments.min_score, "keep": arguments.keep}
+    return {name: getattr(arguments, name) for name in ("min_score", "keep", "max_bad_cues")}
 
 
 class _Corpus(NamedTuple):
@@ -178,6 +186,7 @@ def _open(arguments: argparse.Namespace) -> _Corpus:
         cache=arguments.cache,
         min_score=arguments.min_score,
         keep=arguments.keep,
+        max_bad_cues=arguments.max_bad_cues,
     )
     match = match_captions(captions, names)
     ids = {*paths, *match.unclaimed} if listed is None else listed
