@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.media.captions.rolling import Line, as_srt, as_srv3, as_ttml, as_webvtt
+from tests.media.video.writing import write_video
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.transcripts import (
     SUFFIXES,
@@ -193,6 +194,11 @@ def test_times_in_frames_need_a_rate(tmp_path: Path) -> None:
     with pytest.raises(TranscriptError, match=r"say how many there are per second in line 1"):
         read_transcript(path)
     assert read_transcript(path, fps=12.5) == [Caption(2.0, 4.0, "so we")]
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    with pytest.raises(TranscriptError, match=r"say how many there are per second in line 1"):
+        read_transcript(path)
+    write_video(tmp_path / "a.mp4", [20] * 8, rate=5)
+    assert read_transcript(path) == [Caption(5.0, 10.0, "so we")]
 
 
 def test_names_of_pictures_are_no_speech(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import charset_normalizer
 
-from vtlearn.errors import TranscriptError
+from vtlearn.errors import TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.caption import (
     MAX_BAD_CUES,
     Caption,
@@ -37,10 +37,13 @@ from vtlearn.media.captions.pysubs2_formats import parse_microdvd, parse_sami, p
 from vtlearn.media.captions.rows import delimiter_of, read_rows
 from vtlearn.media.captions.subtitles import parse_sbv, parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
+from vtlearn.media.ids import VIDEO_SUFFIXES
+from vtlearn.media.video.probing import probe
 
 __all__ = ["Caption", "read_transcript"]
 
 _LOG = logging.getLogger(__name__)
+_TIME_BUDGET = 60.0  # seconds that opening a video may take
 
 
 def read_transcript(
@@ -65,7 +68,8 @@ def read_transcript(
             the two lines of YouTube's automatic captions; elsewhere no.
         max_bad_cues: The share of the file's captions that may be unreadable: those are left out,
             and are the list's ``skipped``, each with its line and the reason.
-        fps: Frames per second of the video, for times in frames (``.sub``) that do not say.
+        fps: Frames per second of the video, for times in frames (``.sub``) that do not say; None:
+            those of the video of the same name beside it.
 
     Returns:
         The captions, sorted by their start; of equal ones the order stays.
@@ -226,7 +230,24 @@ def _webvtt_track(file: _File) -> Track:
 
 
 def _microdvd_track(file: _File) -> Track:
-    return as_track(parse_microdvd(_text(file.path), file.fps))
+    text = _text(file.path)
+    try:
+        return as_track(parse_microdvd(text, file.fps))
+    except TranscriptError:
+        fps = _rate_beside(file.path)
+        if fps is None:
+            raise
+        return as_track(parse_microdvd(text, fps))
+
+
+def _rate_beside(path: Path) -> float | None:
+    """Return the frames per second of the video of the same name beside a transcript."""
+    for suffix in VIDEO_SUFFIXES:
+        video = path.with_suffix(suffix)
+        if video.is_file():
+            found = probe(video, _TIME_BUDGET)
+            return None if isinstance(found, UnreadableVideoError) else found.fps
+    return None
 
 
 def _timed_text_track(file: _File) -> Track:
