@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.media.video.writing import write_video
 from tests.media.webdataset.tars import member, write_tar
-from vtlearn.datasets.checking import CorpusReport
+from vtlearn.datasets.corpus_report import CorpusReport
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError, ShardError
 from vtlearn.media.captions.extent import OutsideCaptions

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
-from vtlearn.datasets.checking import SCAN_BUDGET, CorpusReport, LostSeconds
+from vtlearn.datasets.checking import SCAN_BUDGET
+from vtlearn.datasets.corpus_report import CorpusReport, LostSeconds
 from vtlearn.datasets.shards import told
 from vtlearn.errors import OutsideCaptionsError, ShardError, TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.extent import OutsideCaptions

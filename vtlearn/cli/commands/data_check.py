@@ -19,12 +19,8 @@ from typing import NamedTuple
 
 from vtlearn import datasets
 from vtlearn.datasets.base import Corpus
-from vtlearn.datasets.checking import (
-    ChangedFrames,
-    CorpusReport,
-    DurationMismatch,
-    check_corpus,
-)
+from vtlearn.datasets.checking import check_corpus
+from vtlearn.datasets.corpus_report import ChangedFrames, CorpusReport, DurationMismatch
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.caption import MAX_BAD_CUES
