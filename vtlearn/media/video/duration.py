@@ -54,16 +54,18 @@ class DeclaredEnd:
             stated = ((stream.start_time or 0) + stream.duration) * tick - origin
         elif container.duration:
             stated = container.duration / 1e6 - origin
+        is_matroska = container.format.name == _MATROSKA
+        tagged = tagged_end(stream.metadata) if is_matroska else None
+        if tagged is not None:  # what is stated may be the end of the sound
+            stated = min(tagged - origin, stated)
         if surveyed is not None:
             found = 0.0 if surveyed.end is None else surveyed.end * tick - origin
             is_estimate = container.format.name in _ESTIMATED
             return found if found and is_estimate else max(stated, found)
         if len(stream.index_entries) < 2:
             return stated
-        if container.format.name == _MATROSKA:
-            tagged = tagged_end(stream.metadata)
-            shown = stated if tagged is None else min(tagged - origin, stated)
-            return self._matroska(stream, shown, origin)
+        if is_matroska:
+            return self._matroska(stream, stated, origin)
         return _by_count(container, stream, stated, origin)
 
     def _matroska(self, stream: "VideoStream", stated: float, origin: float) -> float:
