@@ -10,11 +10,11 @@ from tests.heads.contract import Numbers, loss_of, require_same_step
 from tests.models import tiny_learner
 from tests.processes import Pool
 from vtlearn.alignment.otam import otam
+from vtlearn.alignment.sequence_distances import SequenceMetric
 from vtlearn.alignment.soft_dtw import soft_dtw
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import FewShot, HeadOutput
-from vtlearn.heads.tempclr import Metric
 from vtlearn.learner import VideoTextLearner
 
 #: Episodes of eight videos: two ways of 3 + 1, and four of 1 + 1.
@@ -39,7 +39,7 @@ def head(request: pytest.FixtureRequest) -> FewShot:
     return FewShot(**request.param)
 
 
-def distance(query: Tensor, shown: Tensor, metric: Metric) -> Tensor:
+def distance(query: Tensor, shown: Tensor, metric: SequenceMetric) -> Tensor:
     cost = torch.stack(
         [torch.stack([1 - (a @ b) / (a.norm() * b.norm()) for b in shown]) for a in query]
     )
@@ -47,7 +47,7 @@ def distance(query: Tensor, shown: Tensor, metric: Metric) -> Tensor:
 
 
 @pytest.mark.parametrize("metric", ["dtw", "otam"])
-def test_loop_over_queries_classes_shots_and_all_orders(metric: Metric) -> None:
+def test_loop_over_queries_classes_shots_and_all_orders(metric: SequenceMetric) -> None:
     videos = (batch := episode(10)).video.pooled
     classes, orders = [], []
     for own in (0, 1):

@@ -1,4 +1,3 @@
-from functools import partial
 from itertools import groupby, pairwise
 from math import exp, log, nan
 from typing import Any, NamedTuple
@@ -18,7 +17,6 @@ from vtlearn.encoders.video import TinyVideo, VideoCLIP
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import HeadOutput, StepSupervision
 from vtlearn.heads.permutation import draw_other_orders
-from vtlearn.heads.tempclr import sequence_distances
 from vtlearn.padding import fold
 
 DIM, FRAMES = 5, 4
@@ -402,10 +400,3 @@ def test_texts_without_times_are_refused() -> None:
     unknown = batch._replace(text_spans=torch.full_like(batch.text_spans, torch.nan))
     with pytest.raises(ArgumentError, match="no text of the batch has times: set data to one"):
         output_of(StepSupervision(), unknown)
-
-
-def test_sequences_of_different_length_either_way() -> None:
-    cost = torch.rand(2, 6, 3, generator=torch.Generator().manual_seed(0)).double()
-    for metric in ("dtw", "otam"):
-        distance = partial(sequence_distances, metric=metric, gamma=0.1)
-        torch.testing.assert_close(distance(cost), distance(cost.mT))

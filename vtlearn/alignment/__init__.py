@@ -7,7 +7,7 @@ costs, of any shape, each with lengths of its own, tells this story:
 is on the path. ``s2dtw`` smooths the cost and puts dummies between the cells first, for narration
 that does not fit what is shown. ``dtw`` gives the hard path. ``otam`` lets the path begin and end
 anywhere along the captions, ``drop_dtw`` lets it drop clips, and ``ordered`` finds the second of
-each step of a recipe.
+each step of a recipe. ``sequence_distances`` takes soft-DTW or OTAM for how far two sequences are.
 
 ``kernels`` chooses what solves soft-DTW on a device: ``soft_dtw_torch``, which is the
 specification, ``soft_dtw_cpu`` or ``soft_dtw_triton``. They share ``pairs`` (costs and their
@@ -23,11 +23,13 @@ from vtlearn.alignment.kernels import kernel_for
 from vtlearn.alignment.ordered import ordered_assignment
 from vtlearn.alignment.otam import otam
 from vtlearn.alignment.s2dtw import s2dtw, s2dtw_cost
+from vtlearn.alignment.sequence_distances import SequenceMetric, sequence_distances
 from vtlearn.alignment.soft_dtw import divergence, soft_alignment, soft_dtw
 
 __all__ = [
     "DropPath",
     "HardPath",
+    "SequenceMetric",
     "cosine",
     "divergence",
     "dot",
@@ -38,6 +40,7 @@ __all__ = [
     "otam",
     "s2dtw",
     "s2dtw_cost",
+    "sequence_distances",
     "soft_alignment",
     "soft_dtw",
     "squared_euclidean",

@@ -7,17 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vtlearn.alignment.sequence_distances import SequenceMetric, sequence_distances
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.checks import require_choice, require_positive, require_share
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Aligner, HeadOutput, LossTerm
 from vtlearn.heads.contrastive import pairwise_similarity
-from vtlearn.heads.permutation import draw_orders
-from vtlearn.heads.tempclr import Metric, sequence_distances
+from vtlearn.heads.permutation import LONGEST_DRAWN, draw_orders
 
 __all__ = ["FewShot"]
-
-_LONGEST = 20  # 21! orders have no number of 64 bits
 
 
 class FewShot(Aligner):
@@ -37,7 +35,7 @@ class FewShot(Aligner):
         alpha: The share of the order, from 0 to 1; at 0 it is not computed.
         metric: The distance of two videos: soft-DTW, or OTAM both ways.
         gamma: Smoothing of the distance, in units of the cost.
-        negatives: Other orders that a shown video is compared with, drawn anew in each step; all
+        negatives: Other orders that a shown video is compared with, drawn again in each step; all
             there are, if there are fewer.
 
     Raises:
@@ -65,14 +63,14 @@ class FewShot(Aligner):
         shots: int = 1,
         queries: int = 1,
         alpha: float = 0.3,
-        metric: Metric = "dtw",
+        metric: SequenceMetric = "dtw",
         gamma: float = 0.1,
         negatives: int = 31,
     ) -> None:
         super().__init__(normalize=True)
         require_positive(shots=shots, queries=queries, negatives=negatives)
         require_share(alpha=alpha)
-        require_choice(get_args(Metric), metric=metric)
+        require_choice(get_args(SequenceMetric), metric=metric)
         if not 0 <= gamma < inf:
             message = f"gamma={gamma} of FewShot: it has to be 0 or more"
             raise ArgumentError(message)
@@ -92,7 +90,7 @@ class FewShot(Aligner):
             ``order_accuracy`` of these, of weight 0.
 
         Raises:
-            ArgumentError: If the batch is no episode, or its videos differ in their windows.
+            ArgumentError: If the batch is not an episode, or its videos differ in their windows.
         """
         rows = batch.all_rows() if rows is None else rows
         self._require_episode(batch)
@@ -159,10 +157,11 @@ class FewShot(Aligner):
             )
             raise ArgumentError(message)
         least = 2 if self.alpha > 0 else 1
-        if not least <= windows <= (_LONGEST if self.alpha > 0 else inf):
+        if not least <= windows <= (LONGEST_DRAWN if self.alpha > 0 else inf):
             message = (
-                f"FewShot got videos of {windows} windows; it takes from {least} to {_LONGEST} "
-                "(data.init_args.windows), or any number with model.head.init_args.alpha=0"
+                f"FewShot got videos of {windows} windows; it takes from {least} to "
+                f"{LONGEST_DRAWN} (data.init_args.windows), or any number with "
+                "model.head.init_args.alpha=0"
             )
             raise ArgumentError(message)
 

@@ -21,6 +21,8 @@ from vtlearn.heads.contrastive import Embeddings
 __all__: list[str] = []
 
 _REACH = 2
+#: The longest sequence that orders are drawn of: 21! of them have no number of 64 bits.
+LONGEST_DRAWN = 20
 #: 11,854 permutations; their number grows by 2.3 with every entry more.
 _LONGEST = 12
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from vtlearn.alignment.costs import cosine
+from vtlearn.alignment.sequence_distances import SequenceMetric, sequence_distances
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.checks import require_choice, require_positive, require_share
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
@@ -20,7 +21,7 @@ from vtlearn.heads.base import Aligner, HeadOutput, LossTerm
 from vtlearn.heads.captions import own_tokens
 from vtlearn.heads.chains import spread
 from vtlearn.heads.permutation import draw_other_orders
-from vtlearn.heads.tempclr import Metric, order_terms, sequence_distances
+from vtlearn.heads.tempclr import order_terms
 from vtlearn.padding import frame_times, valid
 
 __all__ = ["StepSupervision"]
@@ -51,7 +52,7 @@ class StepSupervision(Aligner):
         alpha: The share of the order, from 0 to 1; at 0 it is not computed.
         metric: The distance of frames and segments: soft-DTW, or OTAM both ways.
         gamma: Smoothing of the distance, in units of the cost, which is 1 - cosine.
-        negatives: Other orders that the segments are compared in, drawn anew in each step; one may
+        negatives: Other orders that the segments are compared in, drawn again in each step; one may
             be drawn twice, and none reads like the segments as they are.
         frames_per_step: Frames that are compared per segment, at most.
         shuffle_frames: Whether the frames of each run that shows the same steps change places in
@@ -88,7 +89,7 @@ class StepSupervision(Aligner):
         self,
         *,
         alpha: float = 0.12,
-        metric: Metric = "dtw",
+        metric: SequenceMetric = "dtw",
         gamma: float = 0.1,
         negatives: int = 31,
         frames_per_step: int = 10,
@@ -97,7 +98,7 @@ class StepSupervision(Aligner):
     ) -> None:
         super().__init__(normalize=False)
         require_share(alpha=alpha)
-        require_choice(get_args(Metric), metric=metric)
+        require_choice(get_args(SequenceMetric), metric=metric)
         require_choice(get_args(Mode), mode=mode)
         require_positive(negatives=negatives, frames_per_step=frames_per_step)
         if not 0 <= gamma < inf:

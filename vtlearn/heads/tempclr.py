@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vtlearn.alignment.costs import cosine
-from vtlearn.alignment.otam import otam
-from vtlearn.alignment.soft_dtw import soft_dtw
+from vtlearn.alignment.sequence_distances import SequenceMetric, sequence_distances
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.checks import require_choice
 from vtlearn.errors import ArgumentError
@@ -17,15 +16,13 @@ from vtlearn.heads.base import HeadOutput, LossTerm
 from vtlearn.heads.chains import disjoint_chains, spread
 from vtlearn.heads.contrastive import Direction
 from vtlearn.heads.info_nce import InfoNCE
-from vtlearn.heads.permutation import draw_orders
+from vtlearn.heads.permutation import LONGEST_DRAWN, draw_orders
 
 __all__ = ["TempCLR"]
 
-Metric = Literal["dtw", "otam"]
 Shuffle = Literal["text", "video", "both"]
 Chain = Literal["disjoint", "all"]
 
-_LONGEST = 20  # 21! orders have no number of 64 bits
 _LOSS, _ACCURACY = "order_loss", "order_accuracy"
 
 
@@ -80,7 +77,7 @@ class TempCLR(InfoNCE):
         self,
         *,
         alpha: float = 0.7,
-        metric: Metric = "dtw",
+        metric: SequenceMetric = "dtw",
         gamma: float = 0.1,
         sequence: int = 5,
         negatives: int = 31,
@@ -100,7 +97,7 @@ class TempCLR(InfoNCE):
             normalize=normalize,
         )
         _check_numbers(alpha, gamma, sequence, negatives, order_temperature)
-        require_choice(get_args(Metric), metric=metric)
+        require_choice(get_args(SequenceMetric), metric=metric)
         require_choice(get_args(Shuffle), shuffle=shuffle)
         require_choice(get_args(Chain), chain=chain)
         if shuffle == "both" and (sequence < 3 or negatives < 2):
@@ -224,38 +221,6 @@ def order_terms(logits: Tensor, weight: float) -> dict[str, LossTerm]:
     }
 
 
-def sequence_distances(
-    cost: Tensor,
-    metric: Metric,
-    gamma: float,
-    *,
-    n: Tensor | None = None,
-    m: Tensor | None = None,
-) -> Tensor:
-    """Compute how far two sequences are from each other.
-
-    Args:
-        cost: (..., clips, texts).
-        metric: soft-DTW, or OTAM both ways.
-        gamma: Smoothing, in units of the cost.
-        n: How many clips of each count, integers that broadcast to the leading shape; None: all.
-        m: How many texts, likewise.
-
-    Returns:
-        (...), lower is better.
-
-    Example:
-        >>> cost = torch.tensor([[1.0, 2.0, 3.0], [4.0, 1.0, 2.0], [3.0, 2.0, 1.0]]).double()
-        >>> sequence_distances(cost, "otam", 0.1)  # once over the clips and once over the texts
-        tensor(6.0000, dtype=torch.float64)
-    """
-    if metric == "dtw":
-        return soft_dtw(cost, gamma, n=n, m=m)
-    if n is not None or m is not None or cost.shape[-1] != cost.shape[-2]:
-        return otam(cost, gamma, n=n, m=m) + otam(cost.mT, gamma, n=m, m=n)
-    return otam(torch.stack([cost, cost.mT]), gamma).sum(0)  # in one call, which is half the time
-
-
 def _reordered(cost: Tensor, orders: Tensor, shuffle: Shuffle) -> Tensor:
     """Put texts, clips or both in other orders, (sequences, orders, clips, texts)."""
     several = cost[:, None].expand(-1, orders.shape[1], -1, -1)
@@ -275,8 +240,8 @@ def _check_numbers(
     if not 0 <= alpha <= 1:
         message = f"alpha={alpha} of TempCLR: it is a share, from 0 to 1"
         raise ArgumentError(message)
-    if not 2 <= sequence <= _LONGEST:
-        message = f"sequence={sequence} of TempCLR: an order takes from 2 to {_LONGEST} clips"
+    if not 2 <= sequence <= LONGEST_DRAWN:
+        message = f"sequence={sequence} of TempCLR: an order takes from 2 to {LONGEST_DRAWN} clips"
         raise ArgumentError(message)
     if not 0 <= gamma < inf or negatives < 1 or not 0 < order_temperature < inf:
         message = (

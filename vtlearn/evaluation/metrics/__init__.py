@@ -4,10 +4,9 @@
 are exact under ties, and ranks into recall; ``tiled_ranks`` gets them from vectors, tile by tile;
 ``sequence_scores`` compares paragraphs with videos of several windows, and ``video_distances``
 videos with each other; ``episodes`` draws some of these and asks for the class of others;
-``step_recall`` counts steps
-that were found, ``split_recall`` averages over splits, and ``step_limits`` says how many are found
-by luck and at most; ``roc_auc`` how well a score tells two kinds apart; ``bootstrap`` says how sure
-a figure is, and ``chance`` what a blind model would reach.
+``step_recall`` counts steps that were found, ``split_recall`` averages over splits, and
+``step_limits`` says how many are found by luck and at most; ``roc_auc`` how well a score tells two
+kinds apart; ``bootstrap`` says how sure a figure is, and ``chance`` what a blind model would reach.
 
 ``ptb`` splits captions into words as the published scores do, and ``bleu``, ``rouge`` and
 ``cider`` compare them with references; ``ngrams`` counts for them, and ``meteor`` asks Java.
@@ -40,7 +39,6 @@ from vtlearn.evaluation.metrics.step_recall import (
 )
 from vtlearn.evaluation.metrics.tiled_ranks import DirectionRanks, vector_ranks
 from vtlearn.evaluation.metrics.video_distances import (
-    SequenceMetric,
     pooled_distances,
     video_distances,
 )
@@ -54,7 +52,6 @@ __all__ = [
     "Chance",
     "DirectionRanks",
     "Ranks",
-    "SequenceMetric",
     "SequenceScores",
     "Similarity",
     "SplitRecall",

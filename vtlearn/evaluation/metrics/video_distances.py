@@ -1,18 +1,14 @@
 """How far videos of several windows are from each other: all pairs, a block at a time."""
 
 from math import isqrt
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from vtlearn.alignment import otam, soft_dtw
+from vtlearn.alignment import SequenceMetric, sequence_distances
 from vtlearn.evaluation.metrics.similarity import comparable, product
 
-__all__ = ["SequenceMetric", "pooled_distances", "video_distances"]
-
-#: Soft-DTW, or OTAM both ways.
-SequenceMetric = Literal["dtw", "otam"]
+__all__ = ["pooled_distances", "video_distances"]
 
 
 def video_distances(
@@ -74,6 +70,4 @@ def _distances(rows: Tensor, columns: Tensor, metric: SequenceMetric, gamma: flo
     similarity = product(rows.flatten(0, 1), columns.flatten(0, 1)).double()
     shape = (*rows.shape[:2], *columns.shape[:2])
     cost = 1 - similarity.view(shape).transpose(1, 2)
-    if metric == "dtw":
-        return soft_dtw(cost, gamma).float()
-    return (otam(cost, gamma) + otam(cost.mT, gamma)).float()
+    return sequence_distances(cost, metric, gamma).float()
