@@ -1,6 +1,5 @@
 """Batches of videos that are near each other: which, and the lists that they are drawn from."""
 
-import hashlib
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.base import Corpus
 from vtlearn.errors import ArgumentError
+from vtlearn.media.video_shards import hash_ids
 from vtlearn.storage.atomic import replacing
 
 __all__ = ["Lists", "order_by_neighbours", "read_lists", "write_lists"]
@@ -140,7 +140,7 @@ def write_lists(folder: Path, epoch: int, lists: Lists, ids: Iterable[str]) -> N
     path = _path(folder, epoch)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as unfinished, unfinished.open("wb") as file:
-        np.savez(file, neighbours=lists.astype(np.int32), ids_sha256=np.array(_hash(ids)))
+        np.savez(file, neighbours=lists.astype(np.int32), ids_sha256=np.array(hash_ids(ids)))
 
 
 def read_lists(folders: Iterable[Path], epoch: int, ids: Sequence[str], count: int) -> Lists | None:
@@ -168,7 +168,7 @@ def read_lists(folders: Iterable[Path], epoch: int, ids: Sequence[str], count: i
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         message = f"{path} holds no neighbours of videos: remove it to have them found again"
         raise ArgumentError(message) from error
-    if sha256 != _hash(ids):
+    if sha256 != hash_ids(ids):
         message = (
             f"{path} has the neighbours of other videos than those that are trained on: resume "
             "with the data that the training began with"
@@ -179,11 +179,3 @@ def read_lists(folders: Iterable[Path], epoch: int, ids: Sequence[str], count: i
 
 def _path(folder: Path, epoch: int) -> Path:
     return folder / "neighbours" / f"epoch-{epoch:03d}.npz"
-
-
-def _hash(ids: Iterable[str]) -> str:
-    """Name ids and their order, which positions count."""
-    hashed = hashlib.sha256()
-    for one in ids:
-        hashed.update(f"{one}\n".encode())
-    return hashed.hexdigest()
