@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from vtlearn.media.clips import Source
 from vtlearn.media.video.clock import PacketSurvey
-from vtlearn.media.video.opening import open_again
+from vtlearn.media.video.opening import (
+    MATROSKA,
+    MP4,
+    PROGRAM_STREAM,
+    TRANSPORT_STREAM,
+    open_again,
+)
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -15,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-_MATROSKA, _MP4 = "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's names of them
-_ESTIMATED = ("mpegts", "mpeg")  # states nothing: FFmpeg looks at a file's first and last times
+_ESTIMATED = (
+    TRANSPORT_STREAM,
+    PROGRAM_STREAM,
+)  # states nothing: FFmpeg looks at a file's first and last times
 _NEAR = 1.0  # seconds by which what is stated may be off, since an index rounds
 
 
@@ -54,7 +62,7 @@ class DeclaredEnd:
             stated = ((stream.start_time or 0) + stream.duration) * tick - origin
         elif container.duration:
             stated = container.duration / 1e6 - origin
-        is_matroska = container.format.name == _MATROSKA
+        is_matroska = container.format.name == MATROSKA
         tagged = tagged_end(stream.metadata) if is_matroska else None
         if tagged is not None:  # what is stated may be the end of the sound
             stated = min(tagged - origin, stated)
@@ -88,7 +96,7 @@ def _by_count(
     count, first = len(index), index[0].timestamp
     span = (index[-1].timestamp - first) * count / (count - 1)
     end = ((stream.start_time or 0) + span) * tick - origin
-    is_complete = container.format.name == _MP4 and count == stream.frames
+    is_complete = container.format.name == MP4 and count == stream.frames
     is_shorter = end < stated and not is_complete  # a file that was cut off
     return stated if abs(end - stated) < _NEAR or is_shorter else end
 

@@ -25,7 +25,18 @@ from vtlearn.media.video.clock import (
     survey_packets,
 )
 from vtlearn.media.video.duration import DeclaredEnd, tagged_end
-from vtlearn.media.video.opening import error_text, logged, open_again, open_container, open_raw
+from vtlearn.media.video.opening import (
+    AVI,
+    MATROSKA,
+    MP4,
+    PROGRAM_STREAM,
+    TRANSPORT_STREAM,
+    error_text,
+    logged,
+    open_again,
+    open_container,
+    open_raw,
+)
 from vtlearn.media.video.timeline import FrameSource, TimedFrame, mark_shown
 
 if TYPE_CHECKING:
@@ -39,9 +50,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
-_MATROSKA, _MP4 = "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's names of them
-_AVI, _STREAM, _PROGRAM = "avi", "mpegts", "mpeg"
-_INDEXED = (_MP4, _MATROSKA)
+_INDEXED = (MP4, MATROSKA)
 _UNTIMED = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
 _PALETTE = "pal8"  # pixels that mean nothing without the palette, which is sent once
 _BEGINNING = -(2**62)  # ticks; before everything
@@ -146,7 +155,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
     def _survey(self) -> None:
         """Find out whether seeks lead where decoding from the start does, and what times mean."""
         name, context = self.container.format.name, self.stream.codec_context
-        if name == _PROGRAM or context.pix_fmt == _PALETTE:
+        if name == PROGRAM_STREAM or context.pix_fmt == _PALETTE:
             self.can_seek = False
         if self.container.format.flags & _UNTIMED:
             return
@@ -154,7 +163,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             with open_again(self.source, self.stream) as file:
                 self._surveyed = survey_packets(*file, self._unit / self._units)
             self.can_seek &= self._surveyed.is_steady
-        if context.reorder_depth and name not in (_PROGRAM, _STREAM):
+        if context.reorder_depth and name not in (PROGRAM_STREAM, TRANSPORT_STREAM):
             self._survey_order()
 
     def _survey_order(self) -> None:
@@ -164,7 +173,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             with open_again(self.source, self.stream) as file:
                 self._lacks_order = lacks_order(*file)
             self.can_seek &= not self._lacks_order
-        elif packets and self.container.format.name == _AVI:  # whose clock counts what is decoded
+        elif packets and self.container.format.name == AVI:  # whose clock counts what is decoded
             shown = min(packet.pts for packet in packets if packet.pts is not None)
             self._delay = (shown - (packets[0].dts or 0)) * self._unit / self._units
             self._origin += self._delay
@@ -174,7 +183,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         import av
 
         name = self.container.format.name
-        if name == _MATROSKA:
+        if name == MATROSKA:
             with suppress(av.FFmpegError):
                 self.container.seek(_BEGINNING, stream=self.stream)  # has the index read
             index = self.stream.index_entries  # sorted by time
@@ -184,7 +193,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 self.open()  # looking for an index may have led anywhere
             return is_sound
         # In MP4, a frame comes so much after the one before; in AVI, frames are counted.
-        return name == _AVI or (name == _MP4 and self.stream.frames > 0)
+        return name == AVI or (name == MP4 and self.stream.frames > 0)
 
     @property
     def fps(self) -> float:
@@ -284,7 +293,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             if frame is None or frame.is_corrupt:
                 await_key = lost = self._is_damaged = True
                 if self._lacks_order:
-                    break  # frames are counted, and nobody knows how many are lost
+                    break  # frames are counted, and it is unknown how many are lost
             elif frame.key_frame or not await_key:
                 if sought and frame.pts is None:
                     return  # nobody knows where a seek has led
@@ -297,7 +306,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def _is_cut(self, end: float) -> bool:
         """Say whether the file promises more than the frames that came, which end there."""
-        if self.container.format.name != _MATROSKA:
+        if self.container.format.name != MATROSKA:
             return end + _CUT < self._declared_end()
         # Matroska does not say how long a frame is shown: the last one perhaps as any other.
         end += max(_CUT, self._longest)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
+MATROSKA, MP4 = "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's names of them
+AVI, TRANSPORT_STREAM, PROGRAM_STREAM = "avi", "mpegts", "mpeg"
+
 
 def open_raw(source: Source) -> BytesIO | FileIO:
     """Open the file, or the bytes of one, for FFmpeg to read from Python.

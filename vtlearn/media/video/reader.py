@@ -45,7 +45,7 @@ class VideoInfo(NamedTuple):
             0, 90, 180 or 270; 0 for a picture. Frames of :meth:`VideoReader.clips` come turned
             already.
         first: When its first frame is shown, in seconds from the start of the file: 0 unless there
-            is sound before it, or it is AVI, where it is often one or two frames late.
+            is sound before it, or it is H.264 in AVI, where it is one or two frames late.
         frames: How many frames it has, as the file says.
         clock: What the file's own clock says at its start, in seconds: 0 for most files.
     """
