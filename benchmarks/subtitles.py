@@ -6,7 +6,7 @@
 Of each file below the folder words and times are compared, to the millisecond. WebVTT and SBV are
 compared with webvtt-py, SRT, ASS, SSA, SAMI and MicroDVD with pysubs2, and TTML with ttconv, which
 says what is on screen from one change to the next; ours is laid out likewise. A difference is
-printed with its reason, where one is known: what the file's standard says, or what is no speech.
+printed with its reason, where one is known: what the file's standard says, or what is not speech.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _STYLES = re.compile(r"\{\\[a-z]\d\}")
 REASONS = {
     r"\.sbv$": "a caption that ends before it starts, or has no time, is left out and counted",
     r"missing_timeframe\.srt$": "a cue that lost its time is left out, not added to the last one",
-    r"ruby.*\.vtt$|bidi_vertical_rl": "WebVTT: <rt> annotates other words, and is no speech",
+    r"ruby.*\.vtt$|bidi_vertical_rl": "WebVTT: <rt> annotates other words, and is not speech",
     r"(?i)ruby.*\.ttml$|shear": "ttconv drops words that are annotated; ours the annotation",
     r"timings-(garbage|too-short)": "most times are invalid by the standard: it is refused",
     r"example_apple": "Apple's times have no unit, which ttconv does not read",

@@ -1,4 +1,4 @@
-"""Batches of videos that are near each other, found anew before every epoch."""
+"""Batches of videos that are near each other, found again before every epoch."""
 
 import logging
 from pathlib import Path
@@ -72,7 +72,7 @@ class NeighbourBatches(Callback):
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._resumed_from = Path(trainer.ckpt_path) if trainer.ckpt_path else None
-        if trainer.fit_loop.restarted_mid_epoch:  # for which there is no other hook
+        if trainer.fit_loop.restarted_mid_epoch:  # which no other hook is called for
             self.on_train_epoch_start(trainer, pl_module)
 
     @override

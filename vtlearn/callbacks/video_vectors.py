@@ -33,7 +33,7 @@ class SampleEncoder:
         precision: What the training computes in.
 
     Raises:
-        ArgumentError: If the model is no learner whose head compares clips with texts.
+        ArgumentError: If the model is not a learner whose head compares clips with texts.
     """
 
     def __init__(self, model: LightningModule, data: VideoTextData, precision: Precision) -> None:

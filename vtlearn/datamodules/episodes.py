@@ -153,7 +153,7 @@ class Episodes(VideoTextData):
         return self._listed([video.id for video in videos], [str(video.path) for video in videos])
 
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
-        """Return the episodes that a split is scored by; nothing where there is no validation.
+        """Return the episodes that a split is scored by; an empty list without validation videos.
 
         Args:
             stage: Which split.

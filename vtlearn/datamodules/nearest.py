@@ -28,7 +28,7 @@ def nearest(vectors: Tensor, count: int, rows: slice = slice(None)) -> Tensor:
         one of two at the same distance comes first is not said.
 
     Raises:
-        ArgumentError: If a vector has a component that is no finite number.
+        ArgumentError: If a vector has a component that is not finite.
 
     Example:
         >>> nearest(torch.tensor([[0.0], [5.0], [1.0], [7.0]]), count=2)

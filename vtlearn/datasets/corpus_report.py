@@ -17,7 +17,7 @@ class DurationMismatch(NamedTuple):
     Attributes:
         id: Its id.
         seconds: How long it lasts.
-        declared: How long it is said to last; None where nobody says.
+        declared: How long it is said to last; None where that is unknown.
         captions_end: When its last caption ends; None where it has none.
     """
 
@@ -84,7 +84,7 @@ class CorpusReport(NamedTuple):
         videos_without_captions: Ids with a file and no captions.
         unlisted: How many videos are there that are not expected.
         damaged_shards: Why shards cannot be used from end to end, by name.
-        uncounted: How many of these have no index, so that nobody knows how many samples they
+        uncounted: How many of these have no index, so that it is unknown how many samples they
             should hold; ``expected`` lacks those that cannot be read.
         changed_frames: Videos of Kitchen whose frames are not the recorded ones. They count as
             usable.

@@ -207,7 +207,7 @@ def validate_captions(columns: Any, *, leave_out: bool = False) -> Track:
 
 
 def _fault(number: int, values: Sequence[Any], span: Sequence[float], text: Any) -> str:
-    """Say why something is no caption."""
+    """Say why something is not a caption."""
     if not isinstance(text, str):
         return f"caption {number} has {text!r} for a text; remove it, or write what is said"
     for field, value, seconds in zip(_FIELDS, values, span, strict=False):
@@ -327,7 +327,7 @@ def _has_score(item: Any) -> bool:
 
 
 def _seconds(values: list[Any], numbers: Sequence[int]) -> NDArray[np.float64]:
-    """Return the times of captions, NaN where they are no numbers."""
+    """Return the times of captions, NaN where they are not numbers."""
     if not isinstance(numbers, range):
         values = [values[number] for number in numbers]
     try:

@@ -147,7 +147,7 @@ def _sum(start: Any, length: Any) -> Any:
 
 
 def _seconds(milliseconds: Any) -> Any:
-    """Turn milliseconds into seconds; None where they are no number."""
+    """Turn milliseconds into seconds; None where they are not numbers."""
     if not isinstance(milliseconds, (int, float)):
         return None
     try:

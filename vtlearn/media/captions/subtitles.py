@@ -100,7 +100,7 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> Transcript:
 
     Returns:
         The captions in the file's order, on one line each, without tags and what annotates others
-        (``<rt>``); cues without text are no captions. Of segments of HLS, one after another, times
+        (``<rt>``); cues without text are not captions. Of segments of HLS, one after another, times
         count from the clock of the first (X-TIMESTAMP-MAP), and a cue that comes again is there
         once. Cues whose time is wrong, and text without one, which browsers drop as well, are
         among its ``skipped``.
@@ -298,7 +298,7 @@ def _read(blocks: Iterable[_Block], timing: re.Pattern[str]) -> Transcript:
 
 
 def _cue(block: _Block, timing: re.Pattern[str]) -> _Cue | None:
-    """Read the time of a block; where it has no text, it is no cue."""
+    """Read the time of a block; where it has no text, it is not a cue."""
     line = block.time or block.text[0]
     times = timing.fullmatch(line.text) if block.time else None
     if not times:
