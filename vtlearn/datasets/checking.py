@@ -18,7 +18,6 @@ from vtlearn.datasets.files import find_videos, video_names
 from vtlearn.errors import (
     ArgumentError,
     CorpusNotFoundError,
-    OutsideCaptionsError,
     UnreadableVideoError,
 )
 from vtlearn.media.captions.caption import MAX_BAD_CUES, Skipped
@@ -268,9 +267,8 @@ def _outside(health: _Health, told: _Told) -> list[OutsideCaptions]:
         outside = told.outside(video_id, start, end)
         if outside is None:
             continue
-        if outside.left_out == outside.captions:
-            error = OutsideCaptionsError(video_id, outside.captions, start, end)
-            told.bad[video_id] = str(error)
+        if failure := outside.failure(start, end):
+            told.bad[video_id] = str(failure)
         else:
             found.append(outside)
     return found

@@ -12,7 +12,7 @@ from vtlearn.checks import require_positive
 from vtlearn.datasets.checking import SCAN_BUDGET
 from vtlearn.datasets.corpus_report import CorpusReport, LostSeconds
 from vtlearn.datasets.shards import told
-from vtlearn.errors import OutsideCaptionsError, ShardError, TranscriptError, UnreadableVideoError
+from vtlearn.errors import ShardError, TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.probing import probe, scan
@@ -139,9 +139,8 @@ def _examine(
         outside = OutsideCaptions.of(video_id, said, *times)
         if outside is None:
             return
-        if outside.left_out == outside.captions:
-            error = OutsideCaptionsError(video_id, outside.captions, *times)
-            checked.damaged[video_id] = str(error)
+        if failure := outside.failure(*times):
+            checked.damaged[video_id] = str(failure)
         else:
             checked.outside.append(outside)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
+from vtlearn.errors import OutsideCaptionsError
 from vtlearn.media.captions.caption import Caption
 
 __all__ = ["OutsideCaptions", "captions_within"]
@@ -44,6 +45,20 @@ class OutsideCaptions(NamedTuple):
         """
         left_out = len(captions) - len(captions_within(captions, start, end))
         return cls(video_id, left_out, len(captions)) if left_out else None
+
+    def failure(self, start: float, end: float) -> OutsideCaptionsError | None:
+        """Return the error of a video that has no other captions; None of one that has.
+
+        Args:
+            start: When its first frame is shown, in seconds.
+            end: When its last frame ends.
+
+        Example:
+            >>> OutsideCaptions("v", 1, 2).failure(0.0, 8.0) is None
+            True
+        """
+        is_all = self.left_out == self.captions
+        return OutsideCaptionsError(self.id, self.captions, start, end) if is_all else None
 
 
 def captions_within(captions: Iterable[Caption], start: float, end: float) -> list[Caption]:
