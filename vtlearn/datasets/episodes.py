@@ -14,7 +14,7 @@ from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.files import require_paths
 from vtlearn.datasets.lists import Row, read_table
-from vtlearn.datasets.reading import ClipSampling, Reading
+from vtlearn.datasets.reading import Reading, caption_settings
 from vtlearn.datasets.sampling.spans import UniformWindows
 from vtlearn.datasets.sampling.windows import TimedWindows
 from vtlearn.errors import ArgumentError, LostClipsError
@@ -312,13 +312,7 @@ def _spread(windows: int) -> UniformWindows:
 
 def _require_no_captions(reading: Reading) -> None:
     """Refuse settings that say which clips are drawn of captions."""
-    usual = ClipSampling()
-    names = ("candidates", "min_seconds", "repeat_last", "floor_seconds", "whole")
-    given = [
-        f"sampling.{name}"
-        for name in names
-        if getattr(reading.sampling, name) != getattr(usual, name)
-    ]
+    given = [f"sampling.{name}" for name in caption_settings(reading.sampling)]
     given += [] if reading.overlap is None else ["overlap"]
     if given:
         message = (

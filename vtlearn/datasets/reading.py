@@ -316,14 +316,26 @@ def refuse_clips_of_captions(sampling: ClipSampling, option: str, instead: str) 
     Raises:
         ArgumentError: If there are any; it names one.
     """
-    for name in ("candidates", "min_seconds", "repeat_last", "floor_seconds", "whole"):
-        value = getattr(sampling, name)
-        if value != getattr(ClipSampling, name):
-            message = (
-                f"sampling.{name}={value} is about the clip of one caption, and {option} "
-                f"{instead}: leave sampling.{name} or {option} out"
-            )
-            raise ArgumentError(message)
+    for name in caption_settings(sampling):
+        message = (
+            f"sampling.{name}={getattr(sampling, name)} is about the clip of one caption, and "
+            f"{option} {instead}: leave sampling.{name} or {option} out"
+        )
+        raise ArgumentError(message)
+
+
+def caption_settings(sampling: ClipSampling) -> list[str]:
+    """Return which settings of the clip of one caption are given, that is, are not the defaults.
+
+    Args:
+        sampling: The settings.
+
+    Example:
+        >>> caption_settings(ClipSampling(min_seconds=5.0, fps=4.0))
+        ['min_seconds']
+    """
+    names = ("candidates", "min_seconds", "repeat_last", "floor_seconds", "whole")
+    return [name for name in names if getattr(sampling, name) != getattr(ClipSampling, name)]
 
 
 def _require_room(
