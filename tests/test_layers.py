@@ -59,6 +59,7 @@ ALLOWED = {
 FREE = {
     *("__init__", "batch", "checks", "distributed", "errors", "hyperparameters"),
     *("padding", "parameters", "run_folder", "schedule", "storage", "subwords", "suggestions"),
+    "unicode",
 }
 WITHOUT_LIGHTNING = {*("alignment", "heads", "encoders", "interop", "media", "kitchen", "datasets")}
 

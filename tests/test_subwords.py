@@ -2,7 +2,7 @@ import copy
 import io
 import pickle
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,12 @@ import sentencepiece
 import torch
 
 from vtlearn.encoders.text.tiny import TinyText
-from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.errors import (
+    ArgumentError,
+    CheckpointError,
+    TooManyUnreadableError,
+    TranscriptError,
+)
 from vtlearn.subwords import Subwords, subwords_from_state, subwords_to_state
 
 TEXTS = [f"{one} the {two}" for one in ("chop", "stir", "fry") for two in ("carrot", "onion")]
@@ -131,6 +136,30 @@ def test_a_checkpoint_from_before_opens() -> None:
     found = [ids[:n].tolist() for ids, n in zip(tokens.ids, tokens.length.tolist(), strict=True)]
     assert found == old.encode(TEXTS)
     assert learned(lines).model == model.getvalue()  # and a new one learns the same
+
+
+@pytest.mark.parametrize(
+    "error",
+    [TranscriptError("caption 3 of video a"), TooManyUnreadableError(3, 9, 0.1), OSError(5)],
+)
+def test_errors_of_the_captions_are_those_of_the_captions(error: Exception) -> None:
+    """Not the trainer's, which would be about ``vocab_size``."""
+
+    def captions() -> Iterator[str]:
+        yield "so we chop"
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        Subwords.learn(captions(), 100)
+    assert caught.value is error
+
+
+def test_half_an_emoji_is_learned_from() -> None:
+    cut = ["so we chop \ud83d", "the carrot"]
+    assert (
+        Subwords.learn(cut, 100).model
+        == Subwords.learn([cut[0][:-1] + "\ufffd", cut[1]], 100).model
+    )
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from vtlearn.cli.commands import tree
 from vtlearn.suggestions import nearest
+from vtlearn.unicode import show_escaped_bytes
 
 __all__ = ["main"]
 
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         vtlearn ...
         0
     """
+    show_escaped_bytes(sys.stdout, sys.stderr)  # names of files may hold any bytes
     argv = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     name = tree.command_of(argv)
     if argv[0] in ("-h", "--help"):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, TranscriptError, UnreadableVideoError
+from vtlearn.unicode import escape_bytes
 
 __all__ = [
     "Batch",
@@ -44,10 +45,9 @@ class Unreadable(NamedTuple):
     @classmethod
     def of(cls, sample_id: str, error: UnreadableVideoError | TranscriptError) -> Self:
         """Describe what happened to a sample's video, or to its captions."""
-        if isinstance(error, TranscriptError):
-            return cls(sample_id, "", "captions", str(error))
-        path, reason, stage = error.args
-        return cls(sample_id, str(path), str(stage), str(reason))
+        is_video = isinstance(error, UnreadableVideoError)
+        path, reason, stage = error.args if is_video else ("", error, "captions")
+        return cls(sample_id, *(escape_bytes(str(each)) for each in (path, stage, reason)))
 
     def describe(self) -> str:
         """Say what cannot be read, and why."""

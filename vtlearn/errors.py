@@ -6,6 +6,8 @@ instead of a traceback, and all of them survive pickling, so that a loader's wor
 
 from collections.abc import Sequence
 
+from vtlearn.unicode import escape_bytes
+
 __all__ = [
     "ArgumentError",
     "CheckpointError",
@@ -208,8 +210,8 @@ def format_error(error: VTLearnError | OSError) -> str:
     """
     if isinstance(error, OSError) and error.strerror and not isinstance(error, VTLearnError):
         where = "" if error.filename is None else f"{error.filename}: "
-        return f"vtlearn: error: {where}{error.strerror}\n"
-    return f"vtlearn: error: {error}\n"
+        return escape_bytes(f"vtlearn: error: {where}{error.strerror}\n")
+    return escape_bytes(f"vtlearn: error: {error}\n")
 
 
 def _raised_in_worker(error: VTLearnError) -> str | None:

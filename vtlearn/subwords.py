@@ -5,7 +5,7 @@ text are *control pieces*: they have ids, and no text is ever encoded to them.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Self
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError, CheckpointError
+from vtlearn.unicode import replace_surrogates
 
 __all__ = ["Subwords", "subwords_from_state", "subwords_to_state"]
 
@@ -93,7 +94,7 @@ class Subwords:
             message = f"padding must be 0 or 1, but is {padding}"
             raise ArgumentError(message)
         model = io.BytesIO()
-        lines = (line for line in (" ".join(one.split()) for one in captions) if line)
+        lines = _Lines(captions)
         options: dict[str, Any] = {"control_symbols": [_MASK]} if mask else {}
         try:
             sentencepiece.SentencePieceTrainer.train(
@@ -112,6 +113,8 @@ class Subwords:
                 **options,
             )
         except RuntimeError as error:
+            if lines.error is not None:  # the trainer tells it as a mistake of its own
+                raise lines.error from None
             message = (
                 f"no subwords could be learned from the captions with vocab_size={vocab_size}; "
                 f"SentencePiece says: {error}. Give captions that say something, or a larger "
@@ -220,6 +223,24 @@ def subwords_from_state(state: Any) -> Subwords | None:
         raise CheckpointError(message)
     model = state.cpu().numpy().tobytes()
     return Subwords(model) if model else None
+
+
+class _Lines(Iterator[str]):
+    """Captions on one line each, without blank ones; keeps the error that reading them ends in."""
+
+    def __init__(self, captions: Iterable[str]) -> None:
+        joined = (" ".join(replace_surrogates(one).split()) for one in captions)
+        self._lines = (line for line in joined if line)
+        self.error: Exception | None = None
+
+    def __next__(self) -> str:
+        try:
+            return next(self._lines)
+        except StopIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            raise
 
 
 def _if_there(index: int) -> int | None:

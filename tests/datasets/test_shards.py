@@ -31,6 +31,7 @@ from vtlearn.media.webdataset.writer import ShardWriter
 TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0)
 PIXELS = Pixels(size=16, flip=0.0)
 SIZES = [(7, 7, 7, 7, 7, 7, 3), (100, 1, 50, 2, 30, 30, 8, 9), (5, 0, 5, 5), (4,) * 12]
+NO_TEXT = bytes.fromhex("cd072cd8be6f9f62") * 5  # in no encoding
 
 
 # dealing shards out
@@ -388,7 +389,7 @@ def sets(folder: Path, broken: str) -> list[Path]:
         for number in range(4):
             key, good = f"{number:09d}", name == "b" or number != 1
             picture = encoded("JPEG", 50) if good or broken == "txt" else b"no picture"
-            text = f"{key} of {name}".encode() if good or broken == "jpg" else b"\xff"
+            text = f"{key} of {name}".encode() if good or broken == "jpg" else NO_TEXT
             members += [member(f"{key}.jpg", picture), member(f"{key}.txt", text)]
         write_tar(folder / name / "00000.tar", *members)
     return [folder / "a", folder / "b"]
@@ -447,11 +448,11 @@ def test_records_of_nothing_but_brackets_are_transcript_errors() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "words"),
     [
-        ("a.txt", b"\xff", r"its \.txt is no UTF-8"),
+        ("a.txt", NO_TEXT, r"its \.txt cannot be read: it is not UTF-8"),
         ("a.txt", b" \n", "has no caption"),
         ("a.json", b"{", r"its \.json cannot be read"),
         ("a.json", b"[" * 100_000, r"its \.json cannot be read"),
-        ("a.json", b"\xff", r"its \.json cannot be read"),
+        ("a.json", NO_TEXT, r"its \.json cannot be read: it is not UTF-8"),
         ("a.json", b"[]", "has no caption"),
         ("a.json", b'{"captions": {"start": [1]}}', "captions need the lists"),
         ("a.json", b'{"captions": {"start": [], "end": [], "text": []}}', "has no caption"),

@@ -21,6 +21,8 @@ class HowTo100M(VideoTextData):
         min_score: Of pseudolabels, the lowest score that is trained on; ``vtlearn pseudolabel``
             names the one at which half is kept.
         keep: Of pseudolabels, the share that is trained on: those with the highest scores.
+        language: Of transcripts named as ``<id>.en.vtt``: ``en``; leave it out for any. Those of
+            other languages are left out, and those without a language come after.
         loading: What every corpus takes.
 
     Example:
@@ -40,12 +42,13 @@ class HowTo100M(VideoTextData):
         cache: Path | None = None,
         min_score: float | None = None,
         keep: float | None = None,
+        language: str | None = None,
         **loading: Any,
     ) -> None:
         super().__init__(**loading)
         self._captions = Path(captions)
         self._opening: dict[str, Any] = {"cache": cache, "min_score": min_score, "keep": keep}
-        self._folder, self._video_list = videos, video_list
+        self._folder, self._video_list, self._language = videos, video_list, language
 
     def prepare_data(self) -> None:
         """Read the captions once; a training forgets what an earlier one could not read."""
@@ -64,6 +67,7 @@ class HowTo100M(VideoTextData):
             self._captions,
             videos=self._folder,
             video_list=self._video_list,
+            language=self._language,
             reading=self.reading,
             **self._opening,
         )

@@ -1,6 +1,5 @@
 """Files of captions: which clip each is of, whatever the file's shape."""
 
-import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
@@ -9,6 +8,7 @@ from typing import Any
 
 from vtlearn.datasets.files import why_unreadable
 from vtlearn.errors import ArgumentError
+from vtlearn.unicode import parse_json
 
 __all__: list[str] = []
 
@@ -83,7 +83,7 @@ def collect_captions(
     return captions
 
 
-def read_json(path: Path) -> object:
+def read_json(path: Path) -> Any:
     """Read a file of annotations.
 
     Args:
@@ -93,7 +93,7 @@ def read_json(path: Path) -> object:
         ArgumentError: If it cannot be read, or is not valid JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         message = f"{path} cannot be read as JSON: {why_unreadable(error)}"
         raise ArgumentError(message) from error

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
@@ -46,6 +46,7 @@ def check_corpus(
     cache: Path | None = None,
     features: Path | None = None,
     max_bad_cues: float = MAX_BAD_CUES,
+    language: str | None = None,
 ) -> CorpusReport:
     """Look at everything that a corpus should hold; show how far that has come.
 
@@ -61,6 +62,7 @@ def check_corpus(
         cache: Where the index of the captions is kept; beside them by default.
         features: A feature store of the videos, to find those that it counts otherwise.
         max_bad_cues: The share of a transcript's captions that may be unreadable.
+        language: The language of transcripts, by their names; None for any.
 
     Returns:
         The report.
@@ -74,7 +76,7 @@ def check_corpus(
     stored = () if features is None else FeatureReader(features).ids_by_stream
     _require_sense(tolerance, workers=workers, time_budget=time_budget)
     found = _find(expected)
-    told, ids = _told(expected, found, cache, max_bad_cues)
+    told, ids = _told(expected, found, language, cache=cache, max_bad_cues=max_bad_cues)
     present = {video_id: found[video_id] for video_id in ids if video_id in found}
     workers = workers or min(available_cores(), max(1, len(present) // _WORTH_A_PROCESS))
     health = _probe(present, workers, time_budget)
@@ -160,11 +162,12 @@ def _require_sense(tolerance: float, **given: float | None) -> None:
 
 
 def _told(
-    expected: Expectations, found: Mapping[str, Path], cache: Path | None, max_bad_cues: float
+    expected: Expectations, found: Mapping[str, Path], language: str | None, **opening: Any
 ) -> tuple[_Told, dict[str, None]]:
     """Return whose captions are whose, and the ids that should be there, in order."""
     if isinstance(expected.captions, Path):
-        told, unclaimed = _transcripts(expected, expected.captions, found, cache, max_bad_cues)
+        index = open_captions(expected.captions, **opening)
+        told, unclaimed = _transcripts(expected, index, found, language)
     else:
         told, unclaimed = _Told(None, {one: one for one in expected.captions}, {}), []
     if expected.listed is None:
@@ -182,18 +185,13 @@ def _told(
 
 
 def _transcripts(
-    expected: Expectations,
-    captions: Path,
-    found: Mapping[str, Path],
-    cache: Path | None,
-    max_bad_cues: float,
+    expected: Expectations, index: CaptionIndex, found: Mapping[str, Path], language: str | None
 ) -> tuple[_Told, Iterable[str]]:
     """Match transcripts with videos; return also the names of those that no video claims."""
-    index = open_captions(captions, cache=cache, max_bad_cues=max_bad_cues)
     paths = dict(video_names(expected.videos, found).paths)
     for video_id in expected.listed or ():  # those that are missing have captions too
         paths.setdefault(video_id, video_id)
-    match = match_captions(index, VideoNames(paths))
+    match = match_captions(index, VideoNames(paths), language)
     return _Told(index, dict(match.keys), dict(match.collisions)), match.unclaimed
 
 

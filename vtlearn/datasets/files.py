@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.media.ids import VideoNames, distinct_ids, video_stem
+from vtlearn.unicode import escape_name
 
 __all__ = ["find_videos", "video_names"]
 
@@ -91,7 +92,7 @@ def video_names(folder: Path, found: Mapping[str, Path]) -> VideoNames:
     """
     return VideoNames(
         {
-            video_id: video_stem(path.relative_to(folder).as_posix())
+            video_id: escape_name(video_stem(path.relative_to(folder).as_posix()))
             for video_id, path in found.items()
         }
     )
@@ -171,7 +172,7 @@ def locate_videos(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
     """
     found = find_videos(folder) if folder.is_dir() else {}
     names = video_names(folder, found)
-    files = {video_id: names.called(video_id) for video_id in ids}
+    files = {video_id: names.called(escape_name(video_id)) for video_id in ids}
     twins = next((called for called in files.values() if len(called) > 1), None)
     if twins is not None:
         places = " and ".join(str(found[one]) for one in twins)

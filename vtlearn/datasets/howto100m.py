@@ -50,6 +50,8 @@ class HowTo100M(VideoCorpus):
             trained on.
         keep: Of pseudolabels, the share that is trained on, from above 0 to 1: those with the
             highest scores.
+        language: The language of transcripts, such as ``en``, by their names, ``<id>.en.vtt``;
+            those of other languages are left out. None for any.
         reading: How the videos are read.
 
     Attributes:
@@ -58,7 +60,7 @@ class HowTo100M(VideoCorpus):
     Raises:
         CorpusNotFoundError: If the files are not there, or nothing listed is.
         ArgumentError: If the list names videos that are not there, or captions are to be chosen by
-            scores that they do not have.
+            scores or languages that they do not have.
         TranscriptError: If captions may be of two videos, or two transcripts of one; both are
             named.
         FeatureError: If an id in the store is of a former version, and two videos had it.
@@ -73,6 +75,7 @@ class HowTo100M(VideoCorpus):
         cache: Path | None = None,
         min_score: float | None = None,
         keep: float | None = None,
+        language: str | None = None,
         reading: Reading | None = None,
     ) -> None:
         reading = reading or Reading()
@@ -87,7 +90,7 @@ class HowTo100M(VideoCorpus):
         store = None if reading.features is None else FeatureReader(reading.features)
         names, sources = _sources(videos, store)
         found = _listed(sources, names, video_list)
-        match = match_captions(index, names)
+        match = match_captions(index, names, language)
         _require_clear(match, found, captions, reading.features)
         if store is not None:
             _require_todays(store, videos, index, match)

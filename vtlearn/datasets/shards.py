@@ -1,6 +1,5 @@
 """Narrated videos, and pictures with captions, streamed out of tar shards."""
 
-import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import chain, count, islice
@@ -26,10 +25,12 @@ from vtlearn.errors import (
     UnreadableVideoError,
 )
 from vtlearn.media.captions.caption import MAX_BAD_CUES, Caption, require_most, validate_captions
+from vtlearn.media.captions.encoding import decode_text
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.probing import probe
 from vtlearn.media.webdataset.index import Shard, ShardIndex
 from vtlearn.media.webdataset.reader import PICTURES, TEXTS, ShardSample, read_pairs
+from vtlearn.unicode import parse_json
 
 __all__ = ["ShardStream", "even_share"]
 
@@ -140,7 +141,8 @@ def told(
             raise TranscriptError(message) from error
         if captions:
             return captions
-    text = _text(where, sample.files["txt"]) if "txt" in sample.files else record.get("caption")
+    given = record.get("caption")
+    text = _text(where, "txt", sample.files["txt"]) if "txt" in sample.files else given
     if not isinstance(text, str) or not text.strip():
         message = f"{where} has no caption, neither captions or caption in a .json nor a .txt"
         raise TranscriptError(message)
@@ -352,17 +354,18 @@ def _media(sample: ShardSample) -> bytes:
 
 
 def _json(where: str, data: bytes) -> dict[str, Any]:
+    text = _text(where, "json", data)
     try:
-        record = json.loads(data)
+        record = parse_json(text)
     except (ValueError, RecursionError) as error:  # a file of nothing but brackets
         message = f"{where}: its .json cannot be read: {error}"
         raise TranscriptError(message) from error
     return record if isinstance(record, dict) else {}
 
 
-def _text(where: str, data: bytes) -> str:
+def _text(where: str, extension: str, data: bytes) -> str:
     try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        message = f"{where}: its .txt is no UTF-8: {error}"
+        return decode_text(data, f"{where}.{extension}")
+    except TranscriptError as error:
+        message = f"{where}: its .{extension} cannot be read: {error}"
         raise TranscriptError(message) from error

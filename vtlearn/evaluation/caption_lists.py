@@ -8,6 +8,7 @@ from typing import Any
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.result import Result
 from vtlearn.storage.atomic import replace_text
+from vtlearn.unicode import parse_json
 
 __all__ = ["read_caption_list", "write_caption_list"]
 
@@ -83,7 +84,7 @@ def write_caption_lists(folder: Path, results: Sequence[Result]) -> dict[str, Pa
 
 def _content(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return parse_json(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         message = f"{path}: {error.strerror}; give a list of captions, such as captions.json"
         raise ArgumentError(message) from error

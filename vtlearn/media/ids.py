@@ -1,11 +1,14 @@
 """What a video is called: the one place that makes an id of a file's name.
 
 An id is the name less its video suffix, dots and all. Where a name occurs twice below a folder,
-each of these *twins* has its path as its id: ``lesson1/part1`` and ``lesson2/part1``.
+each of these *twins* has its path as its id: ``lesson1/part1`` and ``lesson2/part1``. An id is
+UTF-8, whatever bytes the name holds: see :func:`~vtlearn.unicode.escape_name`.
 """
 
 import os
 from collections.abc import Container, Iterable, Mapping, Sequence
+
+from vtlearn.unicode import escape_name
 
 __all__ = [
     "VIDEO_SUFFIXES",
@@ -42,18 +45,19 @@ def video_stem(path: str) -> str:
 
 
 def distinct_ids(paths: Sequence[str]) -> list[str]:
-    """Make an id of each path: its last part, or all of it where another ends in the same part.
+    r"""Make an id of each path: its last part, or all of it where another ends in the same part.
 
     Args:
         paths: All different, below one folder, with ``/`` between their parts and no suffixes.
 
     Returns:
-        One id per path, all different.
+        One id per path, all different, with bytes that are not UTF-8 escaped.
 
     Example:
-        >>> distinct_ids(["lesson1/part1", "lesson2/part1", "lesson2/part2"])
-        ['lesson1/part1', 'lesson2/part1', 'part2']
+        >>> distinct_ids(["lesson1/part1", "lesson2/part1", "lesson2/part2", "caf\udce9"])
+        ['lesson1/part1', 'lesson2/part1', 'part2', 'caf%E9']
     """
+    paths = [escape_name(path) for path in paths]
     names = [_name(path) for path in paths]
     seen: set[str] = set()
     twins: set[str] = set()
@@ -102,8 +106,8 @@ class VideoNames:
     """The videos that there are, by what they may be called.
 
     Args:
-        paths: Their paths below their folder, less the suffix, by id; where only ids are known, the
-            ids themselves.
+        paths: Their paths below their folder, less the suffix and escaped as ids are, by id; where
+            only ids are known, the ids themselves.
 
     Example:
         >>> names = VideoNames({"lesson1/part1": "lesson1/part1", "lesson2/part1": "lesson2/part1",
@@ -126,12 +130,17 @@ class VideoNames:
         """Find the videos that a name means.
 
         Args:
-            name: A video's name or path, less its suffix.
+            name: A video's name or path, less its suffix, as the file is called; an id that is
+                escaped already is found as well.
 
         Returns:
             The ids of the videos of this name whose paths it fits best: none, one, or several of
             which nothing tells which is meant.
         """
+        escaped = escape_name(name)
+        return self._meant(escaped) or ([] if escaped == name else self._meant(name))
+
+    def _meant(self, name: str) -> list[str]:
         ids = self.called(_name(name))
         if len(ids) < 2:
             return ids

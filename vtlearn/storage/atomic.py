@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from vtlearn.unicode import escape_bytes
+
 __all__ = ["remove_leftovers", "replace_text", "replacing"]
 
 _UNFINISHED = ".unfinished"
@@ -45,10 +47,10 @@ def replace_text(path: Path, text: str) -> None:
 
     Args:
         path: The file.
-        text: What it shall hold.
+        text: What it shall hold; bytes of file names that are not UTF-8 are escaped.
     """
     with replacing(path) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_text(escape_bytes(text), encoding="utf-8")
 
 
 def remove_leftovers(folder: Path) -> None:

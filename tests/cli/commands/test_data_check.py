@@ -232,9 +232,10 @@ def test_names_that_a_terminal_would_obey_are_escaped(
     report = tmp_path / "report.json"
     options = ["--time-budget", "0", "--report", str(report), "--decode"]
     assert tree.run("data check", [str(tmp_path), *options]) == 0
-    assert "      \\x1b[31m\\udcff  open: " in capsys.readouterr().out
+    assert "      \\x1b[31m%FF  open: " in capsys.readouterr().out
     (entry,) = json.loads(report.read_text(encoding="utf-8"))["unreadable"]
-    assert entry["id"] == "\x1b[31m\udcff"
+    assert entry["id"] == "\x1b[31m%FF"
+    assert entry["path"] == f"{tmp_path}/\x1b[31m%FF.mp4"
 
 
 @pytest.mark.parametrize(

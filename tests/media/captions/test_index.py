@@ -37,7 +37,12 @@ def corpus(videos: int) -> dict[str, Columns]:
 
 
 def plain(videos: dict[str, Columns]) -> dict[str, list[Caption]]:
-    return {key: list(map(Caption, *columns.values())) for key, columns in videos.items()}
+    """Return the captions that a corpus should give; halves of surrogate pairs are replaced."""
+    given = {key: map(Caption, *columns.values()) for key, columns in videos.items()}
+    return {
+        key: [each._replace(text=each.text.replace("\ud800", "\ufffd")) for each in captions]
+        for key, captions in given.items()
+    }
 
 
 def write(path: Path, content: Any) -> Path:

@@ -1,11 +1,14 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.index import CaptionIndex, open_captions
 from vtlearn.media.captions.matching import CaptionMatch, match_captions
 from vtlearn.media.ids import VideoNames, distinct_ids
+from vtlearn.unicode import escape_name
 
 
 def transcripts(folder: Path, *names: str) -> CaptionIndex:
@@ -13,16 +16,17 @@ def transcripts(folder: Path, *names: str) -> CaptionIndex:
     for name in names:
         path = folder / "captions" / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        text = name.encode("utf-8", "replace").decode()
         if name.endswith(".json"):
-            path.write_text(json.dumps({"start": [1], "end": [2], "text": [name]}))
+            path.write_text(json.dumps({"start": [1], "end": [2], "text": [text]}))
         else:
             header = "WEBVTT\n\n" if name.endswith(".vtt") else ""
-            path.write_text(f"{header}00:01.000 --> 00:02.000\n{name}\n")
+            path.write_text(f"{header}00:01.000 --> 00:02.000\n{text}\n")
     return open_captions(folder / "captions", progress=False)
 
 
 def videos(*paths: str) -> VideoNames:
-    return VideoNames(dict(zip(distinct_ids(paths), paths, strict=True)))
+    return VideoNames(dict(zip(distinct_ids(paths), map(escape_name, paths), strict=True)))
 
 
 def said(captions: CaptionIndex, match: CaptionMatch) -> dict[str, str]:
@@ -104,6 +108,68 @@ def test_ids_in_one_file_of_all_are_never_cut(tmp_path: Path) -> None:
     )
     assert match.collisions == {"l1/n": sentence, "l2/n": sentence}
     assert match.unclaimed == ["1", "a.en", "b.mp4"]
+
+
+def test_captions_are_chosen_before_what_is_none(tmp_path: Path) -> None:
+    transcripts(tmp_path, "a.en.vtt", "b.vtt")
+    for name in ("a.json", "b.en.json"):  # of a kind that comes before
+        (tmp_path / "captions" / name).write_text('{"title": "not captions"}')
+    captions = open_captions(tmp_path / "captions", progress=False)
+    match = match_captions(captions, videos("a", "b"))
+    assert said(captions, match) == {"a": "a.en.vtt", "b": "b.vtt"}
+
+
+LANGUAGES = ["a.de.vtt", "a.en-orig.vtt", "a.en.vtt", "b.vtt", "b.en-GB.srt", "b.fr.vtt", "c.vtt"]
+
+
+@pytest.mark.parametrize(
+    ("language", "whose"),
+    [
+        ("en", {"a": "a.en.vtt", "b": "b.en-GB.srt", "c": "c.vtt", "e.en": "e.en.vtt"}),
+        ("EN-gb", {"b": "b.en-GB.srt", "c": "c.vtt", "e.en": "e.en.vtt"}),
+        ("de", {"a": "a.de.vtt", "b": "b.vtt", "c": "c.vtt", "d": "d.de.vtt", "e.en": "e.en.vtt"}),
+        ("ja", {"b": "b.vtt", "c": "c.vtt", "e.en": "e.en.vtt"}),
+    ],
+)
+def test_a_language_chooses_transcripts(
+    language: str, whose: dict[str, str], tmp_path: Path
+) -> None:
+    captions = transcripts(tmp_path, *LANGUAGES, "d.de.vtt", "e.en.vtt")
+    match = match_captions(captions, videos("a", "b", "c", "d", "e.en"), language)
+    assert said(captions, match) == whose
+    assert not match.unclaimed
+
+
+def test_languages_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    captions = transcripts(tmp_path, "a.en.vtt")
+    with pytest.raises(ArgumentError, match=r"expected a tag as in .*, got 'english'"):
+        match_captions(captions, videos("a"), "english")
+    source = tmp_path / "caption.json"
+    source.write_text('{"a": {"start": [1], "end": [2], "text": ["so"]}}')
+    with pytest.raises(ArgumentError, match=r"caption\.json has the captions of all videos"):
+        match_captions(open_captions(source, progress=False), videos("a"), "en")
+
+
+def test_names_in_any_bytes_are_matched(tmp_path: Path) -> None:
+    names = [os.fsdecode(name) for name in (b"caf\xe9", b"caf\xe8", b"caf%E9", b"100%25", b"%")]
+    captions = transcripts(tmp_path, *(f"{name}.en.vtt" for name in names))
+    match = match_captions(captions, videos(*names))
+    assert len(match.keys) == len(names)
+    assert said(captions, match) == {
+        escape_name(name): f"{name}.en.vtt".encode("utf-8", "replace").decode() for name in names
+    }
+    former = VideoNames({"caf%E9": "caf%E9"})  # of a feature store, from before ids were escaped
+    assert match_captions(captions, former).keys.keys() == {"caf%E9"}
+
+
+def test_names_in_one_file_are_those_of_the_videos(tmp_path: Path) -> None:
+    columns = {"start": [1], "end": [2], "text": ["so"]}
+    source = tmp_path / "caption.json"
+    source.write_text(json.dumps(dict.fromkeys(["100%25", "caf%E9"], columns)))
+    names = ["100%25", os.fsdecode(b"caf\xe9")]
+    match = match_captions(open_captions(source, progress=False), videos(*names))
+    assert match.keys == {"100%2525": "100%25", "caf%E9": "caf%E9"}
+    assert not match.unclaimed
 
 
 def test_what_stands_beside_a_video_is_no_missing_one(tmp_path: Path) -> None:

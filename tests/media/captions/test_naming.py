@@ -1,6 +1,11 @@
 import pytest
 
-from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
+from vtlearn.media.captions.naming import (
+    kind_rank,
+    language_distance,
+    meant_stems,
+    transcript_stem,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,3 +34,25 @@ def test_what_a_transcript_may_be_of(stem: str, shorter: list[str]) -> None:
 def test_only_the_suffix_of_the_format_is_taken_off() -> None:
     assert transcript_stem("x.json/1. a.en.TTML") == "x.json/1. a.en"
     assert kind_rank("a.json") < kind_rank("a.VTT") < kind_rank("a.srt")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "rest", "distance"),
+    [
+        (None, ".de", 0),
+        ("en", ".en", 0),
+        ("en", ".mp4.EN", 0),
+        ("en", ".en-US", 1),
+        ("en", ".en_US", 1),
+        ("en-us", ".en_US", 0),
+        ("en-US", ".en", None),
+        ("en", ".eng", None),
+        ("en", ".de", None),
+        ("en", "", 2),
+        ("en", ".mp4", 2),
+        ("en", ".mkv", 2),
+        ("en", ".de.mkv", None),
+    ],
+)
+def test_languages_in_names(wanted: str | None, rest: str, distance: int | None) -> None:
+    assert language_distance(wanted, rest) == distance

@@ -205,9 +205,23 @@ def test_of_several_files_of_a_video_the_first_kind_is_read(
     caplog.clear()
     found = captions(read(source))
     assert found == {"a": [Caption(1, 2, "json")], "b": [Caption(1, 2, "stir")]}
-    assert (
-        "1 of 2 videos have several files; one of each is read (a.json, not a.csv)" in caplog.text
-    )
+    words = "1 of 2 videos have several files; one of each is read (a.json before a.csv;"
+    assert words in caplog.text
+
+
+def test_the_first_file_that_holds_captions_is_read(tmp_path: Path) -> None:
+    source = tmp_path / "captions"
+    source.mkdir()
+    subtitles = "WEBVTT\n\n00:01.000 --> 00:02.000\nsubtitles\n"
+    (source / "a.vtt").write_text(subtitles)
+    (source / "a.json").write_text('{"title": "yt-dlp -j printed it"}')
+    (source / "a.csv").write_text("start,end,text\n")
+    (source / "b.json").write_text('{"title": "and of nothing else"}')
+    (source / "b.vtt").write_text(subtitles.replace("-->", "->x"))
+    found = read(source)
+    assert captions(found[:1]) == {"a": [Caption(1, 2, "subtitles")]}
+    assert [entry.file for entry in found] == ["a.vtt", "b.json"]
+    assert found[1].reason.startswith("b.json: captions need the lists")
 
 
 def test_names_keep_their_dots_and_twins_their_folders(tmp_path: Path) -> None:

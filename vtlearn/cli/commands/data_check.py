@@ -74,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds that opening a video may take; decoding it, ten times as long; 0: any (60)",
     )
     add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
+    add("--language", metavar="TAG", help="of transcripts named as <id>.en.vtt: en (any)")
     add("--features", type=Path, metavar="DIR", help="a feature store whose seconds to check")
     add(
         "--max-bad-cues",
@@ -166,6 +167,7 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
         cache=arguments.cache,
         features=arguments.features,
         max_bad_cues=arguments.max_bad_cues,
+        language=arguments.language,
     )
 
 

@@ -36,6 +36,7 @@ from vtlearn.media.webdataset.reader import sample_key
 from vtlearn.media.webdataset.writer import Content, ShardWriter, require_unfinished
 from vtlearn.storage.atomic import replace_text
 from vtlearn.storage.progress import track
+from vtlearn.unicode import escape_bytes
 
 __all__ = ["add_arguments", "require_out", "run"]
 
@@ -73,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--list", type=Path, metavar="CSV", help="what to pack: column video_path (everything)")
     add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
+    add("--language", metavar="TAG", help="of transcripts named as <id>.en.vtt: en (any)")
     add("--min-score", type=float, metavar="S", help="of pseudolabels, the lowest that is packed")
     add("--keep", type=float, metavar="SHARE", help="of pseudolabels, the best, from 0 to 1")
     add(
@@ -147,7 +149,8 @@ def _limits(arguments: argparse.Namespace) -> dict[str, int]:
 
 
 def _choice(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(arguments, name) for name in ("min_score", "keep", "max_bad_cues")}
+    names = ("min_score", "keep", "max_bad_cues", "language")
+    return {name: getattr(arguments, name) for name in names}
 
 
 class _Corpus(NamedTuple):
@@ -188,7 +191,7 @@ def _open(arguments: argparse.Namespace) -> _Corpus:
         keep=arguments.keep,
         max_bad_cues=arguments.max_bad_cues,
     )
-    match = match_captions(captions, names)
+    match = match_captions(captions, names, arguments.language)
     ids = {*paths, *match.unclaimed} if listed is None else listed
     _require_clear(arguments.captions, match, ids)
     reader = (
@@ -257,7 +260,7 @@ def _files(
             "text": [caption.text for caption in captions],
         },
         **{name: value for name, value in info._asdict().items() if name in _NOTED},
-        "path": path.relative_to(corpus.folder).as_posix(),
+        "path": escape_bytes(path.relative_to(corpus.folder).as_posix()),
     }
     text = json.dumps(record, sort_keys=True)
     return {"json": text.encode(), path.suffix[1:].lower(): path}

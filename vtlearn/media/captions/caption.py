@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vtlearn.errors import TranscriptError
+from vtlearn.unicode import replace_surrogates
 
 __all__ = ["Caption", "Skipped", "Transcript", "dedupe_rolling", "validate_captions"]
 
@@ -188,6 +189,7 @@ def validate_captions(columns: Any, *, leave_out: bool = False) -> Track:
     """
     starts, ends, texts = _lists(columns)
     numbers, said = _said(texts)
+    said = [replace_surrogates(text) if isinstance(text, str) else text for text in said]
     spans = np.empty((len(said), 2))
     spans[:, 0] = _seconds(starts, numbers)
     spans[:, 1] = _seconds(ends, numbers)

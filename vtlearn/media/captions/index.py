@@ -343,14 +343,24 @@ def _last_change(folder: Path) -> float:
         return time.time()
 
 
+def _is_extra(index: CaptionIndex, key: str) -> bool:
+    """Tell whether a damaged file stands beside a transcript, as ``<id>.info.json`` does."""
+    while index.files is not None and "." in key:
+        key = key.rpartition(".")[0]
+        if key in index and key not in index.damaged:
+            return True
+    return False
+
+
 def _report(source: Path, index: CaptionIndex) -> None:
     """Say in one line what of a source is not there."""
     parts: list[str] = []
     if missing := missing_shards(source):
         parts.append(f"{missing} shards are not there yet, and their videos have no captions")
-    if index.damaged:
-        video_id, reason = next(iter(index.damaged.items()))
-        share = f"{len(index.damaged)} of {len(index)} videos"
+    damaged = {key: reason for key, reason in index.damaged.items() if not _is_extra(index, key)}
+    if damaged:
+        video_id, reason = next(iter(damaged.items()))
+        share = f"{len(damaged)} of {len(index)} videos"
         parts.append(f"the captions of {share} are damaged (first: {video_id}: {reason})")
     if index.num_left_out:
         video_id, skipped = next(iter(index.skipped.items()))

@@ -8,10 +8,18 @@ the most of. What may be of two videos, or two transcripts of one, is left out a
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.index import CaptionIndex
-from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
+from vtlearn.media.captions.naming import (
+    kind_rank,
+    language_distance,
+    meant_stems,
+    require_language,
+    transcript_stem,
+)
 from vtlearn.media.ids import VideoNames, closeness
 from vtlearn.storage.strings import Strings
+from vtlearn.unicode import escape_name
 
 __all__ = ["CaptionMatch", "match_captions"]
 
@@ -30,33 +38,50 @@ class CaptionMatch(NamedTuple):
     unclaimed: list[str]
 
 
-def match_captions(captions: CaptionIndex, videos: VideoNames) -> CaptionMatch:
+def match_captions(
+    captions: CaptionIndex, videos: VideoNames, language: str | None = None
+) -> CaptionMatch:
     """Find each video's captions.
 
     Args:
         captions: Those of a corpus. Ids in one file of all are never cut: such an id is a video's
             id, or its path.
         videos: The videos there are.
+        language: The language of transcripts, such as ``en``: those whose names have another are
+            left out, and those whose names have it come before those without any. None for all.
 
     Returns:
         Which are whose. Of several transcripts of a video, it has the one that names its path best,
-        and of these the first in the order of
+        and of these one that can be read, in the wanted language, and the first in the order of
         :data:`~vtlearn.media.captions.transcripts.SUFFIXES` and of the alphabet; where two of one
         kind lie in different folders, none.
+
+    Raises:
+        ArgumentError: If a language is wanted of captions that are in one file, or it is none.
     """
-    if captions.files is None:
-        return _by_id(captions, videos)
-    return _Transcripts(captions, captions.files, videos).match()
+    if language is not None:
+        require_language(language)
+    if captions.files is not None:
+        return _Transcripts(captions, captions.files, videos, language).match()
+    if language is not None:
+        message = (
+            f"language={language} chooses among transcripts, <id>.{language}.vtt, and "
+            f"{captions.source} has the captions of all videos in one place: leave it out"
+        )
+        raise ArgumentError(message)
+    return _by_id(captions, videos)
 
 
 def _by_id(captions: CaptionIndex, videos: VideoNames) -> CaptionMatch:
     keys: dict[str, str] = {}
     collisions: dict[str, str] = {}
-    known = dict.fromkeys(captions)  # looking one up in the index takes much longer
+    known = {key: key for key in captions}  # looking one up in the index takes much longer
+    for key in [key for key in known if "%" in key]:  # a name, where ids are escaped names
+        known.setdefault(escape_name(key), key)
     claimed: set[str] = set()
     for video_id, path in videos.paths.items():
         if path in known or video_id in known:
-            keys[video_id] = path if path in known else video_id
+            keys[video_id] = known[path] if path in known else known[video_id]
             claimed.add(keys[video_id])
             continue
         name = video_id.rpartition("/")[2]
@@ -65,14 +90,16 @@ def _by_id(captions: CaptionIndex, videos: VideoNames) -> CaptionMatch:
                 f"{captions.source}: the captions of {name!r} may be of "
                 f"{_either(videos.called(name))}; give them the id of one"
             )
-            claimed.add(name)
-    return CaptionMatch(keys, collisions, [key for key in known if key not in claimed])
+            claimed.add(known[name])
+    return CaptionMatch(keys, collisions, [key for key in captions if key not in claimed])
 
 
 class _Claim(NamedTuple):
     """A transcript that may be a video's; the best one is the least."""
 
     distance: tuple[int, bool]
+    damaged: bool
+    language: int
     rank: int
     file: str
     row: int
@@ -81,8 +108,11 @@ class _Claim(NamedTuple):
 class _Transcripts:
     """The transcripts of a folder, which have to be matched by their names."""
 
-    def __init__(self, captions: CaptionIndex, files: Strings, videos: VideoNames) -> None:
+    def __init__(
+        self, captions: CaptionIndex, files: Strings, videos: VideoNames, language: str | None
+    ) -> None:
         self._captions = captions
+        self._language = language
         self._files = files
         self._videos = videos
         self._rows: dict[str, list[int]] = {}  # those that name a video
@@ -112,10 +142,13 @@ class _Transcripts:
         return CaptionMatch(keys, collisions, unclaimed)
 
     def _claim(self, row: int, file: str) -> bool:
-        """Note which video a transcript names, or which several; say whether there is any."""
-        for stem in meant_stems(transcript_stem(file)):
+        """Note which video a transcript names, or which several; tell whether there is any."""
+        whole = transcript_stem(file)
+        for stem in meant_stems(whole):
             meant = self._videos.meant(stem)
             if meant:
+                if language_distance(self._language, whole.removeprefix(stem)) is None:
+                    return True  # of a video that is there, in a language that is not wanted
                 for video_id in meant:
                     self._rows.setdefault(video_id, []).append(row)
                 if len(meant) > 1:
@@ -131,9 +164,13 @@ class _Transcripts:
     def _judged(self, path: str, row: int) -> _Claim:
         file = self._files[row]
         name = path.rpartition("/")[2]
-        stem = next(s for s in meant_stems(transcript_stem(file)) if s.rpartition("/")[2] == name)
-        common, equal = closeness(stem, path)
-        return _Claim((-common, not equal), kind_rank(file), file, row)
+        whole = transcript_stem(file)
+        forms = ((form, stem) for stem in meant_stems(whole) for form in (escape_name(stem), stem))
+        form, stem = next(pair for pair in forms if pair[0].rpartition("/")[2] == name)
+        common, equal = closeness(form, path)
+        language = language_distance(self._language, whole.removeprefix(stem))
+        damaged = self._captions.ids[row] in self._captions.damaged
+        return _Claim((-common, not equal), damaged, language or 0, kind_rank(file), file, row)
 
     def _problem(self, video_id: str, best: _Claim, others: Sequence[_Claim]) -> str:
         """Say why it is not known which transcript is a video's; nothing where it is."""
@@ -147,7 +184,7 @@ class _Transcripts:
                     f"path, such as {where}/{videos[0]}{_suffix(claim.file)}"
                 )
         for claim in equals:
-            if claim.rank == best.rank and _folder(claim.file) != _folder(best.file):
+            if claim[:4] == best[:4] and _folder(claim.file) != _folder(best.file):
                 return (
                     f"{where}/{best.file} and {where}/{claim.file} are both of {video_id}, and "
                     "nothing tells which is right; remove one"

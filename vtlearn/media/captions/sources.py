@@ -7,7 +7,6 @@ source.
 import codecs
 import csv
 import itertools
-import json
 import logging
 import os
 import sqlite3
@@ -36,6 +35,7 @@ from vtlearn.media.captions.rows import delimiter_of, read_rows
 from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.media.ids import distinct_ids
 from vtlearn.storage.progress import track
+from vtlearn.unicode import parse_json, replace_surrogates
 
 __all__: list[str] = []
 
@@ -207,53 +207,64 @@ def _damaged(video_id: str, reason: str, file: str = "") -> Entry:
 
 def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
     files = _by_id(source, [state.name for state in _states(source)])
-    videos: Iterable[tuple[str, str]] = sorted(files.items())
+    videos: Iterable[tuple[str, list[str]]] = sorted(files.items())
     if progress:
         videos = track(videos, f"Indexing {source.name}", len(files))
-    for video_id, name in videos:
-        try:
-            yield Entry(video_id, read_track(source / name, max_bad_cues=1.0), file=name)
-        except TranscriptError as error:
-            if isinstance(error.__cause__, OSError):  # of the disk: it may be there next time
-                message = f"{name}: {error}"
-                raise TranscriptError(message) from error.__cause__
-            yield _damaged(video_id, f"{name}: {error}", name)
+    for video_id, names in videos:
+        entries = [_from_file(source, video_id, names[0])]
+        if not entries[0].track.texts:  # metadata has the suffixes of transcripts, too
+            entries += [_from_file(source, video_id, name) for name in names[1:]]
+        yield next((entry for entry in entries if entry.track.texts), entries[0])
 
 
-def _by_id(source: Path, names: Iterable[str]) -> dict[str, str]:
-    """Choose the transcripts to read, and what each is called as long as no video claims it."""
+def _from_file(source: Path, video_id: str, name: str) -> Entry:
+    try:
+        return Entry(video_id, read_track(source / name, max_bad_cues=1.0), file=name)
+    except TranscriptError as error:
+        if isinstance(error.__cause__, OSError):  # of the disk: it may be there next time
+            message = f"{name}: {error}"
+            raise TranscriptError(message) from error.__cause__
+        return _damaged(video_id, f"{name}: {error}", name)
+
+
+def _by_id(source: Path, names: Iterable[str]) -> dict[str, list[str]]:
+    """Say which transcripts may be a video's, the first first, and what they are called.
+
+    That holds as long as no video claims them.
+    """
     groups: dict[str, list[str]] = {}  # what may be of one video, as far as names tell
     for name in names:
         *_, shortest = meant_stems(transcript_stem(name))
         groups.setdefault(shortest, []).append(name)
-    best = {stem: min(found, key=kind_rank) for stem, found in groups.items()}
-    _report_others(source, groups, best)
-    places = {stem: name for stem, found in groups.items() for stem, name in _placed(stem, found)}
+    _report_others(source, groups)
+    places = {stem: names for stem, found in groups.items() for stem, names in _placed(stem, found)}
     return dict(zip(distinct_ids(list(places)), places.values(), strict=True))
 
 
-def _placed(shortest: str, found: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the path that each of a video's transcripts is known by, and its file.
+def _placed(shortest: str, found: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the path that each of a video's transcripts is known by, and its files.
 
     Those of other languages stay: ``talk.en.vtt`` is a transcript of ``talk.mp4``, unless there is
     a ``talk.en.mp4``, which is not known here.
     """
-    by_stem: dict[str, str] = {}
+    by_stem: dict[str, list[str]] = {}
     for name in sorted(found, key=kind_rank):
-        by_stem.setdefault(transcript_stem(name), name)
+        by_stem.setdefault(transcript_stem(name), []).append(name)
     first, *others = by_stem.items()
     yield shortest, first[1]
-    for stem, name in others:
-        yield (name if stem == shortest else stem), name
+    for stem, names in others:
+        yield (names[0] if stem == shortest else stem), names
 
 
-def _report_others(source: Path, files: dict[str, list[str]], best: dict[str, str]) -> None:
-    several = [stem for stem, found in files.items() if len(found) > 1]
+def _report_others(source: Path, files: dict[str, list[str]]) -> None:
+    several = [sorted(found, key=kind_rank) for found in files.values() if len(found) > 1]
     if several:
-        read = best[several[0]]
-        other = next(name for name in files[several[0]] if name != read)
-        message = "%s: %d of %d videos have several files; one of each is read (%s, not %s)"
-        _LOG.warning(message, source, len(several), len(files), read, other)
+        first, other, *_ = several[0]
+        message = (
+            "%s: %d of %d videos have several files; one of each is read (%s before %s; `language` "
+            "chooses by names such as <id>.en.vtt)"
+        )
+        _LOG.warning(message, source, len(several), len(files), first, other)
 
 
 def _pieces(source: Path, *, progress: bool) -> Iterator[str]:
@@ -279,14 +290,14 @@ def _from_json(pieces: Iterator[str]) -> Iterator[Entry]:
         if video_id in {*Caption._fields, *LAYOUTS} and isinstance(columns, list):
             message = "it holds captions of one video, not of many; give the folder of such files"
             raise TranscriptError(message)
-        yield _entry(video_id, columns)
+        yield _entry(_id(video_id), columns)
 
 
 def _id(value: Any) -> str:
     if not isinstance(value, str):
         message = f"it must map video ids, which are strings, to captions, but has {value!r:.80}"
         raise TranscriptError(message)
-    return value
+    return replace_surrogates(value)
 
 
 def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
@@ -369,4 +380,4 @@ def _unpacked(captions: Any) -> Any:
             message = f"they are cut off, or larger than {_LARGEST} bytes"
             raise TranscriptError(message)
         captions = unpacked.decode()
-    return json.loads(captions) if isinstance(captions, str) else captions
+    return parse_json(captions) if isinstance(captions, str) else captions

@@ -14,11 +14,12 @@ __all__: list[str] = []
 _YOUTUBE = frozenset({"timedtext", "transcript"})
 
 
-def parse_timed_text(content: bytes) -> Transcript:
+def parse_timed_text(content: bytes | str) -> Transcript:
     """Read TTML, or YouTube's ``timedtext`` and ``transcript``.
 
     Args:
-        content: The whole file. Of TTML see :func:`~vtlearn.media.captions.ttml.read_ttml`.
+        content: The whole file; where it is decoded, the encoding that it declares does not count.
+            Of TTML see :func:`~vtlearn.media.captions.ttml.read_ttml`.
 
     Returns:
         The captions in the file's order, on one line each; those without text are none. Those whose

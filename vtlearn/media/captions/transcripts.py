@@ -5,11 +5,8 @@ the file holds. Nothing is repaired, and nothing left out in silence: what canno
 counted, with its line and the reason, and a file with too many of them is refused.
 """
 
-import codecs
 import csv
 import io
-import json
-import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
-
-import charset_normalizer
 
 from vtlearn.errors import TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.caption import (
@@ -32,6 +27,7 @@ from vtlearn.media.captions.caption import (
     require_most,
     validate_captions,
 )
+from vtlearn.media.captions.encoding import decode_text
 from vtlearn.media.captions.json_layouts import json_columns
 from vtlearn.media.captions.pysubs2_formats import parse_microdvd, parse_sami, parse_substation
 from vtlearn.media.captions.rows import delimiter_of, read_rows
@@ -39,10 +35,10 @@ from vtlearn.media.captions.subtitles import parse_sbv, parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
 from vtlearn.media.ids import VIDEO_SUFFIXES
 from vtlearn.media.video.probing import probe
+from vtlearn.unicode import parse_json
 
 __all__ = ["Caption", "read_transcript"]
 
-_LOG = logging.getLogger(__name__)
 _TIME_BUDGET = 60.0  # seconds that opening a video may take
 
 
@@ -147,29 +143,13 @@ def _bytes(path: Path) -> bytes:
 
 
 def _text(path: Path) -> str:
-    """Decode a file that is text; where it is not UTF-8, in the encoding that fits best."""
-    content = _bytes(path)
-    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return content.decode("utf-16" if is_wide else "utf-8-sig")
-    except UnicodeError as error:
-        matches = [] if is_wide else list(charset_normalizer.from_bytes(content))
-        best = min(matches, key=_unlikely, default=None)
-        if best is None:
-            message = "it is not UTF-8; save it as UTF-8"
-            raise TranscriptError(message) from error
-        _LOG.warning("%s is not UTF-8, and is read as %s", path, best.encoding)
-        return str(best)
-
-
-def _unlikely(match: charset_normalizer.CharsetMatch) -> tuple[float, float, bool]:
-    """Order encodings; of those that fit alike, Western European comes first."""
-    return match.chaos, -match.coherence, match.encoding != "cp1252"
+    return decode_text(_bytes(path), path)
 
 
 def _json(path: Path) -> Any:
+    text = _text(path)
     try:
-        return json.loads(_bytes(path))
+        return parse_json(text)
     except (ValueError, RecursionError) as error:
         message = f"it is not valid JSON: {error}"
         raise TranscriptError(message) from error
@@ -251,7 +231,15 @@ def _rate_beside(path: Path) -> float | None:
 
 
 def _timed_text_track(file: _File) -> Track:
-    return as_track(parse_timed_text(_bytes(file.path)))
+    content = _bytes(file.path)
+    try:
+        return as_track(parse_timed_text(content))
+    except TranscriptError:
+        try:
+            content.decode()
+        except UnicodeDecodeError:  # in an encoding that it does not declare
+            return as_track(parse_timed_text(decode_text(content, file.path)))
+        raise
 
 
 _SSA = partial(parse_substation, kind="ssa")

@@ -53,7 +53,7 @@ class Element:
         return self.attributes.get(next(with_prefix, name))
 
 
-def parse_xml(content: bytes) -> Element:
+def parse_xml(content: bytes | str) -> Element:
     """Read a document.
 
     Args:

@@ -20,6 +20,7 @@ from vtlearn.media.features.spec import read_metadata
 from vtlearn.media.ids import path_tails, video_stem
 from vtlearn.media.video.timeline import frame_times
 from vtlearn.storage.strings import Strings
+from vtlearn.unicode import escape_name
 
 __all__ = ["FeatureReader"]
 
@@ -189,7 +190,7 @@ class FeatureReader:
         path = Path(source.name if isinstance(source, VideoBytes) else source).as_posix()
         if isinstance(source, str) and self._has(source):
             return source
-        tails = list(path_tails(video_stem(path)))
+        tails = list(path_tails(escape_name(video_stem(path))))
         return next((tail for tail in tails if self._has(tail)), tails[-1] if tails else path)
 
     def _has(self, video_id: str) -> bool:

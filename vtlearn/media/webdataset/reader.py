@@ -19,6 +19,7 @@ from typing import IO, NamedTuple
 
 from vtlearn.errors import ShardError
 from vtlearn.media.ids import VIDEO_SUFFIXES
+from vtlearn.unicode import escape_bytes
 
 __all__ = ["PICTURES", "TEXTS", "ShardSample", "read_pairs", "require_distinct", "sample_key"]
 
@@ -229,7 +230,7 @@ def _members(
     while (info := archive.next()) is not None:
         archive.members.clear()  # type: ignore[attr-defined]  # or it remembers every one
         _require_harmless(path, info, largest)
-        key, extension = split_member(info.name)
+        key, extension = split_member(escape_bytes(info.name))
         if key and info.isreg():
             yield _Member(key, extension, info)
     # tarfile takes a damaged header for the end
