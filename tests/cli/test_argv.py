@@ -229,3 +229,9 @@ def test_a_typed_source_of_weights_replaces_a_configured_one(elsewhere: Path) ->
     assert prefer_typed_weights(both) == both
     none = [*argv, "--ckpt_path", "null"]
     assert prefer_typed_weights(none) == none
+
+
+def test_what_configurations_cannot_hold_is_refused() -> None:
+    words = ["fit", f"--data.videos={os.fsdecode(bytes.fromhex('636166e9'))}/videos"]
+    with pytest.raises(ArgumentError, match=r"caf%E9/videos is not UTF-8 .* a link to it"):
+        separated(words)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,20 @@ def test_videos_are_located_and_missing_ones_given_a_place(tmp_path: Path) -> No
     touch(tmp_path, "b/v.mp4")
     with pytest.raises(ArgumentError, match=r"a/v\.webm and .*b/v\.mp4 have the same id"):
         locate_videos(tmp_path, ["v"])
+
+
+def test_names_may_hold_any_bytes(tmp_path: Path) -> None:
+    names = [b"caf\xe9", b"caf%E9", b"caf\xc3\xa9", b"lesson\xff/1", b"lesson/1", b"100%"]
+    for name in names:
+        path = tmp_path / f"{os.fsdecode(name)}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name)
+    found = find_videos(tmp_path)
+    ids = ["100%", "caf%25E9", "caf%E9", "café", "lesson%FF/1", "lesson/1"]
+    assert list(found) == ids
+    assert found["caf%E9"].read_bytes() == b"caf\xe9"
+    assert found["lesson%FF/1"].read_bytes() == b"lesson\xff/1"
+    listed = [os.fsdecode(b"videos/lesson\xff/1"), "caf%E9"]
+    known = video_names(tmp_path, found)
+    assert [known.meant(name) for name in listed] == [["lesson%FF/1"], ["caf%25E9"]]
+    assert locate_videos(tmp_path, ["100%"])["100%"] == found["100%"]

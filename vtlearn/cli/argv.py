@@ -18,6 +18,7 @@ from vtlearn.checkpoints import hyperparameters
 from vtlearn.cli.runs import newest_checkpoint
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.suggestions import nearest
+from vtlearn.unicode import escape_bytes
 
 __all__: list[str] = []
 
@@ -35,12 +36,22 @@ _MODEL = "--model."
 def separated(argv: Sequence[str]) -> list[str]:
     """Write ``--option=value`` as two words.
 
+    Raises:
+        ArgumentError: If a word is not UTF-8, as what a run writes down for another has to be.
+
     Example:
         >>> separated(["fit", "--config=a.yaml", "--data.init_args.seed", "1"])
         ['fit', '--config', 'a.yaml', '--data.init_args.seed', '1']
     """
     words: list[str] = []
     for word in argv:
+        if (shown := escape_bytes(word)) != word:
+            message = (
+                f"{shown} is not UTF-8 (%FF stands for a byte that is none), and configurations "
+                "have to be: rename that folder or file, or give a link to it. Names below it may "
+                "hold any bytes"
+            )
+            raise ArgumentError(message)
         words += word.split("=", 1) if word.startswith("-") else [word]
     return words
 
