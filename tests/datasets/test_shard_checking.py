@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -155,6 +156,37 @@ def test_keys_that_repeat_are_told_apart_by_their_shards(tmp_path: Path) -> None
     assert report.usable == ["00000.tar/1", "00001.tar/0"]
     assert [video.id for video in report.unreadable] == ["00000.tar/0"]
     assert report.coverage == pytest.approx(200 / 3)
+
+
+SCATTERED = "is in several places"
+
+
+@pytest.mark.parametrize(
+    ("names", "usable", "incomplete"),
+    [
+        (["a.png", "a.txt", "b.png", "c.txt"], ["a"], {"b": "no text", "c": "no video or picture"}),
+        (["a.png", "b.png", "a.txt", "b.txt"], [], {"a": SCATTERED, "b": SCATTERED}),
+        (["a.png", "a.txt", "b.png", "c.png", "c.txt", "b.txt"], ["a", "c"], {"b": SCATTERED}),
+        (["a.png", "a.txt", "b.png", "a.txt"], ["a"], {"b": "no text"}),
+        (["a.info.json", "a.png"], [], {"a": r"no text beside \.info\.json, \.png"}),
+        (["v1.0.png", "v1.0.txt"], [], {"v1": "no video or picture and no text"}),
+        (["._a.png", "a.png", "a.txt", "__MACOSX/._a.png", "README"], ["a"], {}),
+    ],
+)
+def test_what_is_no_pair_stays_in_the_denominator(
+    names: list[str], usable: list[str], incomplete: dict[str, str], tmp_path: Path
+) -> None:
+    contents = {"png": png(), "txt": b"two apples", "json": b"{}"}
+    members = [member(name, contents.get(name.rpartition(".")[2], b"")) for name in names]
+    write_tar(tmp_path / "00000.tar", *members)
+    report = check(tmp_path)
+    assert report.usable == usable
+    assert report.incomplete.keys() == incomplete.keys()
+    for sample, why in incomplete.items():
+        assert re.search(why, report.incomplete[sample])
+    assert report.expected == len(usable) + len(incomplete)
+    assert not report.missing
+    assert report.as_json()["incomplete"] == report.incomplete
 
 
 def png() -> bytes:

@@ -92,6 +92,7 @@ class CorpusReport(NamedTuple):
         items: What is called videos here: videos or pictures.
         skipped_captions: What is left out of captions that are used otherwise, by id: lines and
             what is wrong there.
+        incomplete: What samples of shards lack, by id.
     """
 
     corpus: str
@@ -113,6 +114,7 @@ class CorpusReport(NamedTuple):
     outside_captions: Sequence[OutsideCaptions] = ()
     other_clock: Sequence[str] = ()
     skipped_captions: Mapping[str, Sequence[Skipped]] = MappingProxyType({})
+    incomplete: Mapping[str, str] = MappingProxyType({})
 
     @property
     def coverage(self) -> float | None:
@@ -141,5 +143,9 @@ class CorpusReport(NamedTuple):
             video_id: [each._asdict() for each in cues]
             for video_id, cues in self.skipped_captions.items()
         }
-        plain.update(damaged_shards=dict(self.damaged_shards), skipped_captions=skipped)
+        plain.update(
+            damaged_shards=dict(self.damaged_shards),
+            skipped_captions=skipped,
+            incomplete=dict(self.incomplete),
+        )
         return {**plain, "coverage": self.coverage}

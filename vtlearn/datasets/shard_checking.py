@@ -17,7 +17,7 @@ from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.probing import probe, scan
 from vtlearn.media.webdataset.index import INDEX, ShardEntry, id_prefixes, read_entries
-from vtlearn.media.webdataset.reader import ShardSample, read_pairs, require_distinct
+from vtlearn.media.webdataset.reader import WANTED, ShardSample, read_shard, require_distinct
 from vtlearn.storage.parallel import available_cores, in_parallel
 from vtlearn.storage.progress import track
 
@@ -72,6 +72,7 @@ class _Checked(NamedTuple):
     damaged: dict[str, str]
     lost: list[LostSeconds]
     outside: list[OutsideCaptions]
+    incomplete: dict[str, str]
 
     def prefixed(self, prefix: str) -> "_Checked":
         """Tell the ids from those in other shards."""
@@ -81,6 +82,7 @@ class _Checked(NamedTuple):
             damaged={prefix + one: why for one, why in self.damaged.items()},
             lost=[lost._replace(id=prefix + lost.id) for lost in self.lost],
             outside=[one._replace(id=prefix + one.id) for one in self.outside],
+            incomplete={prefix + one: why for one, why in self.incomplete.items()},
         )
 
 
@@ -100,10 +102,13 @@ def _check(
     job: tuple[Path, ShardEntry | None], time_budget: float | None, decode: bool
 ) -> _Checked:
     path, entry = job
-    checked = _Checked(path.name, None, [], [], [], {}, [], [])
+    checked = _Checked(path.name, None, [], [], [], {}, [], [], {})
     try:
-        for sample in read_pairs(path):
-            _examine(path, sample, checked, time_budget, decode)
+        for sample in read_shard(path, WANTED):
+            if sample.is_pair:
+                _examine(path, sample, checked, time_budget, decode)
+            else:
+                _note_incomplete(sample, checked.incomplete)
         require_distinct(path, checked.keys)
         problem = None if entry is None else _difference(path, entry, checked.keys)
     except ShardError as error:
@@ -145,6 +150,15 @@ def _examine(
             checked.outside.append(outside)
 
 
+def _note_incomplete(sample: ShardSample, incomplete: dict[str, str]) -> None:
+    """Say what a sample lacks; of one that was met before, that its members are scattered."""
+    members = ", ".join(f".{extension}" for extension in sorted((*sample.files, *sample.unread)))
+    why = f"has no {sample.lacks} beside {members} (what follows the first dot of a name)"
+    if sample.id in incomplete:
+        why = "is in several places: the members of a sample have to follow each other"
+    incomplete[sample.id] = why
+
+
 def _difference(path: Path, entry: ShardEntry, keys: Iterable[str]) -> str | None:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -161,13 +175,14 @@ def _report(
     folder: Path, found: list[_Checked], shards: Mapping[str, ShardEntry | None]
 ) -> CorpusReport:
     indexed = [() if entry is None else entry.sample_ids() for entry in shards.values()]
-    present = chain.from_iterable(each.ids for each in found)
+    present = chain.from_iterable(dict.fromkeys([*each.ids, *each.incomplete]) for each in found)
     paths = [folder / name for name in shards]
     prefixes = id_prefixes(paths, chain.from_iterable(indexed), present)
     found = [each.prefixed(prefix) for each, prefix in zip(found, prefixes, strict=True)]
     ids = dict.fromkeys(one for each in found for one in each.ids)
     listed = (prefix + one for prefix, own in zip(prefixes, indexed, strict=True) for one in own)
-    expected = dict.fromkeys([*listed, *ids])
+    incomplete = {i: why for each in found for i, why in each.incomplete.items() if i not in ids}
+    expected = dict.fromkeys([*listed, *ids, *incomplete])
     damaged_shards = {each.shard: each.problem for each in found if each.problem is not None}
     unreadable = [video for each in found for video in each.unreadable]
     damaged = {one: why for each in found for one, why in each.damaged.items()}
@@ -176,7 +191,8 @@ def _report(
         corpus="Shards",
         expected=len(expected),
         usable=[one for one in ids if one not in bad],
-        missing=[one for one in expected if one not in ids],
+        missing=[one for one in expected if one not in ids and one not in incomplete],
+        incomplete=incomplete,
         unreadable=unreadable,
         lost=[lost for each in found for lost in each.lost],
         damaged_captions=damaged,

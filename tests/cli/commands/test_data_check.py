@@ -445,3 +445,25 @@ def test_a_video_that_was_not_cut_as_its_name_says_is_named(
     assert "duration mismatch 1" in " ".join(shown.split())
     assert f"{longer}  lasts " in shown
     assert "should last 30.0 s" in shown
+
+
+def test_shards_without_any_sample_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_tar(tmp_path / "00000.tar")
+    assert tree.run("data check", [str(tmp_path), "--data", "Shards", "--min-coverage", "1"]) == 1
+    assert "0 of 0 videos can be used: there is not a single sample" in capsys.readouterr().out
+
+
+def test_a_language_chooses_transcripts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder in ("videos", "captions"):
+        (tmp_path / folder).mkdir()
+    for name in ("a", "b"):
+        write_video(tmp_path / "videos" / f"{name}.mp4", range(20, 40), rate=4, gop=4)
+    for name in ("a.en.srt", "a.de.srt", "b.de.srt"):
+        (tmp_path / "captions" / name).write_text("00:01,000 --> 00:02,000\nso\n")
+    assert tree.run("data check", [str(tmp_path), "--language", "en"]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 2 videos can be used" in said
+    assert "videos without captions       1\n      b" in said
+    assert tree.run("data check", [str(tmp_path), "--language", "english"]) == 2

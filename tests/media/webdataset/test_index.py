@@ -31,7 +31,7 @@ def test_shards_of_others_are_counted_once(
         ("00002.tar", 1),
     ]
     assert list(index.keys) == ["000000000", "000000001", "000010000", "y"]
-    assert "1 samples without" in caplog.text
+    assert "1 of 5 samples have no video or picture, or no text" in caplog.text
     (counts,) = (tmp_path / ".vtlearn").iterdir()
     counts.write_text(counts.read_text().replace('"samples": 2', '"samples": 7'))
     assert open_shards(tmp_path, progress=False).shards[0].samples == 7  # it was not counted again

@@ -199,6 +199,8 @@ def _share(report: CorpusReport) -> str:
         total = f"of {report.expected} or more: the total is unknown"
         why = f"{report.uncounted} damaged shards have no index"
         return f"{len(report.usable)} videos can be used, {total}, since {why}"
+    if not report.expected:
+        return f"0 of 0 {report.items} can be used: there is not a single sample"
     per_cent = math.floor(10 * (report.coverage or 0)) / 10  # 100.0 % are all of them
     return f"{len(report.usable)} of {report.expected} {report.items} can be used, {per_cent} %"
 
@@ -212,6 +214,8 @@ def _kinds(report: CorpusReport) -> Iterator[_Kind]:
     shards = report.damaged_shards
     yield _Kind("damaged shards", len(shards), (f"{i}  {why}" for i, why in shards.items()))
     yield _Kind("missing", len(report.missing), report.missing)
+    incomplete = report.incomplete
+    yield _Kind("incomplete", len(incomplete), (f"{i}  {why}" for i, why in incomplete.items()))
     bad, off, lost = report.unreadable, report.duration_mismatch, report.lost
     yield _Kind("unreadable", len(bad), (f"{v.id}  {v.stage}: {v.reason}" for v in bad))
     yield _Kind("duration mismatch", len(off), map(_lengths, off))

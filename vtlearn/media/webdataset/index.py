@@ -309,7 +309,12 @@ def _counted(paths: Sequence[Path], file: Path, *, progress: bool) -> dict[Path,
     found = {path: known[path.name] for path in paths}
     incomplete = sum(entry.incomplete for entry in found.values())
     if incomplete:
-        _LOG.warning("%d samples without a video, picture or text are passed over", incomplete)
+        message = (
+            "%d of %d samples have no video or picture, or no text, and are skipped; `vtlearn data "
+            "check --data Shards` names them"
+        )
+        whole = sum(entry.samples for entry in found.values())
+        _LOG.warning(message, incomplete, incomplete + whole)
     return found
 
 

@@ -21,11 +21,21 @@ from vtlearn.errors import ShardError
 from vtlearn.media.ids import VIDEO_SUFFIXES
 from vtlearn.unicode import escape_bytes
 
-__all__ = ["PICTURES", "TEXTS", "ShardSample", "read_pairs", "require_distinct", "sample_key"]
+__all__ = [
+    "PICTURES",
+    "TEXTS",
+    "WANTED",
+    "ShardSample",
+    "read_pairs",
+    "read_shard",
+    "require_distinct",
+    "sample_key",
+]
 
 VIDEOS = tuple(suffix[1:] for suffix in VIDEO_SUFFIXES)
 PICTURES = ("jpg", "jpeg", "png", "webp")
 TEXTS = ("json", "txt")
+WANTED = frozenset((*VIDEOS, *PICTURES, *TEXTS))  # what trains
 
 LARGEST = 4 << 30
 """The most bytes a member may have unless told otherwise, since it is read into memory whole."""
@@ -59,7 +69,15 @@ class ShardSample(NamedTuple):
     @property
     def is_pair(self) -> bool:
         """Whether there is both a video or a picture, and a text."""
-        return self.media is not None and any(self._has(name) for name in TEXTS)
+        return not self.lacks
+
+    @property
+    def lacks(self) -> str:
+        """What it lacks of a video or picture and a text; empty for a pair."""
+        lacking = [] if any(self._has(name) for name in TEXTS) else ["text"]
+        if self.media is None:
+            lacking.insert(0, "video or picture")
+        return " and no ".join(lacking)
 
     def _has(self, extension: str) -> bool:
         return extension in self.files or extension in self.unread
@@ -78,9 +96,8 @@ def read_pairs(path: Path, wanted: Collection[str] | None = None) -> Iterator[Sh
     Raises:
         ShardError: As :func:`read_shard` does.
     """
-    if wanted is None:
-        wanted = frozenset((*VIDEOS, *PICTURES, *TEXTS))
-    return (sample for sample in read_shard(path, wanted) if sample.is_pair)
+    samples = read_shard(path, WANTED if wanted is None else wanted)
+    return (sample for sample in samples if sample.is_pair)
 
 
 def read_shard(
