@@ -292,6 +292,35 @@ def test_the_unit_of_failure_is_a_cue(tmp_path: Path) -> None:
         read_transcript(path, max_bad_cues=0.3)
 
 
+HALF = r"\ud83d"  # of an emoji, as JSON has it
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", f'{{"start": [1], "end": [2], "text": ["cut {HALF}"]}}'),
+        ("a.json", f'{{"segments": [{{"start": 1, "end": 2, "text": "cut {HALF}"}}]}}'),
+        ("a.json", f'[{{"start": 1, "duration": 1, "text": "cut {HALF}"}}]'),
+        (
+            "a.json3",
+            '{"events": [{"tStartMs": 1000, "dDurationMs": 1000, "segs": '
+            f'[{{"utf8": "cut "}}, {{"utf8": "{HALF}"}}]}}]}}',
+        ),
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\ncut \ud83d\n"),
+        ("a.srt", "00:01,000 --> 00:02,000\ncut \ud83d\n"),
+        ("a.srt", "00:01,000 --> 00:02,000\ncut &#xD83D;\n"),
+        ("a.csv", "start,end,text\n1,2,cut \ud83d\n"),
+        ("a.ttml", '<tt><body><p begin="1s" end="2s">cut &#xD83D;</p></body></tt>'),
+        ("a.srv1", '<transcript><text start="1" dur="1">cut &#55357;</text></transcript>'),
+        ("a.srv1", '<transcript><text start="1" dur="1">cut &amp;#55357;</text></transcript>'),
+    ],
+)
+def test_half_an_emoji_costs_no_more_than_itself(name: str, content: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode("utf-8", "surrogatepass"))
+    assert read_transcript(path) == [Caption(1.0, 2.0, "cut \ufffd")]
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_garbage_is_named_in_every_format(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a{suffix}"

@@ -18,6 +18,7 @@ import numpy as np
 
 from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.storage.progress import track
+from vtlearn.unicode import parse_json
 
 __all__ = ["METADATA", "Kept", "keep_threshold", "read_records"]
 
@@ -215,7 +216,7 @@ def read_records(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
 
 def _record(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        record: Any = json.loads(line)
+        record = parse_json(line)
     except ValueError as error:
         message = f"{path.name}, line {number} is not valid JSON: {error}"
         raise TranscriptError(message) from error

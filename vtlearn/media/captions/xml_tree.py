@@ -1,5 +1,6 @@
 """Read XML into a tree of plain elements, with the line that each begins in."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -9,6 +10,7 @@ from vtlearn.errors import TranscriptError
 
 __all__: list[str] = []
 
+_REFERENCE = re.compile("&#(?:[0-9]{1,9}|[xX][0-9a-fA-F]{1,8});")
 _DEEPEST = 100  # elements in elements; TTML nests spans as deep as it likes
 
 
@@ -72,11 +74,29 @@ def parse_xml(content: bytes | str) -> Element:
     """
     reader = _Reader()
     try:
-        reader.parser.Parse(content, True)
+        reader.parser.Parse(_allowed(content), True)
     except (expat.ExpatError, LookupError, ValueError) as error:  # encodings that are unknown, too
         message = f"it is not valid XML: {error}"
         raise TranscriptError(message) from error
     return reader.root
+
+
+def _allowed(content: bytes | str) -> bytes | str:
+    """Replace references to what is no character in XML by U+FFFD: half an emoji, mostly.
+
+    In UTF-16 they are not found, and the document is refused.
+    """
+    if isinstance(content, str):
+        return _REFERENCE.sub(lambda found: _checked(found[0]), content)
+    as_text = content.decode("latin-1")  # any byte, and back
+    return _REFERENCE.sub(lambda found: _checked(found[0]), as_text).encode("latin-1")
+
+
+def _checked(reference: str) -> str:
+    number = reference[2:-1].lower()
+    code = int(number[1:], 16) if number.startswith("x") else int(number)
+    is_character = code in (9, 10, 13) or 32 <= code < 0xD800 or 0xE000 <= code < 0xFFFE
+    return reference if is_character or 0x10000 <= code <= 0x10FFFF else "&#xFFFD;"
 
 
 class _Reader:
