@@ -25,6 +25,8 @@ from typing import Literal
 import av  # noqa: TID251 - encodes the file, and looks at it
 import numpy as np
 import torch
+from av.container import InputContainer  # noqa: TID251
+from av.video.stream import VideoStream  # noqa: TID251
 from measuring import header, line, machine
 from numpy.typing import NDArray
 from torch import Tensor
@@ -113,7 +115,7 @@ def alternate(
 def check(seen: dict[str, Pixels], path: Path, starts: list[float]) -> None:
     """See that all sides return the same frames: scaled otherwise, but nearer than neighbours."""
     with av.open(str(path), "r") as container:
-        step = float(1 / (container.streams.video[0].average_rate or RATE))
+        step = float(1 / (watched(container).average_rate or RATE))
     shifted = {by: vtlearn_anew(path, [at + by * step for at in starts], 1) for by in range(-2, 3)}
     for name, pixels in seen.items():
         if pixels.shape != shifted[0].shape:
@@ -303,7 +305,7 @@ def load(path: Path, count: int, cores: int) -> None:
 def describe(path: Path) -> str:
     """Say what a file is like, as far as it matters for decoding."""
     with av.open(str(path), "r") as container:
-        stream = container.streams.video[0]
+        stream = watched(container)
         packets = [packet for packet in container.demux(stream) if packet.size]
         keys = sum(packet.is_keyframe for packet in packets)
         seconds = float((stream.duration or 0) * (stream.time_base or 0))
@@ -319,10 +321,19 @@ def describe(path: Path) -> str:
     )
 
 
+def watched(container: InputContainer) -> VideoStream:
+    """Return the stream that every side reads."""
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream):
+        message = f"{container.name} has no video stream"
+        raise SystemExit(message)
+    return stream
+
+
 def decoded(path: Path, skipped: Literal["DEFAULT", "NONREF"]) -> list[int]:
     """Return the types of the frames that are decoded: 1, 2 and 3 are I, P and B."""
     with av.open(str(path), "r") as container:
-        stream = container.streams.video[0]
+        stream = watched(container)
         stream.codec_context.skip_frame = skipped
         return [int(frame.pict_type) for frame in container.decode(stream)]
 

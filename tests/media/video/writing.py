@@ -1,11 +1,14 @@
 """Small videos for tests, whose grey level tells which frame is shown."""
 
+import struct
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -13,6 +16,8 @@ __all__ = [
     "forget_order",
     "grey",
     "join_clocks",
+    "join_programs",
+    "join_streams",
     "shift_clock",
     "write_audio",
     "write_palette",
@@ -20,6 +25,7 @@ __all__ = [
 ]
 
 _FLV_HEADER = 13  # bytes before the first tag
+_TS_PACKET = 188  # bytes
 
 
 def grey(level: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -121,6 +127,79 @@ def join_clocks(parts: Sequence[Path], joined: Path) -> Path:
     first, *others = [part.read_bytes() for part in parts]
     joined.write_bytes(b"".join([first, *(other[skipped:] for other in others)]))
     return joined
+
+
+def join_streams(
+    parts: Sequence[Path], joined: Path, *, default: int | None = None, cover: int | None = None
+) -> Path:
+    """Put the videos of several files beside one another, as the streams of one.
+
+    ``default`` is the number of the stream that is marked so, ``cover`` of the one marked as cover
+    art; of Matroska, cover art is a JPEG that is attached, last.
+    """
+    marks: list[Disposition] = [Disposition(0) for _ in parts]
+    if default is not None:
+        marks[default] |= Disposition.default
+    if cover is not None:
+        marks[cover] |= Disposition.attached_pic
+    attached = cover if joined.suffix == ".mkv" else None
+    with ExitStack() as opened, av.open(joined, "w") as output:
+        packets: list[tuple[float, av.Packet[VideoStream]]] = []
+        for number, (part, mark) in enumerate(zip(parts, marks, strict=True)):
+            source = opened.enter_context(av.open(part))
+            stream = source.streams.video[0]
+            mine = [packet for packet in source.demux(stream) if packet.size]
+            if number == attached:
+                output.add_attachment("cover.jpg", "image/jpeg", bytes(mine[0]))
+                continue
+            copy = output.add_stream_from_template(stream)
+            copy.disposition = mark
+            for packet in mine:
+                assert packet.dts is not None
+                assert packet.time_base is not None
+                packets.append((float(packet.dts * packet.time_base), packet))
+                packet.stream = copy
+        for _, packet in sorted(packets, key=lambda timed: timed[0]):
+            output.mux(packet)
+    return joined
+
+
+def join_programs(parts: Sequence[Path], joined: Path) -> Path:
+    """Make one MPEG-TS file of several, one program each.
+
+    They have to be written with different ``mpegts_service_id``, ``mpegts_pmt_start_pid`` and
+    ``mpegts_start_pid``.
+    """
+    packets = [
+        [content[at : at + _TS_PACKET] for at in range(0, len(content), _TS_PACKET)]
+        for content in (part.read_bytes() for part in parts)
+    ]
+    tables = [next(one for one in each if _pid(one) == 0) for each in packets]
+    entries = b"".join(table[13:17] for table in tables)  # one each: a program and the place of its
+    section = b"\x00" + struct.pack(">H", 0xB000 | (9 + len(entries))) + tables[0][8:13] + entries
+    section += struct.pack(">I", _crc32_mpeg(section))
+    table = (tables[0][:5] + section).ljust(_TS_PACKET, b"\xff")
+    own = [[one for one in each if _pid(one) not in (0, 0x11)] for each in packets]
+    spread = [
+        (number / len(each), which, one)
+        for which, each in enumerate(own)
+        for number, one in enumerate(each)
+    ]
+    joined.write_bytes(b"".join([table, *(one for _, _, one in sorted(spread))]))
+    return joined
+
+
+def _pid(packet: bytes) -> int:
+    return int.from_bytes(packet[1:3], "big") & 0x1FFF
+
+
+def _crc32_mpeg(data: bytes) -> int:
+    rest = 0xFFFFFFFF
+    for byte in data:
+        rest ^= byte << 24
+        for _ in range(8):
+            rest = (rest << 1 ^ (0x04C11DB7 if rest >> 31 else 0)) & 0xFFFFFFFF
+    return rest
 
 
 def write_palette(path: Path, levels: Sequence[int], codec: str, *, gop: int = 25) -> Path:

@@ -31,6 +31,7 @@ from vtlearn.media.video.opening import (
     MP4,
     PROGRAM_STREAM,
     TRANSPORT_STREAM,
+    best_stream,
     error_text,
     logged,
     open_again,
@@ -136,11 +137,10 @@ class VideoFile(FrameSource["av.VideoFrame"]):
     def _set_stream(self) -> None:
         import av
 
-        covers = av.stream.Disposition.attached_pic
-        streams = [s for s in self.container.streams.video if not s.disposition & covers]
-        if not streams:
+        stream = best_stream(self.container)
+        if stream is None:
             raise UnreadableVideoError(self.path, "it has no video stream")
-        self.stream = streams[0]
+        self.stream = stream
         context: VideoCodecContext | None = self.stream.codec_context
         if context is None:
             raise UnreadableVideoError(self.path, "FFmpeg has no decoder for its video stream")

@@ -9,6 +9,7 @@ from vtlearn.media.clips import Source, VideoBytes
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
 
 __all__: list[str] = []
@@ -49,6 +50,36 @@ def open_container(raw: BytesIO | FileIO) -> "InputContainer":
     tags = _tag_decoding(av.__version__)
     container: InputContainer = av.open(raw, "r", options=options, **tags)
     return container
+
+
+def best_stream(container: "InputContainer") -> "VideoStream | None":
+    """Choose the stream to be watched, as FFmpeg's av_find_best_stream, torchcodec and decord do.
+
+    That is the one which the file marks as its default, else one of many frames before one of few,
+    then that of the highest bit rate. Cover art never is, even if a file has nothing else; and
+    what cannot be decoded is not, where something else can.
+
+    Args:
+        container: A file just opened.
+
+    Returns:
+        The stream; None where there is none but of cover art.
+    """
+    from av.stream import Disposition
+
+    cover = Disposition.attached_pic
+    streams = [one for one in container.streams.video if not one.disposition & cover]
+    found = [one for one in streams if _has_decoder(one)] or streams
+    best = container.streams.best("video")
+    if best is not None and any(one.index == best.index for one in found):
+        return cast("VideoStream", best)
+    is_default = Disposition.default
+    return max(found, key=lambda one: bool(one.disposition & is_default), default=None)
+
+
+def _has_decoder(stream: "VideoStream") -> bool:
+    context: VideoCodecContext | None = stream.codec_context  # PyAV's own types forget the None
+    return context is not None
 
 
 @contextmanager

@@ -127,7 +127,9 @@ class VideoReader:
         Args:
             source: The file, or the bytes of one. A still picture (JPEG, PNG, WebP, GIF) is a video
                 of one frame: what is transparent is white, an animated WebP is its first frame, and
-                what was cut off cannot be read. No other file is opened, whatever it names.
+                what was cut off cannot be read. Of several video streams it is the one marked as
+                default, or else the first of those with most frames; cover art is none. No other
+                file is opened, whatever it names.
             starts: When each clip starts, in seconds from the start of the file, in any order;
                 clips may overlap.
             num_frames: Frames of each clip.
