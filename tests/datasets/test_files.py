@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.media.video.writing import write_audio, write_video
 from vtlearn.datasets.files import (
     find_videos,
     first_file,
@@ -50,6 +51,71 @@ def test_a_link_to_a_video_is_no_other_video(tmp_path: Path) -> None:
     found = find_videos(tmp_path)
     assert list(found) == ["a/gone", "c/gone", "v"]
     assert found["v"] == tmp_path / "a/v.mp4"
+
+
+def test_of_files_of_one_id_the_first_with_a_picture_is_taken(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_audio(tmp_path / "a.m4v")
+    write_video(tmp_path / "a.mp4", [20])
+    write_video(tmp_path / "a.webm", [20], codec="libvpx-vp9")
+    touch(tmp_path, "b.mkv")  # it cannot be told what that is
+    write_audio(tmp_path / "b.avi")
+    write_audio(tmp_path / "c.mkv")
+    write_audio(tmp_path / "c.mov")
+    os.mkfifo(tmp_path / "d.avi")  # opening it would never end
+    write_video(tmp_path / "d.mp4", [20])
+    found = {video_id: path.name for video_id, path in find_videos(tmp_path).items()}
+    assert found == {"a": "a.mp4", "b": "b.mkv", "c": "c.mkv", "d": "d.mp4"}
+    assert "5 files have the id of another" in caplog.text
+
+
+def test_formats_left_unmerged_are_one_video(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for folder in ("x", "y", "z"):
+        (tmp_path / folder).mkdir()
+    write_audio(tmp_path / "x/a.f140-drc.mp4")
+    write_video(tmp_path / "x/a.f399.mp4", [20])
+    write_audio(tmp_path / "y/a.f251.mkv")
+    write_video(tmp_path / "y/a.f399.mp4", [20])
+    write_video(tmp_path / "z/b.f137.mp4", [20])
+    touch(tmp_path, "z/b.f140.m4a", "z/b.f140.txt", "z/c.f140.txt", "z/.d.f140.m4a")
+    found = find_videos(tmp_path)
+    assert found == {
+        "b": tmp_path / "z/b.f137.mp4",
+        "x/a": tmp_path / "x/a.f399.mp4",
+        "y/a": tmp_path / "y/a.f399.mp4",
+    }
+    assert "5 files are formats that yt-dlp has left unmerged" in caplog.text
+    names = video_names(tmp_path, found)
+    assert names.paths == {"b": "z/b", "x/a": "x/a", "y/a": "y/a"}
+    assert names.meant("x/a") == ["x/a"]
+    assert locate_videos(tmp_path, ["b"]) == {"b": tmp_path / "z/b.f137.mp4"}
+
+
+def test_a_merged_video_has_the_id_before_its_formats(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.mp4", [20])
+    write_video(tmp_path / "a.f399.mp4", [20])
+    write_audio(tmp_path / "a.f251.mkv")
+    write_audio(tmp_path / "b.mkv")
+    write_video(tmp_path / "b.f399.mp4", [20])
+    touch(tmp_path, "b.f140.m4a")
+    found = {video_id: path.name for video_id, path in find_videos(tmp_path).items()}
+    assert found == {"a": "a.mp4", "b": "b.f399.mp4"}
+
+
+def test_names_that_end_like_a_format_are_kept(tmp_path: Path) -> None:
+    write_video(tmp_path / "a.f1.mp4", [20])
+    write_video(tmp_path / "a.f2.mp4", [20])  # two parts of a film
+    write_video(tmp_path / "b.f399.mp4", [20])
+    write_audio(tmp_path / "c.f140.mkv")
+    write_audio(tmp_path / "c.f251.mkv")
+    found = find_videos(tmp_path)
+    assert list(found) == ["a.f1", "a.f2", "b.f399", "c.f140", "c.f251"]
+    located = locate_videos(tmp_path, ["a", "b", "b.f399"])
+    assert located["a"] == tmp_path / "a.mp4"  # not there
+    assert located["b"] == located["b.f399"] == tmp_path / "b.f399.mp4"
 
 
 def test_odd_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from vtlearn.media.ids import (
     VideoNames,
     closeness,
     distinct_ids,
+    format_stem,
     former_id,
     outgrown_ids,
     path_tails,
@@ -57,3 +58,14 @@ def test_former_ids_and_who_shared_them() -> None:
 def test_tails_end_with_the_name() -> None:
     assert list(path_tails("/a//b/")) == ["a//b", "/b", "b"]
     assert list(path_tails("")) == []
+
+
+def test_a_name_means_the_one_video_that_has_a_format_besides() -> None:
+    names = VideoNames({"a.f137": "x/a.f137", "b": "b", "b.f18": "b.f18", "c.f1": "c", "c.f2": "c"})
+    assert names.meant("y/a") == names.meant("a.f137") == ["a.f137"]
+    assert names.meant("b") == names.meant("b.f22") == ["b"]
+    assert names.meant("c.f3") == []
+    assert names.meant("c") == []  # it may be either
+    assert [format_stem(one) for one in ("a.f", "a.f1x", "a.f251-0", "f1", "a.f137.x")] == [
+        *("a.f", "a.f1x", "a", "f1", "a.f137.x"),
+    ]

@@ -2,16 +2,18 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
-from vtlearn.media.ids import VideoNames, distinct_ids, video_stem
+from vtlearn.media.ids import VideoNames, distinct_ids, format_stem, video_stem
+from vtlearn.media.video.probing import has_picture
 from vtlearn.unicode import escape_name
 
 __all__ = ["find_videos", "video_names"]
 
 _LOG = logging.getLogger(__name__)
+_SOUND_SUFFIXES = frozenset((".m4a", ".opus", ".ogg", ".oga", ".mp3", ".aac", ".weba", ".mka"))
 
 
 def require_paths(corpus: str, expected: Mapping[Path, str], source: str) -> None:
@@ -44,7 +46,9 @@ def find_videos(folder: Path) -> dict[str, Path]:
 
     Returns:
         Paths by id, sorted by id; of several files that differ in their suffix only, the first in
-        alphabetical order, which is logged.
+        alphabetical order that has a picture. Formats that yt-dlp left unmerged beside one another
+        (``a.f251.webm``, which is sound only, and ``a.f399.mp4``) are one video ``a``: the file
+        with the picture, unless ``a.mp4`` is there as well. Both are logged.
 
     Raises:
         ArgumentError: If a folder in it cannot be listed.
@@ -59,22 +63,24 @@ def find_videos(folder: Path) -> dict[str, Path]:
         ['1. Intro', 'lesson1/part1', 'lesson2/part1']
     """
     files: dict[str, str] = {}
-    doubled = 0
+    others: dict[str, list[str]] = {}
+    sounds: set[str] = set()
     top = len(os.fspath(folder))
     for where, names in _walk(folder):
         below = where[top:].strip("/")
         for name in names:
             stem = video_stem(name)
-            if stem == name or name.startswith("."):
-                continue
             place = f"{below}/{stem}" if below else stem
-            path = f"{where}/{name}"
-            doubled += place in files
-            files[place] = min(path, files.get(place, path))
-    if doubled:
-        _LOG.warning(
-            "%s: %d files have the id of another; the first by name is taken", folder, doubled
-        )
+            if name.startswith("."):
+                continue
+            if stem == name:
+                sounds.update(_unmerged_sound(place))
+            elif place in files:
+                others.setdefault(place, []).append(f"{where}/{name}")
+            else:
+                files[place] = f"{where}/{name}"
+    _choose(folder, files, others)
+    _merge_formats(folder, files, sounds)
     places = _less_links(files)
     found = sorted(zip(distinct_ids(places), places, strict=True))
     return {video_id: Path(files[place]) for video_id, place in found}
@@ -92,7 +98,9 @@ def video_names(folder: Path, found: Mapping[str, Path]) -> VideoNames:
     """
     return VideoNames(
         {
-            video_id: escape_name(video_stem(path.relative_to(folder).as_posix()))
+            video_id: _renamed(
+                escape_name(video_stem(path.relative_to(folder).as_posix())), video_id
+            )
             for video_id, path in found.items()
         }
     )
@@ -182,6 +190,71 @@ def locate_videos(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
         video_id: found[called[0]] if called else folder / f"{video_id}.mp4"
         for video_id, called in files.items()
     }
+
+
+def _choose(folder: Path, files: dict[str, str], others: Mapping[str, list[str]]) -> None:
+    """Choose the file of each place that has several."""
+    for place, paths in others.items():
+        files[place] = _first_with_picture(sorted([files[place], *paths]))
+    if others:
+        _LOG.warning(
+            "%s: %d files have the id of another; the first by name that has a picture is taken",
+            folder,
+            sum(map(len, others.values())),
+        )
+
+
+def _merge_formats(folder: Path, files: dict[str, str], sounds: Container[str]) -> None:
+    """Make one video of the formats of one that stand beside each other, if one has a picture."""
+    formats: dict[str, list[str]] = {}
+    for place in files:
+        stem = format_stem(place)
+        if stem != place:
+            formats.setdefault(stem, []).append(place)
+    merged: list[str] = []
+    for stem, places in formats.items():
+        if len(places) == 1 and stem not in sounds:
+            continue
+        shown = [place for place in places if has_picture(files[place]) is not False]
+        if len(shown) != 1:
+            continue  # videos of their own, whose names happen to end like this
+        merged += places
+        film = files[shown[0]]
+        files[stem] = _first_with_picture([files[stem], film]) if stem in files else film
+    for place in merged:
+        del files[place]
+    if merged:
+        _LOG.warning(
+            "%s: %d files are formats that yt-dlp has left unmerged (first: %s); of each video "
+            "the file with the picture is taken",
+            folder,
+            len(merged),
+            merged[0],
+        )
+
+
+def _first_with_picture(paths: Sequence[str]) -> str:
+    """Return the first file that has a picture; or else that may have one, or else any."""
+    unclear: list[str] = []
+    for path in paths:
+        found = has_picture(path)
+        if found:
+            return path
+        if found is None:
+            unclear.append(path)
+    return [*unclear, *paths][0]
+
+
+def _unmerged_sound(place: str) -> list[str]:
+    """Return the place of the video that a file of sound is a format of, if it is one."""
+    stem, suffix = os.path.splitext(place)  # noqa: PTH122 - called for a million names
+    video = format_stem(stem)
+    return [video] if suffix.lower() in _SOUND_SUFFIXES and video != stem else []
+
+
+def _renamed(path: str, video_id: str) -> str:
+    """Give a path the name of an id, which may lack the format that a file's name has."""
+    return f"{path[: path.rfind('/') + 1]}{video_id.rpartition('/')[2]}"
 
 
 def _less_links(files: Mapping[str, str]) -> list[str]:

@@ -6,6 +6,7 @@ UTF-8, whatever bytes the name holds: see :func:`~vtlearn.unicode.escape_name`.
 """
 
 import os
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from vtlearn.unicode import escape_name
@@ -15,6 +16,7 @@ __all__ = [
     "VideoNames",
     "closeness",
     "distinct_ids",
+    "format_stem",
     "former_id",
     "outgrown_ids",
     "path_tails",
@@ -25,6 +27,7 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v")
 """What the names of videos end with, in lower case."""
 
 _SUFFIXES = frozenset(VIDEO_SUFFIXES)
+_FORMAT = re.compile(r"\.f\d+(?:-[A-Za-z0-9]+)*$")
 
 
 def video_stem(path: str) -> str:
@@ -42,6 +45,22 @@ def video_stem(path: str) -> str:
     """
     stem, suffix = os.path.splitext(path)  # noqa: PTH122 - called for a million names
     return stem if suffix.lower() in _SUFFIXES else path
+
+
+def format_stem(name: str) -> str:
+    """Take off what yt-dlp adds to the name of one format of a video, before it merges several.
+
+    Args:
+        name: A name or path, less its suffix.
+
+    Returns:
+        The same less such an end, if it has one.
+
+    Example:
+        >>> [format_stem(name) for name in ("a/b.f137", "b.f140-drc", "b.final", "b")]
+        ['a/b', 'b', 'b.final', 'b']
+    """
+    return _FORMAT.sub("", name) if ".f" in name else name
 
 
 def distinct_ids(paths: Sequence[str]) -> list[str]:
@@ -119,9 +138,12 @@ class VideoNames:
     def __init__(self, paths: Mapping[str, str]) -> None:
         self.paths = paths
         self._twins: dict[str, list[str]] = {}
+        self._formats: dict[str, list[str]] = {}
         for video_id in paths:
             if "/" in video_id:
                 self._twins.setdefault(_name(video_id), []).append(video_id)
+            if ".f" in video_id and (stem := format_stem(_name(video_id))) != _name(video_id):
+                self._formats.setdefault(stem, []).append(video_id)
         for name, ids in self._twins.items():
             if name in paths:  # one of them lies in the folder itself
                 ids.append(name)
@@ -152,8 +174,22 @@ class VideoNames:
         """Return the ids of all videos of a name, whatever their folders.
 
         Args:
-            name: A name without folders and suffix.
+            name: A name without folders and suffix. Where no video has it, it is that of the only
+                one that has it but for the format which yt-dlp adds; or else, if it has a format
+                itself, of those that have none.
+
+        Example:
+            >>> names = VideoNames({"a.f137": "a.f137", "b": "b"})
+            >>> names.called("a"), names.called("b.f251")
+            (['a.f137'], ['b'])
         """
+        found = self._exactly(name)
+        if found:
+            return found
+        formats = self._formats.get(name, [])
+        return formats if len(formats) == 1 else self._exactly(format_stem(name))
+
+    def _exactly(self, name: str) -> list[str]:
         return self._twins.get(name) or ([name] if name in self.paths else [])
 
 

@@ -62,6 +62,12 @@ def said(captions: CaptionIndex, match: CaptionMatch) -> dict[str, str]:
         (["p", "l2/p"], ["p.vtt", "l2/p.vtt"], {"p": "p.vtt", "l2/p": "l2/p.vtt"}, []),
         # whose twin is missing
         (["l1/p"], ["l1/p.vtt", "l2/p.json"], {"p": "l1/p.vtt"}, ["l2/p"]),
+        # what yt-dlp calls the formats of a video
+        (["a.f137"], ["a.en.vtt"], {"a.f137": "a.en.vtt"}, []),
+        (["a.f137"], ["a.vtt", "a.f137.srt"], {"a.f137": "a.f137.srt"}, []),
+        (["a"], ["a.f251.en.vtt"], {"a": "a.f251.en.vtt"}, []),
+        (["a"], ["x/a.f251.vtt", "a.json"], {"a": "a.json"}, []),
+        (["a.f1", "a.f2"], ["a.vtt", "a.f3.vtt"], {}, ["a", "a.f3"]),
         # missing videos count once, however many transcripts they have
         (["b"], ["a.de.vtt", "a.en.vtt", "a.json"], {}, ["a"]),
     ],
@@ -74,6 +80,15 @@ def test_a_transcript_belongs_to_the_video_it_names(
     assert said(captions, match) == whose
     assert match.unclaimed == unclaimed
     assert match.collisions == {}
+
+
+def test_captions_in_one_file_are_of_the_only_format_of_their_video(tmp_path: Path) -> None:
+    said = {"start": [1], "end": [2], "text": ["stir"]}
+    (tmp_path / "all.json").write_text(json.dumps({"a": said, "b": said, "c.f1": said}))
+    captions = open_captions(tmp_path / "all.json", progress=False)
+    match = match_captions(captions, videos("a.f137", "b.f1", "b.f2", "c.f1"))
+    assert match.keys == {"a.f137": "a", "c.f1": "c.f1"}
+    assert match.unclaimed == ["b"]
 
 
 def test_two_transcripts_of_a_video_are_refused_by_name(tmp_path: Path) -> None:

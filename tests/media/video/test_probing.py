@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,9 +7,9 @@ import pytest
 
 from tests.damage import READABLE, UNREADABLE, Way
 from tests.media.video.hanging import spare_what_does_not_hang
-from tests.media.video.writing import write_video
+from tests.media.video.writing import write_audio, write_video
 from vtlearn.errors import ArgumentError, UnreadableVideoError
-from vtlearn.media.video.probing import hash_all, probe_all, scan_all
+from vtlearn.media.video.probing import has_picture, hash_all, probe_all, scan_all
 from vtlearn.media.video.reader import VideoInfo, VideoReader
 
 SECONDS = 12
@@ -92,6 +93,19 @@ def test_a_scan_tells_how_much_is_lost(films: list[tuple[str, Path]]) -> None:
     assert lost["truncated-fast-start"] == SECONDS / 2
     scanned = scan_all([("empty", dict(films)["empty"], 1.0)], workers=1, time_budget=None)
     assert [type(result) for _, result in scanned] == [UnreadableVideoError]
+
+
+def test_what_has_a_picture(good: Path, tmp_path: Path) -> None:
+    assert has_picture(good) is True
+    path = write_audio(tmp_path / "a.mp4")
+    assert has_picture(path) is False
+    shutil.copy(good, path)  # the answer is not kept for another file
+    assert has_picture(path) is True
+    path.write_bytes(b"nothing")
+    assert has_picture(path) is None
+    assert has_picture(tmp_path / "absent.mp4") is has_picture(tmp_path) is None
+    os.mkfifo(tmp_path / "pipe.mp4")
+    assert has_picture(tmp_path / "pipe.mp4") is None
 
 
 def test_what_hangs_is_given_up(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
 """Which captions are of which video, once both are known.
 
 A transcript belongs to the video whose name it bears, or that name and a language: to ``a.en`` and
-not to ``a`` where both are there. Of videos of one name it belongs to the one whose path it shares
-the most of. What may be of two videos, or two transcripts of one, is left out and named.
+not to ``a`` where both are there. What yt-dlp adds to a format's name counts only where nothing
+is called the rest. Of videos of one name a transcript belongs to the one whose path it shares the
+most of. What may be of two videos, or two transcripts of one, is left out and named.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from vtlearn.media.captions.naming import (
     require_language,
     transcript_stem,
 )
-from vtlearn.media.ids import VideoNames, closeness
+from vtlearn.media.ids import VideoNames, closeness, format_stem
 from vtlearn.storage.strings import Strings
 from vtlearn.unicode import escape_name
 
@@ -85,6 +86,11 @@ def _by_id(captions: CaptionIndex, videos: VideoNames) -> CaptionMatch:
             claimed.add(keys[video_id])
             continue
         name = video_id.rpartition("/")[2]
+        stem = format_stem(name)
+        if stem != name and stem in known and videos.called(stem) == [video_id]:
+            keys[video_id] = known[stem]
+            claimed.add(known[stem])
+            continue
         if name != video_id and name in known and name not in videos.paths:
             collisions[video_id] = (
                 f"{captions.source}: the captions of {name!r} may be of "
@@ -105,6 +111,13 @@ class _Claim(NamedTuple):
     row: int
 
 
+class _Named(NamedTuple):
+    """A transcript, and the part of its name that is a video's."""
+
+    row: int
+    stem: str
+
+
 class _Transcripts:
     """The transcripts of a folder, which have to be matched by their names."""
 
@@ -115,7 +128,7 @@ class _Transcripts:
         self._language = language
         self._files = files
         self._videos = videos
-        self._rows: dict[str, list[int]] = {}  # those that name a video
+        self._named: dict[str, list[_Named]] = {}  # those that name a video
         self._shared: dict[int, list[str]] = {}  # of which nothing tells which video they name
 
     def match(self) -> CaptionMatch:
@@ -125,11 +138,11 @@ class _Transcripts:
                 self._leave(nameless, row, file)
         keys: dict[str, str] = {}
         collisions: dict[str, str] = {}
-        for video_id, rows in self._rows.items():
-            if len(rows) == 1 and rows[0] not in self._shared:  # as nearly all are
-                keys[video_id] = self._captions.ids[rows[0]]
+        for video_id, named in self._named.items():
+            if len(named) == 1 and named[0].row not in self._shared:  # as nearly all are
+                keys[video_id] = self._captions.ids[named[0].row]
                 continue
-            best, *others = self._claims(video_id, rows)
+            best, *others = self._claims(video_id, named)
             problem = self._problem(video_id, best, others)
             if problem:
                 collisions[video_id] = problem
@@ -150,27 +163,27 @@ class _Transcripts:
                 if language_distance(self._language, whole.removeprefix(stem)) is None:
                     return True  # of a video that is there, in a language that is not wanted
                 for video_id in meant:
-                    self._rows.setdefault(video_id, []).append(row)
+                    self._named.setdefault(video_id, []).append(_Named(row, stem))
                 if len(meant) > 1:
                     self._shared[row] = meant
                 return True
         return False
 
-    def _claims(self, video_id: str, rows: Sequence[int]) -> list[_Claim]:
+    def _claims(self, video_id: str, named: Sequence[_Named]) -> list[_Claim]:
         """Judge the transcripts that name a video; the best one comes first."""
         path = self._videos.paths[video_id]
-        return sorted(self._judged(path, row) for row in rows)
+        return sorted(self._judged(path, each) for each in named)
 
-    def _judged(self, path: str, row: int) -> _Claim:
-        file = self._files[row]
-        name = path.rpartition("/")[2]
-        whole = transcript_stem(file)
-        forms = ((form, stem) for stem in meant_stems(whole) for form in (escape_name(stem), stem))
-        form, stem = next(pair for pair in forms if pair[0].rpartition("/")[2] == name)
-        common, equal = closeness(form, path)
-        language = language_distance(self._language, whole.removeprefix(stem))
-        damaged = self._captions.ids[row] in self._captions.damaged
-        return _Claim((-common, not equal), damaged, language or 0, kind_rank(file), file, row)
+    def _judged(self, path: str, named: _Named) -> _Claim:
+        file, escaped = self._files[named.row], escape_name(named.stem)
+        without_format, _ = closeness(format_stem(escaped), format_stem(path))
+        common, equal = max(
+            closeness(escaped, path), closeness(named.stem, path), (without_format, False)
+        )
+        rest = transcript_stem(file).removeprefix(named.stem)
+        language = language_distance(self._language, rest) or 0
+        damaged = self._captions.ids[named.row] in self._captions.damaged
+        return _Claim((-common, not equal), damaged, language, kind_rank(file), file, named.row)
 
     def _problem(self, video_id: str, best: _Claim, others: Sequence[_Claim]) -> str:
         """Say why it is not known which transcript is a video's; nothing where it is."""

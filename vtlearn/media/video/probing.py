@@ -4,15 +4,17 @@ from collections.abc import Iterable, Iterator
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
+from stat import S_ISREG
 from typing import TypeVar
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source
+from vtlearn.media.video.opening import best_stream, open_container, open_raw
 from vtlearn.media.video.reader import VideoInfo, VideoReader
 from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 from vtlearn.storage.parallel import in_parallel
 
-__all__ = ["hash_all", "probe", "probe_all", "scan", "scan_all"]
+__all__ = ["has_picture", "hash_all", "probe", "probe_all", "scan", "scan_all"]
 
 ItemT = TypeVar("ItemT")
 
@@ -138,6 +140,40 @@ def scan(
     except UnreadableVideoError as error:
         return error
     return float(frames - int(clips.valid.sum()))
+
+
+def has_picture(path: str | Path) -> bool | None:
+    """Say whether a file has video, or sound alone. The answer is kept until the file changes.
+
+    Args:
+        path: The file.
+
+    Returns:
+        None where it cannot be said, since the file cannot be opened.
+
+    Example:
+        >>> print(has_picture("absent.mp4"))
+        None
+    """
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    if not S_ISREG(status.st_mode):  # opening a pipe may never end
+        return None
+    return _has_picture(str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _has_picture(path: str, *identity: int) -> bool | None:
+    import av
+
+    del identity
+    try:
+        with open_raw(Path(path)) as raw, open_container(raw) as container:
+            return best_stream(container) is not None
+    except (av.FFmpegError, OSError):
+        return None
 
 
 def _probe(
