@@ -89,6 +89,17 @@ def test_where_seeks_mislead_frames_alone_are_those_among_others(
         assert torch.equal(alone.valid[0], is_valid)
 
 
+def test_where_h264_is_refreshed_bit_by_bit_decoding_begins_at_the_start(tmp_path: Path) -> None:
+    options = {"preset": "medium", "x264-params": "intra-refresh=1:scenecut=0"}
+    path = write_video(tmp_path / "a.mkv", noise(450), gop=25, options=options)
+    times, pictures = plain(path)
+    numbered = np.arange(400, 407)  # made from frames before, though a keyframe is said to be there
+    starts = (times[numbered] + 0.02).tolist()
+    clips = VideoReader().clips(path, starts, num_frames=1, fps=1, size=32)
+    assert torch.equal(clips.frames[:, 0], pictures[torch.from_numpy(numbered)])
+    assert clips.valid.all()
+
+
 def test_frames_lost_from_a_file_that_counts_them_are_invalid(tmp_path: Path) -> None:
     path = hard_to_seek(tmp_path / "unordered.avi", HARD_TO_SEEK["unordered.avi"])
     damage(path, range(60, 63))

@@ -202,16 +202,23 @@ def _crc32_mpeg(data: bytes) -> int:
     return rest
 
 
-def write_palette(path: Path, levels: Sequence[int], codec: str, *, gop: int = 25) -> Path:
-    """Encode 16x16 grey levels as places in a palette, 25 frames per second."""
-    palette = np.arange(256, dtype=np.uint8)[:, None].repeat(4, 1)
-    palette[:, 0] = 255
+def write_palette(
+    path: Path, levels: Sequence[int], codec: str, *, gop: int = 25, changing: bool = False
+) -> Path:
+    """Encode 16x16 grey levels as places in a palette, 25 frames per second.
+
+    The palette is the same for all frames, or every 40 frames another one.
+    """
+    greys = np.arange(256, dtype=np.uint8)[:, None].repeat(4, 1)
+    greys[:, 0] = 255
     with av.open(path, "w") as output:
         stream = output.add_stream(codec, rate=25)
         assert isinstance(stream, VideoStream)
         stream.height, stream.width, stream.pix_fmt, stream.gop_size = 16, 16, "pal8", gop
         for number, level in enumerate(levels):
-            places = np.full((16, 16), level, np.uint8)
+            turn = number // 40 * 50 if changing else 0
+            places = np.full((16, 16), (level + turn) % 256, np.uint8)
+            palette = np.roll(greys, turn, 0)  # at each place is the level less the turn
             frame = av.VideoFrame.from_ndarray((places, palette), format="pal8")  # type: ignore[arg-type]
             frame.pts = number
             frame.time_base = Fraction(1, 25)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
+_INTRA = 1  # FFmpeg's AV_PICTURE_TYPE_I
 _INDEXED = (MP4, MATROSKA)
 _UNTIMED = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
 _PALETTE = "pal8"  # pixels that mean nothing without the palette, which is sent once
@@ -294,7 +295,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 await_key = lost = self._is_damaged = True
                 if self._lacks_order:
                     break  # frames are counted, and it is unknown how many are lost
-            elif frame.key_frame or not await_key:
+            elif not await_key or self._is_key(frame):
                 if sought and frame.pts is None:
                     return  # nobody knows where a seek has led
                 before, start = start, end if frame.pts is None else self._seconds(frame.pts)
@@ -303,6 +304,18 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 yield TimedFrame(frame, start, end, lost)
                 await_key = lost = False
         self.cut_off = lost or self._is_cut(end)
+
+    def _is_key(self, frame: "av.VideoFrame") -> bool:
+        """Say whether decoding may begin with a frame.
+
+        Where H.264 is refreshed bit by bit instead of by keyframes, a frame of which the last part
+        has come is called one, though the rest of it is made from frames before.
+        """
+        if not frame.key_frame:
+            return False
+        context = self.stream.codec_context
+        is_plain = context.name == "h264" and context.field_order == _PROGRESSIVE
+        return not is_plain or frame.pict_type == _INTRA
 
     def _is_cut(self, end: float) -> bool:
         """Say whether the file promises more than the frames that came, which end there."""
