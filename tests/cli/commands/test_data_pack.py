@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -294,6 +295,36 @@ def test_packing_goes_on_where_it_was_cut_off(
     assert (corpus / "out" / "00000.tar").stat().st_mtime_ns == first  # it was not written again
     for path in (corpus / "whole").iterdir():
         assert (corpus / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_what_was_left_out_before_packing_was_cut_off_is_told(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key in KEYS:
+        some = {"start": [1.5, 9], "end": [2, 10], "text": ["in, or so", "after"]}
+        (corpus / "captions" / f"{key}.json").write_text(json.dumps(some))
+    next((corpus / "videos").rglob(f"{_mixed(KEYS)[0]}.*")).write_bytes(b"no video")
+    assert pack(corpus, "--samples-per-shard", "1", out="whole") == 0
+    whole = (corpus / "whole" / "left_out.csv").read_bytes()
+    assert whole.count(b"captions outside") == 4
+    told = capsys.readouterr().out.partition("left out: ")[2].partition(" (")[0]
+    real = shard_writer._write_tar
+    written: list[object] = []
+
+    def stop(*given: Any) -> str:
+        written.append(given)
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        return real(*given)
+
+    monkeypatch.setattr(shard_writer, "_write_tar", stop)
+    assert pack(corpus, "--samples-per-shard", "1") == 130
+    monkeypatch.undo()
+    report = corpus / "out" / "left_out.csv"
+    report.write_bytes(report.read_bytes() + b"x,unfinish")
+    assert pack(corpus, "--samples-per-shard", "1") == 0
+    assert report.read_bytes() == whole
+    assert told in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,7 +109,6 @@ def run(arguments: argparse.Namespace) -> int:
     """
     _require_sense(arguments)
     require_out(arguments)  # before the captions, which may take minutes to open
-    left_out: list[_LeftOut] = []
     corpus = _open(arguments)
     settings = {
         **_choice(arguments),
@@ -118,16 +118,16 @@ def run(arguments: argparse.Namespace) -> int:
     with ShardWriter(arguments.out, **_limits(arguments), settings=settings) as writer:
         ids = _mixed(corpus.ids)
         packed = frozenset(writer.done)
-        for video_id in track(ids, "Packing", len(ids)):
-            if sample_key(video_id) not in packed:
-                _pack(corpus, video_id, writer, left_out)
-        report = arguments.out / _LEFT_OUT
-        _write(report, left_out)
+        left = [video_id for video_id in ids if sample_key(video_id) not in packed]
+        report = _Report(arguments.out / _LEFT_OUT, {*ids}.difference(left))
+        for video_id in track(left, "Packing", len(left)):
+            _pack(corpus, video_id, writer, report)
+        report.finish(ids)
         if not writer.done:
             message = f"nothing to pack: none of {len(ids)} ids has both a video and captions that "
-            message += f"can be read; {report} says why"
+            message += f"can be read; {report.path} says why"
             raise ArgumentError(message)
-    sys.stdout.write(_closing_line(arguments.out, writer, left_out))
+    sys.stdout.write(_closing_line(arguments.out, writer, report.rows))
     return 0
 
 
@@ -166,6 +166,74 @@ class _LeftOut(NamedTuple):
     id: str
     reason: str
     detail: str = ""
+
+
+class _Report:
+    """The table of what is left out.
+
+    Rows are written as they come: so those about a video that interrupted packing brought into a
+    shard are there when packing resumes, which does not look at that video again.
+
+    Args:
+        path: The file.
+        packed: Ids of videos that are in shards; what an earlier report says of others is dropped.
+
+    Attributes:
+        rows: What is left out.
+    """
+
+    def __init__(self, path: Path, packed: Collection[str]) -> None:
+        self.path = path
+        self.rows = _read_report(path, {_escaped(video_id) for video_id in packed})
+        if path.is_file():
+            self._replace()
+
+    def add(self, row: _LeftOut) -> None:
+        """Add a row, before what it is about gets into a shard."""
+        row = _LeftOut(*map(_escaped, row))
+        self.rows.append(row)
+        with self._refusing_unwritable():
+            if self.path.exists():
+                with self.path.open("a", encoding="utf-8", newline="") as file:
+                    csv.writer(file, lineterminator="\n").writerow(row)
+            else:
+                self._replace()
+
+    def finish(self, ids: Iterable[str]) -> None:
+        """Put the rows in the order of the videos, as if packing had not been interrupted."""
+        places = {_escaped(video_id): place for place, video_id in enumerate(ids)}
+        self.rows.sort(key=lambda row: places[row.id])
+        self._replace()
+
+    def _replace(self) -> None:
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerows([_LeftOut._fields, *self.rows])
+        with self._refusing_unwritable():
+            replace_text(self.path, text.getvalue())
+
+    @contextmanager
+    def _refusing_unwritable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            message = f"{self.path} cannot be written: {error.strerror or error}"
+            raise ArgumentError(message) from error
+
+
+def _read_report(path: Path, ids: Container[str]) -> list[_LeftOut]:
+    """Read the rows about some videos; one that a killed process left unfinished is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return []
+    rows = csv.reader(io.StringIO(text[: text.rfind("\n") + 1]))
+    return [_LeftOut(*row) for row in rows if len(row) == len(_LeftOut._fields) and row[0] in ids]
+
+
+def _escaped(text: str) -> str:
+    """Escape what is not UTF-8, which names of files need not be."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _require_sense(arguments: argparse.Namespace) -> None:
@@ -216,42 +284,39 @@ def _mixed(ids: Iterable[str]) -> list[str]:
     return sorted(hashes, key=hashes.__getitem__)
 
 
-def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, left_out: list[_LeftOut]) -> None:
+def _pack(corpus: _Corpus, video_id: str, writer: ShardWriter, report: _Report) -> None:
     """Add a video to the shards, or say why it is left out."""
     path = corpus.paths.get(video_id)
     if path is None:
-        left_out.append(_LeftOut(video_id, "without a video"))
+        report.add(_LeftOut(video_id, "without a video"))
     elif video_id not in corpus.keys:
-        left_out.append(_LeftOut(video_id, "without captions"))
+        report.add(_LeftOut(video_id, "without captions"))
     else:
         try:
-            files = read_or_record(video_id, partial(_files, corpus, video_id, path, left_out))
+            files = read_or_record(video_id, partial(_files, corpus, video_id, path, report))
         except OutsideCaptionsError as error:
-            left_out.append(_LeftOut(video_id, "with all captions outside", str(error)))
+            report.add(_LeftOut(video_id, "with all captions outside", str(error)))
             return
         if isinstance(files, Unreadable):
             what = "with captions that cannot be read" if files.stage == "captions" else _UNOPENED
-            left_out.append(_LeftOut(video_id, what, files.describe()))
+            report.add(_LeftOut(video_id, what, files.describe()))
             return
         try:
             writer.add(sample_key(video_id), files, video_id=video_id)
         except ArgumentError as error:
-            left_out.append(_LeftOut(video_id, "that shards cannot hold", str(error)))
+            report.add(_LeftOut(video_id, "that shards cannot hold", str(error)))
 
 
-def _files(
-    corpus: _Corpus, video_id: str, path: Path, left_out: list[_LeftOut]
-) -> dict[str, Content]:
+def _files(corpus: _Corpus, video_id: str, path: Path, report: _Report) -> dict[str, Content]:
     said = corpus.captions[corpus.keys[video_id]]
     info = corpus.reader.probe(path)  # opening it shows the worst before it is packed
     captions = captions_within(said, info.first, info.duration)
     if said and not captions:
         raise OutsideCaptionsError(video_id, len(said), info.first, info.duration)
-    left_out += [
-        _LeftOut(video_id, "captions outside their videos", f"{one.start} to {one.end} s")
-        for one in said
-        if not captions_within([one], info.first, info.duration)
-    ]
+    for one in said:
+        if not captions_within([one], info.first, info.duration):
+            where = f"{one.start} to {one.end} s"
+            report.add(_LeftOut(video_id, "captions outside their videos", where))
     record = {
         "id": video_id,
         "captions": {
@@ -273,20 +338,6 @@ def _closing_line(out: Path, writer: ShardWriter, left_out: list[_LeftOut]) -> s
     reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items()))
     missing = f"; left out: {reasons} ({out / _LEFT_OUT})" if left_out else ""
     return f"{len(writer.entries)} shards, {samples} samples, {size:,} bytes in {out}{missing}\n"
-
-
-def _write(report: Path, left_out: list[_LeftOut]) -> None:
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(_LeftOut._fields)
-    rows.writerows(left_out)
-    # ids are names of files, which need not be UTF-8
-    text = file.getvalue().encode(errors="backslashreplace").decode()
-    try:
-        replace_text(report, text)
-    except OSError as error:
-        message = f"{report} cannot be written: {error.strerror or error}"
-        raise ArgumentError(message) from error
 
 
 def _bytes(text: str) -> int:
