@@ -1,6 +1,7 @@
 import pytest
 
 from vtlearn.checks import (
+    allowed_count,
     require_choice,
     require_divides,
     require_not_negative,
@@ -29,6 +30,21 @@ def test_what_is_no_share_is_refused_by_name() -> None:
     for number in (-0.1, 1.1, float("nan")):
         with pytest.raises(ArgumentError, match=f"^dropout={number} has to be from 0 to 1$"):
             require_share(flip=0.5, dropout=number)
+
+
+@pytest.mark.parametrize(
+    ("share", "total", "allowed"),
+    [
+        (0.01, 300, 3),
+        (0.01, 299, 2),
+        (0.01, 20, 1),  # less than one of them
+        (0.29, 100, 29),  # a product of floats that is below 29
+        (1.0, 7, 7),
+        (0.0, 7, 0),
+    ],
+)
+def test_a_share_above_zero_allows_at_least_one(share: float, total: int, allowed: int) -> None:
+    assert allowed_count(share, total) == allowed
 
 
 def test_what_is_left_over_is_refused_by_both_names() -> None:

@@ -19,7 +19,7 @@ EXAMPLES = [
     MissingPackageError("numba", "fast", "The CPU kernel"),
     UnreadableVideoError("a.mp4", "no video stream", "decode"),
     LostClipsError("a", [1.0, 2.5]),
-    TooManyUnreadableError(4, 300, 0.01, "unreadable.jsonl"),
+    TooManyUnreadableError(4, 300, 0.01, "unreadable.jsonl", 3),
     CorpusNotFoundError("Kitchen", ["videos: mp4 files"], "https://example.org"),
     *(
         getattr(errors, name)("what, where, the way out")
@@ -73,5 +73,7 @@ def test_a_corpus_of_ones_own_is_published_nowhere() -> None:
 
 def test_sentences_name_the_way_out() -> None:
     assert "pip install 'vtlearn[fast]'" in str(EXAMPLES[0])
-    assert "max_unreadable_fraction=0.01" in str(EXAMPLES[3])
+    assert "more than the 3 that max_unreadable_fraction=0.01 allows" in str(EXAMPLES[3])
+    nothing = TooManyUnreadableError(3, 3, 1.0, "unreadable.jsonl", 3)
+    assert str(nothing).startswith("none of the 3 videos can be read")
     assert str(Path("videos: mp4 files")) in str(EXAMPLES[4])

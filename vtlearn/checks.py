@@ -1,16 +1,20 @@
 """Refuse arguments that make no sense, before anything is done with them."""
 
+import math
 from collections.abc import Sequence
 
 from vtlearn.errors import ArgumentError
 
 __all__ = [
+    "allowed_count",
     "require_choice",
     "require_divides",
     "require_not_negative",
     "require_positive",
     "require_share",
 ]
+
+_ROUNDING = 1e-9  # by which a product with a share may miss a whole number
 
 
 def require_positive(**numbers: float) -> None:
@@ -74,6 +78,20 @@ def require_share(**numbers: float) -> None:
         if not 0 <= number <= 1:
             message = f"{name}={number} has to be from 0 to 1"
             raise ArgumentError(message)
+
+
+def allowed_count(share: float, total: int) -> int:
+    """Return how many of a total a share allows: at least one, unless the share is 0.
+
+    Args:
+        share: How many may be missing or unreadable, from 0 to 1.
+        total: How many there are.
+
+    Example:
+        >>> allowed_count(0.01, 300), allowed_count(0.01, 20), allowed_count(0.0, 300)
+        (3, 1, 0)
+    """
+    return max(1, math.floor(share * total + _ROUNDING)) if share > 0 else 0
 
 
 def require_divides(**numbers: int) -> None:

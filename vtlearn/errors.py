@@ -164,19 +164,30 @@ class TooManyUnreadableError(VTLearnError):
         total: How many videos the corpus has.
         limit: The largest share that was to be accepted.
         report: The file that names them.
+        allowed: How many that share is of the corpus.
     """
 
     def __init__(
-        self, unreadable: int, total: int = 0, limit: float = 0.0, report: str = ""
+        self,
+        unreadable: int,
+        total: int = 0,
+        limit: float = 0.0,
+        report: str = "",
+        allowed: int = 0,
     ) -> None:
-        super().__init__(unreadable, total, limit, report)
+        super().__init__(unreadable, total, limit, report, allowed)
 
     def sentence(self) -> str:
         """Give the arithmetic, the report, and the argument to change."""
-        unreadable, total, limit, report = self.args
+        unreadable, total, limit, report, allowed = self.args
+        if unreadable <= allowed:  # nothing is left, though that many were to be accepted
+            return (
+                f"none of the {total} videos can be read: {report} names {unreadable} of {total}. "
+                "Fix them"
+            )
         return (
-            f"{unreadable} of {total} videos cannot be read, more than "
-            f"max_unreadable_fraction={limit}; {report} names them. "
+            f"{unreadable} of {total} videos cannot be read, more than the {allowed} that "
+            f"max_unreadable_fraction={limit} allows; {report} names them. "
             "Fix or remove them, or accept more by a larger max_unreadable_fraction."
         )
 

@@ -123,17 +123,17 @@ def test_names_with_dots_and_twins_are_counted_apart(ids: Sequence[str], tmp_pat
 
 def test_captions_that_are_left_out_are_counted(film: Path, tmp_path: Path) -> None:
     root = make(tmp_path, film, "a", "b")
-    write_captions(root / "captions", "b", [2.0, -1.0])
+    write_captions(root / "captions", "b", [2.0, -1.0, 2.0, -2.0])
     expected = HowTo100M.expectations(root)
     report = check_corpus(expected, workers=1)
     assert report.usable == ["a", "b"]
     reason = "caption 1 ends at -1.0 s, before it starts at 0.0 s"
-    assert report.skipped_captions == {"b": [(1, reason)]}
-    assert report.as_json()["skipped_captions"] == {"b": [{"line": 1, "reason": reason}]}
+    assert report.skipped_captions["b"][0] == (1, reason)
+    assert report.as_json()["skipped_captions"]["b"][0] == {"line": 1, "reason": reason}
     report = check_corpus(expected, workers=1, max_bad_cues=0.2)
     assert report.usable == ["a"]
     assert report.damaged_captions["b"].endswith(
-        f"{reason} (1 of 2 captions cannot be read, more than max_bad_cues=0.2 allows)"
+        f"{reason} (2 of 4 captions cannot be read, more than the 1 that max_bad_cues=0.2 allows)"
     )
     assert not report.skipped_captions
 

@@ -134,8 +134,10 @@ def test_a_broken_video_is_replaced_counted_and_written_down(root: Path) -> None
     (line,) = (root / "unreadable.jsonl").read_text().splitlines()
     assert json.loads(line)["id"] == victim
     (root / "unreadable.jsonl").unlink()
-    with pytest.raises(TooManyUnreadableError, match=r"max_unreadable_fraction=0\.01"):
-        corpus(root)[2]
+    with pytest.raises(TooManyUnreadableError, match=r"max_unreadable_fraction=0\.0 allows"):
+        corpus(root, max_unreadable_fraction=0.0)[2]
+    (root / "unreadable.jsonl").unlink()
+    assert corpus(root)[2].id != victim  # one percent of 8 videos is less than one
 
 
 def test_damaged_captions_are_left_out_likewise(root: Path) -> None:
@@ -155,7 +157,7 @@ def test_a_bad_caption_costs_itself_alone(root: Path) -> None:
     assert data.transcript(victim) == [(0.0, 4.0, "chop"), (6.0, 9.0, "stir")]
     assert data[0].id == victim
     with pytest.raises(TooManyUnreadableError, match="unreadable"):
-        corpus(root, max_bad_cues=0.3)[0]
+        corpus(root, max_bad_cues=0.0, max_unreadable_fraction=0.0)[0]
 
 
 def test_a_list_chooses_the_videos(root: Path) -> None:

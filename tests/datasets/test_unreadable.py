@@ -78,6 +78,16 @@ def test_the_log_is_shared_and_counts_each_video_once(tmp_path: Path) -> None:
         one.add(record("c"))
 
 
+def test_one_may_be_unreadable_of_fewer_than_a_hundred(tmp_path: Path) -> None:
+    log = UnreadableLog(tmp_path / "q.jsonl", "abcdefghijklmnopqrst", 0.01)
+    log.add(record("a"))
+    with pytest.raises(TooManyUnreadableError, match=r"2 of 20 .* the 1 that .*=0\.01 allows"):
+        log.add(record("b"))
+    strict = UnreadableLog(tmp_path / "none.jsonl", "abcdefghijklmnopqrst", 0.0)
+    with pytest.raises(TooManyUnreadableError, match=r"1 of 20 .* the 0 that .*=0\.0 allows"):
+        strict.add(record("a"))
+
+
 def test_a_corpus_without_a_readable_video_ends(tmp_path: Path) -> None:
     log = UnreadableLog(tmp_path / "q.jsonl", IDS, 1.0)
     with pytest.raises(TooManyUnreadableError, match="10 of 10"):

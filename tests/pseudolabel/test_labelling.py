@@ -135,7 +135,7 @@ def test_damaged_videos_are_named_and_counted(kitchen_root: Path, tmp_path: Path
     cut = record["videos"][videos.ids[2]]
     assert 0 < cut["captions"] < cut["windows"]
     with pytest.raises(TooManyUnreadableError):
-        label(tmp_path / "strict", list_videos(root, max_unreadable_fraction=0.01))
+        label(tmp_path / "strict", list_videos(root, max_unreadable_fraction=0.0))
 
 
 def test_windows_of_a_transcript_and_of_scenes(kitchen_root: Path, tmp_path: Path) -> None:

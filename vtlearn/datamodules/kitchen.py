@@ -71,7 +71,8 @@ class Kitchen(VideoTextData):
             a clip of each caption.
         pixels: What is made of the pictures.
         features: Folder of stored features to read in place of the videos' pixels.
-        max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
+        max_unreadable_fraction: Stop when more of the training videos than this cannot be read; one
+            may be unreadable unless it is 0.
         unreadable_log: The file that names unreadable training videos; ``unreadable.jsonl`` in
             ``root`` by default.
         time_budget: Seconds that the clips of one video may take; decoding that takes longer is

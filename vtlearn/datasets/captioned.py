@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from vtlearn.batch import Sample
+from vtlearn.checks import allowed_count
 from vtlearn.datasets.base import Corpus, VideoCorpus
 from vtlearn.datasets.clips import ClipLoader, TimedClips
 from vtlearn.datasets.evaluation import EvaluationItem
@@ -264,7 +265,8 @@ def require_clips(
         clips: What should be there.
         listed: The file that lists them.
         source: Where the corpus's authors publish it.
-        max_missing: How many videos may be missing; a share of them, if it is a float.
+        max_missing: How many videos may be missing; a share of them, if it is a float, which
+            allows one if it is above 0.
         check: The arguments of ``vtlearn data check`` for this corpus.
         items: What they are, where they are not videos.
         named: What their files are called.
@@ -284,7 +286,8 @@ def require_clips(
         lines = [f"{where}: the {items} listed in {listed}, {named}  (there are none)"]
         raise CorpusNotFoundError(corpus, lines, source)
     is_share = isinstance(max_missing, float)
-    if len(missing) > (max_missing * len(videos) if is_share else max_missing):
+    allowed = allowed_count(max_missing, len(videos)) if is_share else max_missing
+    if len(missing) > allowed:
         share = math.ceil(100 * len(missing) / len(videos)) / 100
         first = ", ".join(list(missing)[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
         option = f"--data.init_args.max_unreadable_fraction={share}"
@@ -293,7 +296,7 @@ def require_clips(
         message = (
             f"{len(missing)} of {len(videos)} {items} listed in {listed} are missing under "
             f"{where}: {first}. Download them (`vtlearn data check {check}` lists all), or pass "
-            f"{option} to continue without them"
+            f"{option} to continue without them{f' (now {allowed} may be)' if allowed else ''}"
         )
         raise ArgumentError(message)
 

@@ -160,7 +160,8 @@ class Reading:
         sampling: What is drawn from a video and its captions.
         pixels: What is made of the pictures.
         features: Folder of stored features to read in place of the videos' pixels.
-        max_unreadable_fraction: Stop when more of the training videos than this cannot be read.
+        max_unreadable_fraction: Stop when more of the training videos than this cannot be read; one
+            may be unreadable unless it is 0.
         unreadable_log: The file that names unreadable training videos.
         time_budget: Seconds that the clips of one video may take; decoding that takes longer is
             killed and the video counts as unreadable. Leave it out to let it take its time.

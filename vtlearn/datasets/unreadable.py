@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vtlearn.batch import Unreadable
-from vtlearn.checks import require_share
+from vtlearn.checks import allowed_count, require_share
 from vtlearn.errors import (
     ArgumentError,
     LostClipsError,
@@ -105,7 +105,7 @@ class UnreadableLog:
     Args:
         path: The file; it appears with the first unreadable video.
         ids: The corpus; other ids in the file do not count.
-        max_fraction: The largest share of them that may be unreadable.
+        max_fraction: The largest share of them that may be unreadable; above 0 it allows one.
 
     Raises:
         ArgumentError: If that is not between 0 and 1.
@@ -158,10 +158,8 @@ class UnreadableLog:
                 _LOG.warning("left out: %s", record.describe())
                 self._append(record)
                 self._known[record.id] = record
-        if len(self._known) > self.max_fraction * len(self.ids):
-            raise TooManyUnreadableError(
-                len(self._known), len(self.ids), self.max_fraction, str(self.path)
-            )
+        if len(self._known) > allowed_count(self.max_fraction, len(self.ids)):
+            raise self._too_many(len(self._known))
 
     def log_damaged(self, video_id: str, error: LostClipsError) -> None:
         """Say, once per video, that a readable one was skipped; it stays in the corpus.
@@ -176,9 +174,7 @@ class UnreadableLog:
 
     def nothing_readable(self) -> TooManyUnreadableError:
         """Return the error to raise where nothing of the corpus could be read."""
-        total = len(self.ids)
-        unreadable = len(self.read()) or total
-        return TooManyUnreadableError(unreadable, total, self.max_fraction, str(self.path))
+        return self._too_many(len(self.read()) or len(self.ids))
 
     def __contains__(self, video_id: str) -> bool:
         """Whether this process knows already that a video cannot be read."""
@@ -199,6 +195,12 @@ class UnreadableLog:
                     if record is not None and record.id in self.ids:
                         self._known.setdefault(record.id, record)
         return dict(self._known)
+
+    def _too_many(self, unreadable: int) -> TooManyUnreadableError:
+        total = len(self.ids)
+        allowed = allowed_count(self.max_fraction, total)
+        path = str(self.path)
+        return TooManyUnreadableError(unreadable, total, self.max_fraction, path, allowed)
 
     def _append(self, record: Unreadable) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,8 @@ class VideoList(NamedTuple):
         ids: Their ids, in an order that stays the same.
         paths: Their files.
         fps: Frames per second that a window is sampled at.
-        max_unreadable_fraction: Stop when more of the videos than this cannot be read.
+        max_unreadable_fraction: Stop when more of the videos than this cannot be read; one may be
+            unreadable unless it is 0.
         time_budget: Seconds that reading a chunk of windows may take; None for as long as it takes.
         frame_at: Which frame of a window is taken at a time.
     """

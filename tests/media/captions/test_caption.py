@@ -109,8 +109,15 @@ def test_the_number_of_a_caption_is_that_in_the_file() -> None:
     ("bad", "good", "share", "message"),
     [
         (1, 1, 0.5, None),
-        (2, 1, 0.5, r"what 0 \(2 of 3 captions cannot be read, more than max_bad_cues=0.5 allows"),
-        (1, 9, 0.0, "1 of 10 captions cannot be read, more than max_bad_cues=0 allows"),
+        (
+            2,
+            1,
+            0.5,
+            r"what 0 \(2 of 3 captions cannot be read, more than the 1 that max_bad_cues=0.5 ",
+        ),
+        (1, 9, 0.0, "1 of 10 captions cannot be read, more than the 0 that max_bad_cues=0 "),
+        (1, 9, 0.01, None),  # a share above 0 allows one
+        (2, 8, 0.01, "more than the 1 that max_bad_cues=0.01 allows"),
         (2, 1, 1.0, None),
         (0, 0, 0.0, None),
         (1, 0, 1.0, "^what 0$"),

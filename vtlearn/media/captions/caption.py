@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vtlearn.checks import allowed_count
 from vtlearn.errors import TranscriptError
 from vtlearn.unicode import replace_surrogates
 
@@ -112,8 +113,8 @@ def require_most(track: Track, max_bad_cues: float) -> Track:
 
     Args:
         track: The captions.
-        max_bad_cues: The share of the file's captions that may be left out; where none is left,
-            the file is refused in any case.
+        max_bad_cues: The share of the file's captions that may be left out; above 0 it allows one.
+            Where none is left, the file is refused in any case.
 
     Returns:
         The same.
@@ -129,11 +130,12 @@ def require_most(track: Track, max_bad_cues: float) -> Track:
         vtlearn.errors.TranscriptError: line 3 is not the time of a caption: '1 --> 2'
     """
     bad, total = len(track.skipped), len(track.skipped) + len(track.texts)
-    if bad and (not track.texts or bad > max_bad_cues * total):
+    if bad and (not track.texts or bad > allowed_count(max_bad_cues, total)):
         message = track.skipped[0].reason
         if total > 1:
-            allowed = f", more than max_bad_cues={max_bad_cues:g} allows" if track.texts else ""
-            message += f" ({bad} of {total} captions cannot be read{allowed})"
+            most = allowed_count(max_bad_cues, total)
+            limit = f", more than the {most} that max_bad_cues={max_bad_cues:g} allows"
+            message += f" ({bad} of {total} captions cannot be read{limit if track.texts else ''})"
         raise TranscriptError(message)
     return track
 
