@@ -121,6 +121,23 @@ def test_names_with_dots_and_twins_are_counted_apart(ids: Sequence[str], tmp_pat
     assert (report.usable, report.missing) == (list(ids), [])
 
 
+def test_an_empty_transcript_is_a_video_without_captions(film: Path, tmp_path: Path) -> None:
+    root = make(tmp_path, film, "a", "b", "c")
+    (root / "captions" / "b.json").write_text("")
+    (root / "captions" / "c.json").write_text("no speech")
+    (root / "captions" / "gone.srt").write_text("\n")
+    report = check_corpus(HowTo100M.expectations(root), workers=1)
+    assert (report.usable, report.expected) == (["a"], 3)
+    assert report.videos_without_captions == ["b"]
+    assert report.damaged_captions.keys() == {"c"}
+    assert not report.captions_without_video
+    listed = tmp_path / "list.csv"
+    listed.write_text("video_id\na\nb\ngone\n")
+    report = check_corpus(HowTo100M.expectations(root, listed=listed), workers=1)
+    assert (report.usable, report.missing) == (["a"], ["gone"])
+    assert (report.videos_without_captions, report.captions_without_video) == (["b"], [])
+
+
 def test_captions_that_are_left_out_are_counted(film: Path, tmp_path: Path) -> None:
     root = make(tmp_path, film, "a", "b")
     write_captions(root / "captions", "b", [2.0, -1.0, 2.0, -2.0])

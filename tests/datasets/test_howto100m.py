@@ -1,4 +1,5 @@
 import json
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -219,6 +220,34 @@ def test_no_video_is_trained_with_the_words_of_another(
     assert "1 of 2 videos have no captions" in caplog.text
     with pytest.raises(KeyError):
         data.transcript(ids[0])
+
+
+def test_an_empty_transcript_is_a_video_without_captions(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second, *others = corpus(root).ids
+    (root / "captions" / f"{first}.json").unlink()
+    (root / "captions" / f"{first}.vtt").write_text("WEBVTT\n")
+    (root / "captions" / f"{second}.json").write_text("[]")
+    with caplog.at_level(logging.WARNING):
+        data = corpus(root, max_unreadable_fraction=0.0)
+    assert list(data.ids) == others
+    told = [record.getMessage() for record in caplog.records]
+    assert [line for line in told if "captions" in line] == [
+        f"2 of {len(others) + 2} videos have no captions"
+    ]
+    assert len(list(data.texts())) > 0
+    (root / "captions" / f"{first}.vtt").write_text("WEBVTT\n\nwithout a time\n")
+    unreadable = corpus(root, max_unreadable_fraction=0.0)
+    with pytest.raises(TooManyUnreadableError):
+        list(unreadable.texts())
+
+
+def test_nothing_but_empty_transcripts_is_no_corpus(root: Path) -> None:
+    for path in (root / "captions").iterdir():
+        path.write_text("")
+    with pytest.raises(CorpusNotFoundError, match="there are none"):
+        corpus(root)
 
 
 def test_captions_of_two_videos_are_refused_by_both_names(tmp_path: Path) -> None:

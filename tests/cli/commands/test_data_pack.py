@@ -79,8 +79,14 @@ def test_a_bad_caption_is_left_out_of_its_sample_or_takes_it_along(corpus: Path)
     (record,) = (json.loads(each.files["json"]) for each in samples if each.key == KEYS[1])
     assert record["captions"] == {"start": [0.0], "end": [1.0], "text": ["chop"]}
     shutil.rmtree(corpus / "out")
-    assert pack(corpus, "--max-bad-cues", "0.2") == 0
+    assert pack(corpus, "--max-bad-cues", "0") == 0
     assert set(left_out(corpus)) == {KEYS[1]}
+
+
+def test_an_empty_transcript_is_of_a_video_without_captions(corpus: Path) -> None:
+    (corpus / "captions" / f"{KEYS[0]}.json").write_text("[]")
+    assert pack(corpus) == 0
+    assert left_out(corpus) == {KEYS[0]: "without captions"}
 
 
 def test_what_is_left_out_is_told(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,12 +123,13 @@ def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
         index = open_quietly(source)
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"{source}: the captions of 2 of 8 videos are damaged (first: bad: caption 0 ends at "
+        f"{source}: the captions of 1 of 8 videos are damaged (first: bad: caption 0 ends at "
         "0.0 s, before it starts at 1.0 s); 1 captions of 1 videos are left out, since they "
         "cannot be read (first: holes: caption 0 has None for a text; remove it, or write what is "
         "said)"
     )
-    assert set(index.damaged) == {"bad", "silent"}
+    assert set(index.damaged) == {"bad"}
+    assert index.silent == {"silent"}
     assert index["holes"] == [Caption(2.0, 4.0, "b")]
     assert index["holes"].skipped == index.skipped["holes"]
     assert [line for line, _ in index.skipped["holes"]] == [0]
@@ -140,6 +141,29 @@ def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
     with pytest.raises(TranscriptError, match="video silent: it holds no caption"):
         index.get("silent")
     assert {key: index[key] for key in corpus(5)} == plain(corpus(5))
+
+
+def test_videos_of_which_nothing_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    nothing: dict[str, Any] = {"a": {}, "b": [], "c": {"start": [], "end": [], "text": []}}
+    places = [write(tmp_path / "raw_caption.json", {**corpus(2), **nothing})]
+    (tmp_path / "packed.pickle").write_bytes(pickle.dumps({**nothing, "d": b"", **corpus(2)}))
+    rows = "vid,start,end,text\na,,,\nv0,0,1,x\nb\nb,,\nc, , ,\nv1,1,2,y\n"
+    (tmp_path / "rows.csv").write_text(rows)
+    folder = tmp_path / "captions"
+    folder.mkdir()
+    cue = "00:01,000 --> 00:02,000\nso\n"
+    for name, content in {"a.vtt": "WEBVTT\n", "b.srt": "", "c.json": "[]", "v.srt": cue}.items():
+        (folder / name).write_text(content)
+    places += [tmp_path / "packed.pickle", tmp_path / "rows.csv", folder]
+    with caplog.at_level(logging.WARNING):
+        for place in places:
+            index = open_quietly(place)
+            assert index.silent >= {"a", "b", "c"}
+            assert not index.damaged
+            assert len(index) - len(index.silent) >= 1
+            with pytest.raises(TranscriptError, match="video b: it holds no caption"):
+                index["b"]
+    assert not caplog.records
 
 
 def test_the_share_of_bad_captions_is_an_argument_and_tables_keep_apart(tmp_path: Path) -> None:

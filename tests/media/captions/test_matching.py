@@ -195,3 +195,14 @@ def test_what_stands_beside_a_video_is_no_missing_one(tmp_path: Path) -> None:
     match = match_captions(captions, videos("a"))
     assert said(captions, match) == {"a": "a.en.vtt"}
     assert match.unclaimed == ["b.info"]
+
+
+def test_a_transcript_that_says_nothing_claims_no_video(tmp_path: Path) -> None:
+    folder = tmp_path / "captions"
+    (folder / "x").mkdir(parents=True)
+    for name in ("a.en.vtt", "b.vtt", "gone.vtt", "x/c.vtt"):
+        (folder / name).write_text("WEBVTT\n")
+    captions = transcripts(tmp_path, "a.en-US.vtt", "y/c.vtt")
+    match = match_captions(captions, videos("a", "b", "c"))
+    assert said(captions, match) == {"a": "a.en-US.vtt", "c": "y/c.vtt"}
+    assert (match.collisions, match.unclaimed) == ({}, [])

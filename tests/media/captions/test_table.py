@@ -37,9 +37,10 @@ def test_arrays_say_what_the_entries_said(tmp_path: Path) -> None:
     assert table.summary == ("raw_caption.json", 3, 2, 1)
 
 
-def test_videos_without_captions_are_damaged(tmp_path: Path) -> None:
-    table = open_table(written(tmp_path / "t", entry("a")))
-    assert json.loads(table.reasons.read_bytes()) == {"a": "it holds no caption"}
+def test_nothing_is_wrong_with_videos_without_captions(tmp_path: Path) -> None:
+    table = open_table(written(tmp_path / "t", entry("a"), entry("b", "so we")))
+    assert json.loads(table.reasons.read_bytes()) == {}
+    assert table.videos.tolist() == [[0, 0], [0, 1]]
 
 
 def test_an_id_that_comes_again_spoils_its_captions(tmp_path: Path) -> None:

@@ -83,7 +83,8 @@ def test_what_is_no_caption_is_named(columns: Any, message: str, tmp_path: Path)
     [
         ("a.json", '{"start": [], "end": [], "text": []}', "holds no caption"),
         ("a.csv", "start,end,text\n", "holds no caption"),
-        ("a.csv", "", r"but these are \[\]"),
+        ("a.csv", "", "holds no caption"),
+        ("a.csv", "hello\n", r"but these are \['hello'\]"),
         ("a.csv", "begin,end,text\n0,1,a\n", r"but these are \['begin', 'end', 'text'\]"),
         ("a.csv", "start,end,text\n0,1\n", "caption 0 has None for a text"),
         (
@@ -319,6 +320,72 @@ def test_half_an_emoji_costs_no_more_than_itself(name: str, content: str, tmp_pa
     path = tmp_path / name
     path.write_bytes(content.encode("utf-8", "surrogatepass"))
     assert read_transcript(path) == [Caption(1.0, 2.0, "cut \ufffd")]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_blank_file_has_no_captions_in_any_format(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a{suffix}"
+    for content in (b"", b" \r\n\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"):
+        path.write_bytes(content)
+        assert read_track(path).transcript() == []
+        with pytest.raises(TranscriptError, match=r"a\..* holds no caption; leave its video out"):
+            read_transcript(path)
+    path.write_bytes(b"\0" * 20)  # of a crash
+    with pytest.raises(TranscriptError):
+        read_track(path)
+
+
+HEADERS = {
+    "a.json": '{"segments": []}',
+    "b.json": "{}",
+    "c.json": '{"start": [], "end": [], "text": []}',
+    "d.json": '{"text": "", "segments": [], "language": "en"}',
+    "a.json3": '{"wireMagic": "pb3", "events": []}',
+    "a.csv": "start,end,text\n",
+    "a.tsv": "start\tend\ttext\n",
+    "a.vtt": "WEBVTT",
+    "b.vtt": "WEBVTT\nKind: captions\nLanguage: en\n\nNOTE by nobody\n\nSTYLE\n::cue {}\n",
+    "a.ttml": '<tt xmlns="http://www.w3.org/ns/ttml"><body><div/></body></tt>',
+    "a.srv1": "<transcript/>",
+    "a.srv3": '<timedtext format="3"><body/></timedtext>',
+    "a.ass": "[Script Info]\nTitle: a\n\n[Events]\nFormat: Layer, Start, End, Text\n",
+    "a.smi": "<SAMI><HEAD><TITLE>a</TITLE></HEAD><BODY></BODY></SAMI>",
+    "a.sub": "{1}{1}25\n",
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_file_of_a_header_only_has_no_captions(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(HEADERS[name])
+    track = read_track(tmp_path / name)
+    assert (track.texts, list(track.skipped), track.spans.shape) == ([], [], (0, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", '{"text": "so we", "segments": []}'),
+        ("a.json", '{"error": "no speech"}'),
+        ("a.vtt", "WEBVTT\n\nso we\n"),
+        ("a.srt", "so we\n"),
+        ("a.sbv", "so we\n"),
+        ("a.ass", "so we\n"),
+        ("a.ssa", "so we\n"),
+        ("a.smi", "so we"),
+        ("a.smi", "<html><body>404</body></html>"),
+        ("a.ttml", "<Error><Code>404</Code></Error>"),
+        ("a.ttml", "<tt><body><p>so we</p></body></tt>"),
+        ("a.sub", "so we"),
+        ("a.csv", "so we\n"),
+        ("a.tsv", "so we\n"),
+    ],
+)
+def test_text_that_is_in_no_caption_is_not_passed_over(
+    name: str, content: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(TranscriptError):
+        read_track(tmp_path / name, max_bad_cues=1.0)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

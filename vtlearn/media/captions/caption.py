@@ -98,6 +98,11 @@ class Track(NamedTuple):
         return Transcript(self.captions(), self.skipped)
 
 
+def no_captions() -> Track:
+    """Make the captions of a video in which nothing is said."""
+    return Track(np.empty((0, 2)), [])
+
+
 def as_track(transcript: Transcript) -> Track:
     """Turn captions, in any order, into arrays.
 

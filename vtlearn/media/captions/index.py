@@ -19,6 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from vtlearn.checks import require_share
 from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.media.captions.caption import (
@@ -44,8 +46,8 @@ class CaptionIndex(Mapping[str, list[Caption]]):
     """The captions of each video of a corpus, by its id; made by :func:`open_captions`.
 
     Videos whose captions are damaged are in it, so that whoever asks for one is told what is wrong
-    with it; ``damaged`` names them. It pickles as a path, and workers, forked or spawned, hold no
-    captions of their own.
+    with it; ``damaged`` names them, and ``silent`` those of which nothing is said. It pickles as a
+    path, and workers, forked or spawned, hold no captions of their own.
 
     Args:
         folder: The table.
@@ -113,13 +115,20 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         return reasons
 
     @cached_property
+    def silent(self) -> frozenset[str]:
+        """The videos that have no captions, though nothing is wrong with their transcripts."""
+        videos = self._table.videos
+        empty = np.flatnonzero(videos[:, 0] == videos[:, 1]).tolist()
+        return frozenset(self.ids[row] for row in empty) - self.damaged.keys()
+
+    @cached_property
     def skipped(self) -> dict[str, list[Skipped]]:
         """What was left out of which video's captions: lines, and what is wrong there."""
         of_videos: dict[str, Any] = json.loads(self._table.skipped.read_bytes())
         return {key: [Skipped(*each) for each in pairs] for key, pairs in of_videos.items()}
 
     def __len__(self) -> int:
-        """Return how many videos there are, damaged ones included."""
+        """Return how many videos there are, damaged and silent ones included."""
         return len(self.ids)
 
     def __iter__(self) -> Iterator[str]:
@@ -127,7 +136,7 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         return iter(self.ids)
 
     def __contains__(self, video_id: object) -> bool:
-        """Return whether there is such a video, damaged or not."""
+        """Return whether there is such a video, with captions or not."""
         return video_id in self.ids
 
     def __getitem__(self, video_id: str) -> Transcript:
@@ -138,7 +147,7 @@ class CaptionIndex(Mapping[str, list[Caption]]):
 
         Raises:
             KeyError: If there is no such video.
-            TranscriptError: If its captions are damaged.
+            TranscriptError: If its captions are damaged, or there are none.
         """
         start, end = self._captions_of(video_id)
         begins, ends = self._table.spans[start:end].T.tolist()
@@ -156,7 +165,7 @@ class CaptionIndex(Mapping[str, list[Caption]]):
 
         Raises:
             KeyError: If there is no such video.
-            TranscriptError: If its captions are damaged.
+            TranscriptError: If its captions are damaged, or there are none.
         """
         start, end = self._captions_of(video_id)
         return float(self._table.spans[start:end, 1].max())
@@ -177,7 +186,7 @@ class CaptionIndex(Mapping[str, list[Caption]]):
             raise KeyError(video_id) from error
         start, end = self._table.videos[row].tolist()
         if start == end:
-            reason = self.damaged[video_id]
+            reason = self.damaged.get(video_id, "it holds no caption")
             message = f"{self.source} has no captions of video {video_id}: {reason}"
             raise TranscriptError(message)
         return start, end

@@ -16,6 +16,7 @@ from vtlearn.media.captions.whisperx import whisperx_columns
 __all__: list[str] = []
 
 Columns = Mapping[str, Any]
+_NOTHING: Columns = MappingProxyType({"start": [], "end": [], "text": []})
 
 
 def json_columns(content: Any) -> Columns:
@@ -26,6 +27,7 @@ def json_columns(content: Any) -> Columns:
 
     Returns:
         ``start``, ``end`` and ``text``, one entry per caption; None stands for what is missing.
+        There is none in an empty object or list.
 
     Raises:
         TranscriptError: If it is in none of the layouts; it lists them.
@@ -34,6 +36,8 @@ def json_columns(content: Any) -> Columns:
         >>> json_columns([{"text": "so we", "start": 0.1, "duration": 0.2}])
         {'start': [0.1], 'end': [0.3], 'text': ['so we']}
     """
+    if content == {}:
+        return _NOTHING
     if isinstance(content, list):
         return _list_columns(content)
     if not isinstance(content, Mapping):
@@ -42,8 +46,17 @@ def json_columns(content: Any) -> Columns:
         return content
     for key, columns_of in LAYOUTS.items():
         if key in content:
-            return columns_of(content)
+            return _timed(content, key, columns_of(content))
     raise _unknown(sorted(map(str, content)))
+
+
+def _timed(content: Columns, key: str, columns: Columns) -> Columns:
+    """Refuse text as a whole without any of its times."""
+    text = content.get("text")
+    if not columns["text"] and isinstance(text, str) and text.strip():
+        message = f"it has text, {text[:80]!r}, and no times: {key} has none of it"
+        raise TranscriptError(message)
+    return columns
 
 
 def _unknown(held: object) -> TranscriptError:

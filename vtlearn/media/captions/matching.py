@@ -32,6 +32,8 @@ class CaptionMatch(NamedTuple):
         keys: The id that a video's captions have in their index, by the video's id.
         collisions: Why a video has no captions although some may be its own, by the video's id.
         unclaimed: Ids of captions that are of none of the videos, one per video that is missing.
+
+    A transcript that says nothing is not in it: its video is one without captions.
     """
 
     keys: dict[str, str]
@@ -76,9 +78,12 @@ def match_captions(
 def _by_id(captions: CaptionIndex, videos: VideoNames) -> CaptionMatch:
     keys: dict[str, str] = {}
     collisions: dict[str, str] = {}
-    known = {key: key for key in captions}  # looking one up in the index takes much longer
-    for key in [key for key in known if "%" in key]:  # a name, where ids are escaped names
-        known.setdefault(escape_name(key), key)
+    # looking one up in the index takes much longer
+    spoken = [key for key in captions if key not in captions.silent]
+    known = dict(zip(spoken, spoken, strict=True))
+    for key in spoken:
+        if "%" in key:  # a name, where ids are escaped names
+            known.setdefault(escape_name(key), key)
     claimed: set[str] = set()
     for video_id, path in videos.paths.items():
         if path in known or video_id in known:
@@ -97,7 +102,7 @@ def _by_id(captions: CaptionIndex, videos: VideoNames) -> CaptionMatch:
                 f"{_either(videos.called(name))}; give them the id of one"
             )
             claimed.add(known[name])
-    return CaptionMatch(keys, collisions, [key for key in captions if key not in claimed])
+    return CaptionMatch(keys, collisions, [key for key in spoken if key not in claimed])
 
 
 class _Claim(NamedTuple):
@@ -133,8 +138,9 @@ class _Transcripts:
 
     def match(self) -> CaptionMatch:
         nameless: dict[str, str] = {}
-        for row, file in enumerate(self._files):
-            if not self._claim(row, file):
+        silent = self._captions.silent
+        for row, (key, file) in enumerate(zip(self._captions.ids, self._files, strict=True)):
+            if key not in silent and not self._claim(row, file):
                 self._leave(nameless, row, file)
         keys: dict[str, str] = {}
         collisions: dict[str, str] = {}

@@ -15,6 +15,7 @@ __all__: list[str] = []
 
 _FRAMES = re.compile(r"\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}.*")
 _RATE = re.compile(r"\s*\{\s*1\s*\}\s*\{\s*1\s*\}\s*(\d{1,4}(?:[.,]\d{1,9})?)\s*")
+_UNSHOWN = re.compile(r"<head\b.*?</head\s*>|<!--.*?-->|<[^>]*>|&nbsp;?", re.IGNORECASE | re.DOTALL)
 _FAULTS = (ValueError, LookupError, TypeError, OverflowError, pysubs2.exceptions.Pysubs2Error)
 
 
@@ -29,6 +30,9 @@ def parse_substation(text: str, kind: str = "ass") -> Transcript:
     Returns:
         The captions in the file's order, on one line each, without tags; what has no text is none.
 
+    Raises:
+        TranscriptError: If there is text of another kind, and no caption.
+
     Example:
         >>> parse_substation(r"Dialogue: 0,0:00:04.13,0:00:06.50,Default,,0,0,0,,{\b1}so\N we")
         [Caption(start=4.13, end=6.5, text='so we')]
@@ -38,6 +42,10 @@ def parse_substation(text: str, kind: str = "ass") -> Transcript:
         for number, line in enumerate(text.splitlines(), 1)
         if line.lstrip().startswith("Dialogue:")
     ]
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "[")
+    if not lines and not first.startswith(("[", ";")):
+        message = f"it has no line that begins with Dialogue:, and begins with {first[:80]!r}"
+        raise TranscriptError(message)
     transcript = _by_line(lines, kind)
     return Transcript(dict.fromkeys(transcript), transcript.skipped)
 
@@ -80,17 +88,22 @@ def parse_sami(text: str) -> Transcript:
         text is so short that pysubs2 believes it has been read.
 
     Raises:
-        TranscriptError: If a time is not a number.
+        TranscriptError: If a time is not a number, or there is text and no caption.
 
     Example:
         >>> parse_sami("<SAMI><BODY><SYNC Start=1000><P>so we<SYNC Start=1500><P>&nbsp;</SAMI>")
         [Caption(start=1.0, end=1.5, text='so we')]
     """
     try:
-        return Transcript(_captions(pysubs2.SSAFile.from_string(text, format_="sami")))
+        captions = Transcript(_captions(pysubs2.SSAFile.from_string(text, format_="sami")))
     except _FAULTS as error:
         message = f"it is not SAMI: {error}"
         raise TranscriptError(message) from error
+    shown = "" if captions else " ".join(_UNSHOWN.sub(" ", text).split())
+    if shown:
+        message = f"it has text outside of any caption, and none that is in one: {shown[:80]!r}"
+        raise TranscriptError(message)
+    return captions
 
 
 def _by_line(lines: Iterable[tuple[int, str]], kind: str, fps: float | None = None) -> Transcript:

@@ -11,18 +11,17 @@ import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.caption import (
     MAX_BAD_CUES,
     Caption,
     Track,
+    no_captions,
     require_most,
     validate_captions,
 )
@@ -63,7 +62,7 @@ class Entry(NamedTuple):
 
     Attributes:
         video_id: Its id.
-        track: Its captions; none where they are damaged.
+        track: Its captions; none where they are damaged, or where nothing is said.
         reason: What is wrong with them; empty where nothing is.
         file: The transcript's path below the source; empty where the source is one file.
     """
@@ -122,8 +121,9 @@ def read_entries(
 
     Yields:
         One entry per video. Captions that cannot be read are left out, with the reason; a video
-        with too many of them is damaged. Memory does not grow with the source, except that a pickle
-        is loaded whole.
+        with too many of them is damaged. An empty transcript, list or mapping, and a row of nothing
+        but an id, say that a video has none. Memory does not grow with the source, except that a
+        pickle is loaded whole.
 
     Raises:
         TranscriptError: If the source as a whole cannot be read.
@@ -193,6 +193,8 @@ def _below(folder: Path, prefix: str) -> Iterator[FileState]:
 
 
 def _entry(video_id: str, columns: Any) -> Entry:
+    if isinstance(columns, (Mapping, list)) and not columns:
+        return Entry(video_id, no_captions())
     try:
         return Entry(video_id, validate_captions(columns, leave_out=True))
     except TranscriptError as error:
@@ -202,7 +204,7 @@ def _entry(video_id: str, columns: Any) -> Entry:
 
 
 def _damaged(video_id: str, reason: str, file: str = "") -> Entry:
-    return Entry(video_id, Track(np.empty((0, 2)), []), reason, file)
+    return Entry(video_id, no_captions(), reason, file)
 
 
 def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
@@ -214,7 +216,7 @@ def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
         entries = [_from_file(source, video_id, names[0])]
         if not entries[0].track.texts:  # metadata has the suffixes of transcripts, too
             entries += [_from_file(source, video_id, name) for name in names[1:]]
-        yield next((entry for entry in entries if entry.track.texts), entries[0])
+        yield min(entries, key=lambda entry: (not entry.track.texts, bool(entry.reason)))
 
 
 def _from_file(source: Path, video_id: str, name: str) -> Entry:
@@ -318,7 +320,7 @@ def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
             for (_, video_id), group in itertools.groupby(grouped, key=lambda row: row[:2]):
                 _, _, starts, ends, texts = map(list, zip(*group, strict=True))
                 if video_id:
-                    yield _entry(video_id, {"start": starts, "end": ends, "text": texts})
+                    yield _entry(video_id, _said(starts, ends, texts))
                 else:
                     yield _damaged(video_id, f"{len(texts)} rows name no video")
     except csv.Error as error:
@@ -326,6 +328,13 @@ def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
         raise TranscriptError(message) from error
     except sqlite3.Error as error:  # the disk is full, mostly
         raise OSError(0, str(error)) from error
+
+
+def _said(*columns: list[str | None]) -> dict[str, list[str | None]]:
+    """Return the captions of a video; there are none where no row has more than its id."""
+    if not any(cell and cell.strip() for cells in columns for cell in cells):
+        columns = ([], [], [])
+    return dict(zip(("start", "end", "text"), columns, strict=True))
 
 
 def _wanted(header: list[str]) -> list[str]:
@@ -372,7 +381,9 @@ def _from_pickle(source: Path, *, progress: bool) -> Iterator[Entry]:
 
 
 def _unpacked(captions: Any) -> Any:
-    """Read captions that are JSON inside, or JSON packed by zlib."""
+    """Read captions that are JSON inside, or JSON packed by zlib; an empty list of nothing."""
+    if isinstance(captions, (bytes, str)) and not captions:
+        return []
     if isinstance(captions, bytes):
         packed = zlib.decompressobj()
         unpacked = packed.decompress(captions, _LARGEST)

@@ -27,7 +27,7 @@ from vtlearn.storage.strings import Strings
 
 __all__: list[str] = []
 
-VERSION = 3
+VERSION = 4
 """Of the files' layout; another one is built anew."""
 
 
@@ -148,7 +148,7 @@ class _Writer:
         self._cuts.write(np.zeros(1, "<i8").tobytes())
 
     def add(self, entry: Entry) -> None:
-        """Append a video's captions, or note why it has none."""
+        """Append a video's captions, or note what is wrong with them."""
         video_id, track, reason, file = entry
         if video_id in self._rows:
             self._spoil(video_id)
@@ -158,8 +158,8 @@ class _Writer:
         self._files.append(file)
         if track.skipped:
             self._skipped[video_id] = list(track.skipped)
-        if reason or not track.texts:
-            self._reasons[video_id] = reason or "it holds no caption"
+        if reason:
+            self._reasons[video_id] = reason
         self._videos.extend((self._captions, self._captions + len(track.texts)))
         self._captions += len(track.texts)
         self._append(track)

@@ -27,7 +27,8 @@ def parse_timed_text(content: bytes | str) -> Transcript:
 
     Raises:
         TranscriptError: If it is not valid XML, has a document type (where entities would be
-            defined), or rates that are not numbers; it says which line.
+            defined), or rates that are not numbers; it says which line. If it is XML of another
+            kind with text, and has no caption.
 
     Example:
         >>> body = b'<tt><body><p begin="00:00:04.130" end="6.5s">so we<br/>moved</p></body></tt>'
@@ -35,7 +36,20 @@ def parse_timed_text(content: bytes | str) -> Transcript:
         [Caption(start=4.13, end=6.5, text='so we moved')]
     """
     root = parse_xml(content)
-    return _read_youtube(root) if root.name in _YOUTUBE else read_ttml(root)
+    if root.name in _YOUTUBE:
+        return _read_youtube(root)
+    transcript = read_ttml(root)
+    if root.name != "tt" and not transcript and not transcript.skipped:
+        _require_silent(root)
+    return transcript
+
+
+def _require_silent(root: Element) -> None:
+    """Refuse text in something that is no timed text, such as a page that reports an error."""
+    text = " ".join("".join(_pieces(root)).split())
+    if text:
+        message = f"it is <{root.name}>, not TTML, and none of its text is a caption: {text[:80]!r}"
+        raise TranscriptError(message)
 
 
 def _read_youtube(root: Element) -> Transcript:

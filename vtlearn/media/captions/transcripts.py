@@ -5,6 +5,7 @@ the file holds. Nothing is repaired, and nothing left out in silence: what canno
 counted, with its line and the reason, and a file with too many of them is refused.
 """
 
+import codecs
 import csv
 import io
 import re
@@ -24,6 +25,7 @@ from vtlearn.media.captions.caption import (
     Transcript,
     as_track,
     dedupe_rolling,
+    no_captions,
     require_most,
     validate_captions,
 )
@@ -40,6 +42,7 @@ from vtlearn.unicode import parse_json
 __all__ = ["Caption", "read_transcript"]
 
 _TIME_BUDGET = 60.0  # seconds that opening a video may take
+_BLANK = 64  # bytes; a file of more is not looked through for text that is not there
 
 
 def read_transcript(
@@ -104,16 +107,19 @@ def read_track(
         fps: As there.
 
     Returns:
-        The captions; there may be none.
+        The captions; there are none in a file of a header only, or of nothing at all, in any
+        format.
 
     Raises:
-        TranscriptError: If the file cannot be read, or too many of its captions. It does not say
-            of which file.
+        TranscriptError: If the file cannot be read, or too many of its captions, or none of what it
+            holds is a caption. It does not say of which file.
     """
     suffix = path.suffix.lower()
     if suffix not in PARSERS:
         message = f"its name ends in none of {', '.join(SUFFIXES)}"
         raise TranscriptError(message)
+    if _is_blank(path):
+        return no_captions()
     track = _without_pictures(PARSERS[suffix](_File(path, rolling, fps)))
     require_most(track, max_bad_cues)
     if rolling and suffix != ".vtt":
@@ -138,6 +144,16 @@ class _File(NamedTuple):
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
+    except OSError as error:
+        raise TranscriptError(str(error.strerror)) from error
+
+
+def _is_blank(path: Path) -> bool:
+    """Tell whether a file says nothing at all; one with a header or anything else does."""
+    try:
+        return (
+            path.stat().st_size <= _BLANK and not _bytes(path).removeprefix(codecs.BOM_UTF8).strip()
+        )
     except OSError as error:
         raise TranscriptError(str(error.strerror)) from error
 
