@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,27 @@ def test_no_such_folder(capsys: pytest.CaptureFixture[str]) -> None:
     words = [word for option, values in FACTS.items() for word in (option, *values)]
     assert main(["data", "import", "nowhere", "--to", "store", *words]) == 2
     assert "there is no folder nowhere" in capsys.readouterr().err
+
+
+def test_a_damaged_file_is_left_out_named_and_counted(
+    bare: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = bare / "-b_c.npy"  # the first
+    whole = path.read_bytes()
+    path.write_bytes(whole[:200])
+    assert bring(FACTS) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith("store: 2 videos, 1 vectors per second of dim=512 in float16")
+    assert (
+        "1 of 3 files are left out, which store/unreadable.jsonl names:\n  bare/-b_c.npy cannot be"
+        in (output.err)
+    )
+    (line,) = Path("store/unreadable.jsonl").read_text().splitlines()
+    assert json.loads(line)["id"] == "-b_c"
+    assert bring(FACTS, "--max-unreadable-fraction", "0") == 2
+    assert "1 of 3 files so far cannot be imported, more than the 0" in capsys.readouterr().err
+    path.write_bytes(whole)
+    assert bring(FACTS) == 0
+    assert "left out" not in capsys.readouterr().err
+    assert not Path("store/unreadable.jsonl").exists()
+    assert len(FeatureReader("store").ids) == 3

@@ -7,8 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.media.features.stores import make_spec
-from vtlearn.errors import ArgumentError, FeatureError
-from vtlearn.media.features.importing import feature_files, import_features, kind_of
+from vtlearn.batch import Unreadable
+from vtlearn.errors import ArgumentError, FeatureError, UnreadableVideoError
+from vtlearn.media.features.importing import (
+    common_kind,
+    feature_files,
+    import_features,
+    kind_of,
+)
 from vtlearn.media.features.reader import FeatureReader
 
 Rows = NDArray[Any]
@@ -28,8 +34,10 @@ def unit(count: int) -> Rows:
 def bring(
     folder: Path, files: dict[str, Rows], *, durations: dict[str, float] | None = None, **spec: Any
 ) -> FeatureReader:
-    """Save files, import them in shards of two, and open the store."""
-    options = {key: spec.pop(key) for key in ("tolerance",) if key in spec}
+    """Save files, import all of them in shards of two, and open the store."""
+    names = ("tolerance", "max_unreadable_fraction")
+    options = {"max_unreadable_fraction": 0.0}
+    options |= {key: spec.pop(key) for key in names if key in spec}
     for name, vectors in files.items():
         path = folder / "bare" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,6 +101,112 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert first.stat().st_mtime_ns == before
     with pytest.raises(FeatureError, match="created with other settings: backbone"):
         bring(tmp_path, files | {"c.npy": rows(2)}, backbone="another")
+
+
+BROKEN: dict[str, Rows | None] = {
+    "nan": np.full((2, 4), np.nan, np.float16),
+    "width": rows(2, dim=5),
+    "kind": rows(2, dtype="float32"),
+    "norm": unit(4),
+    "shape": rows(2)[None],
+    "cut": None,
+}
+
+
+def spoil(path: Path, name: str) -> None:
+    vectors = BROKEN[name]
+    if vectors is None:
+        path.write_bytes(path.read_bytes()[:-3])
+    else:
+        np.save(path, vectors)
+
+
+def import_files(folder: Path, share: float, **options: Any) -> dict[str, Unreadable]:
+    files = feature_files(folder / "bare")
+    return import_features(
+        files,
+        folder / "store",
+        make_spec(dtype="float16"),
+        max_unreadable_fraction=share,
+        videos_per_shard=2,
+        show_progress=False,
+        **options,
+    )
+
+
+@pytest.fixture
+def seven(tmp_path: Path) -> Path:
+    (tmp_path / "bare").mkdir()
+    for seed, name in enumerate("abcdefg"):
+        np.save(tmp_path / "bare" / f"{name}.npy", rows(2, seed=seed))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("video_id", ["a", "c"])
+def test_one_bad_file_is_left_out_and_counted(seven: Path, video_id: str, name: str) -> None:
+    path = seven / "bare" / f"{video_id}.npy"
+    spoil(path, name)
+    with pytest.raises(FeatureError, match=rf"{video_id}\.npy.*1 of 7 .* than the 0 that .*=0 "):
+        import_files(seven, 0.0)
+    left_out = import_files(seven, 0.01)
+    assert list(left_out) == [video_id]
+    assert left_out[video_id].path == str(path)
+    reader = FeatureReader(seven / "store")
+    assert sorted([*reader.ids, video_id]) == list("abcdefg")
+    assert reader.unreadable.keys() == {video_id}
+    with pytest.raises(UnreadableVideoError) as caught:
+        reader.duration(video_id)
+    assert left_out[video_id].reason in str(caught.value)
+    assert import_files(seven, 0.01) == left_out  # nothing is left to do
+    np.save(path, rows(2))  # brought again
+    assert import_files(seven, 0.01) == {}
+    assert list(FeatureReader(seven / "store").ids) == list("abcdefg")
+
+
+def test_more_than_may_be_are_refused_by_the_first(seven: Path) -> None:
+    for video_id, name in {"b": "nan", "e": "width"}.items():
+        spoil(seven / "bare" / f"{video_id}.npy", name)
+    words = r"b\.npy holds NaN or infinity, first in vector 0.*2 of 7 .* the 1 that max_unreadable"
+    with pytest.raises(FeatureError, match=words):
+        import_files(seven, 0.01)
+    with pytest.raises(FeatureError, match=r"b\.npy.*2 of 7"):  # the first shards are there
+        import_files(seven, 0.01)
+    assert list(import_files(seven, 0.3)) == ["b", "e"]
+    with pytest.raises(FeatureError, match=r"b\.npy cannot be imported: holds NaN .*2 of 7"):
+        import_files(seven, 0.01)
+    with pytest.raises(ArgumentError, match="max_unreadable_fraction=7 has to be from 0 to 1"):
+        import_files(seven, 7)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.9, 1.0])
+def test_what_is_wrong_with_all_files_is_refused_and_nothing_written(
+    seven: Path, share: float
+) -> None:
+    for path in (seven / "bare").iterdir():
+        np.save(path, unit(9))
+    with pytest.raises(
+        FeatureError, match=r"a\.npy: l2_norm is said to be false, but all of its 9"
+    ):
+        import_files(seven, share)
+    assert [path.name for path in (seven / "store").iterdir()] == ["features.json"]
+
+
+def test_a_duration_that_does_not_agree_is_one_files(seven: Path) -> None:
+    durations = dict.fromkeys("abcdefg", 2.0)
+    left_out = import_files(seven, 0.01, durations=durations | {"d": 9.0})
+    assert list(left_out) == ["d"]
+    assert left_out["d"].reason.startswith("has 2 vectors, but its video is said to last 9.0 s")
+
+
+def test_most_files_say_what_there_is(seven: Path) -> None:
+    for video_id, name in {"a": "cut", "b": "width", "c": "width"}.items():
+        spoil(seven / "bare" / f"{video_id}.npy", name)
+    assert common_kind(feature_files(seven / "bare").values()) == (4, "float16")
+    for path in (seven / "bare").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(FeatureError, match=r"a\.npy cannot be read"):
+        common_kind(feature_files(seven / "bare").values())
 
 
 def test_it_does_not_go_on_with_other_files(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 r"""Take bare .npy features into a store, with the facts that they lack.
 
 FOLDER holds one (vectors, dim) file a video, <id>.npy or <id>.mp4.npy, however deep, in float16 or
-float32. What they are cannot be seen in them, so it is said here once, and kept beside them. S3D's
-features of VideoCLIP, for example, one vector for each second:
+float32. What they are cannot be seen in them, so it is said here once, and kept beside them. A few
+files that are damaged are left out and named. S3D's features of VideoCLIP, for example, one vector
+for each second:
 
   vtlearn data import feat/ --to store/ --backbone S3D --weights s3d_howto100m.pth --fps 1 \
     --window 1 --num-frames 30 --resize none --crop 224 --mean 0 0 0 --std 1 1 1 --l2-norm yes
@@ -10,15 +11,20 @@ features of VideoCLIP, for example, one vector for each second:
 
 import argparse
 import hashlib
+import json
 import sys
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
+from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive
 from vtlearn.datasets.lists import read_durations
 from vtlearn.errors import ArgumentError
-from vtlearn.media.features.importing import feature_files, import_features, kind_of
+from vtlearn.media.features.importing import common_kind, feature_files, import_features
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.media.features.spec import FeatureSpec
+from vtlearn.storage.atomic import replace_text
 
 __all__ = ["add_arguments", "run"]
 
@@ -35,6 +41,9 @@ _FACTS = {
     "l2_norm": "whether the vectors have length 1, yes or no",
 }
 """What has to be said of features that do not say it themselves."""
+
+_REPORT = "unreadable.jsonl"
+_SHOWN = 5  # files that are left out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,10 +67,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mean", type=float, nargs=3, metavar=("R", "G", "B"), help=_FACTS["mean"])
     add("--std", type=float, nargs=3, metavar=("R", "G", "B"), help=_FACTS["std"])
     add("--l2-norm", choices=("yes", "no"), help=_FACTS["l2_norm"])
-    add("--dim", type=int, metavar="N", help="their width, to be checked (that of the first file)")
+    add("--dim", type=int, metavar="N", help="their width, to be checked (that of most files)")
     add("--dtype", choices=("float16", "float32"), help="likewise")
     add("--durations", type=Path, metavar="CSV", help="how long videos are: id, seconds")
     add("--tolerance", type=float, default=0.0, metavar="S", help="seconds they may be off (0)")
+    add(
+        "--max-unreadable-fraction",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="of files that may be damaged or otherwise, and are then left out (%(default)s)",
+    )
     add("--videos-per-shard", type=int, default=256, metavar="N", help="(256)")
 
 
@@ -86,12 +102,13 @@ def run(arguments: argparse.Namespace) -> int:
     _require_apart(arguments.source, arguments.to)
     files = feature_files(arguments.source)
     durations = None if arguments.durations is None else read_durations(arguments.durations)
-    import_features(
+    left_out = import_features(
         files,
         arguments.to,
-        _spec(arguments, next(iter(files.values()))),
+        _spec(arguments, files.values()),
         durations=durations,
         tolerance=arguments.tolerance,
+        max_unreadable_fraction=arguments.max_unreadable_fraction,
         videos_per_shard=arguments.videos_per_shard,
     )
     reader = FeatureReader(arguments.to)  # whoever opens it next will find it in order
@@ -100,7 +117,21 @@ def run(arguments: argparse.Namespace) -> int:
         f"{arguments.to}: {len(reader.ids)} videos, {spec.fps:g} vectors per second of "
         f"dim={spec.dim} in {spec.dtype}\n"
     )
+    _report(left_out, len(files), arguments.to / _REPORT)
     return 0
+
+
+def _report(left_out: Mapping[str, Unreadable], total: int, path: Path) -> None:
+    """Name all files that are left out in a report beside the store, and print the first."""
+    if not left_out:
+        path.unlink(missing_ok=True)  # of files that have been replaced
+        return
+    records = left_out.values()
+    replace_text(path, "".join(json.dumps(record._asdict()) + "\n" for record in records))
+    lines = [f"  {record.describe()}" for record in islice(records, _SHOWN)]
+    lines += ["  ..."] if len(left_out) > _SHOWN else []
+    count = f"{len(left_out)} of {total} files are left out, which {path} names"
+    sys.stderr.write("\n".join([f"{count}:", *lines]) + "\n")
 
 
 def _require_facts(arguments: argparse.Namespace) -> None:
@@ -127,8 +158,8 @@ def _require_apart(source: Path, store: Path) -> None:
         raise ArgumentError(message)
 
 
-def _spec(arguments: argparse.Namespace, first: Path) -> FeatureSpec:
-    dim, dtype = kind_of(first)
+def _spec(arguments: argparse.Namespace, paths: Iterable[Path]) -> FeatureSpec:
+    dim, dtype = common_kind(paths)
     return FeatureSpec(
         backbone=arguments.backbone,
         weights_sha256=_weights_hash(arguments),
