@@ -33,6 +33,18 @@ def test_candidates_reach_the_batch(kitchen_root: Path, tmp_path: Path) -> None:
     assert data.val_dataloader() == []
 
 
+def test_a_listed_video_may_be_missing(kitchen_root: Path, tmp_path: Path) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text((kitchen_root / "splits" / "train.csv").read_text() + "gone.mp4\n")
+    given: dict[str, Any] = {"videos": kitchen_root / "videos", "video_list": listed, **TINY}
+    captions = kitchen_root / "captions"
+    assert "gone" not in HowTo100M(captions, **given).train_dataset().ids
+    with pytest.raises(ArgumentError, match=r"max_missing_fraction=0 allows"):
+        HowTo100M(captions, **given, max_missing_fraction=0.0).train_dataset()
+    with pytest.raises(ArgumentError, match="max_missing_fraction=2 has to be from 0 to 1"):
+        HowTo100M(captions, max_missing_fraction=2)
+
+
 def test_overlap_is_an_argument_like_the_others(kitchen_root: Path, tmp_path: Path) -> None:
     data = HowTo100M(
         kitchen_root / "captions",

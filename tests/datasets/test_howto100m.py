@@ -161,12 +161,33 @@ def test_a_bad_caption_costs_itself_alone(root: Path) -> None:
         corpus(root, max_bad_cues=0.0, max_unreadable_fraction=0.0)[0]
 
 
-def test_a_list_chooses_the_videos(root: Path) -> None:
+def test_a_list_chooses_the_videos(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     chosen = corpus(root, video_list=root / "splits" / "val.csv")
     assert [video_id.startswith("kitchen_val") for video_id in chosen.ids] == [True, True]
     (root / "list.csv").write_text("video_path\nmissing.mp4\n")
     with pytest.raises(ArgumentError, match=r"1 of 1 videos listed .*first: missing"):
         corpus(root, video_list=root / "list.csv")
+    names = [*chosen.ids, *corpus(root, video_list=root / "splits" / "train.csv").ids]
+    (root / "list.csv").write_text("\n".join(["video_id", *names, "gone", "missing"]))
+    total = len(names) + 2
+    words = rf"2 of {total} videos listed .*first: gone\), more than the 1 that .*=0\.01 allows"
+    with pytest.raises(ArgumentError, match=words) as caught:
+        corpus(root, video_list=root / "list.csv")
+    assert "--data.init_args.max_missing_fraction" in str(caught.value)
+    some = corpus(root, video_list=root / "list.csv", max_missing_fraction=0.5)
+    assert list(some.ids) == names
+    (root / "list.csv").write_text("\n".join(["video_id", "gone", *names]))
+    caplog.clear()
+    assert list(corpus(root, video_list=root / "list.csv").ids) == names
+    (record,) = [each for each in caplog.records if "listed" in each.getMessage()]
+    assert record.getMessage() == (
+        f"1 of {total - 1} videos listed in {root / 'list.csv'} are not on disk (first: gone), and "
+        "are left out"
+    )
+    with pytest.raises(ArgumentError, match="more than the 0 that max_missing_fraction=0 allows"):
+        corpus(root, video_list=root / "list.csv", max_missing_fraction=0.0)
+    with pytest.raises(ArgumentError, match="max_missing_fraction=-1 has to be from 0 to 1"):
+        corpus(root, max_missing_fraction=-1)
     (root / "list.csv").write_text("path\nx.mp4\n")
     with pytest.raises(ArgumentError, match="has no column video_path"):
         corpus(root, video_list=root / "list.csv")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from vtlearn.checks import require_share
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets import howto100m
 from vtlearn.media.captions import open_captions
@@ -17,6 +18,8 @@ class HowTo100M(VideoTextData):
         captions: Folder of per-video captions or of pseudolabels, or one file of all.
         videos: Folder of the videos, however nested; a file's name less its suffix is the id.
         video_list: csv with a column ``video_path``; leave it out for every video with captions.
+        max_missing_fraction: The share of the listed videos that may not be there; one may be
+            missing unless it is 0. They are left out and counted.
         cache: Where the table of captions is kept; ``.vtlearn`` beside them by default.
         min_score: Of pseudolabels, the lowest score that is trained on; ``vtlearn pseudolabel``
             names the one at which half is kept.
@@ -39,6 +42,7 @@ class HowTo100M(VideoTextData):
         *,
         videos: Path | None = None,
         video_list: Path | None = None,
+        max_missing_fraction: float = 0.01,
         cache: Path | None = None,
         min_score: float | None = None,
         keep: float | None = None,
@@ -49,6 +53,8 @@ class HowTo100M(VideoTextData):
         self._captions = Path(captions)
         self._opening: dict[str, Any] = {"cache": cache, "min_score": min_score, "keep": keep}
         self._folder, self._video_list, self._language = videos, video_list, language
+        require_share(max_missing_fraction=max_missing_fraction)
+        self._max_missing = max_missing_fraction
 
     def prepare_data(self) -> None:
         """Read the captions once; a training forgets what an earlier one could not read."""
@@ -68,6 +74,7 @@ class HowTo100M(VideoTextData):
             videos=self._folder,
             video_list=self._video_list,
             language=self._language,
+            max_missing_fraction=self._max_missing,
             reading=self.reading,
             **self._opening,
         )

@@ -14,8 +14,8 @@ classes, of which a few are shown. ``image_captions`` lists pictures, the captio
 ``picture_lists`` reads, and ``img2dataset`` where that downloaded them. ``evaluation`` reads the
 clips and videos that a protocol scores, ``whole_clips`` lists those that captions are written of,
 ``windows`` reads all of a video, and ``extraction`` keeps what is made of that. ``files`` and
-``lists`` find what there is, and ``checking`` compares it with what there should be, in a
-``corpus_report``.
+``lists`` find what there is, ``video_list`` writes it down, and ``checking`` compares it with what
+there should be, in a ``corpus_report``.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus

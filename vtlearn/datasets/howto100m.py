@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vtlearn.checks import allowed_count, require_share
 from vtlearn.datasets.base import Expectations, VideoCorpus
 from vtlearn.datasets.files import find_videos, require_paths, video_names
 from vtlearn.datasets.lists import read_durations, read_video_list
@@ -45,6 +46,8 @@ class HowTo100M(VideoCorpus):
         captions: Folder of per-video captions or of pseudolabels, or one file of all.
         videos: Folder of the videos; not needed where features are read.
         video_list: csv with a column ``video_path``; None for every video with captions.
+        max_missing_fraction: The share of the listed videos that may not be there; they are left
+            out and counted. One may be missing unless it is 0.
         cache: Where the table of captions is kept; ``.vtlearn`` beside the captions by default.
         min_score: Of pseudolabels, which ``vtlearn pseudolabel`` wrote, the lowest score that is
             trained on.
@@ -59,8 +62,8 @@ class HowTo100M(VideoCorpus):
 
     Raises:
         CorpusNotFoundError: If the files are not there, or nothing listed is.
-        ArgumentError: If the list names videos that are not there, or captions are to be chosen by
-            scores or languages that they do not have.
+        ArgumentError: If the list names more videos that are not there than may be, or captions are
+            to be chosen by scores or languages that they do not have.
         TranscriptError: If captions may be of two videos, or two transcripts of one; both are
             named.
         FeatureError: If an id in the store is of a former version, and two videos had it.
@@ -72,6 +75,7 @@ class HowTo100M(VideoCorpus):
         *,
         videos: Path | None = None,
         video_list: Path | None = None,
+        max_missing_fraction: float = 0.01,
         cache: Path | None = None,
         min_score: float | None = None,
         keep: float | None = None,
@@ -79,6 +83,7 @@ class HowTo100M(VideoCorpus):
         reading: Reading | None = None,
     ) -> None:
         reading = reading or Reading()
+        require_share(max_missing_fraction=max_missing_fraction)
         _require(videos, captions, reading.features, video_list)
         index = open_captions(
             captions,
@@ -89,7 +94,7 @@ class HowTo100M(VideoCorpus):
         )
         store = None if reading.features is None else FeatureReader(reading.features)
         names, sources = _sources(videos, store)
-        found = _listed(sources, names, video_list)
+        found = _listed(sources, names, video_list, max_missing_fraction)
         match = match_captions(index, names, language)
         _require_clear(match, found, captions, reading.features)
         if store is not None:
@@ -236,15 +241,27 @@ def _require(
     require_paths(_NAME, expected, _SOURCE)
 
 
-def _listed(sources: _Sources, names: VideoNames, video_list: Path | None) -> _Sources:
+def _listed(
+    sources: _Sources, names: VideoNames, video_list: Path | None, max_missing_fraction: float
+) -> _Sources:
+    """Return where the listed videos are read from; of those that are not there, few may be."""
     if video_list is None:
         return sources
     ids = read_video_list(video_list, names)
-    missing = [video_id for video_id in ids if video_id not in sources]
-    if missing:
+    found = {video_id: sources[video_id] for video_id in ids if video_id in sources}
+    if len(found) == len(ids):
+        return found
+    first = next(video_id for video_id in ids if video_id not in found)
+    missing = len(ids) - len(found)
+    told = f"{missing} of {len(ids)} videos listed in {video_list} are not on disk (first: {first})"
+    allowed = allowed_count(max_missing_fraction, len(ids))
+    if missing > allowed or not found:
+        limit = f", more than the {allowed} that {max_missing_fraction=:g} allows" if found else ""
         message = (
-            f"{len(missing)} of {len(ids)} videos listed in {video_list} are not on disk "
-            f"(first: {missing[0]}); remove them from the list, or bring the files"
+            f"{told}{limit}; remove them from the list (`vtlearn data check --write-list` writes "
+            "one of what is there), bring the files, or pass a larger "
+            "--data.init_args.max_missing_fraction"
         )
         raise ArgumentError(message)
-    return {video_id: sources[video_id] for video_id in ids}
+    _LOG.warning("%s, and are left out", told)
+    return found

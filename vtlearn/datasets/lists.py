@@ -21,7 +21,7 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
     Args:
         path: A csv with a column ``video_path``, of which the file's name less its video suffix is
             the id (its path, where the list has another of that name), or else ``video_id``, whose
-            cells are ids as they are. Others, and spaces after commas, are ignored.
+            cells are ids as they are. Others, and spaces around cells, are ignored.
         known: The videos there are. A path then means the one of its name, and of several the one
             whose path it shares the most of.
 
@@ -40,8 +40,8 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
         ...     read_video_list(file)
         ['nVbIUDjzWY4']
     """
-    rows = _rows(path)
-    _, names = next(rows, (1, []))
+    rows = _rows(path, strip=False)
+    names = [name.strip() for name in next(rows, (1, []))[1]]
     wanted = next((name for name in ("video_path", "video_id") if name in names), None)
     if wanted is None:
         message = f"{path} has no column video_path or video_id; its columns are {names}"
@@ -49,6 +49,8 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
     listed: dict[str, _Listed] = {}
     for line, row in rows:
         cell = row[names.index(wanted)] if names.index(wanted) < len(row) else ""
+        if known is None or cell not in known.paths:  # an id may begin or end with a space
+            cell = cell.strip()
         name = _place(cell) if wanted == "video_path" else cell
         if not name:
             message = (
@@ -383,15 +385,15 @@ def _delimiter(header: str) -> str:
     return next((each for each in ("\t", ";") if each in header and "," not in header), ",")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Read the rows that are not blank and the lines that they begin in, less outer spaces."""
+def _rows(path: Path, *, strip: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Read the rows that are not blank and the lines that they begin in; strip outer spaces."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = file.readline()
             for line, row in read_rows(chain([header], file), _delimiter(header)):
                 cells = [cell.strip() for cell in row]
                 if any(cells):
-                    yield line, cells
+                    yield line, cells if strip else row
     except (OSError, ValueError, csv.Error) as error:
         message = f"{path} cannot be read as a csv: {why_unreadable(error)}"
         raise ArgumentError(message) from error

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -25,7 +26,9 @@ from tests.layouts import LAYOUTS, write_layout
 from tests.media.video.writing import write_video
 from tests.media.webdataset.tars import member, write_tar
 from vtlearn.cli.commands import data_check, tree
-from vtlearn.datasets.files import find_videos
+from vtlearn.datasets import HowTo100M
+from vtlearn.datasets.files import find_videos, video_names
+from vtlearn.datasets.lists import read_video_list
 from vtlearn.kitchen import read_truth
 from vtlearn.kitchen.manifest import read_manifest, write_manifest
 
@@ -43,6 +46,53 @@ FAST = tuple(way for way in UNREADABLE if way.stage != "time")
 
 def check(root: Path, *options: str) -> int:
     return tree.run("data check", [str(root), "--data", "Kitchen", "--time-budget", "0", *options])
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        *LAYOUTS.values(),
+        ["salt, pepper", 'a "b" c', "1. Intro.mp4"],
+        [" before", "after ", "a  b"],
+        ["x/talk", "y/talk", "talk"],
+    ],
+)
+def test_the_list_of_what_can_be_used_is_read_back_alike(
+    ids: Sequence[str], tmp_path: Path
+) -> None:
+    root = write_layout(tmp_path / "corpus", [*ids, "unreadable", "untold"], [*ids, "unreadable"])
+    next((root / "videos").rglob("unreadable.*")).write_bytes(b"")
+    written = tmp_path / "new" / "list.csv"
+    options = ["--time-budget", "0", "--write-list", str(written)]
+    assert tree.run("data check", [str(root), *options]) == 0
+    found = find_videos(root / "videos")
+    wanted = [one for one in found if one not in ("unreadable", "untold")]
+    assert len(wanted) == len(ids)
+    assert read_video_list(written, video_names(root / "videos", found)) == wanted
+    corpus = HowTo100M(root / "captions", videos=root / "videos", video_list=written)
+    assert list(corpus.ids) == wanted
+    report = tmp_path / "report.json"
+    again = ["--list", str(written), "--report", str(report), "--min-coverage", "100"]
+    assert tree.run("data check", [str(root), "--time-budget", "0", *again]) == 0
+    assert json.loads(report.read_text())["usable"] == wanted
+
+
+def test_a_list_that_is_there_is_not_written_over(
+    kitchen_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("video_id\nmine\n")
+    assert check(kitchen_root, "--write-list", str(path)) == 2
+    error = capsys.readouterr().err
+    assert f"--write-list {path} is there already; remove it, or give another name" in error
+    assert path.read_text() == "video_id\nmine\n"
+    assert check(kitchen_root, "--write-list", str(tmp_path)) == 2
+    assert f"--write-list {tmp_path} is a folder; give the file's name, {path}" in (
+        capsys.readouterr().err
+    )
+    path.unlink()
+    assert check(kitchen_root, "--write-list", str(path), "--workers", "0") == 2
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture(scope="module")

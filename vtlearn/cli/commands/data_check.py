@@ -22,6 +22,7 @@ from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.checking import check_corpus
 from vtlearn.datasets.corpus_report import ChangedFrames, CorpusReport, DurationMismatch
 from vtlearn.datasets.shard_checking import check_shards
+from vtlearn.datasets.video_list import write_video_list
 from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.caption import MAX_BAD_CUES
 from vtlearn.media.captions.extent import OutsideCaptions
@@ -35,6 +36,7 @@ _CORPORA: Mapping[str, type[Corpus]] = {
     if kind is not Corpus and isinstance(kind, type) and "expectations" in vars(kind)
 }
 _PLACES = ("videos", "captions", "listed", "durations")  # what a corpus may keep elsewhere
+_REPORT, _LIST = "--report", "--write-list"
 _SHOWN = 3  # ids of each kind that are printed
 _RECREATE = "their clocks do not start at 0: create the feature store again with vtlearn predict"
 _AGAIN = "delete the folder of the corpus to render it again"
@@ -85,6 +87,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--min-coverage", type=float, default=0.0, metavar="PERCENT", help="exit with 1 below it")
     add("--report", type=Path, metavar="FILE", help="write all ids to this JSON file")
+    add(
+        "--write-list",
+        type=Path,
+        metavar="FILE",
+        help="write what can be used to this csv, which must not be there: a video_list",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -104,24 +112,39 @@ def run(arguments: argparse.Namespace) -> int:
         raise ArgumentError(message)
     if arguments.report is not None:
         _make_room(arguments.report)  # before the hours that a large corpus takes
+    listed = arguments.write_list
+    if listed is not None:
+        _require_absent(listed)
+        _make_room(listed, _LIST)
     report = _check(arguments)
     sys.stdout.write(_table(report))
     if arguments.report is not None:
         with _writing(arguments.report):
             replace_text(arguments.report, json.dumps(report.as_json(), indent=1) + "\n")
+    if listed is not None:
+        with _writing(listed, _LIST):
+            write_video_list(listed, report.usable)
     if (report.coverage or 0) >= arguments.min_coverage:  # an unknown share suffices for nothing
         return 0
     sys.stderr.write(f"vtlearn: coverage is below --min-coverage {arguments.min_coverage:g}\n")
     return 1
 
 
-def _make_room(path: Path) -> None:
-    with _writing(path):
+def _require_absent(path: Path) -> None:
+    """Refuse to write a list over a file, which may be a list of the user's own."""
+    if path.is_file():
+        message = f"{_LIST} {path} is there already; remove it, or give another name"
+        raise ArgumentError(message)
+
+
+def _make_room(path: Path, option: str = _REPORT) -> None:
+    with _writing(path, option):
         if path.is_dir():
-            message = f"--report {path} is a folder; give the file's name, {path / 'report.json'}"
+            name = "report.json" if option == _REPORT else "list.csv"
+            message = f"{option} {path} is a folder; give the file's name, {path / name}"
             raise ArgumentError(message)
         if path.exists() and not path.is_file():
-            message = f"--report {path} is not a file that can be replaced; give another name"
+            message = f"{option} {path} is not a file that can be replaced; give another name"
             raise ArgumentError(message)
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -129,11 +152,11 @@ def _make_room(path: Path) -> None:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(path: Path, option: str = _REPORT) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = f"--report {path} cannot be written: {error.strerror or error}"
+        message = f"{option} {path} cannot be written: {error.strerror or error}"
         raise ArgumentError(message) from error
 
 
