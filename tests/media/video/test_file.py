@@ -19,10 +19,12 @@ from tests.media.video.videos import (
     NUMBERED,
     OPEN_GOP,
     STEP,
+    damage,
     noise,
     note_calls,
     numbers,
     open_files,
+    packets,
     plain,
 )
 from tests.media.video.writing import (
@@ -497,17 +499,3 @@ def readings(path: Source) -> Sequence[Callable[[], object]]:
         lambda: reader.clips(path, [1.5], num_frames=1, fps=1, size=8),
         lambda: reader.probe(path),
     )
-
-
-def packets(path: Path) -> list[tuple[int, int]]:
-    """Where each packet lies in a file, in decoding order: offset and size."""
-    with av.open(path) as container:
-        found = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    return [(offset, size) for offset, size in found if offset is not None]
-
-
-def damage(path: Path, which: Sequence[int]) -> None:
-    content = bytearray(path.read_bytes())
-    for offset, size in [packets(path)[i] for i in which]:
-        content[offset : offset + size] = bytes(size)
-    path.write_bytes(content)

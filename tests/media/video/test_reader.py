@@ -1,5 +1,6 @@
 import importlib.util
 import pickle
+import re
 import resource
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -12,8 +13,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from tests.media.video.videos import B_FRAMES, FILES, NUMBERED, STEP, numbers, open_files
-from tests.media.video.writing import shift_clock, write_video
+from tests.media.video.videos import B_FRAMES, FILES, NUMBERED, STEP, damage, numbers, open_files
+from tests.media.video.writing import forget_order, shift_clock, write_video
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.reader import VideoReader
@@ -216,6 +217,42 @@ def test_black_begins_where_the_last_frame_ends(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", [50] * 25)
     clips = VideoReader().clips(path, [0.0], num_frames=30, fps=25, size=8, pad="black")
     assert numbers(clips.frames)[0].tolist() == [10] * 25 + [0] * 5
+
+
+def test_why_frames_are_invalid_is_logged_once_for_a_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    levels = [number % 50 * STEP for number in range(300)]
+    options: dict[str, Any] = {"gop": 25, "b_frames": 2, "options": B_FRAMES}
+    whole = write_video(tmp_path / "a.h264", levels, **options)
+    counted = forget_order(whole, tmp_path / "counted.avi")
+    damage(counted, range(60, 63))
+    broken = write_video(tmp_path / "broken.mp4", levels, **options)
+    damage(broken, range(60, 63))
+    cut = write_video(tmp_path / "cut.mp4", levels, container={"movflags": "+faststart"}, **options)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    late = np.arange(0, 12, 0.4).tolist()
+    for path, reason in (
+        (
+            counted,
+            r"a frame at 2\.\d+ s cannot be decoded, and what follows is lost to the end, since",
+        ),
+        (
+            broken,
+            r"a frame at 2\.\d+ s cannot be decoded, and what follows is lost up to the next",
+        ),
+        (cut, r".*there is none after 1\.92 s, of 12\.00 s that it states"),
+    ):
+        VideoReader().clips(path, [0.0], num_frames=5, fps=5, size=8)
+        assert caplog.messages == []
+        for _ in range(2):
+            clips = VideoReader().clips(path, late, num_frames=1, fps=1, size=8)
+            assert not clips.valid.all()
+        [message] = caplog.messages
+        assert re.fullmatch(
+            rf"{re.escape(str(path))}: some frames are invalid: {reason}.*", message
+        )
+        caplog.clear()
 
 
 def test_no_clip_is_no_frame(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The videos that the tests of the decoder share, and how to tell their frames apart."""
 
 import gc
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,12 @@ __all__ = [
     "NUMBERED",
     "OPEN_GOP",
     "STEP",
+    "damage",
     "noise",
     "note_calls",
     "numbers",
     "open_files",
+    "packets",
     "plain",
 ]
 
@@ -107,3 +110,18 @@ def open_files() -> int:
     """Count what this process holds open."""
     gc.collect()  # what errors of earlier tests hold on to
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def packets(path: Path) -> list[tuple[int, int]]:
+    """Where each packet lies in a file, in decoding order: offset and size."""
+    with av.open(path) as container:
+        found = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    return [(offset, size) for offset, size in found if offset is not None]
+
+
+def damage(path: Path, which: Sequence[int]) -> None:
+    """Put zeros in the place of some packets."""
+    content = bytearray(path.read_bytes())
+    for offset, size in [packets(path)[i] for i in which]:
+        content[offset : offset + size] = bytes(size)
+    path.write_bytes(content)

@@ -86,11 +86,13 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         self._surveyed: PacketSurvey | None = None  # of a file without an index to trust
         self._declared = DeclaredEnd(source)
         self._delay = 0.0  # seconds that an AVI file's first frame is late by its own times
+        self.losses: list[str] = []  # why frames are invalid, since frames were last prepared for
 
     def begin(self, wanted: Sequence[float]) -> None:
         """Prepare for the frames shown at some times; open the file unless it is open."""
         self.wanted = wanted
         self.cut_off = False
+        self.losses = []
         if not self._is_open:
             self.open()
         if not self._is_surveyed:
@@ -292,6 +294,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         await_key, lost, start, end = sought, False, inf, 0.0
         for frame in self._frames(packets):
             if frame is None or frame.is_corrupt:
+                if not self.losses:
+                    self._note_loss(None if start == inf else end)
                 await_key = lost = self._is_damaged = True
                 if self._lacks_order:
                     break  # frames are counted, and it is unknown how many are lost
@@ -304,6 +308,21 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 yield TimedFrame(frame, start, end, lost)
                 await_key = lost = False
         self.cut_off = lost or self._is_cut(end)
+        if self.cut_off and not self._lacks_order:
+            self._note_end(end, self._declared_end())
+
+    def _note_loss(self, time: float | None) -> None:
+        """Note why frames from a time on are invalid."""
+        place = "" if time is None else f" at {time:.2f} s"
+        until = "up to the next keyframe"
+        if self._lacks_order:
+            until = "to the end, since it does not say when each is shown, and they are counted"
+        self.losses.append(f"a frame{place} cannot be decoded, and what follows is lost {until}")
+
+    def _note_end(self, end: float, whole: float) -> None:
+        """Note why frames past the end are invalid."""
+        stated = f", of {whole:.2f} s that it states" if whole > end else ""
+        self.losses.append(f"there is none after {end:.2f} s{stated}")
 
     def _is_key(self, frame: "av.VideoFrame") -> bool:
         """Say whether decoding may begin with a frame.

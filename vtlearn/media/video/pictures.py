@@ -43,6 +43,7 @@ class PictureFile(FrameSource["av.VideoFrame"]):
     """
 
     fps = _FPS
+    losses: Sequence[str] = ()  # its only frame is decoded or not
 
     def __init__(self, source: Source, identity: tuple[object, ...]) -> None:
         super().__init__()

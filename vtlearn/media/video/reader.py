@@ -6,6 +6,7 @@ players. Of a file that has sound from the start, the first frame may be later t
 """
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from vtlearn.media.video.file import VideoFile
 from vtlearn.media.video.framing import Box, crop_boxes
 from vtlearn.media.video.opening import error_text
 from vtlearn.media.video.pictures import PictureFile, is_picture
+from vtlearn.media.video.recent import Recent
 from vtlearn.media.video.timeline import frame_times, time_ranges
 from vtlearn.media.video.transform import FramePacker, FrameTransform, frame_orientation
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["VideoInfo", "VideoReader", "ffmpeg_versions"]
 
 _Pixels = NDArray[np.uint8]
+
+_LOG = logging.getLogger(__name__)
+_LOGGED: Recent[str, bool] = Recent(10_000)  # files of which was said why frames are invalid
 
 
 class VideoInfo(NamedTuple):
@@ -209,6 +214,8 @@ class VideoReader:
                 valid[slots] = shown.valid
                 if shown.frame is not None:
                     transform.fill(slots, shown.frame)
+            if not valid.all():
+                _log_losses(file)
         return valid.reshape(times.shape)
 
     def probe(self, source: Source) -> VideoInfo:
@@ -351,6 +358,15 @@ def ffmpeg_versions() -> dict[str, str]:
     import av
 
     return {name: ".".join(map(str, each)) for name, each in av.library_versions.items()}
+
+
+def _log_losses(file: VideoFile | PictureFile) -> None:
+    """Say why frames of a file are invalid, once for each file."""
+    if file.losses and _LOGGED.get(file.path) is None:
+        _LOGGED.put(file.path, True)
+        _LOG.warning(
+            "%s: some frames are invalid: %s", file.path, "; ".join(dict.fromkeys(file.losses))
+        )
 
 
 def _identify(source: Source) -> tuple[object, ...]:
