@@ -11,7 +11,7 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
@@ -38,6 +38,7 @@ from vtlearn.media.video.opening import (
     open_container,
     open_raw,
 )
+from vtlearn.media.video.recent import Recent
 from vtlearn.media.video.timeline import FrameSource, TimedFrame, mark_shown
 
 if TYPE_CHECKING:
@@ -58,6 +59,17 @@ _PALETTE = "pal8"  # pixels that mean nothing without the palette, which is sent
 _BEGINNING = -(2**62)  # ticks; before everything
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
 
+
+class _Found(NamedTuple):
+    """What a file was found to be like: see the attributes of :class:`VideoFile`."""
+
+    can_seek: bool
+    packets: PacketSurvey | None
+    lacks_order: bool
+    delay: float
+
+
+_FOUND: Recent[tuple[object, ...], _Found] = Recent(10_000)
 _inherited: list["VideoFile"] = []  # what a fork has left us, and is never freed
 
 
@@ -157,6 +169,20 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def _survey(self) -> None:
         """Find out whether seeks lead where decoding from the start does, and what times mean."""
+        found = _FOUND.get(self.identity)
+        if found is None:
+            self._look()
+            found = _Found(self.can_seek, self._surveyed, self._lacks_order, self._delay)
+            if not isinstance(self.source, VideoBytes):  # others may have the name of these
+                _FOUND.put(self.identity, found)
+            return
+        self.can_seek, self._surveyed, self._lacks_order, self._delay = found
+        self._origin += self._delay
+        if found.packets is None:
+            self._has_sound_index()  # has it read
+
+    def _look(self) -> None:
+        """Read as much of the file as that takes: where there is no index, all of it."""
         name, context = self.container.format.name, self.stream.codec_context
         if name == PROGRAM_STREAM or context.pix_fmt == _PALETTE:
             self.can_seek = False
