@@ -6,7 +6,7 @@ import pytest
 
 from tests.media.video.videos import B_FRAMES, STEP, numbers
 from tests.media.video.writing import write_video
-from vtlearn.media.video.duration import tagged_end
+from vtlearn.media.video.duration import segment_end, tagged_end
 from vtlearn.media.video.reader import VideoReader
 
 
@@ -26,15 +26,32 @@ def test_a_stated_duration_is_held_against_the_table_of_frames(
     assert clips.valid.all()
 
 
-def test_a_stated_duration_is_held_against_the_last_keyframe(tmp_path: Path) -> None:
-    levels = [number % 50 * STEP for number in range(250)]
-    path = write_video(tmp_path / "a.mkv", levels, gop=25, b_frames=2, options=B_FRAMES)
-    content = path.read_bytes().replace(b"DURATION", b"ORDINARY")
-    place = content.index(b"\x44\x89\x88") + 3  # Duration, 8 bytes, in milliseconds
-    assert struct.unpack(">d", content[place : place + 8]) == (10_000.0,)
-    path.write_bytes(content[:place] + struct.pack(">d", 1000.0) + content[place + 8 :])
+@pytest.mark.parametrize("stated", [1000.0, 10_400.0, 600_000.0])
+def test_a_stated_duration_is_held_against_the_last_keyframe(stated: float, tmp_path: Path) -> None:
+    path = write_matroska(tmp_path / "a.mkv", stated)
+    assert VideoReader().probe(path).duration == pytest.approx(10.0, abs=0.5)
+    clips = VideoReader().clips(path, [9.0, 12.0, 100.0], num_frames=1, fps=1, size=8)
+    assert numbers(clips.frames).ravel().tolist() == [25, 49, 49]
+    assert clips.valid.all()
+
+
+def test_a_long_duration_is_believed_of_a_file_whose_last_keyframe_is_lost(tmp_path: Path) -> None:
+    path = write_matroska(tmp_path / "a.mkv", 10_000.0, cues_to_front="1")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert VideoReader().probe(path).duration == pytest.approx(10.0, abs=0.05)
-    assert VideoReader().clips(path, [9.0, 12.0], num_frames=1, fps=1, size=8).valid.all()
+    clips = VideoReader().clips(path, [0.0, 9.0, 9.8], num_frames=1, fps=1, size=8)
+    assert clips.valid[:, 0].tolist() == [True, False, False]
+
+
+def write_matroska(path: Path, stated: float, **container: str) -> Path:
+    """Write 10 s that say they last so many milliseconds."""
+    levels = [number % 50 * STEP for number in range(250)]
+    write_video(path, levels, gop=25, b_frames=2, options=B_FRAMES, container=container)
+    content = path.read_bytes().replace(b"DURATION", b"ORDINARY")
+    place = content.index(b"\x44\x89\x88") + 3  # Duration, 8 bytes
+    assert struct.unpack(">d", content[place : place + 8]) == (10_000.0,)
+    path.write_bytes(content[:place] + struct.pack(">d", stated) + content[place + 8 :])
+    return path
 
 
 def test_sound_that_goes_on_is_not_the_end_of_the_frames(tmp_path: Path) -> None:
@@ -60,6 +77,23 @@ def test_a_part_that_was_cut_off_counts(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", levels, gop=25, container=options)
     path.write_bytes(path.read_bytes()[:-2000])
     assert VideoReader().probe(path).duration == pytest.approx(10.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("head", "end"),
+    [
+        ("1a45dfa3 82 0000 18538067 4010", 29),
+        ("1a45dfa3 82 0000 18538067 01ffffffffffffff", None),  # unknown
+        ("1a45dfa3 82 0000 18538067 ff", None),
+        ("1a45dfa3 82 0000 18538067 00", None),
+        ("1a45dfa3 82 0000 18538067", None),
+        ("1a45dfa3 82 0000 114d9b74", None),
+        ("00000018 66747970", None),
+        ("", None),
+    ],
+)
+def test_the_end_of_a_segment(head: str, end: int | None) -> None:
+    assert segment_end(bytes.fromhex(head)) == end
 
 
 def test_tags_that_state_no_end() -> None:

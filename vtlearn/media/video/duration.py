@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import pairwise
+from os import SEEK_END
 from typing import TYPE_CHECKING
 
 from vtlearn.media.clips import Source
@@ -13,6 +15,7 @@ from vtlearn.media.video.opening import (
     PROGRAM_STREAM,
     TRANSPORT_STREAM,
     open_again,
+    open_raw,
 )
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ _ESTIMATED = (
     TRANSPORT_STREAM,
     PROGRAM_STREAM,
 )  # states nothing: FFmpeg looks at a file's first and last times
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # of Matroska: names of elements
 _NEAR = 1.0  # seconds by which what is stated may be off, since an index rounds
 
 
@@ -78,14 +82,21 @@ class DeclaredEnd:
 
     def _matroska(self, stream: "VideoStream", stated: float, origin: float) -> float:
         """Hold against the index, which has keyframes alone, and what follows the last one."""
-        keyframe = stream.index_entries[-1].timestamp
-        if stated + origin >= keyframe * float(stream.time_base or 0):
-            return stated  # more than there is: FFmpeg's index may be of what is left after a cut
+        tick, index = float(stream.time_base or 0), stream.index_entries
+        keyframes = [entry.timestamp for entry in index]
+        last = keyframes[-1] * tick - origin
+        longest = max(b - a for a, b in pairwise(keyframes)) * tick
+        if last <= stated <= last + longest + _NEAR:
+            return stated
         if self._tail is None:
             with open_again(self._source, stream) as (container, again):
-                container.seek(keyframe, stream=again)
+                container.seek(keyframes[-1], stream=again)
                 self._tail = _end_of_packets(container, again)
-        return max(stated, self._tail - origin)
+        tail = self._tail - origin
+        if stated < last:
+            return max(stated, tail)
+        # FFmpeg's index may be of what is left after a cut: then what is stated was there once.
+        return tail if tail > last and _is_whole(self._source) else stated
 
 
 def _by_count(
@@ -111,6 +122,41 @@ def _end_of_packets(container: "InputContainer", stream: "VideoStream") -> float
             if packet.size and packet.pts is not None and packet.time_base:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     return end
+
+
+def _is_whole(source: Source) -> bool:
+    """Say whether a Matroska file is as long as it says that it is."""
+    with open_raw(source) as raw:
+        head = raw.read(4096)
+        size = raw.seek(0, SEEK_END)
+    end = segment_end(head)
+    return end is not None and end <= size
+
+
+def segment_end(head: bytes) -> int | None:
+    """Return where what a Matroska file holds ends, in bytes.
+
+    Args:
+        head: How the file begins.
+
+    Returns:
+        None where that is not stated, as in a file that was written to a pipe.
+
+    Example:
+        >>> segment_end(bytes.fromhex("1a45dfa3 81 00 18538067 8a 0000"))
+        21
+    """
+    place = 0
+    for name in (_EBML, _SEGMENT):
+        if not head.startswith(name, place):
+            return None
+        place += len(name)
+        width = 9 - head[place].bit_length() if place < len(head) else 9
+        size = int.from_bytes(head[place : place + width], "big") & (1 << 7 * width) - 1
+        if width > 8 or size == (1 << 7 * width) - 1:
+            return None
+        place += width + size
+    return place
 
 
 def tagged_end(tags: Mapping[str, str]) -> float | None:
