@@ -5,15 +5,17 @@ import av
 import pytest
 from av.video.stream import VideoStream
 
-from tests.media.video.videos import B_FRAMES, NUMBERED
+from tests.media.video.videos import B_FRAMES, NUMBERED, numbers
 from tests.media.video.writing import forget_order, join_clocks, write_video
 from vtlearn.media.video.clock import (
     ContinuousClock,
     first_packets,
     lacks_order,
     may_lack_order,
+    spread,
     survey_packets,
 )
+from vtlearn.media.video.reader import VideoReader
 
 REORDERED: dict[str, Any] = {"gop": 25, "b_frames": 2, "options": B_FRAMES}
 
@@ -78,4 +80,25 @@ def test_times_of_decoding_are_told_from_those_of_presentation(suffix: str, tmp_
         with av.open(path) as container:
             assert may_lack_order(first_packets(container.demux(video=0))) == may
         with av.open(path) as container:
-            assert lacks_order(container, container.streams.video[0]) == does
+            assert lacks_order(container, container.streams.video[0], []) == does
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".flv"])
+def test_b_frames_that_come_late_are_found(suffix: str, tmp_path: Path) -> None:
+    raw = write_video(tmp_path / "a.h264", [*NUMBERED, *NUMBERED], plain=60, **REORDERED)
+    forgetful = forget_order(raw, tmp_path / f"a{suffix}")
+    ordered = write_video(tmp_path / "b.mp4", [*NUMBERED, *NUMBERED], plain=60, **REORDERED)
+    for path, does in ((forgetful, True), (ordered, False)):
+        with av.open(path) as container:
+            assert may_lack_order(first_packets(container.demux(video=0)))
+        with av.open(path) as container:
+            stream = container.streams.video[0]
+            end = 4000 if path.suffix == ".flv" else None
+            places = spread(stream, end)
+            assert len(places) == 3
+            assert lacks_order(container, stream, places) == does
+        with av.open(path) as container:
+            assert not lacks_order(container, container.streams.video[0], [])
+    clips = VideoReader().clips(forgetful, [3.02, 3.5, 0.22], num_frames=5, fps=25, size=8)
+    expected = [[*range(25, 30)], [*range(37, 42)], [*range(5, 10)]]
+    assert numbers(clips.frames).astype(int).tolist() == expected

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.stream import Disposition
+from av.video.frame import PictureType
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -50,12 +51,14 @@ def write_video(
     options: Mapping[str, str] | None = None,
     container: Mapping[str, str] | None = None,
     sound: float = 0,
+    plain: int = 0,
 ) -> Path:
     """Encode pictures, or grey levels, to a video file.
 
     ``size`` is (height, width) of pictures given as levels; ``pts`` are in units of ``time_base``,
     frame numbers over the rate unless given; ``rotation`` is counter-clockwise and takes place when
-    the file is shown, ``mirror`` after it; ``sound`` is how many seconds of silence there are.
+    the file is shown, ``mirror`` after it; ``sound`` is how many seconds of silence there are,
+    ``plain`` how many of the first frames are no B-frames.
     """
     frames = pictures if isinstance(pictures, np.ndarray) else [grey(i, *size) for i in pictures]
     unit = time_base or 1 / Fraction(rate)
@@ -81,6 +84,8 @@ def write_video(
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts = number if pts is None else pts[number]
             frame.time_base = unit
+            if 0 < number < plain:
+                frame.pict_type = PictureType.P
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
         if silence is not None:

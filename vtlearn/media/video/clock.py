@@ -4,7 +4,7 @@ A seek leads to where decoding from the start leads only if the clock never goes
 say when their frames are shown, and whatever the decoder needs comes with each keyframe.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _FIRST = 32  # packets; twice as far as H.264 and H.265 may decode ahead of presentation
+_PARTS = 4  # of a stream, at whose beginnings is looked
 _PRIMING = 0.1  # seconds before 0 that sound starts at most, where a coder needs a run-up
 _JITTER = 0.1  # seconds by which decoding times may go back without a new clock, as in FFmpeg
 
@@ -135,17 +136,40 @@ def may_lack_order(packets: "list[_Packet]") -> bool:
     return all(b is None or a is None or a < b for a, b in pairwise(times))
 
 
-def lacks_order(container: "InputContainer", stream: "VideoStream") -> bool:
-    """Decode the first frames, and say whether their times are not in the order they come in.
+def lacks_order(container: "InputContainer", stream: "VideoStream", places: Sequence[int]) -> bool:
+    """Decode some frames, and say whether their times are not in the order they come in.
 
     Args:
         container: A file just opened.
         stream: Its stream.
+        places: Where to look besides its start, in ticks: B-frames may not be everywhere.
     """
     import av
 
-    times: list[int | None] = []
     with suppress(av.FFmpegError, OSError):
-        times.extend(frame.pts for frame in islice(container.decode(stream), _FIRST))
-    known = [time for time in times if time is not None]
-    return any(b < a for a, b in pairwise(known))
+        for place in (None, *places):
+            if place is not None:
+                container.seek(place, stream=stream)
+            packets = first_packets(container.demux(stream))
+            if not may_lack_order(packets):
+                return False  # the packets of B-frames say when these are shown
+            frames = [frame.pts for packet in packets for frame in packet.decode()]
+            known = [time for time in frames if time is not None]
+            if any(b < a for a, b in pairwise(known)):
+                return True
+    return False
+
+
+def spread(stream: "VideoStream", end: int | None) -> list[int]:
+    """Return some places of a stream, in ticks: by its index, or else up to its end.
+
+    Args:
+        stream: The stream.
+        end: When all its frames have ended; None where it has an index.
+    """
+    index, start = stream.index_entries, stream.start_time or 0
+    if len(index) > 1:
+        return [index[len(index) * part // _PARTS].timestamp for part in range(1, _PARTS)]
+    if end is None:
+        return []
+    return [start + (end - start) * part // _PARTS for part in range(1, _PARTS)]

@@ -21,6 +21,7 @@ from vtlearn.media.video.clock import (
     first_packets,
     lacks_order,
     may_lack_order,
+    spread,
     start_time,
     survey_packets,
 )
@@ -199,8 +200,9 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         """Look whether packets say when frames are shown, where that is not when they come."""
         packets = first_packets(self._from_first())
         if may_lack_order(packets):
+            places = spread(self.stream, None if self._surveyed is None else self._surveyed.end)
             with open_again(self.source, self.stream) as file:
-                self._lacks_order = lacks_order(*file)
+                self._lacks_order = lacks_order(*file, places)
             self.can_seek &= not self._lacks_order
         elif packets and self.container.format.name == AVI:  # whose clock counts what is decoded
             shown = min(packet.pts for packet in packets if packet.pts is not None)
