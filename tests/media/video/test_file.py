@@ -1,6 +1,6 @@
 import os
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -101,6 +101,25 @@ def test_where_h264_is_refreshed_bit_by_bit_decoding_begins_at_the_start(tmp_pat
     clips = VideoReader().clips(path, starts, num_frames=1, fps=1, size=32)
     assert torch.equal(clips.frames[:, 0], pictures[torch.from_numpy(numbered)])
     assert clips.valid.all()
+
+
+def test_a_frame_without_a_time_follows_the_one_before_after_a_seek_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = [number % 50 * STEP for number in range(250)]
+    path = write_video(tmp_path / "a.mp4", levels, gop=25, b_frames=2, options=B_FRAMES)
+    frames = VideoFile._frames
+
+    def forgetful(file: VideoFile, packets: Any) -> Iterator[av.VideoFrame | None]:
+        for frame in frames(file, packets):
+            if frame is not None and frame.time is not None and round(frame.time * 25) == 160:
+                frame.pts = None
+            yield frame
+
+    monkeypatch.setattr(VideoFile, "_frames", forgetful)
+    for starts in ([0.02, 6.3], [6.3]):
+        clips = VideoReader().clips(path, starts, num_frames=5, fps=12.5, size=8)
+        assert numbers(clips.frames)[-1].tolist() == [7, 9, 11, 13, 15]
 
 
 def test_frames_lost_from_a_file_that_counts_them_are_invalid(tmp_path: Path) -> None:

@@ -328,7 +328,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 if self._lacks_order:
                     break  # frames are counted, and it is unknown how many are lost
             elif not await_key or self._is_key(frame):
-                if sought and frame.pts is None:
+                if sought and start == inf and frame.pts is None:
                     return  # nobody knows where a seek has led
                 before, start = start, end if frame.pts is None else self._seconds(frame.pts)
                 self._longest = max(self._longest, 0.0 if lost else start - before)
