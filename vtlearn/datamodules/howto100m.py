@@ -1,18 +1,41 @@
 """HowTo100M, or any folder laid out like it, for training."""
 
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from vtlearn.checks import require_share
+from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets import howto100m
+from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
+from vtlearn.datasets.holdout import HeldOutCaption, held_out_captions
+from vtlearn.datasets.sampling.windows import WholeSegment
+from vtlearn.datasets.windows import VideoList, require_pixels
+from vtlearn.evaluation.evaluator import EvaluationTask
+from vtlearn.evaluation.retrieval import Retrieval
 from vtlearn.media.captions import open_captions
+from vtlearn.storage.strings import Strings
 
 __all__ = ["HowTo100M"]
 
+_LOG = logging.getLogger(__name__)
+_MIDDLE = "one, from the middle of a caption's time"
+_WHOLE = "one, the whole time of a caption"
+
 
 class HowTo100M(VideoTextData):
-    """Train on narrated videos; there is no split to be scored by.
+    """Train on narrated videos, and validate on some that are held out: there are no other splits.
+
+    With ``holdout`` the protocol is ``own-retrieval@1``: each caption of the videos that are held
+    out, a thousand at most, asks for its clip, the window in the middle of its time. Which videos
+    and captions these are is a matter of their ids alone, so figures of one corpus can be compared.
 
     Args:
         captions: Folder of per-video captions or of pseudolabels, or one file of all.
@@ -20,6 +43,8 @@ class HowTo100M(VideoTextData):
         video_list: csv with a column ``video_path``; leave it out for every video with captions.
         max_missing_fraction: The share of the listed videos that may not be there; one may be
             missing unless it is 0. They are left out and counted.
+        holdout: The share of the videos that is validated on, and not trained on; at least one
+            video, unless it is 0. Videos are chosen by their ids.
         cache: Where the table of captions is kept; ``.vtlearn`` beside them by default.
         min_score: Of pseudolabels, the lowest score that is trained on; ``vtlearn pseudolabel``
             names the one at which half is kept.
@@ -43,6 +68,7 @@ class HowTo100M(VideoTextData):
         videos: Path | None = None,
         video_list: Path | None = None,
         max_missing_fraction: float = 0.01,
+        holdout: float = 0.0,
         cache: Path | None = None,
         min_score: float | None = None,
         keep: float | None = None,
@@ -53,8 +79,9 @@ class HowTo100M(VideoTextData):
         self._captions = Path(captions)
         self._opening: dict[str, Any] = {"cache": cache, "min_score": min_score, "keep": keep}
         self._folder, self._video_list, self._language = videos, video_list, language
-        require_share(max_missing_fraction=max_missing_fraction)
-        self._max_missing = max_missing_fraction
+        require_share(max_missing_fraction=max_missing_fraction, holdout=holdout)
+        self._max_missing, self._holdout = max_missing_fraction, holdout
+        self._asked_for: list[HeldOutCaption] | None = None
 
     def prepare_data(self) -> None:
         """Read the captions once; a training forgets what an earlier one could not read."""
@@ -64,17 +91,86 @@ class HowTo100M(VideoTextData):
             open_captions(self._captions, **self._opening, max_bad_cues=bad)
 
     def train_dataset(self) -> howto100m.HowTo100M:
-        """Return the corpus.
+        """Return the corpus, with what is held out beside it.
 
         Raises:
             CorpusNotFoundError: If its files are not there.
         """
+        return self._corpus(self._holdout)
+
+    @override
+    def videos(self) -> VideoList:
+        require_pixels(self.reading.features)
+        corpus = self._corpus(0.0)  # features are validated on as well
+        sources = (corpus.source(index) for index in range(len(corpus)))
+        return self._listed(corpus.ids, Strings.of(sources))
+
+    def tasks(self, stage: Stage) -> list[EvaluationTask]:
+        """Return the retrieval of clips by captions of the videos that are held out.
+
+        Args:
+            stage: Which split; there is none to test on.
+        """
+        if stage == "test" or not self._holdout:
+            return []
+        captions = self._held_out()
+        loader = ClipLoader(self.reading)
+        items = [self._item(each, loader) for each in captions]
+        protocol = Retrieval(
+            "own-retrieval",
+            1,
+            expected=[item.id for item in items],
+            relevance={item.id: [item.id] for item in items},
+            windows=_WHOLE if self._is_whole else _MIDDLE,
+            captions={each.id: each.caption.text for each in captions},
+        )
+        protocol.left_out_by = "set data.init_args.holdout=0"
+        protocol.settings = {
+            "holdout": self._holdout,
+            "captions_sha256": _hash_captions(captions),
+            "max_words": self.max_words,
+        }
+        readable = EvaluationItems(items, self.reading, self.max_unreadable)
+        return [EvaluationTask([protocol], readable, self.evaluation_batch_size, self.max_words)]
+
+    def _corpus(self, holdout: float) -> howto100m.HowTo100M:
         return howto100m.HowTo100M(
             self._captions,
             videos=self._folder,
             video_list=self._video_list,
             language=self._language,
             max_missing_fraction=self._max_missing,
+            holdout=holdout,
             reading=self.reading,
             **self._opening,
         )
+
+    def _held_out(self) -> list[HeldOutCaption]:
+        """Return the captions to score by, chosen once."""
+        if self._asked_for is None:
+            held_out = self.train_dataset().held_out
+            self._asked_for = held_out_captions(held_out, open_videos=self.videos_needed)
+            _LOG.info(
+                "validating on %d captions of %d videos, which are held out",
+                *(len(self._asked_for), len(held_out)),
+            )
+        return self._asked_for
+
+    @property
+    def _is_whole(self) -> bool:
+        """Whether clips have the time of what is said."""
+        return self.reading.sampling.whole or self.reading.overlap is not None
+
+    def _item(self, each: HeldOutCaption, loader: ClipLoader) -> EvaluationItem:
+        start, end, text = each.caption
+        if self._is_whole:
+            windows: WholeSegment | list[float] = WholeSegment(start, end)
+        else:
+            windows = [each.middle(loader.clip_seconds(each.path))]
+        return EvaluationItem(each.id, each.path, windows, [text], [each.id], [(start, end)])
+
+
+def _hash_captions(captions: Sequence[HeldOutCaption]) -> str:
+    """Hash what figures depend on beside the ids."""
+    told = [[each.id, *each.caption] for each in captions]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -15,7 +15,8 @@ classes, of which a few are shown. ``image_captions`` lists pictures, the captio
 clips and videos that a protocol scores, ``whole_clips`` lists those that captions are written of,
 ``windows`` reads all of a video, and ``extraction`` keeps what is made of that. ``files`` and
 ``lists`` find what there is, ``video_list`` writes it down, and ``checking`` compares it with what
-there should be, in a ``corpus_report``.
+there should be, in a ``corpus_report``. ``holdout`` chooses videos of one's own to
+validate on.
 """
 
 from vtlearn.datasets.base import Corpus, Expectations, SampleKey, VideoCorpus

@@ -8,6 +8,7 @@ from pathlib import Path
 from vtlearn.checks import allowed_count, require_share
 from vtlearn.datasets.base import Expectations, VideoCorpus
 from vtlearn.datasets.files import find_videos, require_paths, video_names
+from vtlearn.datasets.holdout import held_out_ids
 from vtlearn.datasets.lists import read_durations, read_video_list
 from vtlearn.datasets.reading import Reading
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, FeatureError, TranscriptError
@@ -48,6 +49,8 @@ class HowTo100M(VideoCorpus):
         video_list: csv with a column ``video_path``; None for every video with captions.
         max_missing_fraction: The share of the listed videos that may not be there; they are left
             out and counted. One may be missing unless it is 0.
+        holdout: The share of the videos that is held out, to validate on: those whose id has a
+            SHA-256 below it, at least one. Videos that are added later move no other.
         cache: Where the table of captions is kept; ``.vtlearn`` beside the captions by default.
         min_score: Of pseudolabels, which ``vtlearn pseudolabel`` wrote, the lowest score that is
             trained on.
@@ -58,12 +61,14 @@ class HowTo100M(VideoCorpus):
         reading: How the videos are read.
 
     Attributes:
-        ids: The videos that have captions.
+        ids: The videos that have captions, but for those that are held out.
+        held_out: Those that are held out.
 
     Raises:
         CorpusNotFoundError: If the files are not there, or nothing listed is.
-        ArgumentError: If the list names more videos that are not there than may be, or captions are
-            to be chosen by scores or languages that they do not have.
+        ArgumentError: If the list names more videos that are not there than may be, captions are to
+            be chosen by scores or languages that they do not have, or ``holdout`` leaves no video
+            to train on.
         TranscriptError: If captions may be of two videos, or two transcripts of one; both are
             named.
         FeatureError: If an id in the store is of a former version, and two videos had it.
@@ -76,6 +81,7 @@ class HowTo100M(VideoCorpus):
         videos: Path | None = None,
         video_list: Path | None = None,
         max_missing_fraction: float = 0.01,
+        holdout: float = 0.0,
         cache: Path | None = None,
         min_score: float | None = None,
         keep: float | None = None,
@@ -83,7 +89,7 @@ class HowTo100M(VideoCorpus):
         reading: Reading | None = None,
     ) -> None:
         reading = reading or Reading()
-        require_share(max_missing_fraction=max_missing_fraction)
+        require_share(max_missing_fraction=max_missing_fraction, holdout=holdout)
         _require(videos, captions, reading.features, video_list)
         index = open_captions(
             captions,
@@ -106,10 +112,20 @@ class HowTo100M(VideoCorpus):
             raise CorpusNotFoundError(_NAME, lines, _SOURCE)
         if len(told) < len(found):
             _LOG.warning("%d of %d videos have no captions", len(found) - len(told), len(found))
-        keys = Strings.shared(match.keys[video_id] for video_id in told)
-        super().__init__(
-            Strings.shared(told), Strings.shared(told.values()), _Keyed(index, keys), reading
-        )
+        held_out = held_out_ids(told, holdout)
+        trained = [video_id for video_id in told if video_id not in held_out]
+        _require_some(trained, len(told), holdout)
+
+        def listed(ids: Sequence[str]) -> tuple[Strings, Strings, _Keyed]:
+            keys = Strings.shared(match.keys[video_id] for video_id in ids)
+            sources = Strings.shared(told[video_id] for video_id in ids)
+            return Strings.shared(ids), sources, _Keyed(index, keys)
+
+        super().__init__(*listed(trained), reading)
+        validated = [video_id for video_id in told if video_id in held_out]
+        self.held_out = VideoCorpus([], [], [], reading)
+        if validated:
+            self.held_out = VideoCorpus(*listed(validated), reading)
 
     @classmethod
     def expectations(
@@ -154,6 +170,16 @@ class HowTo100M(VideoCorpus):
             None if listed is None else read_video_list(listed, names),
             None if durations is None else read_durations(durations),
         )
+
+
+def _require_some(trained: Sequence[str], total: int, holdout: float) -> None:
+    """Refuse to hold all videos out."""
+    if not trained:
+        message = (
+            f"{holdout=:g} leaves none of {total} videos to train on: lower it, or set it to 0 to "
+            "train without validation"
+        )
+        raise ArgumentError(message)
 
 
 @dataclass(frozen=True, slots=True)

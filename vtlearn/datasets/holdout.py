@@ -1,0 +1,191 @@
+"""Which videos of a corpus are held out of training, and the captions that they are scored by.
+
+Both are chosen by hash: alike in every process, in any order of the videos, and whatever other
+videos are added.
+"""
+
+import hashlib
+import logging
+import math
+from collections.abc import Collection, Iterable, Iterator
+from functools import partial
+from heapq import nsmallest
+from pathlib import Path
+from typing import NamedTuple
+
+from vtlearn.batch import Unreadable
+from vtlearn.checks import allowed_count
+from vtlearn.datasets.base import VideoCorpus
+from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.unreadable import read_or_record
+from vtlearn.errors import ArgumentError, UnreadableVideoError
+from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.extent import captions_within
+
+__all__ = ["HeldOutCaption", "held_out_captions"]
+
+_LOG = logging.getLogger(__name__)
+_MOST = 1000  # captions
+_NOWHERE = (-math.inf, math.inf)
+
+
+class HeldOutCaption(NamedTuple):
+    """A caption of a video that is held out, and the time that the video lasts.
+
+    Attributes:
+        id: The video's id, ``#`` and the caption's number in it.
+        path: The video's file; its id with a suffix where features are read.
+        caption: The caption; of one that is partly outside the video, the part inside.
+        first: When the video's first frame is shown, in seconds.
+        last: When its last one ends.
+    """
+
+    id: str
+    path: Path
+    caption: Caption
+    first: float
+    last: float
+
+    def middle(self, clip_seconds: float) -> float:
+        """Place a window in the middle of the caption's time, inside the video if it fits there.
+
+        Args:
+            clip_seconds: How long the window is.
+
+        Returns:
+            When it starts, in seconds.
+
+        Example:
+            >>> caption = HeldOutCaption("v#0", Path("v.mp4"), Caption(2.0, 4.0, "stir"), 0.0, 9.0)
+            >>> caption.middle(1.0), caption.middle(5.0), caption.middle(99.0)
+            (2.5, 0.5, 0.0)
+        """
+        centred = (self.caption.start + self.caption.end - clip_seconds) / 2
+        return max(0.0, self.first, min(centred, self.last - clip_seconds))
+
+
+def held_out_ids(ids: Collection[str], share: float) -> frozenset[str]:
+    """Choose the videos to validate on: those whose hash, as a number below 1, is below a share.
+
+    Args:
+        ids: All videos.
+        share: About how many of them; 0 for none.
+
+    Returns:
+        The ids; at least one, the one with the smallest hash, where the share is not 0.
+
+    Example:
+        >>> sorted(held_out_ids(["a", "b", "c"], 0.25))
+        ['b', 'c']
+    """
+    if not share or not ids:
+        return frozenset()
+    chosen = frozenset(video_id for video_id in ids if _hash(video_id) < share)
+    return chosen or frozenset({min(ids, key=lambda video_id: (_hash(video_id), video_id))})
+
+
+def held_out_captions(corpus: VideoCorpus, *, open_videos: bool = True) -> list[HeldOutCaption]:
+    """Choose the captions that a model is scored by: a thousand at most, by the hash of their ids.
+
+    Those without a word, and what training leaves out as well, are left out, which is logged:
+    captions that are damaged, or said while their video shows nothing, and videos that cannot be
+    opened.
+
+    Args:
+        corpus: The videos that are held out.
+        open_videos: Look how long each video lasts; False where only the captions matter.
+
+    Returns:
+        The captions, video by video in the order of the corpus.
+
+    Raises:
+        ArgumentError: If none is left, or more videos cannot be opened than the corpus's
+            ``max_unreadable_fraction`` allows.
+    """
+    numbered = nsmallest(_MOST, _numbered(corpus), key=lambda one: one[0])
+    loader = ClipLoader(corpus.reading)
+    extents = {
+        number: _extent(corpus, number, loader) if open_videos else _NOWHERE
+        for number in sorted({one[1] for one in numbered})
+    }
+    _require_readable(corpus, [one for one in extents.values() if isinstance(one, Unreadable)])
+    chosen: list[HeldOutCaption] = []
+    outside = 0
+    for _, video, number, caption in sorted(numbered, key=lambda one: one[1:3]):
+        extent = extents[video]
+        if isinstance(extent, Unreadable):
+            continue
+        inside = captions_within([caption], *extent)
+        outside += not inside
+        path = _path(corpus, video)
+        name = f"{corpus.ids[video]}#{number}"
+        chosen += [HeldOutCaption(name, path, each, *extent) for each in inside]
+    if outside:
+        message = "%d of %d held-out captions are outside their videos' frames, and are left out"
+        _LOG.warning(message, outside, len(numbered))
+    if not chosen:
+        message = (
+            f"holdout: none of the {len(corpus)} videos that are held out has a caption that can "
+            "be used; raise data.init_args.holdout, or set it to 0 to train without validation"
+        )
+        raise ArgumentError(message)
+    return chosen
+
+
+def _hash(name: str) -> float:
+    """Hash a string to a number from 0 to 1."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest) / 2**256
+
+
+def _numbered(corpus: VideoCorpus) -> Iterator[tuple[bytes, int, int, Caption]]:
+    """Yield all captions with the hashes of their ids, the places of their videos and numbers."""
+    damaged: list[Unreadable] = []
+    for place, video_id in enumerate(corpus.ids):
+        said = read_or_record(video_id, partial(corpus.transcript, video_id))
+        if isinstance(said, Unreadable):
+            damaged.append(said)
+            continue
+        for number, caption in enumerate(said):
+            if caption.text.strip():
+                name = f"{video_id}#{number}".encode("utf-8", "surrogatepass")
+                yield hashlib.sha256(name).digest(), place, number, caption
+    if damaged:
+        message = (
+            "the captions of %d of %d held-out videos are damaged, and are left out (first: %s)"
+        )
+        _LOG.warning(message, len(damaged), len(corpus), damaged[0].reason)
+
+
+def _extent(
+    corpus: VideoCorpus, place: int, loader: ClipLoader
+) -> tuple[float, float] | Unreadable:
+    """Look when a video begins and ends, or why it cannot be opened."""
+    try:
+        return loader.extent(_path(corpus, place))
+    except UnreadableVideoError as error:
+        return Unreadable.of(corpus.ids[place], error)
+
+
+def _path(corpus: VideoCorpus, place: int) -> Path:
+    """Return a video's file; its id in a feature store with a suffix, as files have one."""
+    source = corpus.source(place)
+    return Path(source if corpus.reading.features is None else f"{source}.mp4")
+
+
+def _require_readable(corpus: VideoCorpus, unreadable: Iterable[Unreadable]) -> None:
+    """Refuse more unreadable videos than may be, and say how many others are left out."""
+    records = list(unreadable)
+    if not records:
+        return
+    fraction, total = corpus.reading.max_unreadable_fraction, len(corpus)
+    allowed = allowed_count(fraction, total)
+    told = f"{len(records)} of {total} held-out videos cannot be opened"
+    first = f"first: {records[0].describe()}"
+    if len(records) > allowed:
+        message = (
+            f"{told}, more than the {allowed} that max_unreadable_fraction={fraction:g} allows "
+            f"({first}); fix or remove them, or accept more by a larger max_unreadable_fraction"
+        )
+        raise ArgumentError(message)
+    _LOG.warning("%s, and are left out (%s)", told, first)
