@@ -1,9 +1,12 @@
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.damage import cut_off, lose_index
 from tests.media.features.stores import fill_store
 from tests.models import quiet_trainer, tiny_learner
 from tests.processes import Pool
@@ -15,7 +18,7 @@ from vtlearn.datasets.reading import ClipSampling, Pixels
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.sampling.windows import WholeSegment
 from vtlearn.encoders.video import TinyVideo
-from vtlearn.errors import ArgumentError, CorpusNotFoundError
+from vtlearn.errors import ArgumentError, CorpusNotFoundError, EvaluationError
 from vtlearn.heads import CaptioningDecoder, InfoNCE, TextDecoder
 from vtlearn.learner import VideoTextLearner
 
@@ -206,6 +209,22 @@ def test_fit_and_validate_are_scored_and_test_is_refused(
     assert learner.results[0].metrics == result.metrics
     with pytest.raises(ArgumentError, match="HowTo100M has no protocol to test a model by"):
         quiet_trainer(tmp_path).test(learner, datamodule=data, verbose=False)
+
+
+@pytest.mark.parametrize("damage", [cut_off, lose_index])
+def test_a_damaged_video_does_not_stop_a_training(
+    kitchen_root: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    root = Path(shutil.copytree(kitchen_root, tmp_path / "kitchen"))
+    victim = held_out(own(root, tmp_path))[0]
+    damage(root / "videos" / f"{victim}.mp4")
+    trainer, learner = quiet_trainer(tmp_path), tiny_learner(InfoNCE())
+    trainer.fit(learner, datamodule=own(root, tmp_path))
+    (result,) = learner.results
+    assert result.coverage.expected > result.coverage.evaluated > 0
+    assert {one.rpartition("#")[0] for one in result.coverage.missing} == {victim}
+    with pytest.raises(EvaluationError, match=f"{victim}.mp4 cannot be read"):
+        trainer.validate(learner, datamodule=own(root, tmp_path, max_unreadable_fraction=0.0))
 
 
 def test_a_head_that_cannot_be_scored_names_the_setting(kitchen_root: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,11 +31,8 @@ class Spoken(list[list[Caption]]):
         return said
 
 
-def corpus(
-    ids: Sequence[str], paths: Sequence[Path], said: list[list[Caption]], share: float = 0.01
-) -> VideoCorpus:
-    reading = Reading(max_unreadable_fraction=share)
-    return VideoCorpus(ids, [str(path) for path in paths], Spoken(said), reading)
+def corpus(ids: Sequence[str], paths: Sequence[Path], said: list[list[Caption]]) -> VideoCorpus:
+    return VideoCorpus(ids, [str(path) for path in paths], Spoken(said), Reading())
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +91,11 @@ def test_what_training_leaves_out_is_left_out_and_said(
     assert chosen == [
         HeldOutCaption("a#0", film, Caption(0, 2, "in"), 0.0, 10.0),
         HeldOutCaption("a#1", film, Caption(8, 10, "partly"), 0.0, 10.0),
+        HeldOutCaption("b#0", tmp_path / "b.mp4", Caption(0, 2, "unseen"), -math.inf, math.inf),
     ]
     told = "\n".join(record.getMessage() for record in caplog.records)
     assert "1 of 4 held-out captions are outside their videos' frames" in told
-    assert "1 of 3 held-out videos cannot be opened, and are left out (first: " in told
     assert "captions of 1 of 3 held-out videos are damaged, and are left out (first: a.srt" in told
-    with pytest.raises(ArgumentError, match=r"1 of 3 .* than the 0 .*_fraction=0 allows \(first"):
-        held_out_captions(corpus("abc", [film, tmp_path / "b.mp4", film], said, 0.0))
     unopened = held_out_captions(videos, open_videos=False)
     assert [each.id for each in unopened] == ["a#0", "a#1", "a#2", "b#0"]
     with pytest.raises(ArgumentError, match="none of the 1 videos that are held out"):
@@ -117,3 +113,5 @@ def test_a_window_is_in_the_middle_and_in_the_video() -> None:
     assert middle(19.0, 20.0, 3.0) == 17.0
     assert middle(5.0, 6.0, 3.0, first=5.0) == 5.0
     assert middle(5.0, 6.0, 30.0) == 0.0
+    unknown = HeldOutCaption("v#0", Path("v.mp4"), Caption(1.0, 5.0, "a"), -math.inf, math.inf)
+    assert (unknown.middle(2.0), unknown.middle(9.0)) == (2.0, 0.0)

@@ -251,6 +251,7 @@ def test_an_empty_transcript_is_a_video_without_captions(
     (root / "captions" / f"{first}.vtt").write_text("WEBVTT\n")
     (root / "captions" / f"{second}.json").write_text("[]")
     with caplog.at_level(logging.WARNING):
+        corpus(root)  # opened again, and told once
         data = corpus(root, max_unreadable_fraction=0.0)
     assert list(data.ids) == others
     told = [record.getMessage() for record in caplog.records]

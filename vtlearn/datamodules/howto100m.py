@@ -9,7 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from vtlearn.checks import require_share
+from vtlearn.checks import allowed_count, require_share
 from vtlearn.data_source import Stage
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets import howto100m
@@ -36,6 +36,8 @@ class HowTo100M(VideoTextData):
     With ``holdout`` the protocol is ``own-retrieval@1``: each caption of the videos that are held
     out, a thousand at most, asks for its clip, the window in the middle of its time. Which videos
     and captions these are is a matter of their ids alone, so figures of one corpus can be compared.
+    As many of the videos as ``max_unreadable_fraction`` allows may be unreadable, as in training:
+    they are named, and figures without them marked.
 
     Args:
         captions: Folder of per-video captions or of pseudolabels, or one file of all.
@@ -150,10 +152,12 @@ class HowTo100M(VideoTextData):
         if self._asked_for is None:
             held_out = self.train_dataset().held_out
             self._asked_for = held_out_captions(held_out, open_videos=self.videos_needed)
-            _LOG.info(
-                "validating on %d captions of %d videos, which are held out",
-                *(len(self._asked_for), len(held_out)),
-            )
+            videos = len({each.path for each in self._asked_for})
+            # as in training, a few may be damaged
+            allowed = allowed_count(self.reading.max_unreadable_fraction, videos)
+            self.max_unreadable = max(self.max_unreadable, allowed)
+            message = "validating on %d captions of %d videos, which are held out"
+            _LOG.info(message, len(self._asked_for), videos)
         return self._asked_for
 
     @property

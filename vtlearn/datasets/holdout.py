@@ -7,14 +7,13 @@ videos are added.
 import hashlib
 import logging
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from heapq import nsmallest
 from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.batch import Unreadable
-from vtlearn.checks import allowed_count
 from vtlearn.datasets.base import VideoCorpus
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.unreadable import read_or_record
@@ -26,7 +25,7 @@ __all__ = ["HeldOutCaption", "held_out_captions"]
 
 _LOG = logging.getLogger(__name__)
 _MOST = 1000  # captions
-_NOWHERE = (-math.inf, math.inf)
+_UNKNOWN = (-math.inf, math.inf)
 
 
 class HeldOutCaption(NamedTuple):
@@ -36,8 +35,8 @@ class HeldOutCaption(NamedTuple):
         id: The video's id, ``#`` and the caption's number in it.
         path: The video's file; its id with a suffix where features are read.
         caption: The caption; of one that is partly outside the video, the part inside.
-        first: When the video's first frame is shown, in seconds.
-        last: When its last one ends.
+        first: When the video's first frame is shown, in seconds; -inf where that is not known.
+        last: When its last one ends; inf where that is not known.
     """
 
     id: str
@@ -87,9 +86,8 @@ def held_out_ids(ids: Collection[str], share: float) -> frozenset[str]:
 def held_out_captions(corpus: VideoCorpus, *, open_videos: bool = True) -> list[HeldOutCaption]:
     """Choose the captions that a model is scored by: a thousand at most, by the hash of their ids.
 
-    Those without a word, and what training leaves out as well, are left out, which is logged:
-    captions that are damaged, or said while their video shows nothing, and videos that cannot be
-    opened.
+    Those without a word are left out, and, which is logged, those that training leaves out as well:
+    captions that are damaged, or said while their video shows nothing.
 
     Args:
         corpus: The videos that are held out.
@@ -99,27 +97,21 @@ def held_out_captions(corpus: VideoCorpus, *, open_videos: bool = True) -> list[
         The captions, video by video in the order of the corpus.
 
     Raises:
-        ArgumentError: If none is left, or more videos cannot be opened than the corpus's
-            ``max_unreadable_fraction`` allows.
+        ArgumentError: If none is left.
     """
-    numbered = nsmallest(_MOST, _numbered(corpus), key=lambda one: one[0])
+    numbered = nsmallest(_MOST, _numbered(corpus), key=lambda one: one.digest)
     loader = ClipLoader(corpus.reading)
     extents = {
-        number: _extent(corpus, number, loader) if open_videos else _NOWHERE
-        for number in sorted({one[1] for one in numbered})
+        place: _extent(corpus, place, loader) if open_videos else _UNKNOWN
+        for place in sorted({one.video for one in numbered})
     }
-    _require_readable(corpus, [one for one in extents.values() if isinstance(one, Unreadable)])
     chosen: list[HeldOutCaption] = []
-    outside = 0
-    for _, video, number, caption in sorted(numbered, key=lambda one: one[1:3]):
-        extent = extents[video]
-        if isinstance(extent, Unreadable):
-            continue
-        inside = captions_within([caption], *extent)
-        outside += not inside
-        path = _path(corpus, video)
-        name = f"{corpus.ids[video]}#{number}"
+    for one in sorted(numbered, key=lambda one: (one.video, one.number)):
+        name, path = f"{corpus.ids[one.video]}#{one.number}", _path(corpus, one.video)
+        extent = extents[one.video]
+        inside = captions_within([one.caption], *extent)
         chosen += [HeldOutCaption(name, path, each, *extent) for each in inside]
+    outside = len(numbered) - len(chosen)
     if outside:
         message = "%d of %d held-out captions are outside their videos' frames, and are left out"
         _LOG.warning(message, outside, len(numbered))
@@ -138,8 +130,15 @@ def _hash(name: str) -> float:
     return int.from_bytes(digest) / 2**256
 
 
-def _numbered(corpus: VideoCorpus) -> Iterator[tuple[bytes, int, int, Caption]]:
-    """Yield all captions with the hashes of their ids, the places of their videos and numbers."""
+class _Numbered(NamedTuple):
+    digest: bytes  # of its id
+    video: int  # its place in the corpus
+    number: int
+    caption: Caption
+
+
+def _numbered(corpus: VideoCorpus) -> Iterator[_Numbered]:
+    """Yield all captions that say something."""
     damaged: list[Unreadable] = []
     for place, video_id in enumerate(corpus.ids):
         said = read_or_record(video_id, partial(corpus.transcript, video_id))
@@ -149,7 +148,7 @@ def _numbered(corpus: VideoCorpus) -> Iterator[tuple[bytes, int, int, Caption]]:
         for number, caption in enumerate(said):
             if caption.text.strip():
                 name = f"{video_id}#{number}".encode("utf-8", "surrogatepass")
-                yield hashlib.sha256(name).digest(), place, number, caption
+                yield _Numbered(hashlib.sha256(name).digest(), place, number, caption)
     if damaged:
         message = (
             "the captions of %d of %d held-out videos are damaged, and are left out (first: %s)"
@@ -157,35 +156,15 @@ def _numbered(corpus: VideoCorpus) -> Iterator[tuple[bytes, int, int, Caption]]:
         _LOG.warning(message, len(damaged), len(corpus), damaged[0].reason)
 
 
-def _extent(
-    corpus: VideoCorpus, place: int, loader: ClipLoader
-) -> tuple[float, float] | Unreadable:
-    """Look when a video begins and ends, or why it cannot be opened."""
+def _extent(corpus: VideoCorpus, place: int, loader: ClipLoader) -> tuple[float, float]:
+    """Look when a video begins and ends; of one that cannot be opened, reading it says so."""
     try:
         return loader.extent(_path(corpus, place))
-    except UnreadableVideoError as error:
-        return Unreadable.of(corpus.ids[place], error)
+    except UnreadableVideoError:
+        return _UNKNOWN
 
 
 def _path(corpus: VideoCorpus, place: int) -> Path:
     """Return a video's file; its id in a feature store with a suffix, as files have one."""
     source = corpus.source(place)
     return Path(source if corpus.reading.features is None else f"{source}.mp4")
-
-
-def _require_readable(corpus: VideoCorpus, unreadable: Iterable[Unreadable]) -> None:
-    """Refuse more unreadable videos than may be, and say how many others are left out."""
-    records = list(unreadable)
-    if not records:
-        return
-    fraction, total = corpus.reading.max_unreadable_fraction, len(corpus)
-    allowed = allowed_count(fraction, total)
-    told = f"{len(records)} of {total} held-out videos cannot be opened"
-    first = f"first: {records[0].describe()}"
-    if len(records) > allowed:
-        message = (
-            f"{told}, more than the {allowed} that max_unreadable_fraction={fraction:g} allows "
-            f"({first}); fix or remove them, or accept more by a larger max_unreadable_fraction"
-        )
-        raise ArgumentError(message)
-    _LOG.warning("%s, and are left out (%s)", told, first)

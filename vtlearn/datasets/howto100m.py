@@ -30,6 +30,8 @@ _AGAIN = (
     "create the store again, in an empty folder, with `vtlearn predict` or `vtlearn data import`"
 )
 
+_reported: set[tuple[Path, str]] = set()  # what has been said of which file
+
 _Sources = dict[str, str]
 
 
@@ -111,7 +113,8 @@ class HowTo100M(VideoCorpus):
             lines = [f"{where}: videos of which {captions} has captions  (there are none)"]
             raise CorpusNotFoundError(_NAME, lines, _SOURCE)
         if len(told) < len(found):
-            _LOG.warning("%d of %d videos have no captions", len(found) - len(told), len(found))
+            silent = f"{len(found) - len(told)} of {len(found)} videos have no captions"
+            _report(captions, silent)
         held_out = held_out_ids(told, holdout)
         trained = [video_id for video_id in told if video_id not in held_out]
         _require_some(trained, len(told), holdout)
@@ -289,5 +292,12 @@ def _listed(
             "--data.init_args.max_missing_fraction"
         )
         raise ArgumentError(message)
-    _LOG.warning("%s, and are left out", told)
+    _report(video_list, f"{told}, and are left out")
     return found
+
+
+def _report(source: Path, message: str) -> None:
+    """Say something of a file once, however often its corpus is opened."""
+    if (source, message) not in _reported:
+        _reported.add((source, message))
+        _LOG.warning("%s", message)
