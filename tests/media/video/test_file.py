@@ -112,7 +112,7 @@ def test_a_frame_without_a_time_follows_the_one_before_after_a_seek_too(
 
     def forgetful(file: VideoFile, packets: Any) -> Iterator[av.VideoFrame | None]:
         for frame in frames(file, packets):
-            if frame is not None and frame.time is not None and round(frame.time * 25) == 160:
+            if frame is not None and round(float(frame.time or 0.0) * 25) == 160:
                 frame.pts = None
             yield frame
 
