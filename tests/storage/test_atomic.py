@@ -1,4 +1,7 @@
+import os
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,3 +33,23 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     unfinished.write_text("cut off")  # as a process leaves it that is killed in the block
     remove_leftovers(tmp_path.parent)
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        ({}, []),
+        ({"nested": False}, ["deep/.b.1.unfinished"]),
+        ({"unused_for": 3600.0}, [".young.2.unfinished"]),
+    ],
+)
+def test_what_is_young_or_deep_may_be_spared(
+    options: dict[str, Any], left: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "deep").mkdir()
+    ages = {".a.0.unfinished": 4000, "deep/.b.1.unfinished": 4000, ".young.2.unfinished": 60}
+    for name, age in ages.items():
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    remove_leftovers(tmp_path, **options)
+    assert [name for name in ages if (tmp_path / name).exists()] == left

@@ -6,7 +6,6 @@ read and which files the others were made of; it is written last.
 """
 
 import hashlib
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from vtlearn.checks import require_positive
 from vtlearn.errors import VTLearnError
 from vtlearn.media.features.fingerprints import fingerprints
+from vtlearn.storage.atomic import remove_leftovers
 
 __all__ = ["VideoShards", "describe_differences", "hash_ids"]
 
@@ -198,12 +198,7 @@ class VideoShards(ABC):
 
         What is younger may be what another command on the same store is writing.
         """
-        for path in self.folder.glob(".*.unfinished"):
-            try:
-                if path.stat().st_mtime < time.time() - _LEFT:
-                    path.unlink(missing_ok=True)
-            except FileNotFoundError:  # it has got its name in the meantime
-                continue
+        remove_leftovers(self.folder, nested=False, unused_for=_LEFT)
 
     def require_settings(self, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         """Refuse to continue in a folder that was created with other settings.

@@ -3,6 +3,7 @@
 Home-made, since atomicwrites is not maintained any more, and all it takes is a rename.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,11 +54,19 @@ def replace_text(path: Path, text: str) -> None:
         unfinished.write_text(escape_bytes(text), encoding="utf-8")
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, *, nested: bool = True, unused_for: float | None = None) -> None:
     """Remove what writers that were killed left behind.
 
     Args:
-        folder: Where they wrote, or a folder above.
+        folder: Where they wrote.
+        nested: Whether they wrote into folders below it as well.
+        unused_for: How many seconds ago at least, where another process may be writing what is
+            younger; None: no matter when.
     """
-    for path in folder.rglob(f".*{_UNFINISHED}"):
-        path.unlink(missing_ok=True)
+    pattern = f".*{_UNFINISHED}"
+    for path in folder.rglob(pattern) if nested else folder.glob(pattern):
+        try:
+            if unused_for is None or path.stat().st_mtime < time.time() - unused_for:
+                path.unlink(missing_ok=True)
+        except FileNotFoundError:  # it has got its name in the meantime
+            continue
