@@ -17,18 +17,15 @@ SLURM, each process takes the part of its rank.
 import argparse
 import os
 import sys
-from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vtlearn.checks import require_positive
 from vtlearn.cli.commands import data_pack
+from vtlearn.cli.commands.chosen_videos import choose_videos
+from vtlearn.cli.commands.device import choose_device
 from vtlearn.datasets.clips import clip_reader
 from vtlearn.datasets.extraction import Part, ShardWalk
-from vtlearn.datasets.files import find_videos, video_names
-from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.windows import VideoList
 from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.pseudolabels import Kept
@@ -47,8 +44,6 @@ from vtlearn.pseudolabel import (
 )
 
 __all__ = ["add_arguments", "run"]
-
-_SHOWN = 5  # ids of missing videos that a message names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
     require_positive(**{"--frames": arguments.frames, "--batch-size": arguments.batch_size})
     videos, names = _videos(arguments)
     windows = choose_windows(arguments.windows, names, arguments.cache)
-    device = _device(arguments.device)
+    device = choose_device(arguments.device)
     captioner = choose_captioner(arguments.captioner, device)
     references = _References(videos, captioner.size)
     scorer = choose_scorer(arguments.scorer, captioner, references.find, device)
@@ -212,52 +207,13 @@ class _References:
 
 
 def _videos(arguments: argparse.Namespace) -> tuple[VideoList, VideoNames]:
-    if not arguments.videos.is_dir():
-        message = f"{arguments.videos} is not a directory; VIDEOS is where the videos are"
-        raise ArgumentError(message)
     if not arguments.time_budget >= 0:
         message = f"--time-budget is {arguments.time_budget}; it must be 0 or more"
         raise ArgumentError(message)
-    found = find_videos(arguments.videos)
-    names = video_names(arguments.videos, found)
-    ids = list(found) if arguments.list is None else read_video_list(arguments.list, names)
-    _require_there(arguments, ids, found)
+    chosen = choose_videos(arguments.videos, arguments.list)
+    ids, paths = list(chosen.paths), [str(path) for path in chosen.paths.values()]
     budget = arguments.time_budget or None
-    paths = [str(found[video_id]) for video_id in ids]
-    return VideoList(ids, paths, 1.0, arguments.max_unreadable_fraction, budget), names
-
-
-def _require_there(arguments: argparse.Namespace, ids: list[str], found: Container[str]) -> None:
-    missing = [video_id for video_id in ids if video_id not in found]
-    if missing:
-        first = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-        message = (
-            f"{len(missing)} of {len(ids)} videos of {arguments.list} are not in "
-            f"{arguments.videos}: {first}. Download them, or remove them from the list"
-        )
-        raise ArgumentError(message)
-    if not ids:
-        where = arguments.videos if arguments.list is None else arguments.list
-        message = f"no video is in {where}; give a folder of videos, or a list of some"
-        raise ArgumentError(message)
-
-
-def _device(name: str | None) -> torch.device:
-    if name is None:
-        local = os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", "0"))
-        return torch.device(f"cuda:{local}" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        message = f"--device: expected a device such as cpu or cuda:0, got {name!r}"
-        raise ArgumentError(message) from error
-    try:
-        torch.zeros(1, device=device).tolist()
-    except (AssertionError, NotImplementedError, RuntimeError) as error:  # torch raises either
-        reason = str(error).partition("\n")[0]
-        message = f"--device {name} cannot be used ({reason}); leave it out, or give --device cpu"
-        raise ArgumentError(message) from error
-    return device
+    return VideoList(ids, paths, 1.0, arguments.max_unreadable_fraction, budget), chosen.names
 
 
 def _print(walk: ShardWalk[Any, Any], writer: LabelWriter, figures: Figures) -> None:
