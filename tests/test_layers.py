@@ -30,11 +30,13 @@ ALLOWED = {
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),
         *("evaluation", "heads", "interop", "kitchen", "learner", "media", "pseudolabel"),
+        "transcription",
     },
     "plotting": {"heads"},
     "pseudolabel": {
         *("checkpoints", "datasets", "encoders", "encoding", "heads", "learner", "media"),
     },
+    "transcription": {"datasets", "media"},
     "learner": {
         "checkpoints",
         "compatibility",
@@ -61,7 +63,10 @@ FREE = {
     *("padding", "parameters", "run_folder", "schedule", "storage", "subwords", "suggestions"),
     "unicode",
 }
-WITHOUT_LIGHTNING = {*("alignment", "heads", "encoders", "interop", "media", "kitchen", "datasets")}
+WITHOUT_LIGHTNING = {
+    *("alignment", "heads", "encoders", "interop", "media", "kitchen", "datasets"),
+    "transcription",
+}
 
 
 def imports(name: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "look whether everything works on this machine",
     "pseudolabel": "caption windows of videos, to train on",
     "score": "score vectors that any model made",
+    "transcribe": "write down what is said in videos",
 }
 """What each command is for, by its name."""
 
@@ -105,6 +106,10 @@ def _load(name: str) -> Command:
         from vtlearn.cli.commands import score
 
         return score
+    if name == "transcribe":
+        from vtlearn.cli.commands import transcribe
+
+        return transcribe
     from vtlearn.cli.commands import doctor
 
     return doctor

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     _Packet = av.Packet[AudioStream]
 
-__all__: list[str] = []
+__all__ = ["SOUND_RATE", "SoundFile", "SoundPiece"]
 
 SOUND_RATE = 16_000
 """Samples per second of what is decoded, which is what speech recognition reads."""

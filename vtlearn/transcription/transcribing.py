@@ -1,0 +1,206 @@
+"""Transcribe videos: decode what is heard, have it recognized, and keep what is missing."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from vtlearn.batch import Unreadable
+from vtlearn.datasets.extraction import Part
+from vtlearn.datasets.unreadable import UnreadableLog, read_or_record
+from vtlearn.media.clips import Source
+from vtlearn.media.video.sound import SOUND_RATE, SoundFile, SoundPiece
+from vtlearn.storage.progress import count_up
+from vtlearn.transcription.folder import TranscriptFolder
+from vtlearn.transcription.recognizer import Recognizer, Segment, Speech
+
+__all__ = ["Figures", "transcribe", "transcribe_all"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class Transcribed(NamedTuple):
+    """What became of one video.
+
+    Attributes:
+        speech: What is said, in seconds from the start of the file.
+        seconds: How much sound there is.
+        damaged: How many packets of it could not be decoded.
+    """
+
+    speech: Speech
+    seconds: float
+    damaged: int = 0
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a run did.
+
+    Attributes:
+        videos: How many it transcribed.
+        there: How many had a transcript before.
+        seconds: How much sound they have.
+        elapsed: How long it took, in seconds of the clock.
+        without_sound: How many of them have no sound.
+        without_speech: How many have sound, and nothing is said.
+        damaged: How many have sound of which a part cannot be decoded.
+        left_out: How many segments were left out because the model repeats itself in them.
+        unreadable: How many videos cannot be read, and have no transcript.
+        report: The file that names these, and why.
+    """
+
+    videos: int = 0
+    there: int = 0
+    seconds: float = 0.0
+    elapsed: float = 0.0
+    without_sound: int = 0
+    without_speech: int = 0
+    damaged: int = 0
+    left_out: int = 0
+    unreadable: int = 0
+    report: Path = Path()
+
+    def add(self, video: Transcribed) -> None:
+        """Count a video.
+
+        Args:
+            video: What became of it.
+        """
+        self.videos += 1
+        self.seconds += video.seconds
+        self.without_sound += not video.seconds
+        self.without_speech += bool(video.seconds) and not video.speech.segments
+        self.damaged += video.damaged > 0
+        self.left_out += video.speech.left_out
+
+    @property
+    def speed(self) -> str:
+        """How many seconds of sound are transcribed in one."""
+        return f"{self.seconds / max(self.elapsed, 1e-9):.1f} x real time"
+
+    def __str__(self) -> str:
+        """Say it on one line."""
+        done = (
+            f"{self.videos} videos transcribed, {self.seconds / 3600:.2f} hours of sound in "
+            f"{self.elapsed:.1f} s ({self.speed})"
+            if self.videos
+            else "no video was left to transcribe"
+        )
+        counts = {
+            "were there before": self.there,
+            "without sound": self.without_sound,
+            "without speech": self.without_speech,
+            "with damaged sound": self.damaged,
+            "segments left out in which the model repeats itself": self.left_out,
+            f"cannot be read (why: {self.report})": self.unreadable,
+        }
+        return "; ".join([done, *(f"{count} {what}" for what, count in counts.items() if count)])
+
+
+def transcribe(source: Source, recognizer: Recognizer, language: str | None = None) -> Transcribed:
+    """Write down what is said in one video.
+
+    Args:
+        source: The video.
+        recognizer: Recognizes speech.
+        language: The language that is spoken; None: that of the first speech in it.
+
+    Returns:
+        What is said, in seconds from the start of the file, as its frames are counted.
+
+    Raises:
+        UnreadableVideoError: If the file cannot be opened, or none of its sound can be decoded.
+    """
+    file = SoundFile(source)
+    segments: list[Segment] = []
+    seconds, left_out = 0.0, 0
+    for piece in file.pieces():
+        speech = recognizer.recognize(piece.samples, language)
+        language = language or speech.language
+        seconds += len(piece.samples) / SOUND_RATE
+        left_out += speech.left_out
+        segments += [_placed(segment, piece) for segment in speech.segments]
+    return Transcribed(Speech(segments, language, left_out), seconds, file.damaged)
+
+
+def transcribe_all(
+    videos: Mapping[str, Path],
+    folder: TranscriptFolder,
+    recognizer: Recognizer,
+    *,
+    language: str | None = None,
+    part: Part | None = None,
+    max_unreadable_fraction: float = 0.01,
+    show: bool = False,
+) -> Figures:
+    """Transcribe what is missing of a corpus.
+
+    A video without sound or speech has an empty transcript. One that cannot be read has none, is
+    named in a report in the folder, and is tried again the next time.
+
+    Args:
+        videos: Files by id.
+        folder: Where transcripts are kept, and may be already.
+        recognizer: Recognizes speech.
+        language: The language of all of them; None: each video's own.
+        part: The share of this machine; None: everything.
+        max_unreadable_fraction: Stop when more of the videos than this cannot be read.
+        show: Whether to show progress on standard error.
+
+    Returns:
+        What was done.
+
+    Raises:
+        TooManyUnreadableError: If more videos are unreadable than may be.
+        OSError: If a transcript cannot be written.
+    """
+    part = part or Part()
+    ids = list(videos)
+    own = [ids[number] for number in part.shards(len(ids))]
+    missing = [video_id for video_id in own if not folder.has(video_id)]
+    log = UnreadableLog(folder.folder / f".{part.log_name}", videos.keys(), max_unreadable_fraction)
+    log.path.unlink(missing_ok=True)  # what could not be read is tried again
+    figures = Figures(there=len(own) - len(missing), report=log.path)
+    begun = time.monotonic()
+    with count_up("Transcribing", len(missing), show=show) as advance:
+        for video_id in missing:
+            read = _reading(videos[video_id], recognizer, language)
+            found = read_or_record(video_id, read)
+            figures.elapsed = time.monotonic() - begun
+            if isinstance(found, Unreadable):
+                figures.unreadable += 1
+                log.add(found)
+            else:
+                _log_losses(video_id, found)
+                folder.write(video_id, found.speech)
+                figures.add(found)
+            advance(1, figures.speed)
+    return figures
+
+
+def _reading(path: Path, recognizer: Recognizer, language: str | None) -> Callable[[], Transcribed]:
+    return lambda: transcribe(path, recognizer, language)
+
+
+def _placed(segment: Segment, piece: SoundPiece) -> Segment:
+    """Put a segment of a piece where the file has it, and end it with the piece at the latest."""
+    length = len(piece.samples) / SOUND_RATE
+
+    def seconds(time: float) -> float:
+        return round(piece.start + min(time, length), 3)
+
+    words = [
+        word._replace(start=seconds(word.start), end=seconds(word.end)) for word in segment.words
+    ]
+    return segment._replace(start=seconds(segment.start), end=seconds(segment.end), words=words)
+
+
+def _log_losses(video_id: str, found: Transcribed) -> None:
+    if found.damaged:
+        _LOG.warning("%s: %d packets of its sound cannot be decoded", video_id, found.damaged)
+    if found.speech.left_out:
+        message = "%s: %d segments are left out, in which the model repeats itself"
+        _LOG.warning(message, video_id, found.speech.left_out)
