@@ -12,10 +12,10 @@ __all__ = ["Tones"]
 class Tones:
     """Hears one word per tone: "tone 1", "tone 2", and so on from the start of what it is given."""
 
-    def __init__(self, name: str = "tones", language: str = "en", left_out: int = 0) -> None:
+    def __init__(self, name: str = "tones", language: str = "en") -> None:
         self.name = name
         self.asked: list[str | None] = []  # the languages
-        self._language, self._left_out = language, left_out
+        self._language = language
 
     def recognize(self, samples: NDArray[np.float32], language: str | None) -> Speech:
         self.asked.append(language)
@@ -24,4 +24,4 @@ class Tones:
             for number, (start, end) in enumerate(onsets(samples), 1)
         ]
         found = language or self._language
-        return Speech(segments, found if segments else None, self._left_out)
+        return Speech(segments, found if segments else None)

@@ -28,9 +28,9 @@ from vtlearn.transcription import (
 SILENCE = np.zeros(SOUND_RATE, np.float32)
 
 
-def segment(text: str, start: float, end: float, ratio: float = 0.8) -> SimpleNamespace:
+def segment(text: str, start: float, end: float) -> SimpleNamespace:
     word = SimpleNamespace(word=text, start=start, end=end, probability=0.87654)
-    return SimpleNamespace(text=text, start=start, end=end, words=[word], compression_ratio=ratio)
+    return SimpleNamespace(text=text, start=start, end=end, words=[word])
 
 
 class Package(ModuleType):
@@ -101,13 +101,6 @@ def test_decoding_is_greedy_and_skips_what_is_not_speech(package: Package) -> No
 
 def test_without_speech_there_is_no_language(package: Package) -> None:
     assert FasterWhisper(str(package.folder)).recognize(SILENCE, None) == Speech([], None)
-
-
-def test_what_repeats_itself_is_left_out_and_counted(package: Package) -> None:
-    package.said = [segment("chop", 0, 1), segment("so so so so so", 1, 2, ratio=2.5)]
-    found = FasterWhisper(str(package.folder)).recognize(SILENCE, None)
-    assert [each.text for each in found.segments] == ["chop"]
-    assert found.left_out == 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 import json
-import logging
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.media.video.sounds import tone, write_sound
+from tests.media.video.sounds import scramble, tone, write_sound
 from tests.media.video.writing import shift_clock, write_video
 from tests.transcription.recognizers import Tones
 from vtlearn.datasets.extraction import Part
@@ -184,13 +183,16 @@ def test_an_unreadable_video_raises_by_itself(tmp_path: Path) -> None:
         transcribe(tmp_path / "absent.mp4", Tones())
 
 
-def test_losses_are_logged_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_sound_is_logged_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "videos").mkdir()
-    write_sound(tmp_path / "videos" / "a.mkv", tone(1, 2, 3))
-    with caplog.at_level(logging.WARNING):
-        said = run(tmp_path / "videos", tmp_path / "out", Tones(left_out=2))
-    assert said.endswith("; 2 segments left out in which the model repeats itself")
-    assert "a: 2 segments are left out, in which the model repeats itself" in caplog.text
+    path = write_sound(tmp_path / "a.mkv", tone(4, 5, 6, 48000), rate=48000, codec="flac")
+    scramble(path, tmp_path / "videos" / "a.mkv", 1, 2)
+    assert run(tmp_path / "videos", tmp_path / "out").endswith("; 1 with damaged sound")
+    assert "packets of its sound are damaged" in caplog.text
+    (caption,) = read_transcript(tmp_path / "out" / "a.json")
+    assert caption.start == pytest.approx(4, abs=0.03)
 
 
 KILLED = """

@@ -19,7 +19,6 @@ from vtlearn.storage.imports import require
 __all__ = ["FasterWhisper", "Recognizer", "Segment", "Speech", "Word"]
 
 _FILES = "model.bin, config.json, tokenizer.json and vocabulary.txt"
-_REPETITIVE = 2.4  # the compression ratio above which Whisper itself takes a text for a loop
 _DIGITS = 3  # milliseconds; the model tells 20 of them apart
 
 
@@ -61,12 +60,10 @@ class Speech(NamedTuple):
     Attributes:
         segments: In temporal order; none where nothing is said.
         language: Of two letters, mostly, such as "en"; None where nothing is said.
-        left_out: How many segments were left out because the model repeats itself in them.
     """
 
     segments: list[Segment]
     language: str | None
-    left_out: int = 0
 
 
 class Recognizer(Protocol):
@@ -97,10 +94,10 @@ class FasterWhisper:
 
     Sound without speech is skipped (voice activity detection), where Whisper would make up words.
     Decoding is greedy, at temperature 0 alone: the same sound gives the same words, whichever
-    command is killed and resumed, while falling back to higher temperatures draws at random. What a
-    fall-back is for, text that repeats itself, is left out and counted. A window does not see the
-    text of the one before: it would continue its errors, and a sentence that was said twice would
-    be said for ever.
+    command is killed and resumed. Whisper's fallback to higher temperatures, where a text repeats
+    itself, draws at random; instructions do repeat themselves, and it made them no better (see
+    docs/transcribe.md). A window does not see the text of the one before: it would continue its
+    errors, and a sentence that was said twice would be said for ever.
 
     On a CPU the weights are rounded to 8 bits, which is half as fast again.
 
@@ -162,9 +159,7 @@ class FasterWhisper:
         )
         if not about.duration_after_vad:
             return Speech([], None)
-        every = [segment for segment in found if segment.text.strip()]
-        sound = [segment for segment in every if segment.compression_ratio <= _REPETITIVE]
-        return Speech([*map(_segment, sound)], about.language, len(every) - len(sound))
+        return Speech([_segment(each) for each in found if each.text.strip()], about.language)
 
 
 def _find(package: ModuleType, model: str) -> Path:

@@ -47,7 +47,6 @@ class Figures:
         without_sound: How many of them have no sound.
         without_speech: How many have sound, and nothing is said.
         damaged: How many have sound of which a part cannot be decoded.
-        left_out: How many segments were left out because the model repeats itself in them.
         unreadable: How many videos cannot be read, and have no transcript.
         report: The file that names these, and why.
     """
@@ -59,7 +58,6 @@ class Figures:
     without_sound: int = 0
     without_speech: int = 0
     damaged: int = 0
-    left_out: int = 0
     unreadable: int = 0
     report: Path = Path()
 
@@ -74,7 +72,6 @@ class Figures:
         self.without_sound += not video.seconds
         self.without_speech += bool(video.seconds) and not video.speech.segments
         self.damaged += video.damaged > 0
-        self.left_out += video.speech.left_out
 
     @property
     def speed(self) -> str:
@@ -94,7 +91,6 @@ class Figures:
             "without sound": self.without_sound,
             "without speech": self.without_speech,
             "with damaged sound": self.damaged,
-            "segments left out in which the model repeats itself": self.left_out,
             f"cannot be read (why: {self.report})": self.unreadable,
         }
         return "; ".join([done, *(f"{count} {what}" for what, count in counts.items() if count)])
@@ -116,14 +112,13 @@ def transcribe(source: Source, recognizer: Recognizer, language: str | None = No
     """
     file = SoundFile(source)
     segments: list[Segment] = []
-    seconds, left_out = 0.0, 0
+    seconds = 0.0
     for piece in file.pieces():
         speech = recognizer.recognize(piece.samples, language)
         language = language or speech.language
         seconds += len(piece.samples) / SOUND_RATE
-        left_out += speech.left_out
         segments += [_placed(segment, piece) for segment in speech.segments]
-    return Transcribed(Speech(segments, language, left_out), seconds, file.damaged)
+    return Transcribed(Speech(segments, language), seconds, file.damaged)
 
 
 def transcribe_all(
@@ -174,7 +169,8 @@ def transcribe_all(
                 figures.unreadable += 1
                 log.add(found)
             else:
-                _log_losses(video_id, found)
+                if found.damaged:
+                    _LOG.warning("%s: %d packets of its sound are damaged", video_id, found.damaged)
                 folder.write(video_id, found.speech)
                 figures.add(found)
             advance(1, figures.speed)
@@ -196,11 +192,3 @@ def _placed(segment: Segment, piece: SoundPiece) -> Segment:
         word._replace(start=seconds(word.start), end=seconds(word.end)) for word in segment.words
     ]
     return segment._replace(start=seconds(segment.start), end=seconds(segment.end), words=words)
-
-
-def _log_losses(video_id: str, found: Transcribed) -> None:
-    if found.damaged:
-        _LOG.warning("%s: %d packets of its sound cannot be decoded", video_id, found.damaged)
-    if found.speech.left_out:
-        message = "%s: %d segments are left out, in which the model repeats itself"
-        _LOG.warning(message, video_id, found.speech.left_out)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.media.video.writing import grey
 
-__all__ = ["laid_out", "onsets", "tone", "write_sound"]
+__all__ = ["laid_out", "onsets", "scramble", "tone", "write_sound"]
 
 _BLOCK = 1024  # samples of a frame
 
@@ -63,6 +63,25 @@ def write_sound(
             output.mux(audio.encode(frame))
         output.mux(audio.encode(None))
     return path
+
+
+def scramble(path: Path, scrambled: Path, first: float, last: float) -> Path:
+    """Copy a file of one stream; its packets from one second to another become noise."""
+    rng = np.random.default_rng(0)
+    with av.open(path) as source, av.open(scrambled, "w") as output:
+        (stream,) = source.streams
+        copy = output.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            content = bytes(packet)
+            if first <= packet.pts * packet.time_base < last:
+                content = rng.integers(0, 256, len(content), np.uint8).tobytes()
+            new = av.Packet(content)
+            new.pts, new.dts, new.duration = packet.pts, packet.dts, packet.duration
+            new.time_base, new.stream = packet.time_base, copy
+            output.mux(new)
+    return scrambled
 
 
 def laid_out(pieces: Sequence[tuple[float, NDArray[np.float32]]]) -> NDArray[np.float32]:

@@ -1,11 +1,10 @@
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
-from tests.media.video.sounds import laid_out, onsets, tone, write_sound
+from tests.media.video.sounds import laid_out, onsets, scramble, tone, write_sound
 from tests.media.video.writing import join_clocks, shift_clock, write_audio, write_video
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import VideoBytes
@@ -141,25 +140,6 @@ def test_of_a_file_that_was_cut_off_what_there_is_is_heard(tmp_path: Path) -> No
     (piece,) = SoundFile(path).pieces()
     assert onsets(piece.samples) == close((1, 2))
     assert 2 < len(piece.samples) / SOUND_RATE < 6
-
-
-def scramble(path: Path, scrambled: Path, first: float, last: float) -> Path:
-    """Copy a file of one stream; its packets from one second to another become noise."""
-    rng = np.random.default_rng(0)
-    with av.open(path) as source, av.open(scrambled, "w") as output:
-        (stream,) = source.streams
-        copy = output.add_stream_from_template(stream)
-        for packet in source.demux(stream):
-            if packet.pts is None or packet.time_base is None:
-                continue
-            content = bytes(packet)
-            if first <= packet.pts * packet.time_base < last:
-                content = rng.integers(0, 256, len(content), np.uint8).tobytes()
-            new = av.Packet(content)
-            new.pts, new.dts, new.duration = packet.pts, packet.dts, packet.duration
-            new.time_base, new.stream = packet.time_base, copy
-            output.mux(new)
-    return scrambled
 
 
 def test_sound_behind_damage_keeps_its_time(tmp_path: Path) -> None:
