@@ -70,6 +70,13 @@ def _joined(*, cut: int = 0, **options: Any) -> Make:
     return make
 
 
+def _sound_later(path: Path) -> Path:
+    """A recording whose second part has sound, so that another stream appears within it."""
+    first = write_video(_beside(path, f".1{path.suffix}"), noise(75), **_H264)
+    second = write_video(_beside(path, f".2{path.suffix}"), noise(75), sound=3, **_H264)
+    return join_clocks([first, second], path)
+
+
 def _without_order(**options: Any) -> Make:
     """Packets that say when they are decoded, and not when their frames are shown."""
     return lambda path: forget_order(
@@ -158,6 +165,7 @@ FILMS: dict[str, Make] = {
     "clock_reset.ts": _joined(**_H264),
     "clock_reset.flv": _joined(**_H264),
     "clock_reset_cut.ts": _joined(cut=188 * 40, **_H264),
+    "sound_later.ts": _sound_later,
     "mpeg2_reset.mpg": _joined(codec="mpeg2video", gop=12, b_frames=2),
     "b_frames_without_order.avi": _without_order(**_H264),
     "b_frames_without_order.mp4": _without_order(**_H264),

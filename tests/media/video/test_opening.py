@@ -1,8 +1,10 @@
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import pytest
+from av.container import InputContainer
 
 from tests.media.video.videos import NUMBERED, numbers
 from tests.media.video.writing import join_programs, join_streams, write_video
@@ -14,6 +16,7 @@ from vtlearn.media.video.opening import (
     logged,
     open_container,
     open_raw,
+    read_packets,
 )
 from vtlearn.media.video.probing import hash_all, probe, scan
 from vtlearn.media.video.reader import VideoReader
@@ -114,6 +117,19 @@ def test_of_several_programs_one_is_watched(tmp_path: Path) -> None:
     with av.open(path) as container:
         assert len(container.streams.video) == 2
     assert_watched(path, written[0])
+
+
+def test_a_stream_that_comes_later_does_not_end_reading_in_an_error() -> None:
+    packets = [av.Packet(1), av.Packet(1)]
+
+    class Growing:
+        """What PyAV does where it finds more streams at the end than there were at first."""
+
+        def demux(self) -> "Iterator[av.Packet[Any]]":
+            yield from packets
+            raise IndexError
+
+    assert list(read_packets(cast("InputContainer", Growing()))) == packets
 
 
 def assert_watched(path: Path, alone: Path) -> None:

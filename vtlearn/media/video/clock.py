@@ -9,6 +9,8 @@ from contextlib import suppress
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from vtlearn.media.video.opening import read_packets
+
 if TYPE_CHECKING:
     import av
     from av.container import InputContainer
@@ -80,7 +82,7 @@ def survey_packets(container: "InputContainer", stream: "VideoStream", tick: flo
     is_steady = is_first = True
     decoded: int | None = None
     with suppress(av.FFmpegError, OSError):  # what reading the frames meets as well
-        for packet in container.demux(stream):
+        for packet in read_packets(container, stream):
             if not packet.size:
                 continue
             sent_once = not is_first and _brings_state(packet)
@@ -150,7 +152,7 @@ def lacks_order(container: "InputContainer", stream: "VideoStream", places: Sequ
         for place in (None, *places):
             if place is not None:
                 container.seek(place, stream=stream)
-            packets = first_packets(container.demux(stream))
+            packets = first_packets(read_packets(container, stream))
             if not may_lack_order(packets):
                 return False  # the packets of B-frames say when these are shown
             frames = [frame.pts for packet in packets for frame in packet.decode()]

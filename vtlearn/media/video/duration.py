@@ -16,6 +16,7 @@ from vtlearn.media.video.opening import (
     TRANSPORT_STREAM,
     open_again,
     open_raw,
+    read_packets,
 )
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _end_of_packets(container: "InputContainer", stream: "VideoStream") -> float
 
     end = -1.0
     with suppress(av.FFmpegError, OSError):
-        for packet in container.demux(stream):
+        for packet in read_packets(container, stream):
             if packet.size and packet.pts is not None and packet.time_base:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
     return end

@@ -11,7 +11,7 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
@@ -38,6 +38,7 @@ from vtlearn.media.video.opening import (
     open_again,
     open_container,
     open_raw,
+    read_packets,
 )
 from vtlearn.media.video.recent import Recent
 from vtlearn.media.video.timeline import FrameSource, TimedFrame, mark_shown
@@ -297,7 +298,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def length(self, first: float) -> float:
         """How long its frames last together, in seconds, if the first appears then."""
-        if self.stream.duration:  # of AVI, whose first frame may appear later than it says
+        # An AVI file's first frame may appear later than it says.
+        if self.container.format.name == AVI and self.stream.duration:
             return self.stream.duration * self._unit / self._units
         return self.end() - first
 
@@ -429,10 +431,10 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
         clock = ContinuousClock(self._unit / self._units)
         try:
-            for packet in self.container.demux():
+            for packet in read_packets(self.container):
                 if packet.stream is self.stream:
-                    clock.adjust(cast("_Packet", packet))
-                    yield cast("_Packet", packet)
+                    clock.adjust(packet)
+                    yield packet
                 elif packet.pts is not None and packet.time_base:  # unset, it is None or 0
                     ticks = packet.pts + (packet.duration or 0)
                     end = float(ticks * packet.time_base) - self._origin

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from vtlearn.media.clips import Source, VideoBytes
 
 if TYPE_CHECKING:
+    import av
     from av.container import InputContainer
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
@@ -101,6 +102,28 @@ def open_again(
     """
     with open_raw(source) as raw, open_container(raw) as container:
         yield container, cast("VideoStream", container.streams[stream.index])
+
+
+def read_packets(
+    container: "InputContainer", *streams: "VideoStream"
+) -> "Iterator[av.Packet[VideoStream]]":
+    """Read packets to the end of a file, and then an empty one of each stream.
+
+    Args:
+        container: The file.
+        *streams: Of which; all by default, whose packets are not all of video then.
+
+    Yields:
+        The packets.
+
+    Raises:
+        FFmpegError: If reading fails.
+        OSError: Likewise.
+    """
+    # At the end PyAV looks up each stream there is by then, and knows those of the beginning: one
+    # may have come since, as in FLV and MPEG-TS. Empty packets of those before it are out by then.
+    with suppress(IndexError):
+        yield from cast("Iterator[av.Packet[VideoStream]]", container.demux(*streams))
 
 
 def _tag_decoding(version: str) -> dict[str, Any]:
