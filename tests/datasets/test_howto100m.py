@@ -11,8 +11,10 @@ import torch
 
 from tests.layouts import LAYOUTS, write_layout
 from tests.media.features.stores import make_spec
+from tests.media.video.writing import write_audio, write_video
 from vtlearn.batch import Sample
 from vtlearn.datasets.base import SampleKey
+from vtlearn.datasets.checking import check_corpus
 from vtlearn.datasets.howto100m import HowTo100M
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.errors import (
@@ -368,3 +370,16 @@ def test_pseudolabels_are_captions(root: Path) -> None:
     assert set(half[0].texts) <= {f"{ids[0]} {k}" for k in (2, 3)}
     with pytest.raises(ArgumentError, match="has none"):
         corpus(root, keep=0.5)
+
+
+def test_formats_left_unmerged_are_a_video_with_the_words_of_its_id(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "captions").mkdir()
+    write_audio(tmp_path / "videos" / "a.f251.mkv")
+    write_video(tmp_path / "videos" / "a.f399.mp4", [20] * 50)
+    (tmp_path / "captions" / "a.en.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:01.000\nstir\n")
+    data = corpus(tmp_path)
+    assert list(data.ids) == ["a"]
+    assert data[0].texts == ["stir"]
+    report = check_corpus(HowTo100M.expectations(tmp_path), workers=1, time_budget=None)
+    assert report.coverage == 100

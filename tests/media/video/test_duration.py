@@ -4,8 +4,10 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.media.video.videos import B_FRAMES, STEP, numbers
+from tests.media.video.videos import B_FRAMES, STEP, note_calls, numbers
 from tests.media.video.writing import write_video
+from vtlearn.media.clips import VideoBytes
+from vtlearn.media.video import duration as module
 from vtlearn.media.video.duration import segment_end, tagged_end
 from vtlearn.media.video.reader import VideoReader
 
@@ -52,6 +54,19 @@ def write_matroska(path: Path, stated: float, **container: str) -> Path:
     assert struct.unpack(">d", content[place : place + 8]) == (10_000.0,)
     path.write_bytes(content[:place] + struct.pack(">d", stated) + content[place + 8 :])
     return path
+
+
+def test_what_follows_the_last_keyframe_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = note_calls(monkeypatch, module, "_end_of_packets")
+    path = write_matroska(tmp_path / "a.mkv", 1000.0)
+    infos = [VideoReader().probe(path) for _ in range(3)]
+    assert infos[0] == infos[1] == infos[2]
+    assert len(calls) == 1
+    data = VideoBytes("a.mkv", path.read_bytes())
+    assert [VideoReader().probe(data) for _ in range(2)] == infos[:2]
+    assert len(calls) == 3
 
 
 def test_sound_that_goes_on_is_not_the_end_of_the_frames(tmp_path: Path) -> None:

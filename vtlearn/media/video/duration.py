@@ -7,7 +7,7 @@ from itertools import pairwise
 from os import SEEK_END
 from typing import TYPE_CHECKING
 
-from vtlearn.media.clips import Source
+from vtlearn.media.clips import Source, VideoBytes
 from vtlearn.media.video.clock import PacketSurvey
 from vtlearn.media.video.opening import (
     MATROSKA,
@@ -18,6 +18,7 @@ from vtlearn.media.video.opening import (
     open_raw,
     read_packets,
 )
+from vtlearn.media.video.recent import Recent
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -32,6 +33,8 @@ _ESTIMATED = (
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # of Matroska: names of elements
 _NEAR = 1.0  # seconds by which what is stated may be off, since an index rounds
 
+_TAILS: Recent[tuple[object, ...], float] = Recent(10_000)
+
 
 class DeclaredEnd:
     """When a file says that it ends, unless its packets or its index know better.
@@ -40,11 +43,14 @@ class DeclaredEnd:
 
     Args:
         source: The file, or the bytes of one.
+        identity: What makes a source the same file as before.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, identity: tuple[object, ...]) -> None:
         self._source = source
-        self._tail: float | None = None  # by the file's clock; below 0 where it cannot be read
+        self._identity = identity
+        # When its packets end, by the file's clock; below 0 where they cannot be read.
+        self._tail = None if isinstance(source, VideoBytes) else _TAILS.get(identity)
 
     def seconds(
         self,
@@ -93,6 +99,8 @@ class DeclaredEnd:
             with open_again(self._source, stream) as (container, again):
                 container.seek(keyframes[-1], stream=again)
                 self._tail = _end_of_packets(container, again)
+            if not isinstance(self._source, VideoBytes):
+                _TAILS.put(self._identity, self._tail)
         tail = self._tail - origin
         if stated < last:
             return max(stated, tail)

@@ -98,7 +98,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         self._first: tuple[int | None, ...] | None = None
         self._is_surveyed = self._lacks_order = False
         self._surveyed: PacketSurvey | None = None  # of a file without an index to trust
-        self._declared = DeclaredEnd(source)
+        self._declared = DeclaredEnd(source, identity)
         self._delay = 0.0  # seconds that an AVI file's first frame is late by its own times
         self.losses: list[str] = []  # why frames are invalid, since frames were last prepared for
 
