@@ -78,6 +78,21 @@ def best_stream(container: "InputContainer") -> "VideoStream | None":
     return max(found, key=lambda one: bool(one.disposition & is_default), default=None)
 
 
+def has_video(source: Source) -> bool | None:
+    """Say whether a file has a stream to be watched; None if it cannot be opened.
+
+    Args:
+        source: The file, or the bytes of one.
+    """
+    import av
+
+    try:
+        with open_raw(source) as raw, open_container(raw) as container:
+            return best_stream(container) is not None
+    except (av.FFmpegError, OSError):
+        return None
+
+
 def _has_decoder(stream: "VideoStream") -> bool:
     context: VideoCodecContext | None = stream.codec_context  # PyAV's own types forget the None
     return context is not None

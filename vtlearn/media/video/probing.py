@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source
-from vtlearn.media.video.opening import best_stream, open_container, open_raw
+from vtlearn.media.video.opening import has_video
 from vtlearn.media.video.reader import VideoInfo, VideoReader
 from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 from vtlearn.storage.parallel import in_parallel
@@ -166,14 +166,8 @@ def has_picture(path: str | Path) -> bool | None:
 
 @cache
 def _has_picture(path: str, *identity: int) -> bool | None:
-    import av
-
     del identity
-    try:
-        with open_raw(Path(path)) as raw, open_container(raw) as container:
-            return best_stream(container) is not None
-    except (av.FFmpegError, OSError):
-        return None
+    return has_video(Path(path))
 
 
 def _probe(
