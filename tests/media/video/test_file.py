@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.media.video.films import make_film
 from tests.media.video.videos import (
     B_FRAMES,
     FILES,
@@ -479,34 +478,6 @@ def test_a_file_is_opened_once_for_all_calls(
         for starts in ([0.0], [6.0, 0.5], [7.0], [3.0], [0.1]):
             reader.clips(source, starts, num_frames=2, fps=5, size=8)
         assert len(opened) == count
-
-
-@pytest.mark.parametrize(
-    "name", ["clock_reset.ts", "without_index.mkv", "b_frames_without_order.avi", "variable.mkv"]
-)
-def test_a_file_is_surveyed_once_in_a_process(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    surveys = note_calls(monkeypatch, VideoFile, "_look")
-    path = make_film(tmp_path, name)
-    starts = [1.0, 5.3, 0.2, 2.6]
-    asked: dict[str, Any] = {"num_frames": 3, "fps": 8, "size": 32}
-    before = VideoReader().clips(path, starts, **asked)
-    info = VideoReader().probe(path)
-    assert len(surveys) == 1
-    anew = VideoReader().clips(path, starts, **asked)
-    assert torch.equal(anew.frames, before.frames)
-    assert torch.equal(anew.valid, before.valid)
-    assert VideoReader().probe(path) == info
-    assert len(surveys) == 1
-    data = path.read_bytes()
-    for _ in range(2):  # the next ones of that name may be others
-        clips = VideoReader().clips(VideoBytes(path.name, bytes(data)), starts, **asked)
-        assert torch.equal(clips.frames, before.frames)
-    assert len(surveys) == 3
-    os.utime(path, ns=(0, 0))
-    VideoReader().probe(path)
-    assert len(surveys) == 4
 
 
 def test_a_damaged_file_is_not_kept(tmp_path: Path) -> None:

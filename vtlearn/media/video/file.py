@@ -11,36 +11,25 @@ from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
-from vtlearn.media.video.clock import (
-    ContinuousClock,
-    PacketSurvey,
-    first_packets,
-    lacks_order,
-    may_lack_order,
-    spread,
-    start_time,
-    survey_packets,
-)
+from vtlearn.media.video.clock import ContinuousClock, PacketSurvey, start_time
 from vtlearn.media.video.duration import DeclaredEnd, tagged_end
 from vtlearn.media.video.opening import (
     AVI,
+    BEGINNING,
     MATROSKA,
     MP4,
-    PROGRAM_STREAM,
-    TRANSPORT_STREAM,
     best_stream,
     error_text,
     logged,
-    open_again,
     open_container,
     open_raw,
     read_packets,
 )
-from vtlearn.media.video.recent import Recent
+from vtlearn.media.video.survey import has_index, survey
 from vtlearn.media.video.timeline import FrameSource, TimedFrame, mark_shown
 
 if TYPE_CHECKING:
@@ -56,22 +45,8 @@ __all__: list[str] = []
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
 _INTRA = 1  # FFmpeg's AV_PICTURE_TYPE_I
 _INDEXED = (MP4, MATROSKA)
-_UNTIMED = 0x80  # FFmpeg's AVFMT_NOTIMESTAMPS
-_PALETTE = "pal8"  # pixels that mean nothing without the palette, which is sent once
-_BEGINNING = -(2**62)  # ticks; before everything
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
 
-
-class _Found(NamedTuple):
-    """What a file was found to be like: see the attributes of :class:`VideoFile`."""
-
-    can_seek: bool
-    packets: PacketSurvey | None
-    lacks_order: bool
-    delay: float
-
-
-_FOUND: Recent[tuple[object, ...], _Found] = Recent(10_000)
 _inherited: list["VideoFile"] = []  # what a fork has left us, and is never freed
 
 
@@ -171,61 +146,14 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def _survey(self) -> None:
         """Find out whether seeks lead where decoding from the start does, and what times mean."""
-        found = _FOUND.get(self.identity)
-        if found is None:
-            self._look()
-            found = _Found(self.can_seek, self._surveyed, self._lacks_order, self._delay)
-            if not isinstance(self.source, VideoBytes):  # others may have the name of these
-                _FOUND.put(self.identity, found)
-            return
+        is_indexed = has_index(self.container, self.stream)
+        if self.container.format.name == MATROSKA and not is_indexed:
+            self.open()  # looking for an index may have led anywhere
+        found = survey(
+            self.source, self.identity, self.container, self.stream, is_indexed=is_indexed
+        )
         self.can_seek, self._surveyed, self._lacks_order, self._delay = found
         self._origin += self._delay
-        if found.packets is None:
-            self._has_sound_index()  # has it read
-
-    def _look(self) -> None:
-        """Read as much of the file as that takes: where there is no index, all of it."""
-        name, context = self.container.format.name, self.stream.codec_context
-        if name == PROGRAM_STREAM or context.pix_fmt == _PALETTE:
-            self.can_seek = False
-        if self.container.format.flags & _UNTIMED:
-            return
-        if not self._has_sound_index():
-            with open_again(self.source, self.stream) as file:
-                self._surveyed = survey_packets(*file, self._unit / self._units)
-            self.can_seek &= self._surveyed.is_steady
-        if context.reorder_depth and name not in (PROGRAM_STREAM, TRANSPORT_STREAM):
-            self._survey_order()
-
-    def _survey_order(self) -> None:
-        """Look whether packets say when frames are shown, where that is not when they come."""
-        packets = first_packets(self._from_first())
-        if may_lack_order(packets):
-            places = spread(self.stream, None if self._surveyed is None else self._surveyed.end)
-            with open_again(self.source, self.stream) as file:
-                self._lacks_order = lacks_order(*file, places)
-            self.can_seek &= not self._lacks_order
-        elif packets and self.container.format.name == AVI:  # whose clock counts what is decoded
-            shown = min(packet.pts for packet in packets if packet.pts is not None)
-            self._delay = (shown - (packets[0].dts or 0)) * self._unit / self._units
-            self._origin += self._delay
-
-    def _has_sound_index(self) -> bool:
-        """Say whether the file's index shows that its clock does not go back."""
-        import av
-
-        name = self.container.format.name
-        if name == MATROSKA:
-            with suppress(av.FFmpegError):
-                self.container.seek(_BEGINNING, stream=self.stream)  # has the index read
-            index = self.stream.index_entries  # sorted by time
-            places = [entry.pos for entry in index]
-            is_sound = len(places) > 1 and places == sorted(places)
-            if not is_sound:
-                self.open()  # looking for an index may have led anywhere
-            return is_sound
-        # In MP4, a frame comes so much after the one before; in AVI, frames are counted.
-        return name == AVI or (name == MP4 and self.stream.frames > 0)
 
     @property
     def fps(self) -> float:
@@ -259,7 +187,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         import av
 
         with suppress(av.FFmpegError):
-            self.container.seek(_BEGINNING, stream=self.stream)
+            self.container.seek(BEGINNING, stream=self.stream)
             packets = self._packets()
             first = next(packets, None)
             if first is not None and self._first == _mark(first):
@@ -311,7 +239,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def _ticks(self, seconds: float) -> int:
         ticks = (seconds + self._origin) * self._units / self._unit
-        return int(min(max(ticks, _BEGINNING), -_BEGINNING))  # FFmpeg counts in 64 bits
+        return int(min(max(ticks, BEGINNING), -BEGINNING))  # FFmpeg counts in 64 bits
 
     def _seconds(self, ticks: int) -> float:
         """When a clock of the stream shows that, in seconds from the start of the file."""
