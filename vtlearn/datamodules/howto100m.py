@@ -151,7 +151,7 @@ class HowTo100M(VideoTextData):
         """Return the captions to score by, chosen once."""
         if self._asked_for is None:
             held_out = self.train_dataset().held_out
-            self._asked_for = held_out_captions(held_out, open_videos=self.videos_needed)
+            self._asked_for = held_out_captions(held_out)
             videos = len({each.path for each in self._asked_for})
             # as in training, a few may be damaged
             allowed = allowed_count(self.reading.max_unreadable_fraction, videos)

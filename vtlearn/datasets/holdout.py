@@ -83,15 +83,15 @@ def held_out_ids(ids: Collection[str], share: float) -> frozenset[str]:
     return chosen or frozenset({min(ids, key=lambda video_id: (_hash(video_id), video_id))})
 
 
-def held_out_captions(corpus: VideoCorpus, *, open_videos: bool = True) -> list[HeldOutCaption]:
+def held_out_captions(corpus: VideoCorpus) -> list[HeldOutCaption]:
     """Choose the captions that a model is scored by: a thousand at most, by the hash of their ids.
 
     Those without a word are left out, and, which is logged, those that training leaves out as well:
     captions that are damaged, or said while their video shows nothing.
 
     Args:
-        corpus: The videos that are held out.
-        open_videos: Look how long each video lasts; False where only the captions matter.
+        corpus: The videos that are held out; those of the captions are opened, to see how long they
+            last.
 
     Returns:
         The captions, video by video in the order of the corpus.
@@ -101,10 +101,8 @@ def held_out_captions(corpus: VideoCorpus, *, open_videos: bool = True) -> list[
     """
     numbered = nsmallest(_MOST, _numbered(corpus), key=lambda one: one.digest)
     loader = ClipLoader(corpus.reading)
-    extents = {
-        place: _extent(corpus, place, loader) if open_videos else _UNKNOWN
-        for place in sorted({one.video for one in numbered})
-    }
+    videos = sorted({one.video for one in numbered})
+    extents = {place: _extent(corpus, place, loader) for place in videos}
     chosen: list[HeldOutCaption] = []
     for one in sorted(numbered, key=lambda one: (one.video, one.number)):
         name, path = f"{corpus.ids[one.video]}#{one.number}", _path(corpus, one.video)
