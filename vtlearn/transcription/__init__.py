@@ -9,7 +9,7 @@ whole or not there. ``word_errors`` compares them with transcripts that there ar
 
 from vtlearn.transcription.folder import TranscriptFolder
 from vtlearn.transcription.recognizer import FasterWhisper, Recognizer, Segment, Speech, Word
-from vtlearn.transcription.transcribing import Figures, transcribe, transcribe_all
+from vtlearn.transcription.transcribing import Figures, Transcribed, transcribe, transcribe_all
 from vtlearn.transcription.word_errors import WordErrors, count_word_errors, read_texts
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Recognizer",
     "Segment",
     "Speech",
+    "Transcribed",
     "TranscriptFolder",
     "Word",
     "WordErrors",

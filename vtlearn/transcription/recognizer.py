@@ -67,11 +67,7 @@ class Speech(NamedTuple):
 
 
 class Recognizer(Protocol):
-    """Recognizes speech.
-
-    Attributes:
-        name: What tells it from another that would write something else.
-    """
+    """Recognizes speech."""
 
     @property
     def name(self) -> str:
@@ -93,8 +89,8 @@ class FasterWhisper:
     """A Whisper model that CTranslate2 runs.
 
     Sound without speech is skipped (voice activity detection), where Whisper would make up words.
-    Decoding is greedy, at temperature 0 alone: the same sound gives the same words, whichever
-    command is killed and resumed. Whisper's fallback to higher temperatures, where a text repeats
+    Decoding is greedy, at temperature 0 alone, so that a command that was killed and resumed writes
+    what it would have written. Whisper's fallback to higher temperatures, where a text repeats
     itself, draws at random; instructions do repeat themselves, and it made them no better (see
     docs/transcribe.md). A window does not see the text of the one before: it would continue its
     errors, and a sentence that was said twice would be said for ever.

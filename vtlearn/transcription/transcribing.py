@@ -16,7 +16,7 @@ from vtlearn.storage.progress import count_up
 from vtlearn.transcription.folder import TranscriptFolder
 from vtlearn.transcription.recognizer import Recognizer, Segment, Speech
 
-__all__ = ["Figures", "transcribe", "transcribe_all"]
+__all__ = ["Figures", "Transcribed", "transcribe", "transcribe_all"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -83,9 +83,9 @@ class Figures:
         done = (
             f"{self.videos} videos transcribed, {self.seconds / 3600:.2f} hours of sound in "
             f"{self.elapsed:.1f} s ({self.speed})"
-            if self.videos
-            else "no video was left to transcribe"
         )
+        if not self.videos and not self.unreadable:
+            done = "no video was left to transcribe"
         counts = {
             "were there before": self.there,
             "without sound": self.without_sound,

@@ -96,6 +96,7 @@ def test_where_nothing_could_be_written_there_are_no_words(
     options = ("--reference", str(said), "--max-unreadable-fraction", "1")
     assert call(tmp_path / "videos", tmp_path / "out", *options) == 0
     first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("0 videos transcribed")
     assert first.endswith(f"1 cannot be read (why: {tmp_path / 'out' / '.unreadable.jsonl'})")
     assert second == "word error rate: the reference of 0 videos has no word"
 
