@@ -190,7 +190,7 @@ def test_damaged_sound_is_logged_and_counted(
     path = write_sound(tmp_path / "a.mkv", tone(4, 5, 6, 48000), rate=48000, codec="flac")
     scramble(path, tmp_path / "videos" / "a.mkv", 1, 2)
     assert run(tmp_path / "videos", tmp_path / "out").endswith("; 1 with damaged sound")
-    assert "packets of its sound are damaged" in caplog.text
+    assert "a: sound is lost in " in caplog.text
     (caption,) = read_transcript(tmp_path / "out" / "a.json")
     assert caption.start == pytest.approx(4, abs=0.03)
 

@@ -27,7 +27,7 @@ class Transcribed(NamedTuple):
     Attributes:
         speech: What is said, in seconds from the start of the file.
         seconds: How much sound there is.
-        damaged: How many packets of it could not be decoded.
+        damaged: In how many places some of it was lost.
     """
 
     speech: Speech
@@ -46,7 +46,7 @@ class Figures:
         elapsed: How long it took, in seconds of the clock.
         without_sound: How many of them have no sound.
         without_speech: How many have sound, and nothing is said.
-        damaged: How many have sound of which a part cannot be decoded.
+        damaged: How many have sound of which a part was lost.
         unreadable: How many videos cannot be read, and have no transcript.
         report: The file that names these, and why.
     """
@@ -170,7 +170,7 @@ def transcribe_all(
                 log.add(found)
             else:
                 if found.damaged:
-                    _LOG.warning("%s: %d packets of its sound are damaged", video_id, found.damaged)
+                    _LOG.warning("%s: sound is lost in %d places", video_id, found.damaged)
                 folder.write(video_id, found.speech)
                 figures.add(found)
             advance(1, figures.speed)

@@ -1,6 +1,6 @@
 """Small files with sound for tests, whose tones tell at which second they are heard."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -35,13 +35,14 @@ def write_sound(
     skip: Sequence[tuple[float, float]] = (),
     picture: float = 0.0,
     codec: str = "pcm_s16le",
+    container: Mapping[str, str] | None = None,
 ) -> Path:
     """Encode sound, (samples,) or (channels, samples), beside so many seconds of grey pictures.
 
     ``late`` is when it begins, in seconds; ``skip`` are stretches of it that are not written.
     """
     channels = np.atleast_2d(sound)
-    with av.open(path, "w") as output:
+    with av.open(path, "w", options=dict(container or {})) as output:
         video = output.add_stream("mpeg4", rate=25) if picture else None
         layout = "mono" if len(channels) == 1 else "stereo"
         audio = output.add_stream(codec, rate=rate, layout=layout)

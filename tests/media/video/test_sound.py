@@ -136,10 +136,30 @@ def test_bytes_are_read_as_files_are(tmp_path: Path) -> None:
 
 def test_of_a_file_that_was_cut_off_what_there_is_is_heard(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.mkv", tone(1, 2, 8), picture=8)
+    whole = SoundFile(path)
+    assert list(whole.pieces())
+    assert not whole.damaged
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    (piece,) = SoundFile(path).pieces()
+    cut = SoundFile(path)
+    (piece,) = cut.pieces()
     assert onsets(piece.samples) == close((1, 2))
     assert 2 < len(piece.samples) / SOUND_RATE < 6
+    assert cut.damaged == 1
+
+
+def test_a_file_whose_index_came_first_may_be_cut_off_too(tmp_path: Path) -> None:
+    index_first = {"movflags": "faststart"}
+    written = tone(0, 8, 8, 48000)
+    path = write_sound(tmp_path / "a.mp4", written, rate=48000, codec="aac", container=index_first)
+    whole = SoundFile(path)
+    assert onsets(laid_out(list(whole.pieces()))) == close((0, 8))
+    assert not whole.damaged
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    cut = SoundFile(path)
+    ((start, end),) = onsets(laid_out(list(cut.pieces())))
+    assert start < 0.03
+    assert 2 < end < 6
+    assert cut.damaged
 
 
 def test_sound_behind_damage_keeps_its_time(tmp_path: Path) -> None:

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
 from vtlearn.media.video.clock import ContinuousClock, start_time
-from vtlearn.media.video.opening import error_text, logged, open_container, open_raw
+from vtlearn.media.video.duration import tagged_end
+from vtlearn.media.video.opening import (
+    MATROSKA,
+    MP4,
+    error_text,
+    logged,
+    open_container,
+    open_raw,
+)
 
 if TYPE_CHECKING:
     import av
@@ -35,6 +43,7 @@ _FILLED = 5.0  # seconds of a gap that is filled with silence; after a longer on
 _LONGEST = 600.0  # seconds of a piece
 _QUIET = 30.0  # seconds at the end of so long a piece, of which the quietest moment is looked for
 _MOMENT = 0.1  # seconds of a moment
+_CUT = 1.0  # seconds by which sound may end before the file says so, and still be whole
 
 _Samples = NDArray[np.float32]
 
@@ -62,7 +71,8 @@ class SoundFile:
         source: The video.
 
     Attributes:
-        damaged: How many packets were skipped so far because they cannot be decoded.
+        damaged: In how many places sound was lost so far: packets that cannot be decoded, and an
+            end before the one that the file states.
     """
 
     def __init__(self, source: Source) -> None:
@@ -112,6 +122,7 @@ class SoundFile:
         for start, samples in resampler.rest():
             yield from timeline.add(start, samples)
         yield from timeline.rest()
+        self.damaged += timeline.end + _CUT < _stated_end(container, stream) - origin
 
     def _frames(
         self, container: "InputContainer", stream: "AudioStream"
@@ -150,6 +161,16 @@ def _watched(container: "InputContainer", stream: "AudioStream") -> "VideoStream
     """Return the stream whose frames are watched, beside which the clock is judged."""
     pictures = container.streams.best("video")
     return cast("VideoStream", pictures or stream)
+
+
+def _stated_end(container: "InputContainer", stream: "AudioStream") -> float:
+    """Return when a file says that its sound ends, by its own clock; 0 where it does not."""
+    if container.format.name == MATROSKA:
+        tagged = tagged_end(stream.metadata) or 0.0  # a tag may be older than what it is about
+        return min(tagged, (container.duration or 0) / 1e6)
+    if container.format.name == MP4 and stream.duration and stream.time_base:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    return 0.0
 
 
 class _Resampler:
@@ -207,6 +228,11 @@ class _Timeline:
     def __init__(self) -> None:
         self._begin = self._end = 0  # of the piece, in samples from the start of the file
         self._blocks: list[_Samples] = []
+
+    @property
+    def end(self) -> float:
+        """When the sound so far ends, in seconds."""
+        return self._end / SOUND_RATE
 
     def add(self, start: float, samples: _Samples) -> Iterator[SoundPiece]:
         """Take sound; what is heard before the last, or before the start, is left out.
