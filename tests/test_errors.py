@@ -28,6 +28,7 @@ EXAMPLES = [
             "CheckpointError",
             "EvaluationError",
             "FeatureError",
+            "NoCaptionsError",
             "ShardError",
             "TranscriptError",
             "VTLearnError",

@@ -16,6 +16,7 @@ __all__ = [
     "FeatureError",
     "LostClipsError",
     "MissingPackageError",
+    "NoCaptionsError",
     "OutsideCaptionsError",
     "ShardError",
     "TooManyUnreadableError",
@@ -114,6 +115,10 @@ class UnreadableVideoError(VTLearnError):
         """Name the file and the reason."""
         path, reason, _ = self.args
         return f"{path} cannot be read: {reason}"
+
+
+class NoCaptionsError(VTLearnError):
+    """A readable sample that comes without captions, where that is known when it is read."""
 
 
 class LostClipsError(VTLearnError):

@@ -102,13 +102,16 @@ def test_each_kind_of_damage_to_a_sample(video: Path, tmp_path: Path) -> None:
             "picture": {"png": picture, "txt": b"two apples"},
             "halved": {"mp4": halved, "json": told},
             "wrong": {"mp4": video, "json": wrong},
-            "garbled": {"png": picture, "txt": b"\xff\xfe\xff"},
+            "garbled": {"png": picture, "txt": bytes.fromhex("cd072cd8be6f9f62") * 5},
+            "silent": {"png": picture, "txt": b" \n"},
+            "empty": {"png": picture, "json": b'{"caption": null}'},
             "both": {"png": b"no picture", "json": b"{"},
         },
     )
     for index in (True, False):
         report = check(folder, decode=True)
-        assert report.expected == 6
+        assert report.expected == 8
+        assert report.videos_without_captions == ("silent", "empty")
         assert report.usable == ["good", "picture"]
         assert [video.id for video in report.unreadable] == ["halved", "both"]
         assert report.unreadable[0].path == str(folder / "00001.tar" / "halved.mp4")

@@ -22,7 +22,13 @@ from vtlearn.datasets.sampling.narrations import NarrationReader
 from vtlearn.datasets.sampling.overlap import OverlapSampling
 from vtlearn.datasets.shards import ShardStream, deal_shards, even_share, told
 from vtlearn.distributed import Process
-from vtlearn.errors import ArgumentError, ShardError, TooManyUnreadableError, TranscriptError
+from vtlearn.errors import (
+    ArgumentError,
+    NoCaptionsError,
+    ShardError,
+    TooManyUnreadableError,
+    TranscriptError,
+)
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.webdataset.index import INDEX, open_shards
 from vtlearn.media.webdataset.reader import ShardSample
@@ -272,7 +278,7 @@ def test_the_next_sample_takes_an_unreadable_ones_place(
     records = data.unreadable.read()
     assert sorted(records) == ["video03", "video07"]
     assert records["video03"].stage == "captions"
-    assert "00001.tar, sample video03 has no caption" in records["video03"].reason
+    assert "00001.tar, sample video03: its .json has neither" in records["video03"].reason
     assert records["video07"].path.endswith("00003.tar/video07.mp4")
     with pytest.raises(TooManyUnreadableError, match=r"max_unreadable_fraction=0\.01"):
         ids(stream(spoiled))
@@ -441,7 +447,7 @@ def test_records_of_nothing_but_brackets_are_transcript_errors() -> None:
         nested = b"[" * depth + b"]" * depth
         columns = b'{"start": [0], "end": [1], "text": [' + nested + b"]}"
         for record in (nested, nested[:depth], b'{"captions": ' + columns + b"}"):
-            with pytest.raises(TranscriptError, match=r"00000\.tar, sample a"):
+            with pytest.raises((TranscriptError, NoCaptionsError), match=r"00000\.tar, sample a"):
                 told(path, ShardSample("a", {"json": record}))
 
 
@@ -449,16 +455,16 @@ def test_records_of_nothing_but_brackets_are_transcript_errors() -> None:
     ("name", "data", "words"),
     [
         ("a.txt", NO_TEXT, r"its \.txt cannot be read: it is not UTF-8"),
-        ("a.txt", b" \n", "has no caption"),
         ("a.json", b"{", r"its \.json cannot be read"),
         ("a.json", b"[" * 100_000, r"its \.json cannot be read"),
         ("a.json", NO_TEXT, r"its \.json cannot be read: it is not UTF-8"),
-        ("a.json", b"[]", "has no caption"),
+        ("a.json", b"[1]", "expected an object, got a list"),
+        ("a.json", b'{"caption": ["a"]}', r"expected a string for its caption, got \['a'\]"),
+        ("a.json", b'{"caption": NaN}', "expected a string for its caption, got nan"),
         ("a.json", b'{"captions": {"start": [1]}}', "captions need the lists"),
-        ("a.json", b'{"captions": {"start": [], "end": [], "text": []}}', "has no caption"),
     ],
 )
-def test_texts_that_are_none(tmp_path: Path, name: str, data: bytes, words: str) -> None:
+def test_texts_that_cannot_be_read(tmp_path: Path, name: str, data: bytes, words: str) -> None:
     write_tar(tmp_path / "00000.tar", member("a.jpg", encoded("JPEG", 9)), member(name, data))
     pictures = stream(tmp_path, max_unreadable_fraction=1.0)
     with pytest.raises(TooManyUnreadableError):
@@ -467,3 +473,26 @@ def test_texts_that_are_none(tmp_path: Path, name: str, data: bytes, words: str)
     assert reason.startswith(f"{tmp_path / '00000.tar'}, sample a")
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(reason)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.txt", b" \n"),
+        ("a.json", b"[]"),
+        ("a.json", b'{"caption": null}'),
+        ("a.json", b'{"caption": " "}'),
+        ("a.json", b'{"captions": {"start": [], "end": [], "text": []}}'),
+    ],
+)
+def test_samples_without_captions_are_skipped(
+    tmp_path: Path, name: str, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture = encoded("JPEG", 9)
+    others = [member("b.jpg", picture), member("b.txt", b"two apples")]
+    write_tar(tmp_path / "00000.tar", member("a.jpg", picture), member(name, data), *others)
+    pictures = stream(tmp_path, max_unreadable_fraction=0.0)
+    assert ids(pictures) == ["b", "b"]
+    assert list(pictures.texts()) == ["two apples"]
+    assert not pictures.unreadable.read()
+    assert caplog.text.count("samples without captions are skipped, such as: ") == 1

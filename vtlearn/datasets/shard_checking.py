@@ -12,7 +12,7 @@ from vtlearn.checks import require_positive
 from vtlearn.datasets.checking import SCAN_BUDGET
 from vtlearn.datasets.corpus_report import CorpusReport, LostSeconds
 from vtlearn.datasets.shards import told
-from vtlearn.errors import ShardError, TranscriptError, UnreadableVideoError
+from vtlearn.errors import NoCaptionsError, ShardError, TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.probing import probe, scan
@@ -73,6 +73,7 @@ class _Checked(NamedTuple):
     lost: list[LostSeconds]
     outside: list[OutsideCaptions]
     incomplete: dict[str, str]
+    silent: list[str]
 
     def prefixed(self, prefix: str) -> "_Checked":
         """Tell the ids from those in other shards."""
@@ -83,6 +84,7 @@ class _Checked(NamedTuple):
             lost=[lost._replace(id=prefix + lost.id) for lost in self.lost],
             outside=[one._replace(id=prefix + one.id) for one in self.outside],
             incomplete={prefix + one: why for one, why in self.incomplete.items()},
+            silent=[prefix + one for one in self.silent],
         )
 
 
@@ -102,7 +104,7 @@ def _check(
     job: tuple[Path, ShardEntry | None], time_budget: float | None, decode: bool
 ) -> _Checked:
     path, entry = job
-    checked = _Checked(path.name, None, [], [], [], {}, [], [], {})
+    checked = _Checked(path.name, None, [], [], [], {}, [], [], {}, [])
     try:
         for sample in read_shard(path, WANTED):
             if sample.is_pair:
@@ -136,6 +138,9 @@ def _examine(
         checked.unreadable.append(Unreadable.of(video_id, found))
     try:
         said = told(path, sample)
+    except NoCaptionsError:
+        checked.silent.append(video_id)
+        return
     except TranscriptError as damage:
         checked.damaged[video_id] = str(damage)
         return
@@ -186,7 +191,8 @@ def _report(
     damaged_shards = {each.shard: each.problem for each in found if each.problem is not None}
     unreadable = [video for each in found for video in each.unreadable]
     damaged = {one: why for each in found for one, why in each.damaged.items()}
-    bad = damaged.keys() | {video.id for video in unreadable}
+    silent = [one for each in found for one in each.silent]
+    bad = damaged.keys() | {video.id for video in unreadable} | set(silent)
     return CorpusReport(
         corpus="Shards",
         expected=len(expected),
@@ -196,6 +202,7 @@ def _report(
         unreadable=unreadable,
         lost=[lost for each in found for lost in each.lost],
         damaged_captions=damaged,
+        videos_without_captions=tuple(silent),
         outside_captions=tuple(sorted(one for each in found for one in each.outside)),
         damaged_shards=damaged_shards,
         uncounted=sum(shards[name] is None for name in damaged_shards),

@@ -20,6 +20,7 @@ from vtlearn.datasets.unreadable import UnreadableLog, read_or_replace
 from vtlearn.distributed import Process
 from vtlearn.errors import (
     ArgumentError,
+    NoCaptionsError,
     ShardError,
     TranscriptError,
     UnreadableVideoError,
@@ -124,7 +125,8 @@ def told(
         Its captions, sorted by their start, or the one text that it has of the whole.
 
     Raises:
-        TranscriptError: If there is none, or it cannot be read.
+        NoCaptionsError: If there is none.
+        TranscriptError: If it cannot be read.
 
     Example:
         >>> told(Path("00000.tar"), ShardSample("000000012", {"txt": b"two apples"}))
@@ -143,8 +145,11 @@ def told(
             return captions
     given = record.get("caption")
     text = _text(where, "txt", sample.files["txt"]) if "txt" in sample.files else given
-    if not isinstance(text, str) or not text.strip():
+    if text is None or text == "" or str(text).isspace():
         message = f"{where} has no caption, neither captions or caption in a .json nor a .txt"
+        raise NoCaptionsError(message)
+    if not isinstance(text, str):
+        message = f"{where}: expected a string for its caption, got {text!r:.80}"
         raise TranscriptError(message)
     return text.strip()
 
@@ -171,8 +176,8 @@ class ShardStream(IterableDataset[Sample]):
 
     Every reader gives the same number of samples, which is known before anything is read, so that
     all processes take equally many steps. The rest is left out, another rest each epoch. A sample
-    that cannot be read is noted, and the next of the same reader takes its place; a reader that
-    runs out begins its shards again.
+    that cannot be read is noted, one without captions skipped, and the next of the same reader
+    takes its place; a reader that runs out begins its shards again.
 
     Args:
         index: The shards, from :func:`~vtlearn.media.webdataset.index.open_shards`.
@@ -252,6 +257,8 @@ class ShardStream(IterableDataset[Sample]):
             for sample in read_pairs(shard.path, TEXTS):
                 try:
                     said = told(shard.path, sample, self.reading.max_bad_cues)
+                except NoCaptionsError:
+                    continue
                 except TranscriptError as error:
                     self.unreadable.add(Unreadable.of(shard.prefix + sample.id, error))
                     continue
@@ -360,7 +367,13 @@ def _json(where: str, data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # a file of nothing but brackets
         message = f"{where}: its .json cannot be read: {error}"
         raise TranscriptError(message) from error
-    return record if isinstance(record, dict) else {}
+    if record and not isinstance(record, dict):
+        message = (
+            f"{where}: its .json has neither captions nor a caption: expected an object, got a "
+            f"{type(record).__name__}"
+        )
+        raise TranscriptError(message)
+    return record or {}
 
 
 def _text(where: str, extension: str, data: bytes) -> str:

@@ -12,6 +12,7 @@ from vtlearn.checks import allowed_count, require_share
 from vtlearn.errors import (
     ArgumentError,
     LostClipsError,
+    NoCaptionsError,
     TooManyUnreadableError,
     TranscriptError,
     UnreadableVideoError,
@@ -86,6 +87,9 @@ def read_or_replace(
         except LostClipsError as error:  # a readable video, this time without a frame
             log.log_damaged(sample_id, error)
             continue
+        except NoCaptionsError as error:
+            log.log_silent(error)
+            continue
         if isinstance(result, Unreadable):
             log.add(result)
             continue
@@ -118,6 +122,7 @@ class UnreadableLog:
         self.max_fraction = max_fraction
         self._known: dict[str, Unreadable] = {}
         self._damaged: set[str] = set()
+        self._has_silent = False
         self._read_up_to = 0
 
     def require_writable(self) -> None:
@@ -171,6 +176,16 @@ class UnreadableLog:
         if video_id not in self._damaged:
             self._damaged.add(video_id)
             _LOG.warning("skipped this time: %s", error)
+
+    def log_silent(self, error: NoCaptionsError) -> None:
+        """Say, once, that samples without captions are skipped; they stay in the corpus.
+
+        Args:
+            error: What happened to one.
+        """
+        if not self._has_silent:
+            self._has_silent = True
+            _LOG.warning("samples without captions are skipped, such as: %s", error)
 
     def nothing_readable(self) -> TooManyUnreadableError:
         """Return the error to raise where nothing of the corpus could be read."""
