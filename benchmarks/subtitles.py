@@ -38,6 +38,7 @@ REASONS = {
     r"ruby.*\.vtt$|bidi_vertical_rl": "WebVTT: <rt> annotates other words, and is not speech",
     r"(?i)ruby.*\.ttml$|shear": "ttconv drops words that are annotated; ours the annotation",
     r"timings-(garbage|too-short)": "most times are invalid by the standard: it is refused",
+    r"bom-tab|newline-before": "blanks before WEBVTT, which pysubs2 reads, and webvtt-py refuses",
     r"example_apple": "Apple's times have no unit, which ttconv does not read",
     r"BasicTiming011|FixedBeginEnd": "no end is given: ours lasts until the next, once",
     r"DocumentExample825": "runs inside of a text are put behind it",

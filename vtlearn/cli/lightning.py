@@ -196,7 +196,9 @@ class VTLearnCLI(LightningCLI):
     def after_fit(self) -> None:
         """Say where the best model is, or the last, where none was chosen."""
         callbacks = self.trainer.checkpoint_callbacks
-        best = [x for x in callbacks if isinstance(x, BestCheckpoint) and x.best_model_path]
+        # one that was resumed after its end has a path, and no score
+        found = [x for x in callbacks if isinstance(x, BestCheckpoint) and x.best_model_path]
+        best = [x for x in found if x.best_model_score is not None]
         for chosen in best:
             path, score = chosen.best_model_path, chosen.best_model_score
             _LOG.info("best model: %s (%s %.1f)", os.path.relpath(path), chosen.monitor, score)

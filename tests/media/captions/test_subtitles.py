@@ -333,3 +333,24 @@ def test_cues_of_srt_without_a_time_are_left_out_and_counted(
     assert [each.line for each in parsed.skipped] == lines
     assert all(f"line {each.line}" in each.reason for each in parsed.skipped)
     assert [caption.text for caption in parsed] == said
+
+
+@pytest.mark.parametrize(
+    ("between", "first"),
+    [
+        ("1984\n\n2", "so 1984"),  # the second cue has a number of its own
+        ("1984", "so"),  # which is the number of the second cue
+        ("2\n\n3", "so"),  # a cue that lost everything else
+        ("", "so"),
+    ],
+)
+def test_a_number_alone_is_text_where_no_cue_has_it(between: str, first: str) -> None:
+    text = f"1\n00:01,000 --> 00:02,000\nso\n\n{between}\n00:03,000 --> 00:04,000\nwe\n"
+    assert parse_srt(text) == [Caption(1.0, 2.0, first), Caption(3.0, 4.0, "we")]
+
+
+def test_a_blank_line_in_the_middle_of_a_cue_does_not_roll() -> None:
+    cues = ["Stir it.", "Stir it.", "Stir it.\n \nAgain"]
+    blocks = [f"00:0{n}.000 --> 00:0{n + 1}.000\n{cue}\n" for n, cue in enumerate(cues)]
+    captions = parse_webvtt("\n".join(["WEBVTT\n", *blocks]))
+    assert [each.text for each in captions] == ["Stir it.", "Stir it.", "Stir it. Again"]

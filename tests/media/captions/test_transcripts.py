@@ -423,3 +423,49 @@ def test_nothing_in_a_file_is_more_than_an_error(suffix: str, pieces: list[str])
             return
     assert captions
     assert all(each.text.strip() and each.start <= each.end for each in captions)
+
+
+@pytest.mark.parametrize("bad", ["61000\t", "nan\t9\tso", "7000.5\t9000.5\tso"])
+def test_a_bad_row_leaves_the_unit_of_the_others(bad: str, tmp_path: Path) -> None:
+    rows = ["start\tend\ttext", "0\t1500\tpeel", "1500\t4000\tthe", "4000\t6000\tcarrot", bad]
+    captions = read_transcript(write(tmp_path / "a.tsv", "\n".join(rows)))
+    assert [tuple(each[:2]) for each in captions[:3]] == [(0.0, 1.5), (1.5, 4.0), (4.0, 6.0)]
+
+
+def test_whole_seconds_are_not_milliseconds(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", "start\tend\ttext\n0\t2\tpeel\n2\t4\tit\n")
+    assert read_transcript(path) == [Caption(0.0, 2.0, "peel"), Caption(2.0, 4.0, "it")]
+
+
+SRT = "1\n00:00:01,000 --> 00:00:02,000\nso we\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.vtt", SRT),
+        ("a.vtt", "\n \nWEBVTT\n\n00:01.000 --> 00:02.000\nso we\n"),
+        ("a.srt", "WEBVTT\n\n00:01.000 --> 00:02.000\nso we\n"),
+        ("a.srt", "{1}{1}25\n{25}{50}so we\n"),
+        ("a.sub", "{1}{1}25\n{25}{50}so we\n"),
+        ("a.sub", "[INFORMATION]\n[TITLE]stew\n\n00:00:01.00,00:00:02.00\nso[br]we\n"),
+        ("a.sbv", "0:00:01.000,0:00:02.000\nso[br]we\n"),
+        *(("a.srt", SRT.replace("-->", arrow)) for arrow in ("--->", "\u2013>", "=>", "\u2014 >")),
+    ],
+)
+def test_contents_count_whatever_the_name(name: str, content: str, tmp_path: Path) -> None:
+    assert read_transcript(write(tmp_path / name, content)) == [Caption(1.0, 2.0, "so we")]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("start,end,text\n1,2,chop, then stir\n", "chop, then stir"),
+        ("start;end;text\n1,0;2,0;gut; sehr gut\n", "gut; sehr gut"),
+        ('start,end,text\n1,2,"chop, then"\n', "chop, then"),
+    ],
+)
+def test_separators_in_the_last_text_need_no_quotes(
+    content: str, text: str, tmp_path: Path
+) -> None:
+    assert read_transcript(write(tmp_path / "a.csv", content)) == [Caption(1.0, 2.0, text)]

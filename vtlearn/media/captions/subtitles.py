@@ -20,11 +20,14 @@ _CLOCK = r"(?:\d{1,9}:)?[0-5]?\d:[0-5]?\d[.,]\d{1,3}"
 _WEBVTT_TIMING = re.compile(rf"\s*({_CLOCK})\s*-->\s*({_CLOCK})(?:\D.*)?")
 # What people's scripts write: no fraction or a long one, spaces, other arrows, HTML's.
 _LOOSE = r"(?:\d{1,9}\s?:\s?)?\d{1,2}\s?:\s?\d{1,2}(?:\s?[.,:]\s?\d{1,9})?"
-_SRT_TIMING = re.compile(rf"\s*({_LOOSE})\s*(?:--?\s?>|--?&gt;|→)\s*({_LOOSE})(?:\s.*)?")
+_ARROW = r"(?:[-=\u2013\u2014]{1,3}\s?(?:>|&gt;)|\u2192)"
+_SRT_TIMING = re.compile(rf"\s*({_LOOSE})\s*{_ARROW}\s*({_LOOSE})(?:\s.*)?")
+_SRT_COMMA = re.compile(r"\d,\d{1,3}\s*-->\s*\d")
 _SRT_ARROW = re.compile(r"--(?:>|&gt;)")
 _SRT_MEANT = re.compile(rf"\s*[\d:.,]+\s*{_SRT_ARROW.pattern}.*")  # to be a time, right or wrong
 _SBV_TIMING = re.compile(rf"\s*({_LOOSE})\s*,\s*({_LOOSE})\s*")
 _SBV_MEANT = re.compile(r"\s*\d+:\S*\s*,\s*\d*:\S*\s*")  # to be a time, right or wrong
+_HEAD = re.compile(r"\[[A-Z ]+\]")  # of SubViewer, in lines of its own before the captions
 _PARTS = re.compile(r"\A(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,:](\d+))?\Z")
 _NUMBER = re.compile(r"\s*\d+\s*")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.,]+>|\{\\[^{}]*\}")
@@ -106,13 +109,15 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> Transcript:
         among its ``skipped``.
 
     Raises:
-        TranscriptError: If it does not begin with WEBVTT.
+        TranscriptError: If it does not begin with WEBVTT, and is not SRT, by its commas, either.
 
     Example:
         >>> parse_webvtt("WEBVTT\n\n00:04.130 --> 00:06.500 align:start\nso we <c>moved</c>\n")
         [Caption(start=4.13, end=6.5, text='so we moved')]
     """
     if not re.match(r"WEBVTT(\s|$)", text):
+        if _SRT_COMMA.search(text):
+            return parse_srt(text)
         message = f"line 1 has to be WEBVTT, but is {text[:20].partition(chr(10))[0]!r}"
         raise TranscriptError(message)
     blocks = list(_blocks_on_one_clock(_lines(text)))
@@ -126,10 +131,12 @@ def parse_webvtt(text: str, *, rolling: bool | None = None) -> Transcript:
 
 
 def parse_sbv(text: str) -> Transcript:
-    r"""Read YouTube's SubViewer subtitles.
+    r"""Read SubViewer subtitles, which YouTube's are.
 
     Args:
-        text: The whole file: ``0:00:04.130,0:00:06.500`` and the lines of a caption, in turn.
+        text: The whole file: ``0:00:04.130,0:00:06.500`` and the lines of a caption, in turn, or
+            one with ``[br]`` between them. Lines that begin with another word in brackets, such as
+            ``[INFORMATION]``, are not captions.
 
     Returns:
         The captions in the file's order, on one line each. Those whose time is wrong or missing are
@@ -140,7 +147,8 @@ def parse_sbv(text: str) -> Transcript:
         [Caption(start=4.13, end=6.5, text='so we moved')]
     """
     blocks: list[_Block] = []
-    for paragraph in _paragraphs(_lines(text)):
+    lines = [line for line in _lines(text.replace("[br]", "\n")) if not _HEAD.match(line.text)]
+    for paragraph in _paragraphs(lines):
         for place, line in enumerate(paragraph):
             if _SBV_TIMING.fullmatch(line.text) or _SBV_MEANT.fullmatch(line.text):
                 blocks.append(_Block(line, []))
@@ -193,12 +201,18 @@ def _add_untimed(blocks: list[_Block], lines: list[_Line], following: Sequence[_
     """Give lines without a time to the cue before, unless they are a cue that lost its time."""
     if all(_NUMBER.fullmatch(line.text) for line in lines):
         has_own = bool(following) and bool(_NUMBER.fullmatch(following[0].text))
-        if not (has_own and blocks and not blocks[-1].text):
+        is_text = has_own and bool(blocks) and bool(lines)
+        if not is_text or (blocks[-1].text and _is_next(lines[-1], following[0])):
             return  # the number of a cue, alone
     if not blocks or (len(lines) > 1 and _NUMBER.fullmatch(lines[0].text)):
         blocks.append(_Block(None, lines))
     else:
         blocks[-1].text.extend(lines)
+
+
+def _is_next(number: _Line, following: _Line) -> bool:
+    """Tell whether a number comes right before another one, as those of cues do."""
+    return int(number.text) + 1 == int(following.text)
 
 
 def _blocks_on_one_clock(lines: Sequence[_Line]) -> Iterator[_Block]:
@@ -379,5 +393,5 @@ def _on_one_line(captions: list[Caption]) -> list[Caption]:
 
 def _rolls(captions: list[Caption]) -> bool:
     """Tell YouTube's two lines, one of which is empty at first, from other subtitles."""
-    lines = (caption.text.split("\n") for caption in captions)
-    return any(len(shown) > 1 and not all(map(str.strip, shown)) for shown in lines)
+    lines = [caption.text.split("\n") for caption in captions]
+    return any(len(shown) == 2 and not all(map(str.strip, shown)) for shown in lines)

@@ -16,6 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vtlearn.errors import TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.caption import (
     MAX_BAD_CUES,
@@ -41,6 +44,8 @@ from vtlearn.unicode import parse_json
 
 __all__ = ["Caption", "read_transcript"]
 
+_MICRODVD = re.compile(r"^\s*\{\d+\}\{\d*\}", re.MULTILINE)
+_SHORTEST = 100  # milliseconds of a caption
 _TIME_BUDGET = 60.0  # seconds that opening a video may take
 _BLANK = 64  # bytes; a file of more is not looked through for text that is not there
 
@@ -185,26 +190,34 @@ def _csv_track(file: _File) -> Track:
     except csv.Error as error:
         message = f"it is not a valid csv: {error}"
         raise TranscriptError(message) from error
-    return _row_track(rows, has_commas=delimiter == ";")
+    return _row_track(rows, delimiter)
 
 
 def _tsv_track(file: _File) -> Track:
     """Read openai-whisper's table, which has no quotes, and whole milliseconds for times."""
     lines = enumerate(_text(file.path).splitlines(), 1)
     rows = [(number, line.split("\t")) for number, line in lines if line.strip()]
-    whole = all(cell.strip().isdecimal() for _, row in rows[1:] for cell in row[:2])
-    track = _row_track(rows)
-    return track._replace(spans=track.spans / 1000) if whole else track
+    track = _row_track(rows, "\t")
+    return track._replace(spans=track.spans / 1000) if _in_milliseconds(track.spans) else track
 
 
-def _row_track(rows: list[tuple[int, list[str]]], *, has_commas: bool = False) -> Track:
+def _in_milliseconds(spans: NDArray[np.float64]) -> bool:
+    """Tell from most captions: seconds mostly have fractions, and no caption lasts 100 of them."""
+    if not len(spans):
+        return False
+    whole = float(np.mean(spans == np.floor(spans)))
+    return whole > 0.5 and float(np.median(spans[:, 1] - spans[:, 0])) >= _SHORTEST
+
+
+def _row_track(rows: list[tuple[int, list[str]]], delimiter: str) -> Track:
     """Read rows with the line of each; with semicolons between cells numbers may have commas."""
     (_, header), *body = rows or [(1, [])]
+    body = [(line, _rejoined(row, header, delimiter)) for line, row in body]
     columns: dict[str, list[str | None]] = {
         name.strip().lower(): [row[i] if i < len(row) else None for _, row in body]
         for i, name in enumerate(header)
     }
-    if has_commas:
+    if delimiter == ";":
         for field in ("start", "end"):
             cells = columns.get(field, [])
             columns[field] = [cell and cell.replace(",", ".") for cell in cells]
@@ -214,19 +227,26 @@ def _row_track(rows: list[tuple[int, list[str]]], *, has_commas: bool = False) -
     return track._replace(skipped=skipped)
 
 
+def _rejoined(row: list[str], header: list[str], delimiter: str) -> list[str]:
+    """Put a text together that has separators in it and no quotes, if it comes last."""
+    last = len(header) - 1
+    if len(row) <= len(header) or header[last].strip().lower() != "text":
+        return row
+    return [*row[:last], f"{delimiter.strip()} ".join(row[last:])]
+
+
 def _text_track(parse: Callable[[str], Transcript], file: _File) -> Track:
+    """Read subtitles by what they hold, or else as their name says."""
     text = _text(file.path)
-    if text.startswith("WEBVTT"):  # whatever its name says
-        return as_track(parse_webvtt(text, rolling=file.rolling))
+    first = text.lstrip()
+    if first.startswith("WEBVTT"):
+        return as_track(parse_webvtt(first, rolling=file.rolling))
+    if _MICRODVD.search(text):
+        return _microdvd_track(file, text)
     return as_track(parse(text))
 
 
-def _webvtt_track(file: _File) -> Track:
-    return as_track(parse_webvtt(_text(file.path), rolling=file.rolling))
-
-
-def _microdvd_track(file: _File) -> Track:
-    text = _text(file.path)
+def _microdvd_track(file: _File, text: str) -> Track:
     try:
         return as_track(parse_microdvd(text, file.fps))
     except TranscriptError:
@@ -266,7 +286,7 @@ PARSERS: Mapping[str, Callable[[_File], Track]] = MappingProxyType(
         ".json3": _json_track,
         ".csv": _csv_track,
         ".tsv": _tsv_track,
-        ".vtt": _webvtt_track,
+        ".vtt": partial(_text_track, parse_webvtt),
         ".srt": partial(_text_track, parse_srt),
         ".sbv": partial(_text_track, parse_sbv),
         ".ttml": _timed_text_track,
@@ -278,7 +298,7 @@ PARSERS: Mapping[str, Callable[[_File], Track]] = MappingProxyType(
         ".ssa": partial(_text_track, _SSA),
         ".smi": partial(_text_track, parse_sami),
         ".sami": partial(_text_track, parse_sami),
-        ".sub": _microdvd_track,
+        ".sub": partial(_text_track, parse_sbv),
     }
 )
 """What reads a file, by the end of its name; those with most to tell first."""

@@ -50,6 +50,7 @@ class TimeReader:
 
     def __init__(self, root: Element, *, apple: bool = False) -> None:
         self._apple = apple
+        self._drop_mode = root.get("dropMode")
         frames = _RATE.fullmatch(root.get("frameRate") or "30")
         parts = _RATE.fullmatch(root.get("subFrameRate") or "1")
         scale = _MULTIPLIER.fullmatch(root.get("frameRateMultiplier") or "1 1")
@@ -65,6 +66,8 @@ class TimeReader:
         if root.get("tickRate") is None and root.get("frameRate") is not None:
             tick_rate = Fraction(frames[1]) * Fraction(parts[1])
         self._lengths = {**_UNITS, "f": 1 / rate, "t": 1 / tick_rate}
+        # a clock of SMPTE counts frames, as many a second as their rate before it is multiplied
+        self._counted = Fraction(frames[1]) if root.get("timeBase") == "smpte" else None
 
     def seconds(self, text: str) -> Fraction:
         """Read a time exactly; as a float it is the nearest one to what the file says.
@@ -77,11 +80,24 @@ class TimeReader:
         """
         text = text.strip()
         if clock := _CLOCK.fullmatch(text):
-            whole = 3600 * int(clock[1]) + 60 * int(clock[2]) + Fraction(clock[3])
-            return whole + Fraction(clock[4]) * self._lengths["f"] if clock[4] else whole
+            hours, minutes = int(clock[1]), int(clock[2])
+            whole = 3600 * hours + 60 * minutes + Fraction(clock[3])
+            frames = Fraction(clock[4] or 0)
+            if self._counted is None:
+                return whole + frames * self._lengths["f"]
+            dropped = self._dropped(hours, minutes)
+            return (whole * self._counted + frames - dropped) * self._lengths["f"]
         if offset := _OFFSET.fullmatch(text):
             return Fraction(offset[1]) * self._lengths[offset[2]]
         if self._apple and (plain := _APPLE.fullmatch(text)):
             return Fraction(plain[1] or 0) * 60 + Fraction(plain[2])
         message = f"{text[:80]!r} is not a time"
         raise TranscriptError(message)
+
+    def _dropped(self, hours: int, minutes: int) -> int:
+        """Count the numbers that SMPTE's clock has skipped by then."""
+        if self._drop_mode == "dropNTSC":  # two a minute, but for every tenth
+            return 2 * (54 * hours + minutes - minutes // 10)
+        if self._drop_mode == "dropPAL":  # four every other minute, but for every twentieth
+            return 4 * (27 * hours + minutes // 2 - minutes // 20)
+        return 0
