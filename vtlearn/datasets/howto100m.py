@@ -9,8 +9,9 @@ from vtlearn.checks import allowed_count, require_share
 from vtlearn.datasets.base import Expectations, VideoCorpus
 from vtlearn.datasets.files import find_videos, require_paths, video_names
 from vtlearn.datasets.holdout import held_out_ids
-from vtlearn.datasets.lists import read_durations, read_video_list
+from vtlearn.datasets.lists import read_durations
 from vtlearn.datasets.reading import Reading
+from vtlearn.datasets.video_list import read_video_list
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, FeatureError, TranscriptError
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.captions.index import CaptionIndex, open_captions

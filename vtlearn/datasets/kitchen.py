@@ -7,9 +7,9 @@ from vtlearn.datasets.base import Expectations
 from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.files import require_paths
 from vtlearn.datasets.howto100m import HowTo100M
-from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import sliding_windows
+from vtlearn.datasets.video_list import read_video_list
 from vtlearn.kitchen.manifest import Rendered, read_manifest
 from vtlearn.kitchen.plan import SPLITS
 from vtlearn.kitchen.truth import Step, VideoTruth, read_truth

@@ -28,7 +28,7 @@ from tests.media.webdataset.tars import member, write_tar
 from vtlearn.cli.commands import data_check, tree
 from vtlearn.datasets import HowTo100M
 from vtlearn.datasets.files import find_videos, video_names
-from vtlearn.datasets.lists import read_video_list
+from vtlearn.datasets.video_list import read_video_list
 from vtlearn.kitchen import read_truth
 from vtlearn.kitchen.manifest import read_manifest, write_manifest
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.datasets.files import find_videos, video_names
-from vtlearn.datasets.lists import read_video_list
+from vtlearn.datasets.video_list import read_video_list
 from vtlearn.errors import ArgumentError
 from vtlearn.media.ids import VideoNames
 

@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 
 from vtlearn.batch import Unreadable
 from vtlearn.datasets.files import find_videos, video_names
-from vtlearn.datasets.lists import read_video_list
 from vtlearn.datasets.unreadable import read_or_record
+from vtlearn.datasets.video_list import read_video_list
 from vtlearn.errors import ArgumentError, OutsideCaptionsError, TranscriptError
 from vtlearn.media.captions.caption import MAX_BAD_CUES
 from vtlearn.media.captions.extent import captions_within
