@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vtlearn.datasets.files import why_unreadable
 from vtlearn.errors import ArgumentError
-from vtlearn.media.captions.rows import read_rows
+from vtlearn.media.captions.rows import delimiter_of, read_rows
 
 __all__ = ["read_durations", "read_table"]
 
@@ -267,17 +267,12 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _delimiter(header: str) -> str:
-    """Tell what separates cells: commas, unless the header has none, as in some copies."""
-    return next((each for each in ("\t", ";") if each in header and "," not in header), ",")
-
-
 def table_rows(path: Path, *, strip: bool = True) -> Iterator[tuple[int, list[str]]]:
     """Read the rows that are not blank and the lines that they begin in; strip outer spaces."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = file.readline()
-            for line, row in read_rows(chain([header], file), _delimiter(header)):
+            for line, row in read_rows(chain([header], file), delimiter_of(header)):
                 cells = [cell.strip() for cell in row]
                 if any(cells):
                     yield line, cells if strip else row

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from vtlearn.media.captions.rows import read_rows
+from vtlearn.media.captions.rows import delimiter_of, read_rows
 
 
 def test_rows_begin_where_they_were_written() -> None:
@@ -28,3 +28,24 @@ def test_what_a_quote_might_swallow_is_an_error(rest: str) -> None:
     assert next(rows) == (1, ["a", "1\n1"])
     with pytest.raises(csv.Error, match="in the row from line 4 on; look for a quote"):
         next(rows)
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter"),
+    [
+        ("vid,start,end,text\n", ","),
+        ("vid;start;end;text\n", ";"),
+        ("vid\tstart\ttext\n", "\t"),
+        ("id;title, short;seconds\n", ";"),
+        ("id,a;b\n", ","),
+        ("video;10,0\n", ";"),
+        ("1;33,54;39,94\n", ";"),
+        ("1,33.54,39.94\n", ","),
+        ("113,33,39\n", ","),
+        ("-CTPAZ2euJ2,125.4\n", ","),
+        ("a\n", ","),
+        ("", ","),
+    ],
+)
+def test_what_separates_cells_is_the_most_frequent(line: str, delimiter: str) -> None:
+    assert delimiter_of(line) == delimiter

@@ -1,9 +1,12 @@
 """Rows of csv files, with the line that each begins in."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 
-__all__ = ["read_rows"]
+__all__ = ["delimiter_of", "read_rows"]
+
+_DECIMAL = re.compile(r"(?<=\d),(?=\d)")
 
 
 def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
@@ -40,13 +43,15 @@ def delimiter_of(header: str) -> str:
     """Tell what separates the cells of a csv, by its first line.
 
     Args:
-        header: The line.
+        header: The line; where it does not name the columns, it may be of ids and numbers.
 
     Returns:
-        A semicolon, as spreadsheets write where numbers have commas, or else a comma.
+        A semicolon, as spreadsheets write where numbers have commas, or a tab, if the line has
+        more of these than of commas between cells; or else a comma.
 
     Example:
-        >>> delimiter_of("Start;End;Text"), delimiter_of("start,end,text")
-        (';', ',')
+        >>> [delimiter_of(line) for line in ("Start;End;Text", "start,end,text", "a;10,0", "a,1.5")]
+        [';', ',', ';', ',']
     """
-    return ";" if header.count(";") > header.count(",") else ","
+    between = _DECIMAL.sub("", header)
+    return max(",;\t", key=between.count)
