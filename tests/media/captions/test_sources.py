@@ -108,14 +108,50 @@ def test_htm_aa_has_seconds_instead_of_spans(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_times_may_have_decimal_commas_where_cells_are_not_separated_by_any(
+    mark: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "corpus.csv"
+    source.write_text(mark.join(["vid", "start", "end", "text\na", "1,5", "2.25", "so, 1,5 l\n"]))
+    assert captions(read(source)) == {"a": [Caption(1.5, 2.25, "so, 1,5 l")]}
+    source.write_text(mark.join(["vid", "timestamp", "text\na", "1,5", "stir\n"]))
+    assert captions(read(source)) == {"a": [Caption(1.5, 1.5, "stir")]}
+
+
 def test_a_short_row_spoils_its_video_only(tmp_path: Path) -> None:
     source = tmp_path / "htm_aa_v1.csv"
     source.write_text("vid,timestamp,text\na,1,x\nb\nb,2,y\nc,soon,z\nd,4\nd,5,w\n,1,v\n")
     reasons = {entry.video_id: entry.reason for entry in read(source)}
     assert reasons["b"] == "" == reasons["a"]  # a row without a text is left out
     assert "'soon' for its start" in reasons["c"]
-    assert [len(entry.track.skipped) for entry in read(source)] == [0, 1, 0, 1, 0]
-    assert reasons[""] == "1 rows name no video"
+    assert [len(entry.track.skipped) for entry in read(source)] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a.csv", "vid,timestamp,text\na,1,x\n,1,v\n ,2,w\n", "there are 2"),
+        ("a.json", '{"": {"start": 1}, "a": {}}', "captions need the lists start, end"),
+        ("a.json", '{"": {"start": [1], "end": [2], "text": ["v"]}, "a": {}}', "there are 1"),
+    ],
+)
+def test_captions_that_name_no_video_are_of_none(
+    name: str, content: str, what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / name
+    source.write_text(content)
+    assert [entry.video_id for entry in read(source)] == ["a"]
+    (message,) = caplog.messages
+    assert message.startswith(f"{source}: captions that name no video are left out (")
+    assert what in message
+
+
+def test_rows_of_blank_cells_say_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = tmp_path / "a.csv"
+    source.write_text("vid,timestamp,text\n,,\na,1,x\n,,\n")
+    assert [entry.video_id for entry in read(source)] == ["a"]
+    assert not caplog.messages
 
 
 HOWTOCAPTION: dict[str, Columns] = {

@@ -5,14 +5,10 @@ source.
 """
 
 import codecs
-import csv
-import itertools
 import logging
 import os
-import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,12 +21,12 @@ from vtlearn.media.captions.caption import (
     require_most,
     validate_captions,
 )
+from vtlearn.media.captions.csv_corpus import group_rows
 from vtlearn.media.captions.json_layouts import LAYOUTS
 from vtlearn.media.captions.json_stream import stream_object
 from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.captions.pickles import load_plain
 from vtlearn.media.captions.pseudolabels import EVERYTHING, Kept, label_files, read_tracks
-from vtlearn.media.captions.rows import delimiter_of, read_rows
 from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.media.ids import distinct_ids
 from vtlearn.storage.progress import track
@@ -130,7 +126,10 @@ def read_entries(
     """
     try:
         for entry in _entries(source, scratch, progress=progress, kept=kept):
-            yield _checked(entry, max_bad_cues)
+            if entry.video_id:
+                yield _checked(entry, max_bad_cues)
+            else:
+                _report_nameless(source, entry)
     except TranscriptError as error:
         message = f"{source} cannot be read as captions: {error}"
         raise TranscriptError(message) from error
@@ -145,6 +144,13 @@ def _checked(entry: Entry, max_bad_cues: float) -> Entry:
     return entry
 
 
+def _report_nameless(source: Path, entry: Entry) -> None:
+    captions = len(entry.track.texts) + len(entry.track.skipped)
+    if captions or entry.reason:
+        what = entry.reason or f"there are {captions}"
+        _LOG.warning("%s: captions that name no video are left out (%s)", source, what)
+
+
 def _entries(source: Path, scratch: Path, *, progress: bool, kept: Kept) -> Iterator[Entry]:
     suffix = source.suffix.lower()
     labels = label_files(source)
@@ -155,7 +161,8 @@ def _entries(source: Path, scratch: Path, *, progress: bool, kept: Kept) -> Iter
     if suffix == ".json":
         return _from_json(_pieces(source, progress=progress))
     if suffix == ".csv":
-        return _from_csv(_pieces(source, progress=progress), scratch)
+        by_video = group_rows(_pieces(source, progress=progress), scratch)
+        return (_entry(*columns_of) for columns_of in by_video)
     if suffix in {".pickle", ".pkl"}:
         return _from_pickle(source, progress=progress)
     message = "it is neither a folder nor a .json, .jsonl, .csv, .pickle or .pkl file"
@@ -300,68 +307,6 @@ def _id(value: Any) -> str:
         message = f"it must map video ids, which are strings, to captions, but has {value!r:.80}"
         raise TranscriptError(message)
     return replace_surrogates(value)
-
-
-def _from_csv(pieces: Iterator[str], scratch: Path) -> Iterator[Entry]:
-    """Group the rows by their video with a database on disk, since they come in any order."""
-    lines = _lines(pieces)
-    first = next(lines, "")
-    rows = read_rows(itertools.chain([first], lines), delimiter_of(first))
-    try:
-        _, names = next(rows, (1, []))
-        header = [name.strip().lower() for name in names]
-        wanted = _wanted(header)
-        with closing(sqlite3.connect(scratch / "rows.sqlite")) as table:
-            table.execute("PRAGMA synchronous = OFF")
-            table.execute("CREATE TABLE captions (number, id, begins, ends, text)")
-            numbered = _numbered((row for _, row in rows), [header.index(name) for name in wanted])
-            table.executemany("INSERT INTO captions VALUES (?, ?, ?, ?, ?)", numbered)
-            grouped = table.execute("SELECT * FROM captions ORDER BY number, rowid")
-            for (_, video_id), group in itertools.groupby(grouped, key=lambda row: row[:2]):
-                _, _, starts, ends, texts = map(list, zip(*group, strict=True))
-                if video_id:
-                    yield _entry(video_id, _said(starts, ends, texts))
-                else:
-                    yield _damaged(video_id, f"{len(texts)} rows name no video")
-    except csv.Error as error:
-        message = f"it is not a valid csv: {error}"
-        raise TranscriptError(message) from error
-    except sqlite3.Error as error:  # the disk is full, mostly
-        raise OSError(0, str(error)) from error
-
-
-def _said(*columns: list[str | None]) -> dict[str, list[str | None]]:
-    """Return the captions of a video; there are none where no row has more than its id."""
-    if not any(cell and cell.strip() for cells in columns for cell in cells):
-        columns = ([], [], [])
-    return dict(zip(("start", "end", "text"), columns, strict=True))
-
-
-def _wanted(header: list[str]) -> list[str]:
-    """Return the columns of a csv that hold id, start, end and text."""
-    for times in (["timestamp", "timestamp"], ["start", "end"]):
-        for name in ("vid", "video_id"):
-            if {name, *times, "text"} <= set(header):
-                return [name, *times, "text"]
-    message = f"it needs the columns vid, timestamp and text, but has {header}"
-    raise TranscriptError(message)
-
-
-def _numbered(rows: Iterable[list[str]], columns: list[int]) -> Iterator[list[Any]]:
-    """Put before each row the number of its video, in the order in which videos come first."""
-    numbers: dict[str, int] = {}
-    for row in rows:
-        cells: list[Any] = [row[column] if column < len(row) else None for column in columns]
-        video_id = (cells[0] or "").strip()
-        yield [numbers.setdefault(video_id, len(numbers)), video_id, *cells[1:]]
-
-
-def _lines(pieces: Iterator[str]) -> Iterator[str]:
-    rest = ""
-    for piece in pieces:
-        *lines, rest = (rest + piece).split("\n")
-        yield from (f"{line}\n" for line in lines)
-    yield rest
 
 
 def _from_pickle(source: Path, *, progress: bool) -> Iterator[Entry]:

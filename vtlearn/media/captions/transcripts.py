@@ -210,14 +210,14 @@ def _in_milliseconds(spans: NDArray[np.float64]) -> bool:
 
 
 def _row_track(rows: list[tuple[int, list[str]]], delimiter: str) -> Track:
-    """Read rows with the line of each; with semicolons between cells numbers may have commas."""
+    """Read rows with the line of each; with no commas between cells numbers may have some."""
     (_, header), *body = rows or [(1, [])]
     body = [(line, _rejoined(row, header, delimiter)) for line, row in body]
     columns: dict[str, list[str | None]] = {
         name.strip().lower(): [row[i] if i < len(row) else None for _, row in body]
         for i, name in enumerate(header)
     }
-    if delimiter == ";":
+    if delimiter != ",":
         for field in ("start", "end"):
             cells = columns.get(field, [])
             columns[field] = [cell and cell.replace(",", ".") for cell in cells]
