@@ -38,19 +38,33 @@ def test_durations_are_read_with_a_header_or_without(header: str, tmp_path: Path
     assert read_durations(path) == {"-CTPAZ2euJ2": 125.4, "a": 3.0}
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_seconds_may_have_decimal_commas_where_nothing_else_has(mark: str, tmp_path: Path) -> None:
+    path = tmp_path / "htm_vlen.csv"
+    path.write_text(f"a{mark}10,0\nb{mark}2.5\n")
+    assert read_durations(path) == {"a": 10.0, "b": 2.5}
+    path.write_text(f"video{mark}length\na{mark}10,25\n")
+    assert read_durations(path) == {"a": 10.25}
+
+
+@pytest.mark.parametrize("row", ["a", "a,-1", "a,nan", "a,inf", "a,12:30", ",5", "a,long"])
+def test_a_row_that_is_not_a_duration_is_left_out_and_shown(
+    row: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "htm_vlen.csv"
+    path.write_text(f"b,3\n{row}\n")
+    assert read_durations(path) == {"b": 3.0}
+    assert caplog.messages == [
+        f"{path}: 1 of 2 rows are not an id and its seconds, and are left out (first: the row "
+        f"{row!r} in line 2)"
+    ]
+
+
 @pytest.mark.parametrize("row", ["a", "a,-1", "a,nan", "a,12:30", ",5"])
-def test_a_first_row_that_is_no_header_is_not_passed_over(row: str, tmp_path: Path) -> None:
+def test_a_first_row_that_is_not_a_header_is_not_skipped(row: str, tmp_path: Path) -> None:
     path = tmp_path / "htm_vlen.csv"
-    path.write_text(f"{row}\nb,3\n", encoding="utf-8")
-    with pytest.raises(ArgumentError, match=f"the row '{row}' in line 1"):
-        read_durations(path)
-
-
-@pytest.mark.parametrize("row", ["a,long", "a", "a,-1", "a,nan"])
-def test_a_row_that_is_no_duration_is_shown(row: str, tmp_path: Path) -> None:
-    path = tmp_path / "htm_vlen.csv"
-    path.write_text(f"b,3\n{row}\n", encoding="utf-8")
-    with pytest.raises(ArgumentError, match=f"the row '{row}' in line 2"):
+    path.write_text(f"{row}\nb,3\nc,-1\n")
+    with pytest.raises(ArgumentError, match=f"the row '{row}' in line 1; each has to be an id"):
         read_durations(path)
 
 

@@ -1,6 +1,7 @@
 """The lists and tables that go with a corpus: rows under a header or without, ids, durations."""
 
 import csv
+import logging
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
@@ -12,6 +13,8 @@ from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.rows import delimiter_of, read_rows
 
 __all__ = ["read_durations", "read_table"]
+
+_LOG = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
@@ -222,13 +225,14 @@ def read_durations(path: Path) -> dict[str, float]:
 
     Args:
         path: A csv of ids and seconds, such as TAN's ``htm_vlen.csv``; a first row that names the
-            columns, the second of which begins with a letter, is passed over.
+            columns, the second of which begins with a letter, is skipped. With semicolons between
+            them, seconds may have decimal commas.
 
     Returns:
-        Seconds by id.
+        Seconds by id. Rows without any are left out, which is logged.
 
     Raises:
-        ArgumentError: If the file cannot be read, or a row holds anything else.
+        ArgumentError: If the file cannot be read, or most of its rows hold anything else.
 
     Example:
         >>> import tempfile
@@ -238,26 +242,31 @@ def read_durations(path: Path) -> dict[str, float]:
         ...     read_durations(file)
         {'nVbIUDjzWY4': 125.4}
     """
-    rows = list(table_rows(path))
+    rows = list(table_rows(path, number=1))
     if rows and _is_header(rows[0][1]):
         del rows[0]
-    return dict(_durations(path, rows))
+    seconds = [_seconds(row) for _, row in rows]
+    bad = [place for place, each in enumerate(seconds) if each is None]
+    if bad:
+        line, row = rows[bad[0]]
+        shown = f"the row {','.join(row)!r} in line {line}"
+        if 2 * len(bad) > len(rows):
+            message = f"{path} has {shown}; each has to be an id and its seconds"
+            raise ArgumentError(message)
+        left_out = "%s: %d of %d rows are not an id and its seconds, and are left out (first: %s)"
+        _LOG.warning(left_out, path, len(bad), len(rows), shown)
+    found = zip(rows, seconds, strict=True)
+    return {row[0]: each for (_, row), each in found if each is not None}
 
 
 def _is_header(row: list[str]) -> bool:
     return len(row) > 1 and row[1][:1].isalpha() and _number(row[1]) is None
 
 
-def _durations(path: Path, rows: list[tuple[int, list[str]]]) -> Iterator[tuple[str, float]]:
-    for line, row in rows:
-        seconds = _number(row[1]) if len(row) > 1 else None
-        if not row[0] or seconds is None or not math.isfinite(seconds) or seconds < 0:
-            message = (
-                f"{path} has the row {','.join(row)!r} in line {line}; "
-                "each has to be an id and its seconds"
-            )
-            raise ArgumentError(message)
-        yield row[0], seconds
+def _seconds(row: list[str]) -> float | None:
+    """Return how long the video of a row lasts; None where it does not say."""
+    seconds = _number(row[1]) if len(row) > 1 and row[0] else None
+    return seconds if seconds is not None and 0 <= seconds < math.inf else None
 
 
 def _number(cell: str) -> float | None:
@@ -267,13 +276,31 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def table_rows(path: Path, *, strip: bool = True) -> Iterator[tuple[int, list[str]]]:
-    """Read the rows that are not blank and the lines that they begin in; strip outer spaces."""
+def table_rows(
+    path: Path, *, strip: bool = True, number: int | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """Read a csv as rows of cells.
+
+    Args:
+        path: The file.
+        strip: Whether spaces around cells are ignored.
+        number: The place of a cell that holds a number, which has a decimal comma where cells are
+            not separated by commas.
+
+    Yields:
+        The line that a row begins in, from 1, and its cells; rows of blank cells are skipped.
+
+    Raises:
+        ArgumentError: If the file cannot be read.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header = file.readline()
-            for line, row in read_rows(chain([header], file), delimiter_of(header)):
+            delimiter = delimiter_of(header)
+            for line, row in read_rows(chain([header], file), delimiter):
                 cells = [cell.strip() for cell in row]
+                if number is not None and number < len(cells) and delimiter != ",":
+                    cells[number] = cells[number].replace(",", ".")
                 if any(cells):
                     yield line, cells if strip else row
     except (OSError, ValueError, csv.Error) as error:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,15 @@ def test_a_duration_that_does_not_agree_is_one_files(seven: Path) -> None:
     assert left_out["d"].reason.startswith("has 2 vectors, but its video is said to last 9.0 s")
 
 
+def test_a_duration_that_is_missing_is_one_files(seven: Path) -> None:
+    left_out = import_files(seven, 0.01, durations=dict.fromkeys("abcefg", 2.0))
+    assert list(left_out) == ["d"]
+    assert left_out["d"].reason.startswith("d is not among the videos whose durations are given")
+    shutil.rmtree(seven / "store")
+    with pytest.raises(FeatureError, match=r"2 of 7 files so far cannot be imported, more than"):
+        import_files(seven, 0.01, durations=dict.fromkeys("abefg", 2.0))
+
+
 def test_most_files_say_what_there_is(seven: Path) -> None:
     for video_id, name in {"a": "cut", "b": "width", "c": "width"}.items():
         spoil(seven / "bare" / f"{video_id}.npy", name)
@@ -289,7 +299,7 @@ def test_durations_and_lengths_agree_or_are_refused(tmp_path: Path) -> None:
         bring(tmp_path / "far", files, durations={"a": 31.6}, tolerance=0.5)
     with pytest.raises(ArgumentError, match=r"tolerance=-0\.5 is a number of seconds"):
         bring(tmp_path / "less", files, durations={"a": 31.0}, tolerance=-0.5)
-    with pytest.raises(FeatureError, match=r"1 of 1 videos have no duration \(first: a\)"):
+    with pytest.raises(FeatureError, match=r"a\.npy: a is not among the videos whose durations"):
         bring(tmp_path / "none", files, durations={"b": 31.0})
 
 

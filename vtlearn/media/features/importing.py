@@ -1,7 +1,7 @@
 """Take bare .npy features of other programs into a store, with the facts that they lack."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -132,9 +132,9 @@ def import_features(
 
     Raises:
         ArgumentError: If the tolerance is negative, or the share not from 0 to 1.
-        FeatureError: If more files than may be are not what the spec says, or do not agree with
-            their durations; if a duration is missing, the folder holds another store, or a file
-            that is in it already is another one now.
+        FeatureError: If more files than may be are not what the spec says, or have no duration or
+            one that does not agree; if the folder holds another store, or a file that is in it
+            already is another one now.
 
     Example:
         >>> import tempfile
@@ -152,7 +152,6 @@ def import_features(
         raise ArgumentError(message)
     require_share(max_unreadable_fraction=max_unreadable_fraction)
     ids, paths = list(files), [str(path) for path in files.values()]
-    _require_durations(ids, durations)
     layout = {"durations": "as the vectors" if durations is None else "given"}
     filled = FeatureStore(store, spec, ids, videos_per_shard=videos_per_shard, layout=layout)
     filled.remove_leftovers()
@@ -169,8 +168,8 @@ def import_features(
     for number in pending:
         shard = _Shard(number, {}, {}, filled.sources(number, paths))
         for video_id in filled.shard_ids(number):
-            given = None if durations is None else durations[video_id]
             try:
+                given = _given(files[video_id], video_id, durations)
                 shard.videos[video_id] = _stored(files[video_id], spec, given, tolerance)
             except FeatureError as error:
                 shard.unreadable[video_id] = left_out.add(video_id, error)
@@ -239,14 +238,17 @@ class _LeftOut:
         return record
 
 
-def _require_durations(ids: Sequence[str], durations: Mapping[str, float] | None) -> None:
-    missing = [] if durations is None else [one for one in ids if one not in durations]
-    if missing:
+def _given(path: Path, video_id: str, durations: Mapping[str, float] | None) -> float | None:
+    """Return how long a video is said to last; None where nothing is said of any."""
+    if durations is None:
+        return None
+    if video_id not in durations:
         message = (
-            f"{len(missing)} of {len(ids)} videos have no duration (first: {missing[0]}): add them "
-            "to the list, or give none, to take every video for as long as its vectors"
+            f"{path}: {video_id} is not among the videos whose durations are given: add it, or "
+            "give none, to take every video for as long as its vectors"
         )
         raise FeatureError(message)
+    return durations[video_id]
 
 
 def _stored(path: Path, spec: FeatureSpec, given: float | None, tolerance: float) -> StoredVideo:
