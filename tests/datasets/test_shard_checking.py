@@ -14,7 +14,7 @@ from vtlearn.datasets.corpus_report import CorpusReport
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.errors import ArgumentError, ShardError
 from vtlearn.media.captions.extent import OutsideCaptions
-from vtlearn.media.webdataset.index import INDEX
+from vtlearn.media.webdataset.index import INDEX, open_shards
 from vtlearn.media.webdataset.writer import Content, ShardWriter
 
 TOLD = {"captions": {"start": [0.0], "end": [1.0], "text": ["chop the carrot"]}}
@@ -62,6 +62,13 @@ def test_captions_outside_their_videos_are_counted(video: Path, tmp_path: Path) 
     assert report.usable == ["in", "partly"]
     assert report.outside_captions == (OutsideCaptions("partly", 2, 3),)
     assert list(report.damaged_captions) == ["wholly"]
+
+
+def test_what_begins_with_a_dot_is_not_a_shard(shards: Path) -> None:
+    whole = check(shards)
+    (shards / "._00000.tar").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X        ")
+    assert check(shards) == whole
+    assert list(open_shards(shards).keys) == list("abcdefgh")
 
 
 @pytest.mark.slow  # it starts processes, each of which imports torch

@@ -299,7 +299,7 @@ def annotation_files(root: Path) -> list[Path]:
         root: The corpus's folder.
     """
     cards, listed, validation, annotations = _files(root)
-    return [cards, listed, validation, *sorted(annotations.glob("*.csv"))]
+    return [cards, listed, validation, *sorted(annotations.glob("[!.]*.csv"))]
 
 
 def _files(root: Path) -> tuple[Path, Path, Path, Path]:

@@ -117,7 +117,7 @@ def annotation_files(root: Path) -> list[Path]:
     Returns:
         Three lists of each class that has one, or the table alone. They may not be there.
     """
-    found = [sorted((root / folder).glob("*_test_split[1-3].txt")) for folder in _FOLDERS]
+    found = [sorted((root / folder).glob("[!.]*_test_split[1-3].txt")) for folder in _FOLDERS]
     lists = next((each for each in found if each), [])
     if not lists:
         merged = first_file(root, _MERGED, _FOLDERS)

@@ -41,7 +41,7 @@ def require_no_tars(folder: Path) -> None:
     Raises:
         ArgumentError: If it holds tar shards; it names what reads them.
     """
-    first = min(folder.glob("*.tar"), default=None)
+    first = min(folder.glob("[!.]*.tar"), default=None)
     if first is not None:
         message = (
             f"{folder} holds tar shards ({first.name}, ...), img2dataset's default: train on them "

@@ -93,7 +93,7 @@ def _listed(folder: Path) -> dict[str, ShardEntry | None]:
     index = folder / INDEX
     entries = read_entries(index)[1] if index.is_file() else []
     known = {entry.shard: entry for entry in entries}
-    names = sorted({*known, *(path.name for path in folder.glob("*.tar"))})
+    names = sorted({*known, *(path.name for path in folder.glob("[!.]*.tar"))})
     if not names:
         message = f"{folder} holds no .tar file; `vtlearn data pack` writes some"
         raise ShardError(message)

@@ -223,7 +223,9 @@ def _require_list(root: Path, listed: Path) -> None:
     """Refuse a list that is not there where others are, by their names."""
     if listed.is_file():
         return
-    files = [path for folder in (root / "metadata", root) for path in sorted(folder.glob("*.csv"))]
+    files = [
+        path for folder in (root / "metadata", root) for path in sorted(folder.glob("[!.]*.csv"))
+    ]
     others = [path.name for path in files if not path.name.endswith(TRUTH)]
     if others:
         message = f"there is no list {listed}; those in {root} are {', '.join(others)}: name one"

@@ -209,6 +209,14 @@ def test_a_duration_that_is_missing_is_one_files(seven: Path) -> None:
         import_files(seven, 0.01, durations=dict.fromkeys("abefg", 2.0))
 
 
+def test_what_begins_with_a_dot_is_not_a_file_of_features(tmp_path: Path) -> None:
+    (tmp_path / ".Trashes").mkdir()
+    for name in ("v03.npy", ".Trashes/old.npy"):
+        np.save(tmp_path / name, rows(2))
+    (tmp_path / "._v03.npy").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X        ")
+    assert feature_files(tmp_path) == {"v03": tmp_path / "v03.npy"}
+
+
 def test_most_files_say_what_there_is(seven: Path) -> None:
     for video_id, name in {"a": "cut", "b": "width", "c": "width"}.items():
         spoil(seven / "bare" / f"{video_id}.npy", name)

@@ -31,7 +31,7 @@ def feature_files(folder: Path) -> dict[str, Path]:
     """List the .npy files below a folder by video, however deep: <id>.npy, <id>.mp4.npy and so on.
 
     Args:
-        folder: Where to look.
+        folder: Where to look; what begins with a dot, as macOS's copies ``._<name>``, is skipped.
 
     Returns:
         Paths by id, sorted by id; an id is a file's name less ``.npy`` and a video suffix before
@@ -42,7 +42,10 @@ def feature_files(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.npy")):
-        place = video_stem(path.relative_to(folder).as_posix().removesuffix(".npy"))
+        below = path.relative_to(folder)
+        if any(part.startswith(".") for part in below.parts):
+            continue
+        place = video_stem(below.as_posix().removesuffix(".npy"))
         if place in found:
             message = (
                 f"{found[place]} and {path} are both of {place}: nothing tells which is "
@@ -51,7 +54,7 @@ def feature_files(folder: Path) -> dict[str, Path]:
             raise FeatureError(message)
         found[place] = path
     if not found:
-        message = f"there are no .npy files in {folder}: it should hold <id>.npy, one a video"
+        message = f"there are no .npy files in {folder}: it should hold <id>.npy, one per video"
         raise FeatureError(message)
     return dict(sorted(zip(distinct_ids(list(found)), found.values(), strict=True)))
 

@@ -239,7 +239,7 @@ def _tars(path: Path) -> list[Path]:
         raise ShardError(message)
     if not path.is_dir():
         return [path]
-    paths = sorted({*path.glob("*.tar"), *(path / name for name in _packed(path))})
+    paths = sorted({*path.glob("[!.]*.tar"), *(path / name for name in _packed(path))})
     if not paths:
         message = f"{path} holds no .tar file; `vtlearn data pack` writes some"
         raise ShardError(message)
