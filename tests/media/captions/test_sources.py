@@ -128,6 +128,34 @@ def test_a_short_row_spoils_its_video_only(tmp_path: Path) -> None:
     assert [len(entry.track.skipped) for entry in read(source)] == [0, 1, 0, 1]
 
 
+@pytest.mark.parametrize("bad", [b"\xed\xa0\xbd", b"\xe9"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", b'{"v": {"start": [1], "end": [2], "text": ["so %b"]}, "%b": %b}'),
+        ("a.csv", b"vid,start,end,text\nv,1,2,so %b\n%b,3,4,stir\n"),
+        ("a.csv", b"vid;start;end;text\nv;1,0;2,0;so %b\n%b;3;4;stir\n"),
+    ],
+)
+def test_a_byte_that_is_not_utf8_costs_no_corpus(
+    bad: bytes, name: str, content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stir = b'{"start": [3], "end": [4], "text": ["stir"]}'
+    source = tmp_path / name
+    source.write_bytes(content % (bad, b"caf\xe9", stir)[: content.count(b"%b")])
+    assert captions(read(source)) == {
+        "v": [Caption(1.0, 2.0, "so \ufffd")],
+        "caf%E9": [Caption(3.0, 4.0, "stir")],  # as the file of that name is called
+    }
+    (message,) = caplog.messages
+    line = 1 if name == "a.json" else 2
+    assert message.startswith(f"{source}: 2 places are not UTF-8 (first: line {line}, ")
+    assert "so \ufffd" in message
+
+
+NOT_UTF8 = "it is not UTF-8; save it as UTF-8"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
@@ -363,7 +391,9 @@ def test_one_damaged_video_does_not_spoil_the_others(tmp_path: Path) -> None:
             "not valid JSON: Exceeds the limit .* at character 6",
         ),
         ("a.json", b'{"start": [1], "end": [2], "text": ["a"]}', "captions of one video"),
-        ("a.json", b'{"\xff": 1}', "not UTF-8; save it as UTF-8"),
+        ("a.json", '{"a": {"text": ["là-bas, l\'été, à côté"]}}'.encode("latin-1"), NOT_UTF8),
+        ("a.csv", "vid,timestamp,text\na,1,là-bas, l'été, à côté".encode("latin-1"), NOT_UTF8),
+        ("a.json", '{"a": {"start": [], "end": [], "text": []}}'.encode("utf-16"), NOT_UTF8),
         ("a.csv", b"start,end,text\n1,2,a\n", r"needs the columns vid, timestamp and text"),
         ("a.csv", b"", r"needs the columns vid, timestamp and text, but has \[\]"),
         ("a.csv", b'vid,timestamp,text\na,1,"' + b"x" * 200_000, "not a valid csv: field larger"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from vtlearn.errors import TranscriptError
 from vtlearn.media.captions.rows import delimiter_of, read_rows
+from vtlearn.unicode import escape_bytes, replace_surrogates
 
 __all__: list[str] = []
 
@@ -20,8 +21,9 @@ def group_rows(pieces: Iterator[str], scratch: Path) -> Iterator[tuple[str, Colu
     r"""Group the rows of a csv by their video.
 
     Args:
-        pieces: Its text, cut anywhere; its header has the columns ``vid,timestamp,text`` or
-            ``vid,start,end,text``, in any order.
+        pieces: Its text, cut anywhere, with half a surrogate pair for each byte that is not UTF-8;
+            its header has the columns ``vid,timestamp,text`` or ``vid,start,end,text``, in any
+            order.
         scratch: An empty folder for a database, which does it on disk.
 
     Yields:
@@ -90,6 +92,8 @@ def _numbered(
     numbers: dict[str, int] = {}
     for row in rows:
         cells: list[Any] = [row[column] if column < len(row) else None for column in columns]
+        cells[0] = cells[0] and escape_bytes(cells[0])
+        cells = [cell and replace_surrogates(cell) for cell in cells]
         video_id = (cells[0] or "").strip()
         if has_commas:
             cells[1:3] = [cell and cell.replace(",", ".") for cell in cells[1:3]]

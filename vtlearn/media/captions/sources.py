@@ -4,7 +4,6 @@ What is wrong with one video's captions is noted beside its id; an error is what
 source.
 """
 
-import codecs
 import logging
 import os
 import zlib
@@ -30,7 +29,8 @@ from vtlearn.media.captions.pseudolabels import EVERYTHING, Kept, label_files, r
 from vtlearn.media.captions.transcripts import SUFFIXES, read_track
 from vtlearn.media.ids import distinct_ids
 from vtlearn.storage.progress import track
-from vtlearn.unicode import parse_json, replace_surrogates
+from vtlearn.storage.utf8 import decode_blocks
+from vtlearn.unicode import escape_bytes, parse_json, replace_surrogates
 
 __all__: list[str] = []
 
@@ -117,9 +117,10 @@ def read_entries(
 
     Yields:
         One entry per video. Captions that cannot be read are left out, with the reason; a video
-        with too many of them is damaged. An empty transcript, list or mapping, and a row of nothing
-        but an id, say that a video has none. Memory does not grow with the source, except that a
-        pickle is loaded whole.
+        with too many of them is damaged. Bytes that are not UTF-8, in a file of all videos, are
+        U+FFFD in texts and escaped in ids, which is logged. An empty transcript, list or mapping,
+        and a row of nothing but an id, say that a video has none. Memory does not grow with the
+        source, except that a pickle is loaded whole.
 
     Raises:
         TranscriptError: If the source as a whole cannot be read.
@@ -277,16 +278,14 @@ def _report_others(source: Path, files: dict[str, list[str]]) -> None:
 
 
 def _pieces(source: Path, *, progress: bool) -> Iterator[str]:
-    """Yield a file's text in pieces."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    """Yield a file's text in pieces; bytes that are not UTF-8 are halves of surrogate pairs."""
     try:
         with source.open("rb") as file:
             blocks: Iterable[bytes] = iter(lambda: file.read(_BLOCK), b"")
             total = -(-source.stat().st_size // _BLOCK)
             if progress:
                 blocks = track(blocks, f"Indexing {source.name}, MiB", total)
-            yield from map(decoder.decode, blocks)
-            yield decoder.decode(b"", final=True)
+            yield from decode_blocks(blocks, source)
     except UnicodeError as error:
         message = "it is not UTF-8; save it as UTF-8"
         raise TranscriptError(message) from error
@@ -306,7 +305,7 @@ def _id(value: Any) -> str:
     if not isinstance(value, str):
         message = f"it must map video ids, which are strings, to captions, but has {value!r:.80}"
         raise TranscriptError(message)
-    return replace_surrogates(value)
+    return replace_surrogates(escape_bytes(value))  # the name of a file may hold any bytes
 
 
 def _from_pickle(source: Path, *, progress: bool) -> Iterator[Entry]:
