@@ -48,3 +48,12 @@ def test_what_is_not_json(tmp_path: Path) -> None:
     (tmp_path / "deep.json").write_text("[" * 10**5)
     with pytest.raises(ArgumentError, match=r"deep\.json cannot be read as JSON"):
         read_json(tmp_path / "deep.json")
+
+
+def test_annotations_need_not_be_utf8(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "captions.json"
+    path.write_bytes('{"caption": "une crème brûlée à la carte"}'.encode("cp1252"))
+    assert read_json(path) == {"caption": "une crème brûlée à la carte"}
+    assert f"{path} is not UTF-8, and is read as " in caplog.text
+    path.write_bytes(b'{"caption": "so \xed\xa0\xbd"}')
+    assert read_json(path) == {"caption": "so \ufffd"}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.datasets.test_picture_lists import URLS, name, read, write
+from tests.datasets.test_shards import NO_TEXT
 from vtlearn.datasets.img2dataset import require_no_tars, shard_folders
 from vtlearn.datasets.picture_lists import PictureCaption, read_picture_list
 from vtlearn.errors import ArgumentError
@@ -70,13 +71,18 @@ def test_a_cut_off_json_costs_its_picture_alone(
 def test_captions_of_a_download_that_cannot_be_read_cost_their_pictures_alone(
     downloaded: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (downloaded / "00000" / "000000000.txt").write_bytes(b"caf\xe9")
+    (downloaded / "00000" / "000000000.txt").write_bytes(NO_TEXT)
     (downloaded / "00001" / "000010000.json").write_text('{"caption": "')
     with caplog.at_level(logging.WARNING):
         assert [row.id for row in read_picture_list(downloaded, downloaded)] == ["000000001"]
     (message,) = caplog.messages
     assert message.startswith(f"2 pictures in {downloaded} are left out")
     assert "000000000.txt cannot be read as a caption: " in message
+
+
+def test_captions_of_a_download_need_not_be_utf8(downloaded: Path) -> None:
+    (downloaded / "00000" / "000000000.txt").write_bytes("deux crèmes brûlées".encode("cp1252"))
+    assert read(downloaded)[0] == ("000000000", "00000/000000000.jpg", "deux crèmes brûlées")
 
 
 def test_tar_shards_are_named_with_what_reads_them(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.datasets.test_shards import NO_TEXT
 from vtlearn.datasets.lists import (
     Row,
     iterate_table,
@@ -96,7 +97,9 @@ def test_ids_are_read_line_by_line(tmp_path: Path) -> None:
     assert read_ids(path) == ["video1", "-x_y", "__z"]
     with pytest.raises(ArgumentError, match=r"absent\.txt cannot be read as a list of ids"):
         read_ids(tmp_path / "absent.txt")
-    path.write_bytes(b"\xff\xfe")
+    path.write_bytes("café\n".encode("utf-16"))
+    assert read_ids(path) == ["café"]
+    path.write_bytes(NO_TEXT)
     with pytest.raises(ArgumentError, match=r"list\.txt cannot be read as a list of ids"):
         read_ids(path)
 
@@ -111,6 +114,24 @@ def test_a_long_table_is_read_row_by_row(tmp_path: Path) -> None:
         next(rows)
     with pytest.raises(ArgumentError, match=r"no column text; its columns are \['id', 'name'\]"):
         next(iterate_table(path, ["id"], may_be_blank="text"))
+
+
+def test_a_table_may_be_in_any_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("id;text\na;une crème brûlée à la carte\n".encode("cp1252"))
+    assert read_table(path, ["id"])[0].cells["text"] == "une crème brûlée à la carte"
+
+
+def test_a_byte_of_a_long_table_that_is_not_utf8_costs_its_cell_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"id,name,file\n1,caf\xe9,caf\xe9.jpg\n2,a,b\n")
+    first, second = iterate_table(path, ["id"], named="file")
+    assert first == Row(2, {"id": "1", "name": "caf\ufffd", "file": "caf\udce9.jpg"})
+    assert second == Row(3, {"id": "2", "name": "a", "file": "b"})
+    (message,) = caplog.messages
+    assert message.startswith(f"{path}: 2 places are not UTF-8 (first: line 2, ")
 
 
 def test_columns_are_named_where_no_header_names_them(tmp_path: Path) -> None:

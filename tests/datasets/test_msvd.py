@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.datasets.test_shards import NO_TEXT
 from vtlearn.datasets.msvd import MSVD, annotation_files, read_msvd
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.kitchen.layouts import KitchenMSVD
@@ -216,7 +217,7 @@ def test_a_damaged_pickle_is_named(root: Path, content: bytes) -> None:
 
 def test_damaged_sentences_are_named(root: Path) -> None:
     (root / "msvd_data" / "raw-captions.pkl").unlink()
-    (root / "AllVideoDescriptions.txt").write_bytes(b"a_1_2 caf\xe9\n")
+    (root / "AllVideoDescriptions.txt").write_bytes(NO_TEXT)
     with pytest.raises(ArgumentError, match=r"AllVideoDescriptions.txt cannot be read as lines"):
         read_msvd(root, "val")
 

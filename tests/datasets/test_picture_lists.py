@@ -222,7 +222,34 @@ def test_tables_of_another_kind_are_refused(text: str, message: str, tmp_path: P
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "a.tsv").write_bytes(b"caption\thttp://a.org/\xff\n")
-    for path in (tmp_path / "a.tsv", tmp_path / "absent.tsv"):
-        with pytest.raises(ArgumentError, match="cannot be read as a table of captions: "):
-            read(path)
+    (tmp_path / "a.tsv").write_text("caption\thttp://a.org/\n", encoding="utf-16")
+    rows = "".join(f"à côté, déjà\thttp://a.org/{number}\n" for number in range(9))
+    (tmp_path / "b.tsv").write_text(rows, encoding="latin-1")
+    for path, why in (("a.tsv", NOT_UTF8), ("b.tsv", NOT_UTF8), ("absent.tsv", "No such file")):
+        with pytest.raises(ArgumentError, match=f"cannot be read as a table of captions: {why}"):
+            read(tmp_path / path)
+
+
+NOT_UTF8 = "it is not UTF-8; save it as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("cc.tsv", b"so caf\xe9\thttp://a.org/1.jpg\na dog\thttps://b.org/2.png\n"),
+        ("cc.csv", b"url,caption\nhttp://a.org/1.jpg,so caf\xe9\nhttps://b.org/2.png,a dog\n"),
+    ],
+)
+def test_a_byte_that_is_not_utf8_costs_no_list(
+    name: str, text: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / name).write_bytes(text)
+    assert [caption for *_, caption in read(tmp_path / name)] == ["so caf\ufffd", "a dog"]
+    (message,) = caplog.messages  # though the list is read several times
+    assert "places are not UTF-8 (first: line " in message
+
+
+def test_paths_of_pictures_hold_any_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"filepath\ttitle\ncaf\xe9.jpg\ttwo apples\n")
+    assert read(path) == [("caf%E9.jpg", "caf\udce9.jpg", "two apples")]

@@ -82,6 +82,26 @@ def test_a_row_that_may_mean_two_videos_is_refused(
         read_video_list(path, TWINS)
 
 
+def test_names_hold_any_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"video_path\nfood/caf\xe9.mp4\n100%25.mp4\n")
+    assert read_video_list(path) == ["caf%E9", "100%2525"]
+    known = VideoNames({"x/caf%E9": "x/caf%E9", "y/caf%E9": "y/caf%E9", "100%2525": "100%2525"})
+    path.write_bytes(b"video_path\ny/caf\xe9.mp4\n100%25.mp4\nx/caf%E9.mp4\n")
+    assert read_video_list(path, known) == ["y/caf%E9", "100%2525", "x/caf%E9"]
+    one = VideoNames({"caf%E9": "x/caf%E9"})
+    path.write_bytes(b"video_path\nx/caf\xe9.mp4\ny/caf\xe9.mp4\n")  # the other is missing
+    assert read_video_list(path, one) == ["caf%E9", "y/caf%E9"]
+    path.write_bytes(b"video_id\ncaf\xe9\ncaf%E9\n")
+    assert read_video_list(path) == ["caf%E9"]
+
+
+def test_a_list_may_be_as_powershell_writes_it(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes("video_path\r\ncafé.mp4\r\n".encode("utf-16"))
+    assert read_video_list(path) == ["café"]
+
+
 def test_a_list_without_ids_names_its_columns(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("path,rank\na.mp4,1\n", encoding="utf-8")

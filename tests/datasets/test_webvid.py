@@ -175,6 +175,20 @@ def test_a_list_in_another_encoding_is_told_so(root: Path) -> None:
     assert str(caught.value) == f"{path} cannot be read as a csv: it is not UTF-8; save it as UTF-8"
 
 
+def test_a_byte_that_is_not_utf8_costs_no_list(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = root / "metadata" / TRAIN
+    path.write_bytes(path.read_bytes().replace(b"winter forest", b"caf\xe9 \xed\xa0\xbd"))
+    assert [clip.texts for clip in read_webvid(root, TRAIN)] == [
+        ("Chopping a carrot",),
+        ("Aerial shot, caf\ufffd \ufffd",),
+        ('A "quoted" word',),
+    ]
+    (message,) = caplog.messages
+    assert message.startswith(f"{path}: 2 places are not UTF-8 (first: line 3, ")
+
+
 def test_it_is_known_which_captions_match_where_a_file_says_so(root: Path) -> None:
     assert read_matches(root, TRAIN) == {}
     assert annotation_files(root, TRAIN) == [root / "metadata" / TRAIN]

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from vtlearn.datasets.files import why_unreadable
+from vtlearn.datasets.texts import read_text
 from vtlearn.errors import ArgumentError
 from vtlearn.unicode import parse_json
 
@@ -92,10 +92,11 @@ def read_json(path: Path) -> Any:
     Raises:
         ArgumentError: If it cannot be read, or is not valid JSON.
     """
+    text = read_text(path, "JSON")
     try:
-        return parse_json(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        message = f"{path} cannot be read as JSON: {why_unreadable(error)}"
+        return parse_json(text)
+    except (ValueError, RecursionError) as error:
+        message = f"{path} cannot be read as JSON: {error}"
         raise ArgumentError(message) from error
 
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from vtlearn.datasets.base import Expectations
 from vtlearn.datasets.captioned import CaptionedClip, SegmentCorpus, require_clips
-from vtlearn.datasets.files import first_file, locate_videos, require_paths, why_unreadable
+from vtlearn.datasets.files import first_file, locate_videos, require_paths
 from vtlearn.datasets.lists import Row, number_in, read_columns, read_table
+from vtlearn.datasets.texts import read_text
 from vtlearn.errors import ArgumentError
 
 __all__ = ["CrossTask", "CrossTaskVideo", "draw_training", "read_crosstask"]
@@ -323,11 +324,7 @@ def _read_tasks(path: Path) -> dict[str, Task]:
 
 def _read_cards(path: Path) -> Iterator[Task]:
     """Read cards of five lines, and a blank one; after the last card it may be left out."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as a list of tasks: {why_unreadable(error)}"
-        raise ArgumentError(message) from error
+    lines = read_text(path, "a list of tasks").rstrip().splitlines()
     for first in range(0, len(lines), len(_CARD) + 1):
         card = [line.strip() for line in lines[first : first + len(_CARD)]]
         blank = lines[first + len(_CARD) : first + len(_CARD) + 1]

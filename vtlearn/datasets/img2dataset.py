@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vtlearn.datasets.caption_files import read_json
+from vtlearn.datasets.texts import read_text
 from vtlearn.errors import ArgumentError
 from vtlearn.media.webdataset.reader import PICTURES
 from vtlearn.storage.progress import track
@@ -128,7 +129,7 @@ def _caption(files: Mapping[str, Path]) -> str:
     """Read a sample's caption; blank where it has none."""
     caption: object = None
     if "txt" in files:
-        caption = _read(files["txt"])
+        caption = read_text(files["txt"], "a caption")
     elif "json" in files:
         record: Any = read_json(files["json"])
         caption = record.get("caption") if isinstance(record, dict) else None
@@ -148,11 +149,3 @@ def _samples(shard: Path) -> dict[str, dict[str, Path]]:
 def _picture(key: str, files: Mapping[str, Path]) -> str:
     """Return the name of a sample's picture; where there is none, what it would be."""
     return next((files[kind].name for kind in PICTURES if kind in files), f"{key}.jpg")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as a caption: {error}"
-        raise ArgumentError(message) from error

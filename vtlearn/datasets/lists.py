@@ -3,14 +3,17 @@
 import csv
 import logging
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.datasets.files import why_unreadable
-from vtlearn.errors import ArgumentError
+from vtlearn.datasets.texts import read_text, whole_lines
+from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.media.captions.rows import delimiter_of, read_rows
+from vtlearn.storage.utf8 import read_lines
+from vtlearn.unicode import replace_surrogates
 
 __all__ = ["read_durations", "read_table"]
 
@@ -52,7 +55,7 @@ def read_table(path: Path, columns: Sequence[str], unique: str | None = None) ->
         ...     read_table(file, ["video_id"])
         [Row(line=2, cells={'key': 'ret0', 'video_id': 'video9770'})]
     """
-    return list(iterate_table(path, columns, unique))
+    return list(_under_header(path, table_rows(path), columns, unique))
 
 
 def iterate_table(
@@ -61,14 +64,17 @@ def iterate_table(
     unique: str | None = None,
     *,
     may_be_blank: str | None = None,
+    named: str | None = None,
 ) -> Iterator[Row]:
     """Read a csv as :func:`read_table` does, row by row: it may have millions.
 
     Args:
-        path: The file.
+        path: The file, in UTF-8; a few bytes that are not are U+FFFD, which is logged.
         columns: What every row has to have; other columns are read as well.
         unique: One of them in which no cell may stand twice.
         may_be_blank: Another column that has to be there, and whose cells may be blank.
+        named: A column of names of files, which may hold any bytes, as Python has them: with
+            ``surrogateescape``.
 
     Yields:
         Its rows.
@@ -76,9 +82,26 @@ def iterate_table(
     Raises:
         ArgumentError: As :func:`read_table`.
     """
-    rows = table_rows(path)
-    _, names = next(rows, (1, []))
     wanted = columns if may_be_blank is None else [*columns, may_be_blank]
+    rows = table_rows(path, read_lines)
+    for row in _under_header(path, rows, columns, unique, wanted):
+        valid = {
+            name: cell if name == named else replace_surrogates(cell)
+            for name, cell in row.cells.items()
+        }
+        yield Row(row.line, valid)
+
+
+def _under_header(
+    path: Path,
+    rows: Iterator[tuple[int, list[str]]],
+    columns: Sequence[str],
+    unique: str | None,
+    wanted: Sequence[str] | None = None,
+) -> Iterator[Row]:
+    """Name the cells of rows after the first one; refuse a table without what is wanted."""
+    wanted = columns if wanted is None else wanted
+    _, names = next(rows, (1, []))
     absent = [column for column in wanted if column not in names]
     if absent:
         message = f"{path} has no column {' or '.join(absent)}; its columns are {names}"
@@ -116,11 +139,7 @@ def read_ids(path: Path) -> list[str]:
         ...     read_ids(file)
         ['video1', 'video0']
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as a list of ids: {why_unreadable(error)}"
-        raise ArgumentError(message) from error
+    lines = read_text(path, "a list of ids").splitlines()
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
@@ -277,12 +296,17 @@ def _number(cell: str) -> float | None:
 
 
 def table_rows(
-    path: Path, *, strip: bool = True, number: int | None = None
+    path: Path,
+    lines_of: Callable[[Path], Iterator[str]] = whole_lines,
+    *,
+    strip: bool = True,
+    number: int | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
     """Read a csv as rows of cells.
 
     Args:
         path: The file.
+        lines_of: How its lines are read.
         strip: Whether spaces around cells are ignored.
         number: The place of a cell that holds a number, which has a decimal comma where cells are
             not separated by commas.
@@ -294,15 +318,15 @@ def table_rows(
         ArgumentError: If the file cannot be read.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = file.readline()
-            delimiter = delimiter_of(header)
-            for line, row in read_rows(chain([header], file), delimiter):
-                cells = [cell.strip() for cell in row]
-                if number is not None and number < len(cells) and delimiter != ",":
-                    cells[number] = cells[number].replace(",", ".")
-                if any(cells):
-                    yield line, cells if strip else row
-    except (OSError, ValueError, csv.Error) as error:
+        lines = lines_of(path)
+        header = next(lines, "")
+        delimiter = delimiter_of(header)
+        for line, row in read_rows(chain([header], lines), delimiter):
+            cells = [cell.strip() for cell in row]
+            if number is not None and number < len(cells) and delimiter != ",":
+                cells[number] = cells[number].replace(",", ".")
+            if any(cells):
+                yield line, cells if strip else row
+    except (OSError, ValueError, csv.Error, TranscriptError) as error:
         message = f"{path} cannot be read as a csv: {why_unreadable(error)}"
         raise ArgumentError(message) from error

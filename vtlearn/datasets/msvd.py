@@ -18,8 +18,9 @@ from vtlearn.datasets.captioned import (
     require_clips,
 )
 from vtlearn.datasets.cut_ids import cut_seconds
-from vtlearn.datasets.files import first_file, require_paths, why_unreadable
+from vtlearn.datasets.files import first_file, require_paths
 from vtlearn.datasets.lists import read_ids, require_disjoint
+from vtlearn.datasets.texts import read_text
 from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.media.captions.pickles import load_plain
 from vtlearn.suggestions import nearest
@@ -188,11 +189,7 @@ def _read_captions(path: Path) -> Iterator[tuple[str, str]]:
 
 def _read_lines(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the captions of a file of lines, which begins with remarks on it."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as lines of an id and a sentence: {why_unreadable(error)}"
-        raise ArgumentError(message) from error
+    text = read_text(path, "lines of an id and a sentence")
     for line in text.split("\n"):  # and at nothing else that Python takes for the end of a line
         clip_id, *caption = line.split(maxsplit=1) or [""]
         if clip_id and not clip_id.startswith("#"):

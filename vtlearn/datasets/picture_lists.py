@@ -4,7 +4,6 @@ CC3M's table has the caption before the url and CC12M's after it: the first row 
 says which column has the urls.
 """
 
-import csv
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +14,12 @@ from zlib import crc32
 import numpy as np
 
 from vtlearn.datasets.caption_files import read_json
+from vtlearn.datasets.files import why_unreadable
 from vtlearn.datasets.img2dataset import pictures_of_urls, read_samples
 from vtlearn.datasets.lists import iterate_table
 from vtlearn.errors import ArgumentError
+from vtlearn.storage.utf8 import read_lines
+from vtlearn.unicode import escape_bytes, replace_surrogates
 
 __all__: list[str] = []
 
@@ -169,10 +171,9 @@ def _below(where: str, name: str) -> str:
 
 def _table(path: Path, pictures: Path) -> Iterator[PictureCaption]:
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            header = re.split(r"[\t,;]", file.readline())
+        header = re.split(r"[\t,;]", next(read_lines(path), ""))
     except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as a table of captions: {error}"
+        message = f"{path} cannot be read as a table of captions: {why_unreadable(error)}"
         raise ArgumentError(message) from error
     named = {name.lower(): name for name in (cell.strip().strip('"') for cell in header)}
     if {"filepath", "title"} <= named.keys():
@@ -184,11 +185,11 @@ def _table(path: Path, pictures: Path) -> Iterator[PictureCaption]:
 
 
 def _open_clip(path: Path, file: str, title: str) -> Iterator[PictureCaption]:
-    for line, cells in iterate_table(path, [file], may_be_blank=title):
+    for line, cells in iterate_table(path, [file], may_be_blank=title, named=file):
         name = cells[file]
         if not name.startswith("/"):  # a whole path is that
             _below(f"{path}, line {line}", name)
-        yield PictureCaption(name, name, cells[title])
+        yield PictureCaption(escape_bytes(name), name, cells[title])
 
 
 def _of_urls(
@@ -275,12 +276,11 @@ def _shown(cells: Sequence[str]) -> str:
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="\n") as file:
-            for line, row in enumerate(file, 1):
-                if row.strip():
-                    yield line, [cell.strip() for cell in row.rstrip("\r\n").split("\t")]
-    except (OSError, ValueError, csv.Error) as error:
-        message = f"{path} cannot be read as a table of captions: {error}"
+        for line, row in enumerate(map(replace_surrogates, read_lines(path, "\n")), 1):
+            if row.strip():
+                yield line, [cell.strip() for cell in row.rstrip("\r\n").split("\t")]
+    except (OSError, ValueError) as error:
+        message = f"{path} cannot be read as a table of captions: {why_unreadable(error)}"
         raise ArgumentError(message) from error
 
 

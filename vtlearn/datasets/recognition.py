@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from vtlearn.datasets.captioned import CaptionedClip
-from vtlearn.datasets.files import locate_videos, why_unreadable
+from vtlearn.datasets.files import locate_videos
 from vtlearn.datasets.lists import Row, read_table
+from vtlearn.datasets.texts import read_text
 from vtlearn.errors import ArgumentError
 from vtlearn.media.ids import video_stem
 
@@ -198,11 +199,6 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         ...     list(numbered_lines(file))
         [(1, 'a.avi 1'), (3, 'b c.avi 2')]
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, ValueError) as error:
-        message = f"{path} cannot be read as a list of videos: {why_unreadable(error)}"
-        raise ArgumentError(message) from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, "a list of videos").split("\n"), 1):
         if line.strip():
             yield number, line.strip()

@@ -1,15 +1,18 @@
 """The csv that says which videos a corpus has."""
 
+import codecs
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.datasets.lists import table_rows
 from vtlearn.errors import ArgumentError
+from vtlearn.media.captions.encoding import decode_text
 from vtlearn.media.ids import VideoNames, closeness, distinct_ids, video_stem
 from vtlearn.storage.atomic import replace_text
+from vtlearn.unicode import escape_bytes, escape_name
 
 __all__ = ["read_video_list", "write_video_list"]
 
@@ -20,7 +23,8 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
     Args:
         path: A csv with a column ``video_path``, of which the file's name less its video suffix is
             the id (its path, where the list has another of that name), or else ``video_id``, whose
-            cells are ids as they are. Others, and spaces around cells, are ignored.
+            cells are ids as they are. Others, and spaces around cells, are ignored. Names may hold
+            any bytes, as ``ls`` writes them.
         known: The videos there are. A path then means the one of its name, and of several the one
             whose path it shares the most of.
 
@@ -39,7 +43,7 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
         ...     read_video_list(file)
         ['nVbIUDjzWY4']
     """
-    rows = table_rows(path, strip=False)
+    rows = table_rows(path, _lines, strip=False)
     names = [name.strip() for name in next(rows, (1, []))[1]]
     wanted = next((name for name in ("video_path", "video_id") if name in names), None)
     if wanted is None:
@@ -50,7 +54,7 @@ def read_video_list(path: Path, known: VideoNames | None = None) -> list[str]:
         cell = row[names.index(wanted)] if names.index(wanted) < len(row) else ""
         if known is None or cell not in known.paths:  # an id may begin or end with a space
             cell = cell.strip()
-        name = _place(cell) if wanted == "video_path" else cell
+        name = _place(cell) if wanted == "video_path" else escape_bytes(cell)
         if not name:
             message = (
                 f"{path} has the row {','.join(row)!r} in line {line}, which names no video; "
@@ -95,6 +99,16 @@ def write_video_list(path: Path, ids: Iterable[str]) -> None:
     replace_text(path, file.getvalue())
 
 
+def _lines(path: Path) -> Iterator[str]:
+    """Read the lines of a list; bytes that are not UTF-8 stay, since names may hold any."""
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # what PowerShell writes
+        text = decode_text(content, path)
+    else:
+        text = content.decode("utf-8-sig", "surrogateescape")
+    yield from io.StringIO(text, newline="")
+
+
 class _Listed(NamedTuple):
     line: int
     cell: str
@@ -135,7 +149,10 @@ def _fitting(
     path: Path, listed: Mapping[str, _Listed], video_id: str, names: list[str], known: VideoNames
 ) -> str:
     """Choose the one of several paths that is a video's; others are of folders that lack it."""
-    fits = {name: closeness(name, known.paths[video_id]) for name in names}
+    place = known.paths[video_id]
+    fits = {
+        name: max(closeness(form, place) for form in (name, escape_name(name))) for name in names
+    }
     first, *others = [name for name in names if fits[name] == max(fits.values())]
     if others:
         one, other = listed[first], listed[others[0]]
