@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.datasets.test_picture_lists import TWINS, URLS, name
+from tests.datasets.test_shards import NO_TEXT
 from vtlearn.__main__ import main
 from vtlearn.datasets import ClipSampling, ImageCaptions, Pixels, Reading, SampleKey
 from vtlearn.datasets.captioned import CaptionedClip
@@ -235,6 +237,36 @@ def test_a_check_compares_with_what_is_listed(
     assert not report.lost
 
 
+def test_what_has_no_caption_that_can_be_used_stays_in_the_denominator(
+    img2dataset_root: Path, tmp_path: Path
+) -> None:
+    root = copytree(img2dataset_root, tmp_path / "own")
+    texts = sorted(root.glob("[0-9]*/*.txt"))
+    texts[0].write_bytes(NO_TEXT)
+    texts[1].write_text(" ")
+    report = check_corpus(ImageCaptions.expectations(root), workers=1, time_budget=None)
+    assert (report.expected, len(report.usable)) == (len(texts), len(texts) - 2)
+    assert list(report.damaged_captions) == [texts[0].stem]
+    assert "cannot be read as a caption" in report.damaged_captions[texts[0].stem]
+    assert report.videos_without_captions == [texts[1].stem]
+
+
+def test_urls_of_one_crc32_stay_in_the_denominator(tmp_path: Path) -> None:
+    rows = "".join(f"{url}\ta caption\n" for url in (*TWINS, URLS[0]))
+    (tmp_path / "cc12m.tsv").write_text(rows)
+    expected = ImageCaptions.expectations(tmp_path)
+    assert expected.listed == [name(TWINS[0]), name(URLS[0])]
+    assert expected.captions == [name(URLS[0])]
+    assert list(expected.damaged or {}) == [name(TWINS[0])]
+
+
+def test_a_picture_with_one_caption_that_can_be_used_is_fine(tmp_path: Path) -> None:
+    listed = tmp_path / "mine.json"
+    listed.write_text('[{"image": "a.jpg", "caption": ["", "a dog"]}]')
+    expected = ImageCaptions.expectations(tmp_path, listed=listed)
+    assert (expected.listed, expected.captions, expected.damaged) == (["a.jpg"], ["a.jpg"], {})
+
+
 def test_a_check_of_a_list_by_its_name_or_path(
     coco_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,8 +308,8 @@ def test_a_list_without_captions_says_what_would_do(tmp_path: Path) -> None:
 
 
 def test_what_img2dataset_writes_by_default_is_told_from_no_pictures(tmp_path: Path) -> None:
-    for name in ("00000.tar", "00000.parquet", "00000_stats.json"):
-        (tmp_path / name).touch()
+    for made in ("00000.tar", "00000.parquet", "00000_stats.json"):
+        (tmp_path / made).touch()
     table = tmp_path / "cc12m.csv"
     table.write_text("url,caption\nhttp://a.org/1.jpg,two apples\n")
     message = r"00000\.tar, .* default: train on them with --data Shards, or download"

@@ -74,7 +74,13 @@ def test_captions_of_a_download_that_cannot_be_read_cost_their_pictures_alone(
     (downloaded / "00000" / "000000000.txt").write_bytes(NO_TEXT)
     (downloaded / "00001" / "000010000.json").write_text('{"caption": "')
     with caplog.at_level(logging.WARNING):
-        assert [row.id for row in read_picture_list(downloaded, downloaded)] == ["000000001"]
+        rows = list(read_picture_list(downloaded, downloaded))
+    assert [row.id for row in rows if not row.reason] == ["000000001"]
+    assert [(row.id, row.caption) for row in rows if row.reason] == [
+        ("000000000", ""),
+        ("000010000", ""),
+    ]
+    assert "000010000.json cannot be read as JSON: " in rows[2].reason
     (message,) = caplog.messages
     assert message.startswith(f"2 pictures in {downloaded} are left out")
     assert "000000000.txt cannot be read as a caption: " in message

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import pytest
 
-from vtlearn.datasets.picture_lists import read_picture_list
+from vtlearn.datasets.picture_lists import PictureCaption, read_picture_list
 from vtlearn.errors import ArgumentError
 
 URLS = ["http://a.org/1.jpg", "https://b.org/2.png"]
@@ -23,7 +23,7 @@ def write(path: Path, content: object) -> Path:
 
 
 def read(path: Path, pictures: Path | None = None) -> list[tuple[str, str, str]]:
-    return [tuple(row) for row in read_picture_list(path, pictures or path.parent)]  # type: ignore[misc]
+    return [row[:3] for row in read_picture_list(path, pictures or path.parent)]
 
 
 def name(url: str) -> str:
@@ -155,7 +155,10 @@ def test_pictures_that_share_a_name_are_left_out_and_counted(
     rows = [f"{url}\tcaption {k}" for k, url in enumerate([TWINS[0], URLS[0], *TWINS, URLS[0]])]
     path = write(tmp_path / "cc12m.tsv", "\n".join(rows))
     with caplog.at_level(logging.WARNING):
-        assert [caption for _, _, caption in read(path)] == ["caption 1", "caption 4"]
+        found = list(read_picture_list(path, tmp_path))
+    assert [row.caption for row in found] == ["", "caption 1", "", "", "caption 4"]
+    why = f"another url shares the crc32 of {TWINS[0]}"
+    assert found[0] == PictureCaption(name(TWINS[0]), name(TWINS[0]), "", why)
     (record,) = caplog.records
     assert record.getMessage().startswith(f"3 captions in {path} are left out: their urls share")
 

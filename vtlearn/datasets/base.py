@@ -49,6 +49,7 @@ class Expectations:
         files: The file of each id, which may not be there, where ids are not names of videos; None
             for the videos below the folder.
         items: What they are: videos or pictures.
+        damaged: Why the texts of some ids cannot be used, where ``captions`` are ids.
     """
 
     corpus: str
@@ -59,6 +60,7 @@ class Expectations:
     rendered: Rendered | None = None
     files: Mapping[str, Path] | None = None
     items: str = "videos"
+    damaged: Mapping[str, str] | None = None
 
 
 class Corpus(Dataset[Sample], ABC):

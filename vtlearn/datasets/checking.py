@@ -169,7 +169,8 @@ def _told(
         index = open_captions(expected.captions, **opening)
         told, unclaimed = _transcripts(expected, index, found, language)
     else:
-        told, unclaimed = _Told(None, {one: one for one in expected.captions}, {}), []
+        keys = {one: one for one in expected.captions}
+        told, unclaimed = _Told(None, keys, dict(expected.damaged or {})), []
     if expected.listed is None:
         told.keys.update({key: key for key in unclaimed})
         ids = dict.fromkeys([*told.keys, *found])

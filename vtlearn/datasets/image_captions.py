@@ -74,13 +74,27 @@ class ImageCaptions(CaptionedCorpus):
             lists = _usual_lists(root)
         else:
             lists = [(_in(root, listed), root if videos is None else _in(root, videos))]
-        files = {
-            clip.id: clip.path
-            for one, folder in lists
-            for clip in read_image_captions(one, pictures=folder, max_missing=None)
-        }
-        ids = list(files)
-        return Expectations(_NAME, root, ids, listed=ids, files=files, items="pictures")
+        files: dict[str, Path] = {}
+        told: dict[str, None] = {}
+        damaged: dict[str, str] = {}
+        for one, folder in lists:
+            require_paths(_NAME, {one: "captions of pictures"}, _SOURCE)
+            is_empty = True
+            for row in read_picture_list(one, folder):
+                is_empty = False
+                files[row.id] = folder / row.path
+                if row.caption:
+                    told[row.id] = None
+                elif row.reason:
+                    damaged[row.id] = row.reason
+            if is_empty:
+                raise _no_captions(one)
+        return Expectations(
+            *(_NAME, root, list(told), list(files)),
+            files=files,
+            items="pictures",
+            damaged={one: why for one, why in damaged.items() if one not in told},
+        )
 
 
 def read_image_captions(
@@ -123,7 +137,8 @@ def read_image_captions(
         expected[pictures] = "pictures"
     require_paths(_NAME, expected, _SOURCE)
     clips = _Listing(listed, pictures, read_picture_list(listed, pictures))
-    _require_captions(clips, listed)
+    if not clips:
+        raise _no_captions(listed)
     if max_missing is not None:
         check = f"{common_folder([listed, pictures])} --data {_NAME}"
         check += "" if listed.is_dir() else f" --list {listed} --videos {pictures}"
@@ -160,9 +175,7 @@ def _in(root: Path, path: Path) -> Path:
     return path if path.exists() else root / path
 
 
-def _require_captions(clips: Sequence[CaptionedClip], listed: Path) -> None:
-    if clips:
-        return
+def _no_captions(listed: Path) -> ArgumentError:
     message = f"{listed} lists no pictures with captions; give another list"
     if listed.is_dir():
         require_no_tars(listed)
@@ -171,7 +184,7 @@ def _require_captions(clips: Sequence[CaptionedClip], listed: Path) -> None:
             "--output_format files` writes them; where a file lists them, give it as "
             "data.init_args.annotations"
         )
-    raise ArgumentError(message)
+    return ArgumentError(message)
 
 
 class _Listing(Sequence[CaptionedClip]):
@@ -191,7 +204,7 @@ class _Listing(Sequence[CaptionedClip]):
         blank = 0
         for row in rows:
             if not row.caption:
-                blank += 1
+                blank += not row.reason
                 continue
             number = numbers.setdefault(row.id, len(numbers))
             if number == len(paths):

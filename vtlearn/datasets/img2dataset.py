@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def require_no_tars(folder: Path) -> None:
         raise ArgumentError(message)
 
 
-def read_samples(folder: Path) -> Iterator[tuple[str, str, str]]:
+def read_samples(folder: Path) -> Iterator[tuple[str, str, str, str]]:
     """Read the captions of a download.
 
     Args:
@@ -59,17 +58,18 @@ def read_samples(folder: Path) -> Iterator[tuple[str, str, str]]:
 
     Yields:
         Of each sample, whether its picture is there or not: its key; its picture's file, below the
-        folder; and its caption, blank where it has none. Samples whose caption cannot be read are
-        left out, which is logged.
+        folder; its caption, blank where it has none; and why that cannot be read, empty where it
+        can. How many cannot is logged.
     """
     shards, unreadable = shard_folders(folder), _Unreadable(folder)
     for shard in track(shards, "Reading captions", total=len(shards)):
         for key, files in _samples(shard).items():
-            caption: str | None = None
-            with unreadable.skipped():
+            caption, why = "", ""
+            try:
                 caption = _caption(files)
-            if caption is not None:
-                yield key, f"{shard.name}/{_picture(key, files)}", caption
+            except ArgumentError as error:
+                why = unreadable.add(error)
+            yield key, f"{shard.name}/{_picture(key, files)}", caption, why
     unreadable.log()
 
 
@@ -88,8 +88,10 @@ def pictures_of_urls(folder: Path) -> dict[str, str]:
     for shard in track(shards, "Reading urls", total=len(shards)) if shards else ():
         for key, files in _samples(shard).items():
             record: Any = None
-            with unreadable.skipped():
+            try:
                 record = read_json(files["json"]) if "json" in files else None
+            except ArgumentError as error:
+                unreadable.add(error)
             if isinstance(record, dict) and isinstance(record.get("url"), str):
                 found[record["url"]] = f"{shard.name}/{_picture(key, files)}"
     unreadable.log()
@@ -106,14 +108,11 @@ class _Unreadable:
     def __init__(self, folder: Path) -> None:
         self._folder, self._count, self._first = folder, 0, ""
 
-    @contextmanager
-    def skipped(self) -> Iterator[None]:
-        """Skip one that cannot be read."""
-        try:
-            yield
-        except ArgumentError as error:
-            self._count += 1
-            self._first = self._first or str(error)
+    def add(self, error: ArgumentError) -> str:
+        """Count one that cannot be read; return why."""
+        self._count += 1
+        self._first = self._first or str(error)
+        return str(error)
 
     def log(self) -> None:
         """Log how many were skipped, if any."""

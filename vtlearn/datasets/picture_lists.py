@@ -36,12 +36,15 @@ class PictureCaption(NamedTuple):
     Attributes:
         id: The picture's id.
         path: Its file, below the folder of pictures.
-        caption: What is written of it, less outer spaces; blank where nothing is.
+        caption: What is written of it, less outer spaces; blank where nothing is, or it cannot be
+            used.
+        reason: Why it cannot be used; empty where nothing is wrong.
     """
 
     id: str
     path: str
     caption: str
+    reason: str = ""
 
 
 def read_picture_list(listed: Path, pictures: Path) -> Iterator[PictureCaption]:
@@ -59,8 +62,9 @@ def read_picture_list(listed: Path, pictures: Path) -> Iterator[PictureCaption]:
             without a suffix; or they are as img2dataset wrote them there.
 
     Yields:
-        The captions in the order of the file. Urls that share their crc32 are left out, since a
-        file may be of any of them; how many is logged.
+        The captions in the order of the file. Those of urls that share their crc32 cannot be used,
+        since a file may be of any of them, nor those that img2dataset's files do not tell; how many
+        there are is logged.
 
     Raises:
         ArgumentError: If a file cannot be read or is of another kind, or names a picture outside
@@ -203,6 +207,7 @@ def _of_urls(
         place, name = downloaded.get(url), crc32(url.encode())
         if name in collided:
             left_out += 1
+            yield PictureCaption(str(name), str(name), "", f"another url shares the crc32 of {url}")
         elif place is not None:
             yield PictureCaption(Path(place).stem, place, caption)
         else:
