@@ -64,6 +64,29 @@ def test_captions_outside_their_videos_are_counted(video: Path, tmp_path: Path) 
     assert list(report.damaged_captions) == ["wholly"]
 
 
+def test_captions_that_cannot_be_read_are_counted_as_training_does(
+    video: Path, tmp_path: Path
+) -> None:
+    said = {"start": [0.0, 0.1, None, 0.2], "end": [0.1, 0.2, 0.3, None], "text": ["a"] * 4}
+    spoilt = {"start": [0.0, None, None, None], "end": [0.1] * 4, "text": ["a"] * 4}
+    files: dict[str, dict[str, Content]] = {
+        name: {"json": json.dumps({"captions": captions}).encode(), "mp4": video}
+        for name, captions in (("half", said), ("most", spoilt))
+    }
+    pack(tmp_path, files)
+    report = check(tmp_path)
+    assert report.usable == ["half"]
+    assert {one: [cue.line for cue in cues] for one, cues in report.skipped_captions.items()} == {
+        "half": [2, 3]
+    }
+    assert list(report.damaged_captions) == ["most"]
+    report = check_shards(tmp_path, workers=1, time_budget=None, max_bad_cues=0.9)
+    assert report.usable == ["half", "most"]
+    assert len(report.skipped_captions["most"]) == 3
+    with pytest.raises(ArgumentError, match="max_bad_cues"):
+        check_shards(tmp_path, max_bad_cues=9)
+
+
 def test_what_begins_with_a_dot_is_not_a_shard(shards: Path) -> None:
     whole = check(shards)
     (shards / "._00000.tar").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X        ")

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.batch import Unreadable
-from vtlearn.checks import require_positive
+from vtlearn.checks import require_positive, require_share
 from vtlearn.datasets.checking import SCAN_BUDGET
 from vtlearn.datasets.corpus_report import CorpusReport, LostSeconds
 from vtlearn.datasets.shards import told
 from vtlearn.errors import NoCaptionsError, ShardError, TranscriptError, UnreadableVideoError
+from vtlearn.media.captions.caption import MAX_BAD_CUES, Skipped, Transcript
 from vtlearn.media.captions.extent import OutsideCaptions
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video.probing import probe, scan
+from vtlearn.media.video.reader import VideoInfo
 from vtlearn.media.webdataset.index import INDEX, ShardEntry, id_prefixes, read_entries
 from vtlearn.media.webdataset.reader import WANTED, ShardSample, read_shard, require_distinct
 from vtlearn.storage.parallel import available_cores, in_parallel
@@ -30,16 +32,18 @@ def check_shards(
     workers: int | None = None,
     time_budget: float | None = 60.0,
     decode: bool = False,
+    max_bad_cues: float = MAX_BAD_CUES,
 ) -> CorpusReport:
     """Read shards from end to end, and open every video or picture in them; show how far that is.
 
     Args:
         folder: Where the shards are. What there should be says their index, where there is one:
             sizes, sha256 and keys.
-        workers: Processes, of which each reads one shard at a time; by default one a core.
+        workers: Processes, of which each reads one shard at a time; by default one per core.
         time_budget: Seconds that opening a video may take before it counts as unreadable; None lets
             one that hangs hang for ever.
         decode: Decode each video to its end, in ten times the time budget at most.
+        max_bad_cues: The share of a sample's captions that may be unreadable.
 
     Returns:
         The report. Ids are those of :class:`~vtlearn.datasets.shards.ShardStream`; one that is in
@@ -52,13 +56,22 @@ def check_shards(
     """
     given = {"workers": workers, "time_budget": time_budget}
     require_positive(**{name: number for name, number in given.items() if number is not None})
+    require_share(max_bad_cues=max_bad_cues)
     shards = _listed(folder)
-    work = partial(_check, time_budget=time_budget, decode=decode)
+    work = partial(_check, options=_Options(time_budget, decode, max_bad_cues))
     jobs = ((folder / name, entry) for name, entry in shards.items())
     workers = workers or min(available_cores(), len(shards))
     checked = in_parallel(work, jobs, workers)
     found = {each.shard: each for each in track(checked, "Reading shards", total=len(shards))}
     return _report(folder, [found[name] for name in shards], shards)
+
+
+class _Options(NamedTuple):
+    """How samples are looked at."""
+
+    time_budget: float | None
+    decode: bool
+    max_bad_cues: float
 
 
 class _Checked(NamedTuple):
@@ -74,6 +87,7 @@ class _Checked(NamedTuple):
     outside: list[OutsideCaptions]
     incomplete: dict[str, str]
     silent: list[str]
+    skipped: dict[str, list[Skipped]]
 
     def prefixed(self, prefix: str) -> "_Checked":
         """Tell the ids from those in other shards."""
@@ -85,6 +99,7 @@ class _Checked(NamedTuple):
             outside=[one._replace(id=prefix + one.id) for one in self.outside],
             incomplete={prefix + one: why for one, why in self.incomplete.items()},
             silent=[prefix + one for one in self.silent],
+            skipped={prefix + one: cues for one, cues in self.skipped.items()},
         )
 
 
@@ -100,15 +115,13 @@ def _listed(folder: Path) -> dict[str, ShardEntry | None]:
     return {name: known.get(name) for name in names}
 
 
-def _check(
-    job: tuple[Path, ShardEntry | None], time_budget: float | None, decode: bool
-) -> _Checked:
+def _check(job: tuple[Path, ShardEntry | None], options: _Options) -> _Checked:
     path, entry = job
-    checked = _Checked(path.name, None, [], [], [], {}, [], [], {}, [])
+    checked = _Checked(path.name, None, [], [], [], {}, [], [], {}, [], {})
     try:
         for sample in read_shard(path, WANTED):
             if sample.is_pair:
-                _examine(path, sample, checked, time_budget, decode)
+                _examine(path, sample, checked, options)
             else:
                 _note_incomplete(sample, checked.incomplete)
         require_distinct(path, checked.keys)
@@ -118,32 +131,24 @@ def _check(
     return checked._replace(problem=problem)
 
 
-def _examine(
-    path: Path, sample: ShardSample, checked: _Checked, time_budget: float | None, decode: bool
-) -> None:
+def _examine(path: Path, sample: ShardSample, checked: _Checked, options: _Options) -> None:
     """Open the video or picture of a sample, and read its text."""
     video_id = sample.id
     checked.keys.append(sample.key)
     checked.ids.append(video_id)
-    name = f"{path}/{sample.key}.{sample.media}"
-    source = VideoBytes(name, sample.files[str(sample.media)])
-    found = probe(source, time_budget)
-    if decode and not isinstance(found, UnreadableVideoError):
-        lost = scan(source, found.duration, time_budget and SCAN_BUDGET * time_budget)
-        if isinstance(lost, UnreadableVideoError):
-            found = lost
-        elif lost:
-            checked.lost.append(LostSeconds(video_id, lost))
+    found = _opened(path, sample, checked, options)
     if isinstance(found, UnreadableVideoError):
         checked.unreadable.append(Unreadable.of(video_id, found))
     try:
-        said = told(path, sample)
+        said = told(path, sample, options.max_bad_cues)
     except NoCaptionsError:
         checked.silent.append(video_id)
         return
     except TranscriptError as damage:
         checked.damaged[video_id] = str(damage)
         return
+    if isinstance(said, Transcript) and said.skipped:
+        checked.skipped[video_id] = said.skipped
     if not isinstance(said, str) and not isinstance(found, UnreadableVideoError):
         times = found.first, found.duration
         outside = OutsideCaptions.of(video_id, said, *times)
@@ -153,6 +158,23 @@ def _examine(
             checked.damaged[video_id] = str(failure)
         else:
             checked.outside.append(outside)
+
+
+def _opened(
+    path: Path, sample: ShardSample, checked: _Checked, options: _Options
+) -> VideoInfo | UnreadableVideoError:
+    """Open the video or picture of a sample, and decode it where that is asked for."""
+    source = VideoBytes(f"{path}/{sample.key}.{sample.media}", sample.files[str(sample.media)])
+    found = probe(source, options.time_budget)
+    if not options.decode or isinstance(found, UnreadableVideoError):
+        return found
+    budget = options.time_budget and SCAN_BUDGET * options.time_budget
+    lost = scan(source, found.duration, budget)
+    if isinstance(lost, UnreadableVideoError):
+        return lost
+    if lost:
+        checked.lost.append(LostSeconds(sample.id, lost))
+    return found
 
 
 def _note_incomplete(sample: ShardSample, incomplete: dict[str, str]) -> None:
@@ -192,6 +214,7 @@ def _report(
     unreadable = [video for each in found for video in each.unreadable]
     damaged = {one: why for each in found for one, why in each.damaged.items()}
     silent = [one for each in found for one in each.silent]
+    skipped = {one: cues for each in found for one, cues in each.skipped.items()}
     bad = damaged.keys() | {video.id for video in unreadable} | set(silent)
     return CorpusReport(
         corpus="Shards",
@@ -206,4 +229,5 @@ def _report(
         outside_captions=tuple(sorted(one for each in found for one in each.outside)),
         damaged_shards=damaged_shards,
         uncounted=sum(shards[name] is None for name in damaged_shards),
+        skipped_captions={one: cues for one, cues in skipped.items() if one not in damaged},
     )

@@ -187,6 +187,12 @@ def test_coverage_decides_the_exit_code(
         (["--data", "WebVid", "--videos", "y"], "--videos: WebVid says itself"),
         (["--data", "WebVid", "--list", "y.csv"], "y.csv: a csv with the columns"),
         (["--data", "Shards", "--list", "y.csv"], "--list: Shards says itself"),
+        (["--data", "Shards", "--durations", "y.csv"], "--durations: Shards says itself"),
+        (["--data", "Shards", "--features", "y"], "--features: Shards has no use for it; check"),
+        (["--data", "Shards", "--tolerance", "5"], "--tolerance: Shards has no use for it; check"),
+        (["--data", "Shards", "--cache", "y"], "--cache: Shards has no use for it; check"),
+        (["--data", "Shards", "--language", "en"], "--language: Shards has no use for it; check"),
+        (["--data", "Shards", "--max-bad-cues", "9"], "max_bad_cues"),
         (["--data", "ImageCaptions", "--captions", "y"], "--captions: ImageCaptions says itself"),
         (["--data", "ImageCaptions", "--videos", "y"], "--videos y: say by --list which captions"),
         (
@@ -434,6 +440,8 @@ def test_pictures_are_checked(
     count = 2 + len(others)
     shown = capsys.readouterr().out
     assert shown == f"ImageCaptions: {count} of {count} pictures can be used, 100.0 %\n"
+    assert check(root, *options, "--language", "en") == 2
+    assert "--language: ImageCaptions has no transcripts" in capsys.readouterr().err
     missing.unlink()
     damaged.write_bytes(damaged.read_bytes()[: damaged.stat().st_size * 3 // 4])
     assert check(root, *options) == 1

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vtlearn import datasets
 from vtlearn.datasets.base import Corpus
@@ -37,6 +37,10 @@ _CORPORA: Mapping[str, type[Corpus]] = {
 }
 _PLACES = ("videos", "captions", "listed", "durations")  # what a corpus may keep elsewhere
 _REPORT, _LIST = "--report", "--write-list"
+_TOLERANCE = 5.0  # seconds
+#: What shards cannot be asked, and what corpora cannot whose captions are not transcripts.
+_NOT_OF_SHARDS = ("features", "tolerance", "cache", "language")
+_OF_TRANSCRIPTS = ("cache", "language", "max_bad_cues")
 _SHOWN = 3  # ids of each kind that are printed
 _RECREATE = "their clocks do not start at 0: create the feature store again with vtlearn predict"
 _AGAIN = "delete the folder of the corpus to render it again"
@@ -65,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of ImageCaptions, the captions (those of the usual names)",
     )
     add("--durations", type=Path, metavar="CSV", help="how long videos should last: id, seconds")
-    add("--tolerance", type=float, default=5.0, metavar="S", help="seconds they may be off (5)")
+    add("--tolerance", type=float, metavar="S", help=f"seconds they may be off ({_TOLERANCE:g})")
     add("--decode", action="store_true", help="decode every video to its end")
     add("--workers", type=int, metavar="N", help="processes (one a core)")
     add(
@@ -81,7 +85,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-bad-cues",
         type=float,
-        default=MAX_BAD_CUES,
         metavar="SHARE",
         help=f"of a transcript's captions, how many may be unreadable ({MAX_BAD_CUES})",
     )
@@ -170,28 +173,35 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
         option = unknown[0].removesuffix("ed")
         message = f"--{option}: {arguments.data} says itself what it holds, and where"
         raise ArgumentError(message)
-    time_budget = arguments.time_budget or None
+    bad_cues = arguments.max_bad_cues
+    options: dict[str, Any] = {
+        "workers": arguments.workers,
+        "time_budget": arguments.time_budget or None,
+        "decode": arguments.decode,
+        "max_bad_cues": MAX_BAD_CUES if bad_cues is None else bad_cues,
+    }
     if arguments.data == "Shards":
-        if arguments.features is not None:
-            message = "--features: shards hold pixels; check the folder of the videos instead"
-            raise ArgumentError(message)
-        return check_shards(
-            arguments.root,
-            workers=arguments.workers,
-            time_budget=time_budget,
-            decode=arguments.decode,
-        )
+        _refuse(arguments, _NOT_OF_SHARDS, "has no use for it; check the folder of the videos")
+        return check_shards(arguments.root, **options)
+    expected = corpus.expectations(arguments.root, **where)
+    if not isinstance(expected.captions, Path):
+        _refuse(arguments, _OF_TRANSCRIPTS, "has no transcripts, which it is for; leave it out")
     return check_corpus(
-        corpus.expectations(arguments.root, **where),
-        workers=arguments.workers,
-        time_budget=time_budget,
-        tolerance=arguments.tolerance,
-        decode=arguments.decode,
+        expected,
+        tolerance=_TOLERANCE if arguments.tolerance is None else arguments.tolerance,
         cache=arguments.cache,
         features=arguments.features,
-        max_bad_cues=arguments.max_bad_cues,
         language=arguments.language,
+        **options,
     )
+
+
+def _refuse(arguments: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    """Refuse options that a layout cannot take, by name, rather than ignore them."""
+    given = [name for name in names if getattr(arguments, name) is not None]
+    if given:
+        message = f"--{given[0].replace('_', '-')}: {arguments.data} {why}"
+        raise ArgumentError(message)
 
 
 class _Kind(NamedTuple):
