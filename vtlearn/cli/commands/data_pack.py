@@ -184,13 +184,13 @@ class _Report:
 
     def __init__(self, path: Path, packed: Collection[str]) -> None:
         self.path = path
-        self.rows = _read_report(path, {_escaped(video_id) for video_id in packed})
+        self.rows = _read_report(path, packed)
         if path.is_file():
             self._replace()
 
     def add(self, row: _LeftOut) -> None:
         """Add a row, before what it is about gets into a shard."""
-        row = _LeftOut(*map(_escaped, row))
+        row = _LeftOut(*map(escape_bytes, row))
         self.rows.append(row)
         with self._refusing_unwritable():
             if self.path.exists():
@@ -201,7 +201,7 @@ class _Report:
 
     def finish(self, ids: Iterable[str]) -> None:
         """Put the rows in the order of the videos, as if packing had not been interrupted."""
-        places = {_escaped(video_id): place for place, video_id in enumerate(ids)}
+        places = {video_id: place for place, video_id in enumerate(ids)}
         self.rows.sort(key=lambda row: places[row.id])
         self._replace()
 
@@ -229,11 +229,6 @@ def _read_report(path: Path, ids: Container[str]) -> list[_LeftOut]:
         return []
     rows = csv.reader(io.StringIO(text[: text.rfind("\n") + 1]))
     return [_LeftOut(*row) for row in rows if len(row) == len(_LeftOut._fields) and row[0] in ids]
-
-
-def _escaped(text: str) -> str:
-    """Escape what is not UTF-8, which names of files need not be."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def _require_sense(arguments: argparse.Namespace) -> None:
