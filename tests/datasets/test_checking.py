@@ -259,7 +259,7 @@ def test_where_a_corpus_is_looked_for(film: Path, tmp_path: Path) -> None:
         tmp_path / "videos",
         tmp_path / "raw_caption.json",
     )
-    with pytest.raises(CorpusNotFoundError, match=r"ids in the list  \(there are none"):
+    with pytest.raises(CorpusNotFoundError, match=r"ids in the list  \(there are none\)$"):
         check_corpus(
             replace(HowTo100M.expectations(tmp_path, captions=tmp_path / "caption.json"), listed=[])
         )

@@ -52,7 +52,7 @@ def check_corpus(
 
     Args:
         expected: What it should hold, and where.
-        workers: Processes that open videos; by default one a core, and this one alone where there
+        workers: Processes that open videos; by default one per core, and this one alone where there
             is little to do.
         time_budget: Seconds that opening a video, and decoding its first frame, may take before it
             counts as unreadable; None lets one that hangs hang for ever.
@@ -70,7 +70,7 @@ def check_corpus(
     Raises:
         CorpusNotFoundError: If there is neither a video nor a caption, or the list is empty.
         ArgumentError: If a number makes no sense.
-        TranscriptError: If the captions are none at all.
+        TranscriptError: If the captions cannot be read at all.
         FeatureError: If the feature store cannot be read.
     """
     stored = () if features is None else FeatureReader(features).ids_by_stream
@@ -179,7 +179,7 @@ def _told(
     if not ids:
         what = f"{expected.videos}: videos, or {expected.captions}: captions"
         line = f"{what if expected.listed is None else 'ids in the list'}  (there are none)"
-        raise CorpusNotFoundError(expected.corpus, [line], "the place you have it from")
+        raise CorpusNotFoundError(expected.corpus, [line])
     damaged = {} if told.captions is None else told.captions.damaged
     bad = {video_id: damaged[key] for video_id, key in told.keys.items() if key in damaged}
     return told._replace(bad=bad | told.bad), ids

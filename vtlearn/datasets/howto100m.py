@@ -260,7 +260,7 @@ def _require(
         )
         raise ArgumentError(message)
     expected = {
-        captions: "captions, one <id>.json or <id>.csv a video (or one caption.json of all)"
+        captions: "captions, one <id>.json or <id>.csv per video (or one caption.json of all)"
     }
     if features is not None:
         expected[features] = "a feature store, as vtlearn predict and vtlearn data import write it"

@@ -252,7 +252,7 @@ class ShardStream(IterableDataset[Sample]):
         self._epoch.fill_(epoch)
 
     def texts(self) -> Iterator[str]:
-        """Yield every caption, shard by shard, but for damaged ones; videos are passed over."""
+        """Yield every caption, shard by shard, but for damaged ones; videos are skipped."""
         for shard in self.index.shards:
             for sample in read_pairs(shard.path, TEXTS):
                 try:

@@ -263,7 +263,7 @@ def test_a_damaged_table_is_built_anew(
             (table / name).write_bytes(content[: len(content) // 2])
         caplog.clear()
         assert open_quietly(source) == plain(corpus(20))
-        assert f"{table} is damaged: it is built anew" in caplog.text
+        assert f"{table} is damaged: it is built again" in caplog.text
     assert list((tmp_path / ".vtlearn").iterdir()) == [table]
 
 

@@ -314,7 +314,7 @@ def test_a_file_that_the_disk_does_not_give_is_named(tmp_path: Path) -> None:
     (source / "deep" / "a.json").symlink_to(source / "absent.json")
     message = (
         f"{source} cannot be read as captions: {source}/deep/a.json: No such file or directory "
-        "(a broken link; mend or remove it)"
+        "(a broken link; fix or remove it)"
     )
     for use in (read, file_states):
         with pytest.raises(TranscriptError) as caught:

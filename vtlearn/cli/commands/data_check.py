@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--durations", type=Path, metavar="CSV", help="how long videos should last: id, seconds")
     add("--tolerance", type=float, metavar="S", help=f"seconds they may be off ({_TOLERANCE:g})")
     add("--decode", action="store_true", help="decode every video to its end")
-    add("--workers", type=int, metavar="N", help="processes (one a core)")
+    add("--workers", type=int, metavar="N", help="processes (one per core)")
     add(
         "--time-budget",
         type=float,

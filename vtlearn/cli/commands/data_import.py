@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         max_unreadable_fraction=arguments.max_unreadable_fraction,
         videos_per_shard=arguments.videos_per_shard,
     )
-    reader = FeatureReader(arguments.to)  # whoever opens it next will find it in order
+    reader = FeatureReader(arguments.to)  # what opens it next finds it in order
     spec = reader.spec
     sys.stdout.write(
         f"{arguments.to}: {len(reader.ids)} videos, {spec.fps:g} vectors per second of "

@@ -39,7 +39,7 @@ class Caption(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """What should have been a caption and is none.
+    """What should have been a caption and is not one.
 
     Attributes:
         line: The line of the file, from 1; in JSON, the number of the caption, from 0.
@@ -162,7 +162,7 @@ def make_captions(starts: list[float], ends: list[float], texts: list[str]) -> l
         texts: As many.
 
     Returns:
-        One caption an entry.
+        One entry per caption.
 
     Example:
         >>> make_captions([4.13], [6.5], ["so we"])

@@ -45,7 +45,7 @@ _DAY = 86400.0  # seconds
 class CaptionIndex(Mapping[str, list[Caption]]):
     """The captions of each video of a corpus, by its id; made by :func:`open_captions`.
 
-    Videos whose captions are damaged are in it, so that whoever asks for one is told what is wrong
+    Videos whose captions are damaged are in it, so that asking for one says what is wrong
     with it; ``damaged`` names them, and ``silent`` those of which nothing is said. It pickles as a
     path, and workers, forked or spawned, hold no captions of their own.
 
@@ -253,7 +253,7 @@ def open_captions(
     index = _existing(folder)
     if index is None:
         if folder.exists():
-            _LOG.warning("%s is damaged: it is built anew", folder)
+            _LOG.warning("%s is damaged: it is built again", folder)
         options = {"progress": progress, "kept": kept, "max_bad_cues": max_bad_cues}
         _build(source, states, folder, options)
         _remove_others(folder, label)

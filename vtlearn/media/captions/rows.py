@@ -17,7 +17,7 @@ def read_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int,
         delimiter: What separates its cells.
 
     Yields:
-        The line that a row begins in, from 1, and its cells; empty rows are passed over.
+        The line that a row begins in, from 1, and its cells; empty rows are skipped.
 
     Raises:
         csv.Error: If a quote is not closed, or text follows one that is: the next rows might be

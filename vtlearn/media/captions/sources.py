@@ -74,7 +74,7 @@ def file_states(source: Path) -> list[FileState]:
 
     Args:
         source: A file, or a folder whose transcripts are listed, however nested; what begins with
-            a dot is passed over.
+            a dot is skipped.
 
     Returns:
         The files, sorted by their paths.
@@ -100,7 +100,7 @@ def read_entries(
     """Read the captions of a corpus.
 
     Args:
-        source: A folder of transcripts, a file a video; a transcript's id is its name less its
+        source: A folder of transcripts, one file per video; a transcript's id is its name less its
             suffix and a language before that (its path, where a name occurs in several folders). Of
             several files of a video, the id goes to the first in the order of
             :data:`~vtlearn.media.captions.transcripts.SUFFIXES` and of the alphabet; others that
@@ -183,7 +183,7 @@ def _states(source: Path) -> list[FileState]:
     except OSError as error:
         culprit = Path(error.filename or source)
         where = "" if culprit == source else f"{culprit}: "
-        way_out = " (a broken link; mend or remove it)" if culprit.is_symlink() else ""
+        way_out = " (a broken link; fix or remove it)" if culprit.is_symlink() else ""
         message = f"{where}{error.strerror}{way_out}"
         raise TranscriptError(message) from error
 

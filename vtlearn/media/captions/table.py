@@ -28,7 +28,7 @@ from vtlearn.storage.strings import Strings
 __all__: list[str] = []
 
 VERSION = 4
-"""Of the files' layout; another one is built anew."""
+"""Of the files' layout; another one is built again."""
 
 
 class Summary(NamedTuple):
@@ -79,7 +79,7 @@ def write_table(folder: Path, source: Path, entries: Iterable[Entry]) -> None:
     Args:
         folder: An empty folder.
         source: What the entries come from.
-        entries: The captions, one entry a video. An id that comes again spoils its captions.
+        entries: The captions, one entry per video. An id that comes again spoils its captions.
 
     Raises:
         TranscriptError: If there is no video; and whatever the entries raise.

@@ -17,7 +17,7 @@ def whisperx_columns(content: Mapping[str, Any]) -> dict[str, list[Any]]:
             then in ``segments_native``, which is not read.
 
     Returns:
-        ``start``, ``end`` and ``text``, one entry a segment; None stands for what is missing.
+        ``start``, ``end`` and ``text``, one entry per segment; None stands for what is missing.
 
     Raises:
         TranscriptError: If these are not segments.

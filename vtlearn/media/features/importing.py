@@ -69,7 +69,7 @@ def kind_of(path: Path) -> tuple[int, str]:
         The width of its vectors, and their dtype.
 
     Raises:
-        FeatureError: If it cannot be read, or is no table of vectors in float16 or float32.
+        FeatureError: If it cannot be read, or is not a table of vectors in float16 or float32.
     """
     vectors = _mapped(path)
     return vectors.shape[1], vectors.dtype.name

@@ -192,7 +192,7 @@ def read_entries(path: Path) -> tuple[dict[str, object], list[ShardEntry], bool]
 
     Returns:
         What its first line says of the packing, the shards, and whether packing was finished. A
-        last line that a killed process left unfinished is passed over.
+        last line that a killed process left unfinished is skipped.
 
     Raises:
         ShardError: If it is no index.

@@ -107,7 +107,7 @@ def read_shard(
 
     Args:
         path: An uncompressed tar file.
-        wanted: The extensions to read; the contents of others are passed over, which costs next to
+        wanted: The extensions to read; the contents of others are skipped, which costs next to
             nothing. None reads all.
         largest: The most bytes a member may have, since it is read into memory whole.
 
