@@ -113,7 +113,7 @@ def test_kitchen_is_scored_on_the_steps_of_a_split(made: Made, kitchen_root: Pat
         assert protocol.references == {one: references_of(step) for one, (step, _) in steps.items()}
         for item in task.items.items:
             step, path = steps[item.id]
-            assert (item.path, tuple(item.starts)) == (path, (step.start, step.end))
+            assert (item.source, tuple(item.starts)) == (path, (step.start, step.end))
 
 
 def test_kitchen_trains_on_the_steps_of_its_first_videos(made: Made, kitchen_root: Path) -> None:
@@ -208,7 +208,7 @@ def test_examples_are_the_same_each_time_and_those_that_can_be_read(
     assert shown != [sample.id for sample, _ in caption_examples(made(Kitchen, seed=1), 5)]
     items = {item.id: item for item in task.items.items}
     broken = items[shown[0]]
-    task.items.items[list(items).index(broken.id)] = broken._replace(path=tmp_path / "absent.mp4")
+    task.items.items[list(items).index(broken.id)] = broken._replace(source=tmp_path / "absent.mp4")
     monkeypatch.setattr(data, "tasks", lambda stage: [task] if stage == "validate" else [])
     assert {sample.id for sample, _ in caption_examples(data, 99)} == items.keys() - {broken.id}
     assert caption_examples(made(Kitchen, task="retrieval"), 5) == []

@@ -21,6 +21,7 @@ from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError, CorpusNotFoundError, EvaluationError
 from vtlearn.heads import CaptioningDecoder, InfoNCE, TextDecoder
 from vtlearn.learner import VideoTextLearner
+from vtlearn.unicode import escape_name
 
 TINY: dict[str, Any] = {
     "sampling": ClipSampling(num_clips=1, candidates=3, num_frames=2, fps=4.0),
@@ -177,7 +178,7 @@ def test_a_clip_is_the_middle_of_its_caption(kitchen_root: Path, tmp_path: Path)
         video_id, _, number = item.id.rpartition("#")
         start, end, text = corpus.transcript(video_id)[int(number)]
         assert list(item.texts) == [text]
-        assert item.path == kitchen_root / "videos" / f"{video_id}.mp4"
+        assert item.source == kitchen_root / "videos" / f"{video_id}.mp4"
         assert isinstance(item.starts, list)
         if start > 0.5:
             assert item.starts == pytest.approx([(start + end - 0.5) / 2])
@@ -262,6 +263,27 @@ def test_stored_features_are_validated_on(kitchen_root: Path, tmp_path: Path) ->
     assert sample.clips.shape == (1, 3, 4)
     start, end, _ = data.train_dataset().held_out.transcript(held_out(data)[0])[0]
     assert float(sample.clip_spans[0, 0]) == pytest.approx(max(0.0, (start + end - 1.5) / 2))
+
+
+def test_stored_features_are_found_whatever_bytes_a_name_holds(tmp_path: Path) -> None:
+    names = ["caf\udce9", "100%25", "50%ff.mp4", "a.f137", "plain"]
+    (tmp_path / "captions").mkdir()
+    for name in names:
+        said = '{"start": [1, 3], "end": [2, 4], "text": ["chop", "stir"]}'
+        (tmp_path / "captions" / f"{name}.json").write_text(said)
+    ids = [escape_name(name) for name in names]
+    assert ids[0] == "caf%E9"
+    fill_store(tmp_path / "store", dict.fromkeys(ids, 9.0), fps=2.0, stride=0.5)
+    data = HowTo100M(
+        tmp_path / "captions",
+        features=tmp_path / "store",
+        holdout=0.61,  # of these names all but the last
+        sampling=ClipSampling(num_frames=3),
+        unreadable_log=tmp_path / "log" / "unreadable.jsonl",
+    )
+    assert held_out(data) == sorted(ids[:-1])
+    (task,) = data.tasks("validate")
+    assert all(isinstance(task.items[k], Sample) for k in range(len(task.items)))
 
 
 def test_pseudolabels_are_held_out_by_their_videos(kitchen_root: Path, tmp_path: Path) -> None:

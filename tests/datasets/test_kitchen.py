@@ -26,7 +26,7 @@ def test_one_clip_for_each_pair_that_occurs(videos: list[NarratedVideo]) -> None
     shown = {step.caption for video in videos for step in video.truth.steps}
     assert [item.id for item in items] == sorted(shown)
     for item in items:
-        video = next(video for video in videos if video.path == item.path)
+        video = next(video for video in videos if video.path == item.source)
         (start,) = starts(item)
         middle = start + 1.0
         inside = [step for step in video.truth.steps if step.start <= middle < step.end]

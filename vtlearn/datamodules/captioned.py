@@ -84,7 +84,7 @@ class CaptionedData(VideoTextData):
         require_pixels(self.reading.features)
         files = {clip.video: str(clip.path) for clip in self.clips(self.train_split)}
         tasks = [*self.tasks("validate"), *self.tasks("test")]
-        files |= {item.id: str(item.path) for task in tasks for item in task.items.items}
+        files |= {item.id: str(item.source) for task in tasks for item in task.items.items}
         return self._listed(list(files), list(files.values()))
 
     def retrieval(

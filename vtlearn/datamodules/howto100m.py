@@ -152,7 +152,7 @@ class HowTo100M(VideoTextData):
         if self._asked_for is None:
             held_out = self.train_dataset().held_out
             self._asked_for = held_out_captions(held_out)
-            videos = len({each.path for each in self._asked_for})
+            videos = len({each.source for each in self._asked_for})
             # as in training, a few may be damaged
             allowed = allowed_count(self.reading.max_unreadable_fraction, videos)
             self.max_unreadable = max(self.max_unreadable, allowed)
@@ -170,8 +170,8 @@ class HowTo100M(VideoTextData):
         if self._is_whole:
             windows: WholeSegment | list[float] = WholeSegment(start, end)
         else:
-            windows = [each.middle(loader.clip_seconds(each.path))]
-        return EvaluationItem(each.id, each.path, windows, [text], [each.id], [(start, end)])
+            windows = [each.middle(loader.clip_seconds(each.source))]
+        return EvaluationItem(each.id, each.source, windows, [text], [each.id], [(start, end)])
 
 
 def _hash_captions(captions: Sequence[HeldOutCaption]) -> str:

@@ -31,7 +31,7 @@ class EvaluationItem(NamedTuple):
 
     Attributes:
         id: The item's id.
-        path: Its video.
+        source: Its video: the file; or, as a string, its id where features are read.
         starts: When its windows start, in seconds; or how they are spread over a segment; or the
             segment that is one window as a whole.
         texts: Texts that belong to it.
@@ -40,7 +40,7 @@ class EvaluationItem(NamedTuple):
     """
 
     id: str
-    path: Path
+    source: Path | str
     starts: Sequence[float] | UniformWindows | FrameWindows | WholeSegment
     texts: Sequence[str]
     text_ids: Sequence[str]
@@ -153,37 +153,37 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         self, item: EvaluationItem, starts: Sequence[float] | UniformWindows | FrameWindows
     ) -> Sequence[float]:
         if isinstance(starts, FrameWindows):
-            frames = self._loader.frames(item.path)
+            frames = self._loader.frames(item.source)
             return starts.starts(frames, self._loader.reading.clip_shape.num_frames)
         if not isinstance(starts, UniformWindows):
             return starts
-        duration = self._duration(item.path, starts)
-        return starts.starts(duration, self._loader.clip_seconds(item.path))
+        duration = self._duration(item.source, starts)
+        return starts.starts(duration, self._loader.clip_seconds(item.source))
 
-    def _duration(self, path: Path, segment: UniformWindows | WholeSegment) -> float:
+    def _duration(self, source: Path | str, segment: UniformWindows | WholeSegment) -> float:
         """Return how long a video is, in which a segment has to begin."""
-        duration = self._loader.duration(path)
+        duration = self._loader.duration(source)
         if segment.start >= duration:
             reason = (
                 f"the segment from {segment.start} s to {segment.end} s begins after it ends, at "
                 f"{duration:g} s: another copy was annotated"
             )
-            raise UnreadableVideoError(str(path), reason, "decode")
+            raise UnreadableVideoError(str(source), reason, "decode")
         return duration
 
     def _read_whole(self, item: EvaluationItem, segment: WholeSegment) -> Sample:
         """Read a segment as one window."""
-        duration = self._duration(item.path, segment)
+        duration = self._duration(item.source, segment)
         end = duration if segment.end is None else segment.end
-        clips = self._loader.read_spans(item.path, [(segment.start, end)])
+        clips = self._loader.read_spans(item.source, [(segment.start, end)])
         if not clips.readable.all():
             reason = f"frames of the segment from {segment.start} s to {end} s are lost"
-            raise UnreadableVideoError(str(item.path), reason, "decode")
+            raise UnreadableVideoError(str(item.source), reason, "decode")
         sample = Sample.of(
             item.id,
             clips.frames,
             [segment.start],
-            self._loader.rate(item.path),
+            self._loader.rate(item.source),
             texts=item.texts,
             text_spans=item.text_spans,
             text_ids=item.text_ids,
@@ -194,7 +194,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
     def _read_segment(self, item: EvaluationItem, segment: UniformWindows | FrameWindows) -> Sample:
         """Read the stored vectors of a segment."""
         fps, most = self._loader.reading.fps, self._loader.reading.clip_shape.num_frames
-        seconds = self._loader.duration(item.path)
+        seconds = self._loader.duration(item.source)
         end = seconds if segment.end is None else segment.end
         first = math.floor(segment.start * fps + _ROUNDING)
         stored = num_vectors(seconds, fps)
@@ -203,14 +203,14 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
                 f"the segment from {segment.start} s to {end} s begins after its features end, at "
                 f"{seconds} s"
             )
-            raise UnreadableVideoError(str(item.path), reason, "decode")
+            raise UnreadableVideoError(str(item.source), reason, "decode")
         # past the end of the video there are no vectors
         last = min(stored, math.ceil(end * fps - _ROUNDING))
         length = max(1, min(most, last - first))
-        clips = self._loader.read(item.path, [first / fps])
+        clips = self._loader.read(item.source, [first / fps])
         if not clips.valid[0, :length].all():
             reason = f"vectors of the segment from {segment.start} s to {end} s are lost"
-            raise UnreadableVideoError(str(item.path), reason, "decode")
+            raise UnreadableVideoError(str(item.source), reason, "decode")
         return Sample.of(
             item.id,
             clips.frames,
@@ -232,7 +232,7 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
             lengths = windows.frame_lengths(fps, frames, stored=self._stored)
         if not self._stored:
             return lengths
-        stored = TimedWindows(windows, self._loader.duration(item.path))
+        stored = TimedWindows(windows, self._loader.duration(item.source))
         left = stored.frame_lengths(fps, frames, stored=True)
         return [min(pair) for pair in zip(lengths, left, strict=True)]
 
@@ -248,16 +248,16 @@ class EvaluationItems(Dataset[Sample | Unreadable]):
         first = number * _MOST_WINDOWS
         own = slice(first, first + _MOST_WINDOWS if count > 1 else None)
         starts = windows[own]
-        rate = self._loader.rate(item.path)
+        rate = self._loader.rate(item.source)
         lengths = self._frame_lengths(item, starts, rate)
-        clips = self._loader.read(item.path, starts)
+        clips = self._loader.read(item.source, starts)
         padding = ~valid(torch.tensor(lengths, dtype=torch.int64), clips.valid.shape[1])
         complete = (clips.valid | padding).all(1)
         lost = [start for start, whole in zip(starts, complete.tolist(), strict=True) if not whole]
         if lost:
             where = f"{len(lost)} of its {len(starts)} windows from {starts[0]} s to {starts[-1]} s"
             reason = f"frames of {where} are lost, the first at {lost[0]} s"
-            raise UnreadableVideoError(str(item.path), reason, "decode")
+            raise UnreadableVideoError(str(item.source), reason, "decode")
         if number > 0:
             item = item._replace(texts=[], text_ids=[], text_spans=None)
         return Sample.of(

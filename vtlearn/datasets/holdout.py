@@ -33,14 +33,14 @@ class HeldOutCaption(NamedTuple):
 
     Attributes:
         id: The video's id, ``#`` and the caption's number in it.
-        path: The video's file; its id with a suffix where features are read.
+        source: The video's file; or, as a string, its id where features are read.
         caption: The caption; of one that is partly outside the video, the part inside.
         first: When the video's first frame is shown, in seconds; -inf where that is not known.
         last: When its last one ends; inf where that is not known.
     """
 
     id: str
-    path: Path
+    source: Path | str
     caption: Caption
     first: float
     last: float
@@ -105,10 +105,10 @@ def held_out_captions(corpus: VideoCorpus) -> list[HeldOutCaption]:
     extents = {place: _extent(corpus, place, loader) for place in videos}
     chosen: list[HeldOutCaption] = []
     for one in sorted(numbered, key=lambda one: (one.video, one.number)):
-        name, path = f"{corpus.ids[one.video]}#{one.number}", _path(corpus, one.video)
+        name, source = f"{corpus.ids[one.video]}#{one.number}", _source(corpus, one.video)
         extent = extents[one.video]
         inside = captions_within([one.caption], *extent)
-        chosen += [HeldOutCaption(name, path, each, *extent) for each in inside]
+        chosen += [HeldOutCaption(name, source, each, *extent) for each in inside]
     outside = len(numbered) - len(chosen)
     if outside:
         message = "%d of %d held-out captions are outside their videos' frames, and are left out"
@@ -157,12 +157,12 @@ def _numbered(corpus: VideoCorpus) -> Iterator[_Numbered]:
 def _extent(corpus: VideoCorpus, place: int, loader: ClipLoader) -> tuple[float, float]:
     """Look when a video begins and ends; of one that cannot be opened, reading it says so."""
     try:
-        return loader.extent(_path(corpus, place))
+        return loader.extent(_source(corpus, place))
     except UnreadableVideoError:
         return _UNKNOWN
 
 
-def _path(corpus: VideoCorpus, place: int) -> Path:
-    """Return a video's file; its id in a feature store with a suffix, as files have one."""
+def _source(corpus: VideoCorpus, place: int) -> Path | str:
+    """Return a video's file, or its id in a feature store, which no path may be made of."""
     source = corpus.source(place)
-    return Path(source if corpus.reading.features is None else f"{source}.mp4")
+    return Path(source) if corpus.reading.features is None else source

@@ -151,10 +151,10 @@ def _section(path: Path) -> str:
 def _require_lengths(items: Sequence[EvaluationItem]) -> None:
     """Refuse to guess how many windows a video has that is not there."""
     laid = [item for item in items if not isinstance(item.starts, _Segment)]
-    absent = [item for item in laid if not item.path.exists()]
+    absent = [item for item in laid if not Path(item.source).exists()]
     if absent:
         message = (
-            f"{len(absent)} of {len(laid)} videos are not there (first: {absent[0].path}), and "
+            f"{len(absent)} of {len(laid)} videos are not there (first: {absent[0].source}), and "
             "what their windows are depends on how long they last; bring them, or set "
             "data.init_args.features to a store of their features"
         )
@@ -163,7 +163,7 @@ def _require_lengths(items: Sequence[EvaluationItem]) -> None:
 
 def _to_embed(item: EvaluationItem, reading: Reading, *, texts: bool) -> ItemToEmbed:
     own = dict(zip(item.text_ids, item.texts, strict=True)) if texts else {}
-    return ItemToEmbed(item.id, list(_spans(item.starts, reading)), own, str(item.path))
+    return ItemToEmbed(item.id, list(_spans(item.starts, reading)), own, str(item.source))
 
 
 def _spans(starts: _Segment | Sequence[float], reading: Reading) -> Iterator[tuple[float, float]]:
