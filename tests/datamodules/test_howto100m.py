@@ -12,7 +12,7 @@ from tests.models import quiet_trainer, tiny_learner
 from tests.processes import Pool
 from vtlearn.batch import Sample
 from vtlearn.callbacks import BestCheckpoint
-from vtlearn.datamodules import HowTo100M, Mixture
+from vtlearn.datamodules import HowTo100M, Kitchen, Mixture
 from vtlearn.datasets.holdout import held_out_ids
 from vtlearn.datasets.reading import ClipSampling, Pixels
 from vtlearn.datasets.sampling.overlap import OverlapSampling
@@ -310,6 +310,40 @@ def test_a_mixture_is_validated_on_what_is_held_out(kitchen_root: Path, tmp_path
     trainer, learner = quiet_trainer(tmp_path, limit_train_batches=2), tiny_learner(InfoNCE())
     trainer.fit(learner, datamodule=mixture)
     assert "val/primary" in trainer.callback_metrics
+
+
+def test_no_source_trains_on_what_another_holds_out(
+    kitchen_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    videos = tmp_path / "lesson" / "videos"  # the same videos, called by their folders there
+    for twin in ("one", "two"):
+        shutil.copytree(kitchen_root / "videos", videos / twin)
+    shutil.copytree(kitchen_root / "captions", tmp_path / "lesson" / "captions" / "one")
+    labels = own(tmp_path / "lesson", tmp_path, holdout=0.0)
+    assert all(video_id.startswith("one/") for video_id in labels.train_dataset().ids)
+    asr = own(kitchen_root, tmp_path)
+    mixture = Mixture({"labels": labels, "asr": asr}, {"labels": 1, "asr": 1})
+    mixture.setup("fit")
+    unseen = set(held_out(asr))
+    assert {f"one/{name}" for name in unseen}.isdisjoint(labels.train_dataset().ids)
+    assert len(labels.train_dataset().ids) + len(unseen) == 13
+    assert len(labels.videos().ids) == 13  # features are made of all
+    assert f"{len(unseen)} of 13 videos are held out by another source" in caplog.text
+    trained = [name for batch in mixture.train_dataloader() for name in batch.ids]
+    assert unseen.isdisjoint(name.rpartition("/")[2] for name in trained)
+
+
+def test_a_source_that_cannot_leave_videos_out_is_refused(
+    kitchen_root: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log" / "unreadable.jsonl"
+    root = Kitchen(root=kitchen_root, **TINY, batch_size=2, unreadable_log=log)
+    mixture = Mixture(
+        {"asr": own(kitchen_root, tmp_path), "kitchen": root}, {"asr": 1, "kitchen": 1}
+    )
+    first = "|".join(held_out(own(kitchen_root, tmp_path)))
+    with pytest.raises(ArgumentError, match=rf"source kitchen: Kitchen trains on ({first}), which"):
+        mixture.setup("fit")
 
 
 @pytest.mark.parametrize("holdout", [1.0, 0.9999])

@@ -192,3 +192,11 @@ def test_two_processes_train(folder: Path, tmp_path: Path) -> None:
     (checkpoint,) = tmp_path.rglob("last.ckpt")
     # of seven shards each of four workers has one of two at least: a batch, so two steps an epoch
     assert torch.load(checkpoint, weights_only=True)["global_step"] == 4
+
+
+def test_videos_that_are_held_out_elsewhere_are_refused(folder: Path, tmp_path: Path) -> None:
+    data = shards(folder, tmp_path, batch_size=4)
+    name = data.index.keys[5]
+    data.leave_out(frozenset({"another"}))
+    with pytest.raises(ArgumentError, match=f"Shards trains on {name}, which another source"):
+        data.leave_out(frozenset({name}))

@@ -50,11 +50,15 @@ def test_videos_are_held_out_by_the_hash_of_their_ids() -> None:
     more = held_out_ids([*IDS, *(f"other{number}" for number in range(400))], 0.1)
     assert more & set(IDS) == chosen  # others that are added move none
     assert held_out_ids(IDS, 0.2) > chosen
+    twins = [f"{folder}/{name}" for name in IDS[:50] for folder in "xy"]  # named by their folders
+    assert held_out_ids(twins, 0.1) == {one for one in twins if one[2:] in chosen}
     assert held_out_ids(["lesson1/é"], 1.0) == {"lesson1/é"}
 
 
 def test_at_least_one_is_held_out_the_smallest() -> None:
     assert held_out_ids(IDS[:5], 1e-9) == {min(IDS[:5], key=place)}
+    first = min(IDS[:5], key=place)
+    assert held_out_ids([*IDS[:5], "x/" + first], 1e-9) == {first, "x/" + first}
     assert held_out_ids(IDS, 0.0) == held_out_ids([], 0.5) == frozenset()
 
 

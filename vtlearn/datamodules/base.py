@@ -22,6 +22,7 @@ from vtlearn.datamodules.samplers import (
 )
 from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.extraction.extractor import find_extractor
+from vtlearn.datasets.holdout import first_trained_on
 from vtlearn.datasets.reading import ClipShape, Reading
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog, forget_unreadable
@@ -217,6 +218,32 @@ class VideoTextData(LightningDataModule, ABC):
     @abstractmethod
     def train_dataset(self) -> Corpus | ShardStream:
         """Return the training corpus, or this process's stream of it."""
+
+    def held_out_videos(self) -> frozenset[str]:
+        """Return the names, without folders, of videos that are validated on, not trained on.
+
+        Override it where videos of the training corpus are held out; those of benchmarks are not.
+        """
+        return frozenset()
+
+    def leave_out(self, videos: frozenset[str]) -> None:
+        """Train on no video that is held out elsewhere.
+
+        Override it where videos can be left out.
+
+        Args:
+            videos: Their names, without folders.
+
+        Raises:
+            ArgumentError: If one is trained on.
+        """
+        first = first_trained_on(self.train_dataset(), videos) if videos else None
+        if first is not None:
+            message = (
+                f"{type(self).__name__} trains on {first}, which another source holds out to "
+                "validate on: remove the held-out videos from this source, or set holdout=0 there"
+            )
+            raise ArgumentError(message)
 
     def epoch_order(self) -> EpochOrder | None:
         """Return what says which samples an epoch has; None for a permutation of all.

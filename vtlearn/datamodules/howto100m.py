@@ -15,7 +15,7 @@ from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets import howto100m
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
-from vtlearn.datasets.holdout import HeldOutCaption, held_out_captions
+from vtlearn.datasets.holdout import HeldOutCaption, held_out_captions, held_out_names
 from vtlearn.datasets.sampling.windows import WholeSegment
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.evaluation.evaluator import EvaluationTask
@@ -46,7 +46,8 @@ class HowTo100M(VideoTextData):
         max_missing_fraction: The share of the listed videos that may not be there; one may be
             missing unless it is 0. They are left out and counted.
         holdout: The share of the videos that is validated on, and not trained on; at least one
-            video, unless it is 0. Videos are chosen by their ids.
+            video, unless it is 0. Videos are chosen by the hash of their names, without folders.
+            The other sources of a :class:`~vtlearn.datamodules.Mixture` leave them out as well.
         cache: Where the table of captions is kept; ``.vtlearn`` beside them by default.
         min_score: Of pseudolabels, the lowest score that is trained on; ``vtlearn pseudolabel``
             names the one at which half is kept.
@@ -83,6 +84,7 @@ class HowTo100M(VideoTextData):
         self._folder, self._video_list, self._language = videos, video_list, language
         require_share(max_missing_fraction=max_missing_fraction, holdout=holdout)
         self._max_missing, self._holdout = max_missing_fraction, holdout
+        self._left_out: frozenset[str] = frozenset()
         self._asked_for: list[HeldOutCaption] | None = None
 
     def prepare_data(self) -> None:
@@ -98,7 +100,17 @@ class HowTo100M(VideoTextData):
         Raises:
             CorpusNotFoundError: If its files are not there.
         """
-        return self._corpus(self._holdout)
+        return self._corpus(self._holdout, self._left_out)
+
+    @override
+    def held_out_videos(self) -> frozenset[str]:
+        if not self._holdout:
+            return frozenset()
+        return held_out_names(self.train_dataset().held_out.ids)
+
+    @override
+    def leave_out(self, videos: frozenset[str]) -> None:
+        self._left_out = videos
 
     @override
     def videos(self) -> VideoList:
@@ -135,7 +147,9 @@ class HowTo100M(VideoTextData):
         readable = EvaluationItems(items, self.reading, self.max_unreadable)
         return [EvaluationTask([protocol], readable, self.evaluation_batch_size, self.max_words)]
 
-    def _corpus(self, holdout: float) -> howto100m.HowTo100M:
+    def _corpus(
+        self, holdout: float, left_out: frozenset[str] = frozenset()
+    ) -> howto100m.HowTo100M:
         return howto100m.HowTo100M(
             self._captions,
             videos=self._folder,
@@ -143,6 +157,7 @@ class HowTo100M(VideoTextData):
             language=self._language,
             max_missing_fraction=self._max_missing,
             holdout=holdout,
+            left_out=left_out,
             reading=self.reading,
             **self._opening,
         )

@@ -38,8 +38,10 @@ class Mixture(VideoTextData):
     have one size, in pixels, or the width of stored vectors.
 
     Models are scored by the protocols of the first source that has any, and a checkpoint keeps, of
-    all sources, how the longest clips are read. What cannot be read is counted for each source
-    apart. If sources name the same ``unreadable_log``, each has one with its own name added to it.
+    all sources, how the longest clips are read. No source trains on a video that another holds out
+    (``HowTo100M(holdout=0.1)``), as its name tells: narrated videos are left out, and a source that
+    cannot leave videos out is refused. What cannot be read is counted for each source apart. If
+    sources name the same ``unreadable_log``, each has one with its own name added to it.
 
     Args:
         sources: The datamodules, by names of letters, digits, - and _, which weights, messages and
@@ -88,6 +90,7 @@ class Mixture(VideoTextData):
         )
         self._loader: MixtureLoader | None = None
         self._name_reports()
+        self._apart = False
         self.reading = first.reading
 
     @property
@@ -106,6 +109,7 @@ class Mixture(VideoTextData):
             source.setup(stage)
         if stage == "fit":
             self._require_accepted()
+            self._leave_out_held_out()
         scored = self._scored(stage)
         self.evaluation_chunk = scored.evaluation_chunk
         self.max_unreadable = scored.max_unreadable
@@ -166,9 +170,11 @@ class Mixture(VideoTextData):
         """Return the loader of this process's share of all sources' batches.
 
         Raises:
-            ArgumentError: If the sources are not of one size, or one of them cannot be shared out.
+            ArgumentError: If the sources are not of one size, one of them cannot be shared out, or
+                one trains on what another holds out.
         """
         self._require_one_size()
+        self._leave_out_held_out()
         loaders = {name: source.train_dataloader() for name, source in self.sources.items()}
         batches = self.batches_per_epoch or sum(len(loader) for loader in loaders.values())
         self._loader = MixtureLoader(loaders, self.weights, batches=batches, seed=self.seed)
@@ -223,6 +229,20 @@ class Mixture(VideoTextData):
         for (name, source), path in zip(self.sources.items(), paths, strict=True):
             if paths.count(path) > 1:
                 source.report_unreadable_in(path.with_stem(f"{path.stem}-{name}"))
+
+    def _leave_out_held_out(self) -> None:
+        """Have no source train on what another is scored by."""
+        if self._apart:
+            return
+        held_out = {name: source.held_out_videos() for name, source in self.sources.items()}
+        for name, source in self.sources.items():
+            others = (videos for other, videos in held_out.items() if other != name)
+            try:
+                source.leave_out(frozenset().union(*others))
+            except ArgumentError as error:
+                message = f"source {name}: {error}"
+                raise ArgumentError(message) from error
+        self._apart = True
 
     def _scored(self, stage: str) -> VideoTextData:
         """Return the source that a stage is scored by; the first where none is."""

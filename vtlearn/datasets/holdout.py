@@ -7,19 +7,22 @@ videos are added.
 import hashlib
 import logging
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from functools import partial
 from heapq import nsmallest
 from pathlib import Path
 from typing import NamedTuple
 
 from vtlearn.batch import Unreadable
-from vtlearn.datasets.base import VideoCorpus
+from vtlearn.datasets.base import Corpus, VideoCorpus
 from vtlearn.datasets.clips import ClipLoader
+from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.errors import ArgumentError, UnreadableVideoError
 from vtlearn.media.captions.caption import Caption
 from vtlearn.media.captions.extent import captions_within
+from vtlearn.media.ids import video_stem
+from vtlearn.unicode import escape_name
 
 __all__ = ["HeldOutCaption", "held_out_captions"]
 
@@ -66,12 +69,16 @@ class HeldOutCaption(NamedTuple):
 def held_out_ids(ids: Collection[str], share: float) -> frozenset[str]:
     """Choose the videos to validate on: those whose hash, as a number below 1, is below a share.
 
+    The hash is of a video's name without its folders, which its id has only as long as another
+    video is called the same: one that is added moves no other.
+
     Args:
         ids: All videos.
         share: About how many of them; 0 for none.
 
     Returns:
-        The ids; at least one, the one with the smallest hash, where the share is not 0.
+        The ids, all or none of one name; at least those of one name, the one with the smallest
+        hash, where the share is not 0.
 
     Example:
         >>> sorted(held_out_ids(["a", "b", "c"], 0.25))
@@ -79,8 +86,37 @@ def held_out_ids(ids: Collection[str], share: float) -> frozenset[str]:
     """
     if not share or not ids:
         return frozenset()
-    chosen = frozenset(video_id for video_id in ids if _hash(video_id) < share)
-    return chosen or frozenset({min(ids, key=lambda video_id: (_hash(video_id), video_id))})
+    chosen = frozenset(video_id for video_id in ids if _hash(_name(video_id)) < share)
+    if not chosen:
+        smallest = min(map(_name, ids), key=lambda name: (_hash(name), name))
+        chosen = frozenset(video_id for video_id in ids if _name(video_id) == smallest)
+    return chosen
+
+
+def held_out_names(ids: Iterable[str]) -> frozenset[str]:
+    """Return what videos that are held out are called in other corpora: their names, no folders.
+
+    Args:
+        ids: Their ids.
+
+    Example:
+        >>> sorted(held_out_names(["lesson1/part1", "lesson2/part1", "1. Intro"]))
+        ['1. Intro', 'part1']
+    """
+    return frozenset(map(_name, ids))
+
+
+def first_trained_on(corpus: Corpus | ShardStream, names: Container[str]) -> str | None:
+    """Look for a video that is held out elsewhere among those that a corpus trains on.
+
+    Args:
+        corpus: The corpus, whose samples may be parts of videos.
+        names: What :func:`held_out_names` gave.
+
+    Returns:
+        The name of the first; None where there is none.
+    """
+    return next((name for name in _trained_names(corpus) if name in names), None)
 
 
 def held_out_captions(corpus: VideoCorpus) -> list[HeldOutCaption]:
@@ -120,6 +156,20 @@ def held_out_captions(corpus: VideoCorpus) -> list[HeldOutCaption]:
         )
         raise ArgumentError(message)
     return chosen
+
+
+def _name(video_id: str) -> str:
+    return video_id.rpartition("/")[2]
+
+
+def _trained_names(corpus: Corpus | ShardStream) -> Iterator[str]:
+    """Yield all that the videos of a corpus may be called: by their samples, and by their files."""
+    if isinstance(corpus, ShardStream):
+        yield from map(_name, corpus.index.keys)
+        return
+    for index, sample_id in enumerate(corpus.ids):
+        source = _name(corpus.source(index))
+        yield from (_name(sample_id), source, escape_name(video_stem(source)))
 
 
 def _hash(name: str) -> float:

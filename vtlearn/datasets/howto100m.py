@@ -1,7 +1,7 @@
 """HowTo100M, and every folder laid out like it: narrated videos with captions of speech."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +52,11 @@ class HowTo100M(VideoCorpus):
         video_list: csv with a column ``video_path``; None for every video with captions.
         max_missing_fraction: The share of the listed videos that may not be there; they are left
             out and counted. One may be missing unless it is 0.
-        holdout: The share of the videos that is held out, to validate on: those whose id has a
-            SHA-256 below it, at least one. Videos that are added later move no other.
+        holdout: The share of the videos that is held out, to validate on: those whose name, less
+            its folders, has a SHA-256 below it, at least one. Videos that are added later move no
+            other.
+        left_out: Names, without folders, of videos that are not trained on, since another corpus
+            holds them out; they are counted.
         cache: Where the table of captions is kept; ``.vtlearn`` beside the captions by default.
         min_score: Of pseudolabels, which ``vtlearn pseudolabel`` wrote, the lowest score that is
             trained on.
@@ -64,7 +67,7 @@ class HowTo100M(VideoCorpus):
         reading: How the videos are read.
 
     Attributes:
-        ids: The videos that have captions, but for those that are held out.
+        ids: The videos that have captions, but for those that are held out or left out.
         held_out: Those that are held out.
 
     Raises:
@@ -85,6 +88,7 @@ class HowTo100M(VideoCorpus):
         video_list: Path | None = None,
         max_missing_fraction: float = 0.01,
         holdout: float = 0.0,
+        left_out: Container[str] = (),
         cache: Path | None = None,
         min_score: float | None = None,
         keep: float | None = None,
@@ -119,6 +123,7 @@ class HowTo100M(VideoCorpus):
         held_out = held_out_ids(told, holdout)
         trained = [video_id for video_id in told if video_id not in held_out]
         _require_some(trained, len(told), holdout)
+        trained = _less(trained, left_out, captions)
 
         def listed(ids: Sequence[str]) -> tuple[Strings, Strings, _Keyed]:
             keys = Strings.shared(match.keys[video_id] for video_id in ids)
@@ -184,6 +189,21 @@ def _require_some(trained: Sequence[str], total: int, holdout: float) -> None:
             "train without validation"
         )
         raise ArgumentError(message)
+
+
+def _less(trained: Sequence[str], left_out: Container[str], captions: Path) -> list[str]:
+    """Leave out what another corpus holds out, and say so."""
+    kept = [video_id for video_id in trained if video_id.rpartition("/")[2] not in left_out]
+    if len(kept) < len(trained):
+        count = f"{len(trained) - len(kept)} of {len(trained)} videos"
+        if not kept:
+            message = (
+                f"{captions}: another source of the mixture holds all of the {len(trained)} videos "
+                "out: lower its holdout, or leave this source out"
+            )
+            raise ArgumentError(message)
+        _report(captions, f"{count} are held out by another source, and are not trained on")
+    return kept
 
 
 @dataclass(frozen=True, slots=True)
