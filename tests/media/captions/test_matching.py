@@ -141,7 +141,7 @@ LANGUAGES = ["a.de.vtt", "a.en-orig.vtt", "a.en.vtt", "b.vtt", "b.en-GB.srt", "b
     ("language", "whose"),
     [
         ("en", {"a": "a.en.vtt", "b": "b.en-GB.srt", "c": "c.vtt", "e.en": "e.en.vtt"}),
-        ("EN-gb", {"b": "b.en-GB.srt", "c": "c.vtt", "e.en": "e.en.vtt"}),
+        ("EN-gb", {"a": "a.en.vtt", "b": "b.en-GB.srt", "c": "c.vtt", "e.en": "e.en.vtt"}),
         ("de", {"a": "a.de.vtt", "b": "b.vtt", "c": "c.vtt", "d": "d.de.vtt", "e.en": "e.en.vtt"}),
         ("ja", {"b": "b.vtt", "c": "c.vtt", "e.en": "e.en.vtt"}),
     ],
@@ -153,6 +153,16 @@ def test_a_language_chooses_transcripts(
     match = match_captions(captions, videos("a", "b", "c", "d", "e.en"), language)
     assert said(captions, match) == whose
     assert not match.unclaimed
+
+
+def test_marks_tell_which_of_a_language_comes_first(tmp_path: Path) -> None:
+    names = ["a.en.auto.vtt", "a.en.default.srt", "a.en.forced.vtt", "a.en.sdh.vtt", "b.en.sdh.srt"]
+    captions = transcripts(tmp_path, *names, "b.eng.forced.srt", "c.fre.cc.srt", "c.ger.forced.srt")
+    found = match_captions(captions, videos("a", "b", "c"), "en")
+    assert said(captions, found) == {"a": "a.en.default.srt", "b": "b.en.sdh.srt"}
+    found = match_captions(captions, videos("a", "b", "c"))
+    assert said(captions, found)["c"] == "c.fre.cc.srt"
+    assert said(captions, match_captions(captions, videos("c"), "de")) == {"c": "c.ger.forced.srt"}
 
 
 def test_languages_that_make_no_sense_are_refused(tmp_path: Path) -> None:

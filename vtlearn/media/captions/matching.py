@@ -14,6 +14,7 @@ from vtlearn.media.captions.index import CaptionIndex
 from vtlearn.media.captions.naming import (
     kind_rank,
     language_distance,
+    mark_rank,
     meant_stems,
     require_language,
     transcript_stem,
@@ -55,7 +56,8 @@ def match_captions(
 
     Returns:
         Which are whose. Of several transcripts of a video, it has the one that names its path best,
-        and of these one that can be read, in the wanted language, and the first in the order of
+        and of these one that can be read, in the wanted language, of all that is said (which
+        ``.forced`` is not), and the first in the order of
         :data:`~vtlearn.media.captions.transcripts.SUFFIXES` and of the alphabet; where two of one
         kind lie in different folders, none.
 
@@ -111,6 +113,7 @@ class _Claim(NamedTuple):
     distance: tuple[int, bool]
     damaged: bool
     language: int
+    marks: int
     rank: int
     file: str
     row: int
@@ -189,7 +192,9 @@ class _Transcripts:
         rest = transcript_stem(file).removeprefix(named.stem)
         language = language_distance(self._language, rest) or 0
         damaged = self._captions.ids[named.row] in self._captions.damaged
-        return _Claim((-common, not equal), damaged, language, kind_rank(file), file, named.row)
+        marks = mark_rank(rest)
+        distance = (-common, not equal)
+        return _Claim(distance, damaged, language, marks, kind_rank(file), file, named.row)
 
     def _problem(self, video_id: str, best: _Claim, others: Sequence[_Claim]) -> str:
         """Say why it is not known which transcript is a video's; nothing where it is."""
@@ -203,7 +208,7 @@ class _Transcripts:
                     f"path, such as {where}/{videos[0]}{_suffix(claim.file)}"
                 )
         for claim in equals:
-            if claim[:4] == best[:4] and _folder(claim.file) != _folder(best.file):
+            if claim[:5] == best[:5] and _folder(claim.file) != _folder(best.file):
                 return (
                     f"{where}/{best.file} and {where}/{claim.file} are both of {video_id}, and "
                     "nothing tells which is right; remove one"

@@ -1,7 +1,8 @@
 """Which video and language a transcript's name means: ``<id>.vtt``, ``<id>.en.vtt``."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.transcripts import SUFFIXES
@@ -9,8 +10,34 @@ from vtlearn.media.ids import video_stem
 
 __all__: list[str] = []
 
-_LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:[-_][A-Za-z0-9_-]+)?)$")
-"""A language at the end of a name, as BCP 47 and yt-dlp write it: en, pt-BR, zh-Hans, en-orig."""
+_TAG = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9_-]+)?"
+_MARKS = {"default": 0, "full": 0, "cc": 1, "sdh": 1, "hi": 1, "auto": 2, "foreign": 3, "forced": 3}
+_LANGUAGE = re.compile(rf"\.({_TAG})((?:\.(?:{'|'.join(_MARKS)}))*)$", re.IGNORECASE)
+"""A language at the end of a name, as BCP 47 and yt-dlp write it: en, pt-BR, zh-Hans, en-orig.
+
+After it stand the marks that players know: ``<id>.en.sdh.srt`` is for the deaf, ``<id>.en.forced``
+what is said in a foreign language.
+"""
+
+_NO_LANGUAGE = frozenset(("cc", "sdh", "und", "mis", "mul", "zxx"))
+"""Marks that have as many letters as a language, and the tags of ISO 639 for none or several."""
+
+_SAME = """
+ar ara arabic/bg bul bulgarian/bn ben bengali/ca cat catalan/cs ces cze czech/da dan danish/
+de deu ger german/el ell gre greek/en eng english/es spa spanish/et est estonian/
+eu eus baq basque/fa fas per persian/fi fin finnish/fr fra fre french/gl glg galician/
+he heb iw hebrew/hi hin hindi/hr hrv croatian/hu hun hungarian/id ind in indonesian/
+is isl ice icelandic/it ita italian/ja jpn japanese/ka kat geo georgian/ko kor korean/
+lt lit lithuanian/lv lav latvian/mk mkd mac macedonian/ms msa may malay/nl nld dut dutch/
+no nor norwegian/pl pol polish/pt por portuguese/ro ron rum romanian/ru rus russian/
+sk slk slo slovak/sl slv slovenian/sq sqi alb albanian/sr srp serbian/sv swe swedish/
+ta tam tamil/te tel telugu/th tha thai/tr tur turkish/uk ukr ukrainian/ur urd urdu/
+vi vie vietnamese/zh zho chi chinese
+"""
+_CODES: Mapping[str, str] = MappingProxyType(
+    {name: code for code, *names in map(str.split, _SAME.split("/")) for name in names}
+)
+"""Of a language ISO 639-1's two letters, by those of ISO 639-2, old ones, or its English name."""
 
 
 def transcript_stem(path: str) -> str:
@@ -43,42 +70,75 @@ def meant_stems(stem: str) -> Iterator[str]:
         stem: The transcript's name or path, less its suffix.
 
     Yields:
-        The stem itself, and what is left of it without a language or a video suffix at its end.
+        The stem itself, and what is left of it without marks, language or video suffix at its end.
 
     Example:
         >>> list(meant_stems("a/vol. 2 [x].mp4.en-US"))
         ['a/vol. 2 [x].mp4.en-US', 'a/vol. 2 [x].mp4', 'a/vol. 2 [x]']
     """
     yield stem
-    while (shorter := _LANGUAGE.sub("", stem)) != stem or (shorter := video_stem(stem)) != stem:
+    while (shorter := _shorter(stem)) != stem:
         yield shorter
         stem = shorter
+
+
+def _shorter(stem: str) -> str:
+    """Take a mark, a language or a video suffix off the end of a name."""
+    return stem.rpartition(".")[0] if _LANGUAGE.search(stem) else video_stem(stem)
 
 
 def language_distance(wanted: str | None, rest: str) -> int | None:
     """Measure how well a transcript's language fits.
 
     Args:
-        wanted: Such as ``en``, which ``en-GB`` and ``en-orig`` are too, or ``en-GB``; None for any.
+        wanted: Such as ``en``, which ``eng``, ``en-GB`` and ``en-orig`` are too, or ``en-GB``, for
+            which ``en`` may stand, but not ``en-US``; None for any.
         rest: What follows the video's name in the transcript's, less the suffix of its format.
 
     Returns:
-        0 for the language itself, and for any where none is wanted; 1 for a kind of it; 2 where the
-        name has no language; None for another language.
+        0 for the language itself, and for any where none is wanted; 1 for a kind of it, or what it
+        is a kind of; 2 where the name has no language; None for another language.
 
     Example:
-        >>> [language_distance("en", rest) for rest in (".en", ".mp4.en-orig", ".mp4", ".de")]
-        [0, 1, 2, None]
+        >>> rests = (".eng", ".en.forced", ".mp4.en-orig", ".mp4", ".de")
+        >>> [language_distance("en", rest) for rest in rests]
+        [0, 0, 1, 2, None]
     """
     if wanted is None:
         return 0
     named = _LANGUAGE.search(video_stem(f"id{rest}"))
-    if named is None:
+    language, wanted = _normalized(named[1] if named else ""), _normalized(wanted)
+    if not language:
         return 2
-    language, wanted = (tag.lower().replace("_", "-") for tag in (named[1], wanted))
     if language == wanted:
         return 0
-    return 1 if language.startswith(f"{wanted}-") else None
+    is_kind = language.startswith(f"{wanted}-") or wanted.startswith(f"{language}-")
+    return 1 if is_kind else None
+
+
+def mark_rank(rest: str) -> int:
+    """Say how late a transcript comes among those of its language, as its marks tell.
+
+    Args:
+        rest: As for :func:`language_distance`.
+
+    Returns:
+        0 for what is said; 1 with sounds described as well; 2 where a machine wrote it; 3 where it
+        is only what is said in a foreign language.
+
+    Example:
+        >>> [mark_rank(rest) for rest in (".en", ".en.sdh", ".en.auto", ".en.forced")]
+        [0, 1, 2, 3]
+    """
+    named = _LANGUAGE.search(video_stem(f"id{rest}"))
+    marks = named[2].lower().split(".")[1:] if named else []
+    return max((_MARKS[mark] for mark in marks), default=0)
+
+
+def _normalized(tag: str) -> str:
+    """Write tags of one language alike: eng as en, pt_BR as pt-br, and what says nothing as ''."""
+    language, hyphen, rest = tag.lower().replace("_", "-").partition("-")
+    return "" if language in _NO_LANGUAGE else f"{_CODES.get(language, language)}{hyphen}{rest}"
 
 
 def require_language(language: str) -> None:
