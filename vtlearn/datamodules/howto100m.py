@@ -52,8 +52,9 @@ class HowTo100M(VideoTextData):
         min_score: Of pseudolabels, the lowest score that is trained on; ``vtlearn pseudolabel``
             names the one at which half is kept.
         keep: Of pseudolabels, the share that is trained on: those with the highest scores.
-        language: Of transcripts named as ``<id>.en.vtt``: ``en``; leave it out for any. Those of
-            other languages are left out, and those without a language come after.
+        language: Of transcripts, as their names say, ``<id>.en.vtt``, or else they themselves:
+            ``en``; leave it out for any. Those of other languages are left out, and those of which
+            nothing says come last.
         loading: What every corpus takes.
 
     Example:

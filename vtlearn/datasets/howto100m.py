@@ -62,8 +62,8 @@ class HowTo100M(VideoCorpus):
             trained on.
         keep: Of pseudolabels, the share that is trained on, from above 0 to 1: those with the
             highest scores.
-        language: The language of transcripts, such as ``en``, by their names, ``<id>.en.vtt``;
-            those of other languages are left out. None for any.
+        language: The language of transcripts, such as ``en``, by their names, ``<id>.en.vtt``, or
+            else by what they say themselves; those of other languages are left out. None for any.
         reading: How the videos are read.
 
     Attributes:

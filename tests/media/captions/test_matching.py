@@ -155,6 +155,38 @@ def test_a_language_chooses_transcripts(
     assert not match.unclaimed
 
 
+def test_what_transcripts_say_decides_where_names_say_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "captions"
+    folder.mkdir()
+    cue = "00:01.000 --> 00:02.000\nso\n"
+    segment = '"segments": [{"start": 1, "end": 2, "text": "so"}]'
+    ttml = '<tt xmlns="http://www.w3.org/ns/ttml" xml:lang="{}"><body><p begin="1s" end="2s">so</p>'
+    for name, content in {
+        "a.json": f'{{"language": "de", {segment}}}',
+        "a.en.vtt": f"WEBVTT\nLanguage: de\n\n{cue}",  # its name decides
+        "b.json": f'{{"language": "de", {segment}}}',
+        "c.json": f'{{{segment}, "language": "en"}}',
+        "d.vtt": f"WEBVTT\nKind: captions\nLanguage: fr\n\n{cue}",
+        "e.srt": f"WEBVTT\nLanguage: fr\n\n{cue}",
+        "f.ttml": ttml.format("de") + "</body></tt>",
+        "g.ttml": ttml.format("en-US") + "</body></tt>",
+        "h.vtt": f"WEBVTT\n\n{cue}",
+    }.items():
+        (folder / name).write_text(content)
+    captions = open_captions(folder, progress=False)
+    found = match_captions(captions, videos(*"abcdefgh"), "en")
+    assert said_files(captions, found) == ["a.en.vtt", "c.json", "g.ttml", "h.vtt"]
+    assert not found.unclaimed
+    german = match_captions(captions, videos(*"abcdefgh"), "ger")
+    assert said_files(captions, german) == ["a.json", "b.json", "f.ttml", "h.vtt"]
+    assert len(match_captions(captions, videos(*"abcdefgh")).keys) == 8
+
+
+def said_files(captions: CaptionIndex, match: CaptionMatch) -> list[str]:
+    assert captions.files is not None
+    return [captions.files[captions.ids.index(key)] for key in match.keys.values()]
+
+
 def test_marks_tell_which_of_a_language_comes_first(tmp_path: Path) -> None:
     names = ["a.en.auto.vtt", "a.en.default.srt", "a.en.forced.vtt", "a.en.sdh.vtt", "b.en.sdh.srt"]
     captions = transcripts(tmp_path, *names, "b.eng.forced.srt", "c.fre.cc.srt", "c.ger.forced.srt")

@@ -85,3 +85,22 @@ def test_only_the_suffix_of_the_format_is_taken_off() -> None:
 )
 def test_languages_in_names(wanted: str | None, rest: str, distance: int | None) -> None:
     assert language_distance(wanted, rest) == distance
+
+
+@pytest.mark.parametrize(
+    ("rest", "told", "distance"),
+    [
+        ("", "en", 0),
+        ("", "English", 0),
+        ("", "de", None),
+        ("", "und", 2),
+        ("", "en-GB", 1),
+        (".mp4.sdh", "de", None),
+        (".en", "de", 0),  # the name decides
+        (".de", "en", None),
+    ],
+)
+def test_what_a_transcript_says_counts_where_its_name_says_nothing(
+    rest: str, told: str, distance: int | None
+) -> None:
+    assert language_distance("en", rest, told) == distance

@@ -37,6 +37,14 @@ def test_arrays_say_what_the_entries_said(tmp_path: Path) -> None:
     assert table.summary == ("raw_caption.json", 3, 2, 1)
 
 
+def test_languages_are_kept_where_any_is_said(tmp_path: Path) -> None:
+    german = Entry("a", entry("a", "x").track._replace(language="de"))
+    table = open_table(written(tmp_path / "t", german, entry("b", "y")))
+    assert table.languages is not None
+    assert list(table.languages) == ["de", ""]
+    assert open_table(written(tmp_path / "u", entry("b", "y"))).languages is None
+
+
 def test_nothing_is_wrong_with_videos_without_captions(tmp_path: Path) -> None:
     table = open_table(written(tmp_path / "t", entry("a"), entry("b", "so we")))
     assert json.loads(table.reasons.read_bytes()) == {}

@@ -82,11 +82,13 @@ class Track(NamedTuple):
         spans: Start and end in seconds, (captions, 2), float64.
         texts: What is said, one string per caption.
         skipped: What was left out.
+        language: What their file says that they are in, such as "en"; empty where it does not.
     """
 
     spans: NDArray[np.float64]
     texts: list[str]
     skipped: Sequence[Skipped] = ()
+    language: str = ""
 
     def captions(self) -> list[Caption]:
         """Return them one by one."""
@@ -146,7 +148,7 @@ def require_most(track: Track, max_bad_cues: float) -> Track:
 
 
 def _sorted(track: Track) -> Track:
-    spans, texts, _ = track
+    spans, texts = track.spans, track.texts
     if not np.any(spans[1:, 0] < spans[:-1, 0]):
         return track
     order = spans[:, 0].argsort(kind="stable")

@@ -72,6 +72,11 @@ class CaptionIndex(Mapping[str, list[Caption]]):
         return self._table.files
 
     @property
+    def languages(self) -> Strings | None:
+        """What transcripts say that they are in, in the order of ``ids``; None: none says so."""
+        return self._table.languages
+
+    @property
     def source(self) -> str:
         """The name of the folder or file that the captions come from."""
         return self._table.summary.source

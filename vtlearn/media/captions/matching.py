@@ -51,8 +51,10 @@ def match_captions(
         captions: Those of a corpus. Ids in one file of all are never cut: such an id is a video's
             id, or its path.
         videos: The videos there are.
-        language: The language of transcripts, such as ``en``: those whose names have another are
-            left out, and those whose names have it come before those without any. None for all.
+        language: The language of transcripts, such as ``en``: those of another are left out, as
+            their names say, or where these say none, the transcripts themselves (what speech
+            recognition writes, WebVTT's header, TTML's root); those of which nothing says come
+            last. None for all.
 
     Returns:
         Which are whose. Of several transcripts of a video, it has the one that names its path best,
@@ -135,6 +137,7 @@ class _Transcripts:
         self._captions = captions
         self._language = language
         self._files = files
+        self._told: Sequence[str] = captions.languages or ()
         self._videos = videos
         self._named: dict[str, list[_Named]] = {}  # those that name a video
         self._shared: dict[int, list[str]] = {}  # of which nothing tells which video they name
@@ -169,7 +172,7 @@ class _Transcripts:
         for stem in meant_stems(whole):
             meant = self._videos.meant(stem)
             if meant:
-                if language_distance(self._language, whole.removeprefix(stem)) is None:
+                if self._distance(row, whole.removeprefix(stem)) is None:
                     return True  # of a video that is there, in a language that is not wanted
                 for video_id in meant:
                     self._named.setdefault(video_id, []).append(_Named(row, stem))
@@ -190,11 +193,15 @@ class _Transcripts:
             closeness(escaped, path), closeness(named.stem, path), (without_format, False)
         )
         rest = transcript_stem(file).removeprefix(named.stem)
-        language = language_distance(self._language, rest) or 0
+        language = self._distance(named.row, rest) or 0
         damaged = self._captions.ids[named.row] in self._captions.damaged
         marks = mark_rank(rest)
         distance = (-common, not equal)
         return _Claim(distance, damaged, language, marks, kind_rank(file), file, named.row)
+
+    def _distance(self, row: int, rest: str) -> int | None:
+        """Measure how well a transcript's language fits, by its name, or else by what it says."""
+        return language_distance(self._language, rest, self._told[row] if self._told else "")
 
     def _problem(self, video_id: str, best: _Claim, others: Sequence[_Claim]) -> str:
         """Say why it is not known which transcript is a video's; nothing where it is."""

@@ -87,17 +87,19 @@ def _shorter(stem: str) -> str:
     return stem.rpartition(".")[0] if _LANGUAGE.search(stem) else video_stem(stem)
 
 
-def language_distance(wanted: str | None, rest: str) -> int | None:
+def language_distance(wanted: str | None, rest: str, told: str = "") -> int | None:
     """Measure how well a transcript's language fits.
 
     Args:
         wanted: Such as ``en``, which ``eng``, ``en-GB`` and ``en-orig`` are too, or ``en-GB``, for
             which ``en`` may stand, but not ``en-US``; None for any.
         rest: What follows the video's name in the transcript's, less the suffix of its format.
+        told: The language that the transcript itself says it is in, which counts where its name
+            says none; empty where it does not.
 
     Returns:
         0 for the language itself, and for any where none is wanted; 1 for a kind of it, or what it
-        is a kind of; 2 where the name has no language; None for another language.
+        is a kind of; 2 where neither says; None for another language.
 
     Example:
         >>> rests = (".eng", ".en.forced", ".mp4.en-orig", ".mp4", ".de")
@@ -107,7 +109,8 @@ def language_distance(wanted: str | None, rest: str) -> int | None:
     if wanted is None:
         return 0
     named = _LANGUAGE.search(video_stem(f"id{rest}"))
-    language, wanted = _normalized(named[1] if named else ""), _normalized(wanted)
+    language = _normalized(named[1] if named else "") or _normalized(told)
+    wanted = _normalized(wanted)
     if not language:
         return 2
     if language == wanted:

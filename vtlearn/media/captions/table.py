@@ -27,7 +27,7 @@ from vtlearn.storage.strings import Strings
 
 __all__: list[str] = []
 
-VERSION = 4
+VERSION = 5
 """Of the files' layout; another one is built again."""
 
 
@@ -60,6 +60,8 @@ class CaptionTable(NamedTuple):
         reasons: What is wrong with the captions of which video; these have none in the table.
         skipped: What was left out of which video's captions, as pairs of a line and the reason.
         files: The transcripts' paths below the source; None where the source is one file.
+        languages: What the transcripts themselves say that they are in, empty where they do not;
+            None where none says so.
     """
 
     summary: Summary
@@ -71,6 +73,7 @@ class CaptionTable(NamedTuple):
     reasons: Path
     skipped: Path
     files: Strings | None
+    languages: Strings | None
 
 
 def write_table(folder: Path, source: Path, entries: Iterable[Entry]) -> None:
@@ -122,7 +125,10 @@ def open_table(folder: Path) -> CaptionTable:
             map_array(folder / "text", np.uint8),
             folder / "reasons.json",
             folder / "skipped.json",
-            Strings.load(folder, "files") if "files.text" in sizes else None,
+            *(
+                Strings.load(folder, name) if f"{name}.text" in sizes else None
+                for name in ("files", "languages")
+            ),
         )
     except (OSError, ValueError, LookupError, TypeError) as error:
         message = f"{folder} holds no table of captions: {error}; open their source again"
@@ -135,6 +141,7 @@ class _Writer:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.ids: list[str] = []
         self._files: list[str] = []
+        self._languages: list[str] = []
         self._folder = folder
         self._rows: dict[str, int] = {}
         self._videos = array("q")  # first caption and the one after the last, in turn
@@ -156,6 +163,7 @@ class _Writer:
         self._rows[video_id] = len(self.ids)
         self.ids.append(video_id)
         self._files.append(file)
+        self._languages.append(track.language)
         if track.skipped:
             self._skipped[video_id] = list(track.skipped)
         if reason:
@@ -169,8 +177,9 @@ class _Writer:
         videos = np.array(self._videos, "<i8").reshape(-1, 2)
         (self._folder / "videos").write_bytes(videos.tobytes())
         Strings.of(self.ids).save(self._folder, "ids")
-        if any(self._files):
-            Strings.of(self._files).save(self._folder, "files")
+        for name, strings in (("files", self._files), ("languages", self._languages)):
+            if any(strings):
+                Strings.of(strings).save(self._folder, name)
         (self._folder / "reasons.json").write_text(json.dumps(self._reasons), encoding="utf-8")
         (self._folder / "skipped.json").write_text(json.dumps(self._skipped), encoding="utf-8")
         kept = int((videos[:, 1] - videos[:, 0]).sum())

@@ -38,6 +38,7 @@ from vtlearn.media.captions.pysubs2_formats import parse_microdvd, parse_sami, p
 from vtlearn.media.captions.rows import delimiter_of, read_rows
 from vtlearn.media.captions.subtitles import parse_sbv, parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
+from vtlearn.media.captions.told_language import json_language, ttml_language, webvtt_language
 from vtlearn.media.ids import VIDEO_SUFFIXES
 from vtlearn.media.video.probing import probe
 from vtlearn.unicode import parse_json
@@ -128,7 +129,8 @@ def read_track(
     track = _without_pictures(PARSERS[suffix](_File(path, rolling, fps)))
     require_most(track, max_bad_cues)
     if rolling and suffix != ".vtt":
-        return as_track(Transcript(dedupe_rolling(track.captions()), track.skipped))
+        deduped = as_track(Transcript(dedupe_rolling(track.captions()), track.skipped))
+        return deduped._replace(language=track.language)
     return track
 
 
@@ -177,7 +179,9 @@ def _json(path: Path) -> Any:
 
 
 def _json_track(file: _File) -> Track:
-    return validate_captions(json_columns(_json(file.path)), leave_out=True)
+    content = _json(file.path)
+    track = validate_captions(json_columns(content), leave_out=True)
+    return track._replace(language=json_language(content))
 
 
 def _csv_track(file: _File) -> Track:
@@ -240,7 +244,8 @@ def _text_track(parse: Callable[[str], Transcript], file: _File) -> Track:
     text = _text(file.path)
     first = text.lstrip()
     if first.startswith("WEBVTT"):
-        return as_track(parse_webvtt(first, rolling=file.rolling))
+        track = as_track(parse_webvtt(first, rolling=file.rolling))
+        return track._replace(language=webvtt_language(first))
     if _MICRODVD.search(text):
         return _microdvd_track(file, text)
     return as_track(parse(text))
@@ -269,13 +274,17 @@ def _rate_beside(path: Path) -> float | None:
 def _timed_text_track(file: _File) -> Track:
     content = _bytes(file.path)
     try:
-        return as_track(parse_timed_text(content))
+        return _timed_text(content)
     except TranscriptError:
         try:
             content.decode()
         except UnicodeDecodeError:  # in an encoding that it does not declare
-            return as_track(parse_timed_text(decode_text(content, file.path)))
+            return _timed_text(decode_text(content, file.path))
         raise
+
+
+def _timed_text(content: bytes | str) -> Track:
+    return as_track(parse_timed_text(content))._replace(language=ttml_language(content))
 
 
 _SSA = partial(parse_substation, kind="ssa")
@@ -317,7 +326,8 @@ def _without_pictures(track: Track) -> Track:
     texts = track.texts
     kept = sorted(set(range(len(texts))) - set(pictures))
     found = [Skipped(n, f"caption {n} names a picture: {texts[n][:80]!r}") for n in pictures]
-    return Track(track.spans[kept], [texts[n] for n in kept], [*track.skipped, *found])
+    skipped = [*track.skipped, *found]
+    return track._replace(spans=track.spans[kept], texts=[texts[n] for n in kept], skipped=skipped)
 
 
 def _some(captions: Transcript) -> Transcript:
