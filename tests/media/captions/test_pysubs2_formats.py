@@ -1,5 +1,12 @@
+import pytest
+
 from vtlearn.media.captions.caption import Caption
-from vtlearn.media.captions.pysubs2_formats import parse_microdvd, parse_sami, parse_substation
+from vtlearn.media.captions.pysubs2_formats import (
+    parse_microdvd,
+    parse_sami,
+    parse_substation,
+    sami_language,
+)
 
 
 def test_a_line_and_its_shadow_count_once_and_drawings_never() -> None:
@@ -29,3 +36,35 @@ def test_a_caption_of_sami_ends_with_the_next() -> None:
     assert first == (1.0, 2.5, long)
     assert second.start == 2.5
     assert second.end > 4.0
+
+
+STYLE = """<SAMI><HEAD><STYLE TYPE="text/css"><!--
+P { margin-left: 1pt; }
+.ENCC { Name: English; lang: en-US; SAMIType: CC; }
+.ENSDH { Name: Described; lang: en-US; }
+.KRCC { Name: Korean; lang: ko-KR; SAMIType: CC; }
+--></STYLE></HEAD><BODY>"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<SYNC Start=1000><P Class=ENCC>hello<P Class=KRCC>annyeong"
+        "<SYNC Start=2000><P Class=ENCC>&nbsp;<P Class=KRCC>&nbsp;",
+        "<SYNC Start=1000><P Class='encc'>hello</P></SYNC><SYNC Start=1400><P Class=KRCC>annyeong"
+        "<SYNC Start=1500><P Class=KRCC>&nbsp;<SYNC Start=2000><P Class=ENCC>&nbsp;",
+        "<SYNC Start=1000><P ID=Left Class=ENCC>hello<SYNC Start=2000><P Class=ENSDH>&nbsp;"
+        "<SYNC Start=900><P Class=KRCC>annyeong<SYNC Start=1800><P Class=KRCC>&nbsp;",
+    ],
+)
+def test_of_sami_in_several_languages_the_first_is_read(body: str) -> None:
+    (caption,) = parse_sami(f"{STYLE}{body}</BODY></SAMI>")
+    assert (caption.start, caption.text) == (1.0, "hello")
+    assert caption.end == pytest.approx(1.5 + 5 * 0.067)  # as pysubs2 has it, if not cut short
+    assert sami_language(f"{STYLE}{body}") == "en-US"
+
+
+def test_classes_of_one_language_are_read_together() -> None:
+    body = "<SYNC Start=1000><P Class=ENCC>hello<SYNC Start=3000><P Class=ENSDH>[music]"
+    assert [each.text for each in parse_sami(STYLE + body)] == ["hello", "[music]"]
+    assert sami_language("<SYNC Start=1000><P>hello") == ""

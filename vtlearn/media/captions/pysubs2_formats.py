@@ -4,7 +4,7 @@ A line at a time where the format has one caption per line, so that a bad one co
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pysubs2
 
@@ -16,6 +16,8 @@ __all__: list[str] = []
 _FRAMES = re.compile(r"\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}.*")
 _RATE = re.compile(r"\s*\{\s*1\s*\}\s*\{\s*1\s*\}\s*(\d{1,4}(?:[.,]\d{1,9})?)\s*")
 _UNSHOWN = re.compile(r"<head\b.*?</head\s*>|<!--.*?-->|<[^>]*>|&nbsp;?", re.IGNORECASE | re.DOTALL)
+_SYNC, _PARAGRAPH = (re.compile(rf"(?=<{tag}\b)", re.IGNORECASE) for tag in ("SYNC", "P"))
+_CLASS = re.compile(r"<P\b[^>]*?\bClass\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 _FAULTS = (ValueError, LookupError, TypeError, OverflowError, pysubs2.exceptions.Pysubs2Error)
 
 
@@ -81,7 +83,8 @@ def parse_sami(text: str) -> Transcript:
     """Read SAMI, whose captions have no end.
 
     Args:
-        text: The whole file.
+        text: The whole file. Where it has captions in several languages, which are told by their
+            classes, those in the first are read.
 
     Returns:
         The captions, on one line each. Each ends with the next, empty or not, or earlier where its
@@ -94,6 +97,7 @@ def parse_sami(text: str) -> Transcript:
         >>> parse_sami("<SAMI><BODY><SYNC Start=1000><P>so we<SYNC Start=1500><P>&nbsp;</SAMI>")
         [Caption(start=1.0, end=1.5, text='so we')]
     """
+    text = f"{_in_one_language(text)}</SAMI>"  # without an end pysubs2 drops the last caption
     try:
         captions = Transcript(_captions(pysubs2.SSAFile.from_string(text, format_="sami")))
     except _FAULTS as error:
@@ -104,6 +108,51 @@ def parse_sami(text: str) -> Transcript:
         message = f"it has text outside of any caption, and none that is in one: {shown[:80]!r}"
         raise TranscriptError(message)
     return captions
+
+
+def sami_language(text: str) -> str:
+    """Return the language of the captions of SAMI that :func:`parse_sami` reads.
+
+    Args:
+        text: The whole file.
+
+    Returns:
+        The tag that the style of their class has; empty where it has none, or they have no class.
+
+    Example:
+        >>> sami_language("<STYLE>.KRCC {Name:Korean; lang:ko-KR;}</STYLE><SYNC><P Class=KRCC>")
+        'ko-KR'
+    """
+    first = _CLASS.search(text)
+    return _styled_language(text, first[1]) if first else ""
+
+
+def _styled_language(text: str, name: str) -> str:
+    style = rf"\.{re.escape(name)}\s*\{{[^{{}}]*?\blang\s*:\s*([A-Za-z][\w-]*)"
+    found = re.search(style, text, re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def _in_one_language(text: str) -> str:
+    """Leave out paragraphs of classes of other languages than the first, and times of no others."""
+    names = {name.lower(): None for name in _CLASS.findall(text)}
+    if len(names) < 2:
+        return text
+    languages = {name: _styled_language(text, name).lower() or name for name in names}
+    first = languages[next(iter(names))]
+    head, *blocks = _SYNC.split(text)
+    kept = [head]
+    for block in blocks:
+        sync, *paragraphs = _PARAGRAPH.split(block)
+        own = [each for each in paragraphs if _language_of(each, languages, first) == first]
+        if own or not paragraphs:
+            kept += [sync, *own]
+    return "".join(kept)
+
+
+def _language_of(paragraph: str, languages: Mapping[str, str], default: str) -> str:
+    named = _CLASS.match(paragraph)
+    return languages[named[1].lower()] if named else default
 
 
 def _by_line(lines: Iterable[tuple[int, str]], kind: str, fps: float | None = None) -> Transcript:

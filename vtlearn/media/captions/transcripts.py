@@ -34,7 +34,12 @@ from vtlearn.media.captions.caption import (
 )
 from vtlearn.media.captions.encoding import decode_text
 from vtlearn.media.captions.json_layouts import json_columns
-from vtlearn.media.captions.pysubs2_formats import parse_microdvd, parse_sami, parse_substation
+from vtlearn.media.captions.pysubs2_formats import (
+    parse_microdvd,
+    parse_sami,
+    parse_substation,
+    sami_language,
+)
 from vtlearn.media.captions.rows import delimiter_of, read_rows
 from vtlearn.media.captions.subtitles import parse_sbv, parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
@@ -239,7 +244,12 @@ def _rejoined(row: list[str], header: list[str], delimiter: str) -> list[str]:
     return [*row[:last], f"{delimiter.strip()} ".join(row[last:])]
 
 
-def _text_track(parse: Callable[[str], Transcript], file: _File) -> Track:
+def _text_track(
+    parse: Callable[[str], Transcript],
+    file: _File,
+    *,
+    language_of: Callable[[str], str] | None = None,
+) -> Track:
     """Read subtitles by what they hold, or else as their name says."""
     text = _text(file.path)
     first = text.lstrip()
@@ -248,7 +258,7 @@ def _text_track(parse: Callable[[str], Transcript], file: _File) -> Track:
         return track._replace(language=webvtt_language(first))
     if _MICRODVD.search(text):
         return _microdvd_track(file, text)
-    return as_track(parse(text))
+    return as_track(parse(text))._replace(language=language_of(text) if language_of else "")
 
 
 def _microdvd_track(file: _File, text: str) -> Track:
@@ -288,6 +298,7 @@ def _timed_text(content: bytes | str) -> Track:
 
 
 _SSA = partial(parse_substation, kind="ssa")
+_SAMI = partial(_text_track, parse_sami, language_of=sami_language)
 
 PARSERS: Mapping[str, Callable[[_File], Track]] = MappingProxyType(
     {
@@ -305,8 +316,8 @@ PARSERS: Mapping[str, Callable[[_File], Track]] = MappingProxyType(
         ".srv1": _timed_text_track,
         ".ass": partial(_text_track, parse_substation),
         ".ssa": partial(_text_track, _SSA),
-        ".smi": partial(_text_track, parse_sami),
-        ".sami": partial(_text_track, parse_sami),
+        ".smi": _SAMI,
+        ".sami": _SAMI,
         ".sub": partial(_text_track, parse_sbv),
     }
 )
