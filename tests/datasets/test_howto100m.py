@@ -208,6 +208,21 @@ def pictures_and_words(data: HowTo100M) -> dict[str, tuple[int, str]]:
     }
 
 
+def test_a_language_without_transcripts_is_named(
+    kitchen_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "captions"
+    folder.mkdir()
+    names = sorted(path.stem for path in (kitchen_root / "videos").glob("*.mp4"))
+    for name in names:
+        (folder / f"{name}.de.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nso\n")
+    with pytest.raises(CorpusNotFoundError, match=r"captions in language=fr  \(there are none\)"):
+        HowTo100M(folder, videos=kitchen_root / "videos", language="fr")
+    (folder / f"{names[0]}.fra.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nalors\n")
+    assert len(HowTo100M(folder, videos=kitchen_root / "videos", language="fr")) == 1
+    assert f"{len(names) - 1} of {len(names)} videos have no captions in language=fr" in caplog.text
+
+
 @pytest.mark.parametrize("ids", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("source", ["folder", "one file", "languages", "list"])
 def test_every_video_is_trained_with_its_own_words(

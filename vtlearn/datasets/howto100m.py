@@ -113,12 +113,13 @@ class HowTo100M(VideoCorpus):
         if store is not None:
             _require_todays(store, videos, index, match)
         told = {video_id: path for video_id, path in found.items() if video_id in match.keys}
+        which = "captions" if language is None else f"captions in {language=!s}"
         if not told:
             where = reading.features or videos
-            lines = [f"{where}: videos of which {captions} has captions  (there are none)"]
+            lines = [f"{where}: videos of which {captions} has {which}  (there are none)"]
             raise CorpusNotFoundError(_NAME, lines, _SOURCE)
         if len(told) < len(found):
-            silent = f"{len(found) - len(told)} of {len(found)} videos have no captions"
+            silent = f"{len(found) - len(told)} of {len(found)} videos have no {which}"
             _report(captions, silent)
         held_out = held_out_ids(told, holdout)
         trained = [video_id for video_id in told if video_id not in held_out]

@@ -124,7 +124,9 @@ def run(arguments: argparse.Namespace) -> int:
             _pack(corpus, video_id, writer, report)
         report.finish(ids)
         if not writer.done:
-            message = f"nothing to pack: none of {len(ids)} ids has both a video and captions that "
+            tag = arguments.language
+            which = "captions" if tag is None else f"captions in --language {tag}"
+            message = f"nothing to pack: none of {len(ids)} ids has both a video and {which} that "
             message += f"can be read; {report.path} says why"
             raise ArgumentError(message)
     sys.stdout.write(_closing_line(arguments.out, writer, report.rows))

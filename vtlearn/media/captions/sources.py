@@ -271,8 +271,8 @@ def _report_others(source: Path, files: dict[str, list[str]]) -> None:
     if several:
         first, other, *_ = several[0]
         message = (
-            "%s: %d of %d videos have several files; one of each is read (%s before %s; `language` "
-            "chooses by names such as <id>.en.vtt)"
+            "%s: %d of %d videos have several files, such as %s and %s; one of each is read: in "
+            "the wanted `language`, if names such as <id>.en.vtt say so, the first with captions"
         )
         _LOG.warning(message, source, len(several), len(files), first, other)
 
