@@ -94,6 +94,34 @@ def test_formats_left_unmerged_are_one_video(
     assert locate_videos(tmp_path, ["b"]) == {"b": tmp_path / "z/b.f137.mp4"}
 
 
+def test_formats_that_are_called_by_words_are_one_video(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.fhls-audio-high.mp4")
+    write_video(tmp_path / "a.fhls-720.mp4", [20])
+    write_audio(tmp_path / "b.fdash-audio_eng=128000.mp4")
+    write_video(tmp_path / "b.fdash-video=1200000.mp4", [20])
+    write_video(tmp_path / "c.fhd.mp4", [20])
+    write_audio(tmp_path / "c.fsound.mkv")
+    write_video(tmp_path / "d.fhttp-720p.mp4", [20])
+    touch(tmp_path, "d.fhttp-audio.m4a")
+    found = {video_id: path.name for video_id, path in find_videos(tmp_path).items()}
+    assert found == {
+        "a": "a.fhls-720.mp4",
+        "b": "b.fdash-video=1200000.mp4",
+        "c": "c.fhd.mp4",
+        "d": "d.fhttp-720p.mp4",
+    }
+
+
+def test_words_that_begin_like_a_format_are_kept(tmp_path: Path) -> None:
+    for name in ("a.final", "a.first", "b.final", "c.fine", "d.french", "e.fhls"):
+        write_video(tmp_path / f"{name}.mp4", [20])
+    touch(tmp_path, "b.full.mp4", "b.f140.m4a", "c.fine.m4a", "d.fade.m4a")  # b.full: what it is,
+    write_audio(tmp_path / "e.faded out.mp4")  # cannot be told; formats have no spaces
+    ids = ["a.final", "a.first", "b.final", "b.full", "c.fine", "d.french", "e.faded out", "e.fhls"]
+    assert list(find_videos(tmp_path)) == ids
+    assert locate_videos(tmp_path, ["d"])["d"] == tmp_path / "d.mp4"  # not there
+
+
 def test_a_merged_video_has_the_id_before_its_formats(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", [20])
     write_video(tmp_path / "a.f399.mp4", [20])

@@ -66,6 +66,8 @@ def test_a_name_means_the_one_video_that_has_a_format_besides() -> None:
     assert names.meant("b") == names.meant("b.f22") == ["b"]
     assert names.meant("c.f3") == []
     assert names.meant("c") == []  # it may be either
+    hls = VideoNames({"a.fhls-720": "a.fhls-720", "b.final": "b.final"})
+    assert (hls.meant("a"), hls.meant("b")) == (["a.fhls-720"], [])
     assert [format_stem(one) for one in ("a.f", "a.f1x", "a.f251-0", "f1", "a.f137.x")] == [
         *("a.f", "a.f1x", "a", "f1", "a.f137.x"),
     ]

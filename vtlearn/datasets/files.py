@@ -6,7 +6,13 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
-from vtlearn.media.ids import VideoNames, distinct_ids, format_stem, video_stem
+from vtlearn.media.ids import (
+    VideoNames,
+    distinct_ids,
+    format_stem,
+    possible_format_stem,
+    video_stem,
+)
 from vtlearn.media.video.probing import has_picture
 from vtlearn.unicode import escape_name
 
@@ -48,7 +54,9 @@ def find_videos(folder: Path) -> dict[str, Path]:
         Paths by id, sorted by id; of several files that differ in their suffix only, the first in
         alphabetical order that has a picture. Formats that yt-dlp left unmerged beside one another
         (``a.f251.webm``, which is sound only, and ``a.f399.mp4``) are one video ``a``: the file
-        with the picture, unless ``a.mp4`` is there as well. Both are logged.
+        with the picture, unless ``a.mp4`` is there as well; formats are called by numbers, by
+        protocols (``a.fhls-720.mp4``), or by any word if exactly one of the files has a picture,
+        and the others sound. Both are logged.
 
     Raises:
         ArgumentError: If a folder in it cannot be listed.
@@ -208,19 +216,20 @@ def _merge_formats(folder: Path, files: dict[str, str], sounds: Container[str]) 
     """Make one video of the formats of one that stand beside each other, if one has a picture."""
     formats: dict[str, list[str]] = {}
     for place in files:
-        stem = format_stem(place)
+        stem = possible_format_stem(place)
         if stem != place:
             formats.setdefault(stem, []).append(place)
     merged: list[str] = []
     for stem, places in formats.items():
-        if len(places) == 1 and stem not in sounds:
-            continue
-        shown = [place for place in places if has_picture(files[place]) is not False]
-        if len(shown) != 1:
+        named = [place for place in places if format_stem(place) == stem]
+        own, film = named, _only_film(files, named, 1 if stem in sounds else 2)
+        if film is None:
+            own, film = places, _only_film(files, places, 2, by_content=True)
+        if film is None:
             continue  # videos of their own, whose names happen to end like this
-        merged += places
-        film = files[shown[0]]
-        files[stem] = _first_with_picture([files[stem], film]) if stem in files else film
+        merged += own
+        shown = files[film]
+        files[stem] = _first_with_picture([files[stem], shown]) if stem in files else shown
     for place in merged:
         del files[place]
     if merged:
@@ -231,6 +240,26 @@ def _merge_formats(folder: Path, files: dict[str, str], sounds: Container[str]) 
             len(merged),
             merged[0],
         )
+
+
+def _only_film(
+    files: Mapping[str, str], places: Sequence[str], least: int, *, by_content: bool = False
+) -> str | None:
+    """Return the one of so many formats that has a picture; None if it is not one.
+
+    Where only content tells that they are formats, it has to tell of each.
+    """
+    if len(places) < least:
+        return None
+    films: list[str] = []
+    for place in places:
+        found = has_picture(files[place])
+        if found is None and by_content:
+            return None
+        films += [] if found is False else [place]
+        if len(films) > 1:  # of many files few need be opened
+            return None
+    return films[0] if films else None
 
 
 def _first_with_picture(paths: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "former_id",
     "outgrown_ids",
     "path_tails",
+    "possible_format_stem",
     "video_stem",
 ]
 
@@ -27,7 +28,9 @@ VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v")
 """What the names of videos end with, in lower case."""
 
 _SUFFIXES = frozenset(VIDEO_SUFFIXES)
-_FORMAT = re.compile(r"\.f\d+(?:-[A-Za-z0-9]+)*$")
+_PROTOCOLS = "dash|hds|hls|http|https|ism|m3u8|mpd|mss|rtmp"
+_FORMAT = re.compile(rf"\.f(?:\d+(?:-[A-Za-z0-9]+)*|(?:{_PROTOCOLS})[-_=][^./\s]+)$")
+_ANY_FORMAT = re.compile(r"\.f[^./\s]+$")
 
 
 def video_stem(path: str) -> str:
@@ -54,13 +57,30 @@ def format_stem(name: str) -> str:
         name: A name or path, less its suffix.
 
     Returns:
-        The same less such an end, if it has one.
+        The same less such an end, if it has one: a number, or what begins with a protocol.
 
     Example:
-        >>> [format_stem(name) for name in ("a/b.f137", "b.f140-drc", "b.final", "b")]
-        ['a/b', 'b', 'b.final', 'b']
+        >>> names = ("a/b.f137", "b.f140-drc", "b.fhls-audio-high", "b.final", "b")
+        >>> [format_stem(name) for name in names]
+        ['a/b', 'b', 'b', 'b.final', 'b']
     """
     return _FORMAT.sub("", name) if ".f" in name else name
+
+
+def possible_format_stem(name: str) -> str:
+    """Take off what yt-dlp may have added, some of whose formats are called by any word.
+
+    Args:
+        name: A name or path, less its suffix.
+
+    Returns:
+        The same less such an end, if it has one. Only what is in the files tells whether it is one.
+
+    Example:
+        >>> [possible_format_stem(name) for name in ("a/b.faudio", "b.final", "b.part1")]
+        ['a/b', 'b', 'b.part1']
+    """
+    return _ANY_FORMAT.sub("", name) if ".f" in name else name
 
 
 def distinct_ids(paths: Sequence[str]) -> list[str]:
