@@ -146,6 +146,29 @@ def test_names_that_end_like_a_format_are_kept(tmp_path: Path) -> None:
     assert located["b"] == located["b.f399"] == tmp_path / "b.f399.mp4"
 
 
+def test_videos_of_other_suffixes_are_found(tmp_path: Path) -> None:
+    names = ["a.ts", "b.FLV", "c.mpg", "d.mpeg", "e.wmv", "f.3gp", "g.ogv", "h.m2ts", "i.mts"]
+    touch(tmp_path, *names)
+    write_video(tmp_path / "x.ts", [20], codec="libx264")
+    write_video(tmp_path / "y.flv", [20], codec="libx264")
+    write_video(tmp_path / "y.mp4", [20])
+    write_video(tmp_path / "z.flv", [20], codec="libx264")
+    write_audio(tmp_path / "z.mp4")
+    found = {video_id: path.name for video_id, path in find_videos(tmp_path).items()}
+    others = {"x": "x.ts", "y": "y.mp4", "z": "z.flv"}  # y is read from what it was read from
+    assert found == {name.partition(".")[0]: name for name in names} | others
+
+
+def test_source_code_is_no_video(tmp_path: Path) -> None:
+    (tmp_path / "index.ts").write_text('export const π = "3.14";\n')
+    (tmp_path / "module.mts").write_bytes(b"// caf\xe9\r\n\tlet x;\r\n")
+    (tmp_path / "index.mp4").touch()
+    (tmp_path / "cut.ts").write_bytes(b"G@\0\x10\0")
+    touch(tmp_path, "empty.ts")
+    found = {video_id: path.name for video_id, path in find_videos(tmp_path).items()}
+    assert found == {"cut": "cut.ts", "empty": "empty.ts", "index": "index.mp4"}
+
+
 def test_odd_folders(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "a").mkdir()
     touch(tmp_path, "a/v.mp4", "a/v.avi", "a/._w.mp4", "a/x.mp4")

@@ -121,3 +121,10 @@ def test_a_row_that_names_no_video_is_shown(row: str, tmp_path: Path) -> None:
     message = rf"list\.csv has the row '{row.strip()}' in line 5, which names no video"
     with pytest.raises(ArgumentError, match=message):
         read_video_list(path)
+
+
+def test_an_id_may_end_like_a_video(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("video_path\ntalks/Node.ts\nfilm.ts\ngone.ts\n")
+    known = VideoNames({"Node.ts": "talks/Node.ts", "film": "film"})
+    assert read_video_list(path, known) == ["Node.ts", "film", "gone"]

@@ -22,6 +22,9 @@ from vtlearn.media.ids import (
         ("a.mp4/c.webm", "a.mp4/c"),
         ("abc.f137.mp4.npy", "abc.f137.mp4.npy"),
         (".mp4", ".mp4"),
+        ("GOPR0042.MPG", "GOPR0042"),
+        ("a.m2ts", "a"),
+        ("Node.ts.mp4", "Node.ts"),
     ],
 )
 def test_only_a_video_suffix_is_taken_off(name: str, stem: str) -> None:

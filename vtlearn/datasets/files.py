@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vtlearn.errors import ArgumentError, CorpusNotFoundError
 from vtlearn.media.ids import (
+    COMMON_SUFFIXES,
     VideoNames,
     distinct_ids,
     format_stem,
@@ -19,6 +20,9 @@ from vtlearn.unicode import escape_name
 __all__ = ["find_videos", "video_names"]
 
 _LOG = logging.getLogger(__name__)
+_SOURCE_CODE = (".ts", ".mts")  # of TypeScript, where it is text
+_BEGINNING = 512  # bytes
+_CONTROLS = frozenset(range(32)) - set(b"\t\n\f\r")
 _SOUND_SUFFIXES = frozenset((".m4a", ".opus", ".ogg", ".oga", ".mp3", ".aac", ".weba", ".mka"))
 
 
@@ -48,15 +52,16 @@ def find_videos(folder: Path) -> dict[str, Path]:
     Args:
         folder: Where to look; links to folders are followed. An id is a file's name less its video
             suffix; where a name occurs in several folders, it is the path below ``folder``, less
-            the suffix. Names that begin with a dot are skipped.
+            the suffix. Names that begin with a dot are skipped, and so is TypeScript, that is, text
+            in a ``.ts``.
 
     Returns:
         Paths by id, sorted by id; of several files that differ in their suffix only, the first in
-        alphabetical order that has a picture. Formats that yt-dlp left unmerged beside one another
-        (``a.f251.webm``, which is sound only, and ``a.f399.mp4``) are one video ``a``: the file
-        with the picture, unless ``a.mp4`` is there as well; formats are called by numbers, by
-        protocols (``a.fhls-720.mp4``), or by any word if exactly one of the files has a picture,
-        and the others sound. Both are logged.
+        alphabetical order that has a picture, those of common formats (MP4, WebM, MKV, AVI, MOV)
+        first. Formats that yt-dlp left unmerged beside one another (``a.f251.webm``, which is sound
+        only, and ``a.f399.mp4``) are one video ``a``: the file with the picture, unless ``a.mp4``
+        is there as well; formats are called by numbers, by protocols (``a.fhls-720.mp4``), or by
+        any word if exactly one of the files has a picture, and the others sound. Both are logged.
 
     Raises:
         ArgumentError: If a folder in it cannot be listed.
@@ -81,7 +86,7 @@ def find_videos(folder: Path) -> dict[str, Path]:
             place = f"{below}/{stem}" if below else stem
             if name.startswith("."):
                 continue
-            if stem == name:
+            if stem == name or _is_source_code(where, name):
                 sounds.update(_unmerged_sound(place))
             elif place in files:
                 others.setdefault(place, []).append(f"{where}/{name}")
@@ -203,13 +208,29 @@ def locate_videos(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
 def _choose(folder: Path, files: dict[str, str], others: Mapping[str, list[str]]) -> None:
     """Choose the file of each place that has several."""
     for place, paths in others.items():
-        files[place] = _first_with_picture(sorted([files[place], *paths]))
+        files[place] = _first_with_picture(sorted([files[place], *paths], key=_preference))
     if others:
         _LOG.warning(
             "%s: %d files have the id of another; the first by name that has a picture is taken",
             folder,
             sum(map(len, others.values())),
         )
+
+
+def _preference(path: str) -> tuple[bool, str]:
+    return not path.lower().endswith(COMMON_SUFFIXES), path
+
+
+def _is_source_code(folder: str, name: str) -> bool:
+    """Tell whether a file is TypeScript, or other text that is called like a video's stream."""
+    if not name.lower().endswith(_SOURCE_CODE):
+        return False
+    try:
+        with open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123 - files are strings here
+            beginning = file.read(_BEGINNING)
+    except OSError:  # which is found out when it is opened
+        return False
+    return bool(beginning) and _CONTROLS.isdisjoint(beginning)
 
 
 def _merge_formats(folder: Path, files: dict[str, str], sounds: Container[str]) -> None:

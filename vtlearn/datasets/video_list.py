@@ -133,7 +133,8 @@ def _known_videos(
     """Turn listed paths, which have these ids in the list alone, into ids of known videos."""
     rivals: dict[str, list[str]] = {}  # paths that may mean a video, by its id
     for name, row in listed.items():
-        meant = known.meant(name)
+        # an id without a suffix may end like one: "Node.ts"
+        meant = known.meant(name) or known.meant(Path(row.cell).as_posix())
         if len(meant) > 1:
             raise ArgumentError(_may_mean(path, row, meant))
         for video_id in meant:

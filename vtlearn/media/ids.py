@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from vtlearn.unicode import escape_name
 
 __all__ = [
+    "COMMON_SUFFIXES",
     "VIDEO_SUFFIXES",
     "VideoNames",
     "closeness",
@@ -24,7 +25,13 @@ __all__ = [
     "video_stem",
 ]
 
-VIDEO_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v")
+COMMON_SUFFIXES = (".mp4", ".webm", ".mkv", ".avi", ".mov", ".m4v")
+"""Of :data:`VIDEO_SUFFIXES` those that nothing but videos has, and that come first."""
+
+VIDEO_SUFFIXES = (
+    *COMMON_SUFFIXES,
+    *(".mpg", ".mpeg", ".m2ts", ".ts", ".mts", ".flv", ".wmv", ".3gp", ".ogv"),
+)
 """What the names of videos end with, in lower case."""
 
 _SUFFIXES = frozenset(VIDEO_SUFFIXES)

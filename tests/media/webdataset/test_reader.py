@@ -55,6 +55,21 @@ def test_what_is_not_wanted_is_passed_over(tmp_path: Path) -> None:
     assert sample.unread == {"npy"}
 
 
+def test_media_of_any_suffix_and_a_picture_before_what_may_be_times(tmp_path: Path) -> None:
+    path = write_tar(
+        tmp_path / "00000.tar",
+        member("a.ts", b"1"),
+        member("a.txt", b"2"),
+        member("b.jpg", b"3"),
+        member("b.ts", b"4"),
+        member("b.txt", b"5"),
+        member("c.jpg", b"6"),
+        member("c.mp4", b"7"),
+        member("c.txt", b"8"),
+    )
+    assert [sample.media for sample in read_pairs(path)] == ["ts", "jpg", "mp4"]
+
+
 def test_only_pairs_of_media_and_text_count(tmp_path: Path) -> None:
     path = write_tar(
         tmp_path / "00000.tar",

@@ -18,7 +18,7 @@ from pathlib import Path, PureWindowsPath
 from typing import IO, NamedTuple
 
 from vtlearn.errors import ShardError
-from vtlearn.media.ids import VIDEO_SUFFIXES
+from vtlearn.media.ids import COMMON_SUFFIXES, VIDEO_SUFFIXES
 from vtlearn.unicode import escape_bytes
 
 __all__ = [
@@ -35,6 +35,8 @@ __all__ = [
 VIDEOS = tuple(suffix[1:] for suffix in VIDEO_SUFFIXES)
 PICTURES = ("jpg", "jpeg", "png", "webp")
 TEXTS = ("json", "txt")
+_BEFORE_PICTURES = VIDEOS[: len(COMMON_SUFFIXES)]  # "ts" may hold anything, such as times
+_MEDIA = (*_BEFORE_PICTURES, *PICTURES, *VIDEOS[len(COMMON_SUFFIXES) :])
 WANTED = frozenset((*VIDEOS, *PICTURES, *TEXTS))  # what trains
 
 LARGEST = 4 << 30
@@ -64,7 +66,7 @@ class ShardSample(NamedTuple):
     @property
     def media(self) -> str | None:
         """The extension of the sample's video, or else of its picture; None without either."""
-        return next((name for name in (*VIDEOS, *PICTURES) if self._has(name)), None)
+        return next((name for name in _MEDIA if self._has(name)), None)
 
     @property
     def is_pair(self) -> bool:
