@@ -28,6 +28,7 @@ EXAMPLES = [
             "CheckpointError",
             "EvaluationError",
             "FeatureError",
+            "MetadataError",
             "NoCaptionsError",
             "ShardError",
             "TranscriptError",

@@ -15,6 +15,7 @@ __all__ = [
     "EvaluationError",
     "FeatureError",
     "LostClipsError",
+    "MetadataError",
     "MissingPackageError",
     "NoCaptionsError",
     "OutsideCaptionsError",
@@ -71,6 +72,10 @@ class ShardError(VTLearnError):
 
 class TranscriptError(VTLearnError):
     """Captions that cannot be what they claim: no end, an end before the start, no text."""
+
+
+class MetadataError(TranscriptError):
+    """A file that says what a video is called, as yt-dlp writes it, and is no transcript of it."""
 
 
 class MissingPackageError(VTLearnError, ImportError):

@@ -111,6 +111,26 @@ def test_it_knows_its_files_and_tables_that_do_not_are_built_anew(
     assert open_quietly(source).files is None
 
 
+def test_metadata_is_no_damaged_transcript(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "captions"
+    source.mkdir()
+    for name in "ab":
+        about = {"id": name, "title": name, "_type": "video", "subtitles": {}}
+        (source / f"{name}.info.json").write_text(json.dumps(about))
+    chat = {"clickTrackingParams": "", "replayChatItemAction": {"actions": []}}
+    (source / "b.live_chat.json").write_text(f"{json.dumps(chat)}\n" * 2)
+    (source / "b.json").write_text(json.dumps({"title": "b", "extractor": "youtube"}))
+    with pytest.raises(TranscriptError, match="captions holds no captions of any video"):
+        open_quietly(source)
+    (source / "b.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:02.000\nso\n")
+    index = open_quietly(source)
+    assert list(index) == ["b"]
+    assert not index.damaged
+    assert "are damaged" not in caplog.text
+
+
 def test_what_is_damaged_is_told_once_and_when_it_is_asked_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

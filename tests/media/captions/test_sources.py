@@ -269,7 +269,7 @@ def test_of_several_files_of_a_video_the_first_kind_is_read(
     caplog.clear()
     found = captions(read(source))
     assert found == {"a": [Caption(1, 2, "json")], "b": [Caption(1, 2, "stir")]}
-    words = "1 of 2 videos have several files, such as a.json and a.csv; one of each is read: "
+    words = ": 1 videos have several files, such as a.json and a.csv; one of each is read: "
     assert words in caplog.text
 
 

@@ -10,12 +10,13 @@ from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any
 
-from vtlearn.errors import TranscriptError
+from vtlearn.errors import MetadataError, TranscriptError
 from vtlearn.media.captions.whisperx import whisperx_columns
 
 __all__: list[str] = []
 
 Columns = Mapping[str, Any]
+_METADATA = frozenset(("id", "_type", "extractor", "webpage_url"))
 _NOTHING: Columns = MappingProxyType({"start": [], "end": [], "text": []})
 
 
@@ -30,6 +31,7 @@ def json_columns(content: Any) -> Columns:
         There is none in an empty object or list.
 
     Raises:
+        MetadataError: If it is what yt-dlp writes about a video.
         TranscriptError: If it is in none of the layouts; it lists them.
 
     Example:
@@ -47,6 +49,9 @@ def json_columns(content: Any) -> Columns:
     for key, columns_of in LAYOUTS.items():
         if key in content:
             return _timed(content, key, columns_of(content))
+    if "title" in content and not _METADATA.isdisjoint(content):
+        message = "it is metadata of a video, and holds no captions; give a transcript of it"
+        raise MetadataError(message)
     raise _unknown(sorted(map(str, content)))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vtlearn.errors import TranscriptError
+from vtlearn.errors import MetadataError, TranscriptError
 from vtlearn.media.captions.caption import (
     MAX_BAD_CUES,
     Caption,
@@ -120,7 +120,7 @@ def read_entries(
         with too many of them is damaged. Bytes that are not UTF-8, in a file of all videos, are
         U+FFFD in texts and escaped in ids, which is logged. An empty transcript, list or mapping,
         and a row of nothing but an id, say that a video has none. Memory does not grow with the
-        source, except that a pickle is loaded whole.
+        source, except that a pickle is loaded whole. What yt-dlp writes about a video is no entry.
 
     Raises:
         TranscriptError: If the source as a whole cannot be read.
@@ -222,14 +222,19 @@ def _from_folder(source: Path, *, progress: bool) -> Iterator[Entry]:
         videos = track(videos, f"Indexing {source.name}", len(files))
     for video_id, names in videos:
         entries = [_from_file(source, video_id, names[0])]
-        if not entries[0].track.texts:  # metadata has the suffixes of transcripts, too
+        if entries[0] is None or not entries[0].track.texts:  # other files have these suffixes, too
             entries += [_from_file(source, video_id, name) for name in names[1:]]
-        yield min(entries, key=lambda entry: (not entry.track.texts, bool(entry.reason)))
+        found = [entry for entry in entries if entry is not None]
+        if found:
+            yield min(found, key=lambda entry: (not entry.track.texts, bool(entry.reason)))
 
 
-def _from_file(source: Path, video_id: str, name: str) -> Entry:
+def _from_file(source: Path, video_id: str, name: str) -> Entry | None:
+    """Read a transcript; None where a file is metadata, and nothing is wrong with it."""
     try:
         return Entry(video_id, read_track(source / name, max_bad_cues=1.0), file=name)
+    except MetadataError:
+        return None
     except TranscriptError as error:
         if isinstance(error.__cause__, OSError):  # of the disk: it may be there next time
             message = f"{name}: {error}"
@@ -271,10 +276,10 @@ def _report_others(source: Path, files: dict[str, list[str]]) -> None:
     if several:
         first, other, *_ = several[0]
         message = (
-            "%s: %d of %d videos have several files, such as %s and %s; one of each is read: in "
-            "the wanted `language`, if names such as <id>.en.vtt say so, the first with captions"
+            "%s: %d videos have several files, such as %s and %s; one of each is read: in the "
+            "wanted `language`, if names such as <id>.en.vtt say so, the first with captions"
         )
-        _LOG.warning(message, source, len(several), len(files), first, other)
+        _LOG.warning(message, source, len(several), first, other)
 
 
 def _pieces(source: Path, *, progress: bool) -> Iterator[str]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vtlearn.errors import TranscriptError, UnreadableVideoError
+from vtlearn.errors import MetadataError, TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.caption import (
     MAX_BAD_CUES,
     Caption,
@@ -53,6 +53,7 @@ __all__ = ["Caption", "read_transcript"]
 _MICRODVD = re.compile(r"^\s*\{\d+\}\{\d*\}", re.MULTILINE)
 _SHORTEST = 100  # milliseconds of a caption
 _TIME_BUDGET = 60.0  # seconds that opening a video may take
+_CHAT = re.compile(r"\{[^\n]{0,999}\"replayChatItemAction\"")  # a line of yt-dlp's .live_chat.json
 _BLANK = 64  # bytes; a file of more is not looked through for text that is not there
 
 
@@ -179,6 +180,9 @@ def _json(path: Path) -> Any:
     try:
         return parse_json(text)
     except (ValueError, RecursionError) as error:
+        if _CHAT.match(text):
+            message = "it is what viewers wrote during a live video, and holds no captions"
+            raise MetadataError(message) from error
         message = f"it is not valid JSON: {error}"
         raise TranscriptError(message) from error
 
