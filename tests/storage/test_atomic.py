@@ -27,6 +27,13 @@ def test_text_is_replaced(tmp_path: Path) -> None:
     assert [path.read_text() for path in tmp_path.iterdir()] == ["two"]
 
 
+def test_a_name_may_be_as_long_as_the_disk_allows(tmp_path: Path) -> None:
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    path = tmp_path / f"{'a' * (longest - 5)}.json"
+    replace_text(path, "one")
+    assert path.read_text() == "one"
+
+
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     with replacing(tmp_path / "a.txt") as unfinished:
         unfinished.write_text("whole")

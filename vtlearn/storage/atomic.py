@@ -34,8 +34,9 @@ def replacing(path: Path) -> Iterator[Path]:
         ...     Path(folder, "a.txt").read_text()
         'whole'
     """
-    # Two writers of one file, on two machines even, must not write into each other's.
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex}{_UNFINISHED}")
+    # Two writers of one file, on two machines even, must not write into each other's. The name does
+    # not hold the file's own, which may be as long as the disk allows.
+    unfinished = path.with_name(f".{uuid4().hex}{_UNFINISHED}")
     try:
         yield unfinished
         unfinished.replace(path)

@@ -269,6 +269,17 @@ def test_sources_of_one_name_share_a_cache_and_may_move_with_it(tmp_path: Path) 
     assert {path.name for path in tables(tmp_path / "new" / "cache")} == before
 
 
+@pytest.mark.parametrize("letter", ["a", "\u5207"])
+def test_a_source_s_name_may_be_as_long_as_the_disk_allows(letter: str, tmp_path: Path) -> None:
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX") - len(".json")
+    for end in "12":
+        name = letter * ((longest - 1) // len(letter.encode()))
+        source = tmp_path / f"{name}{end}.json"
+        source.write_text(json.dumps({"v": {"start": [1], "end": [2], "text": [end]}}))
+        assert open_captions(source, progress=False)["v"] == [Caption(1, 2, end)]
+    assert len(list((tmp_path / ".vtlearn").iterdir())) == 2
+
+
 @pytest.mark.parametrize("name", ["spans", "text", "ids.order", "meta.json"])
 def test_a_damaged_table_is_built_anew(
     name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -40,6 +40,7 @@ __all__ = ["CaptionIndex", "open_captions"]
 
 _LOG = logging.getLogger(__name__)
 _DAY = 86400.0  # seconds
+_LONGEST = 100  # bytes of a source's name that its table's has, to which a hundred are added
 
 
 class CaptionIndex(Mapping[str, list[Caption]]):
@@ -273,7 +274,9 @@ def _label(source: Path, cache: Path, kept: Kept, max_bad_cues: float) -> str:
     facts = [way, *(() if kept == EVERYTHING else kept)]  # trainings may keep other shares of it
     if max_bad_cues != MAX_BAD_CUES:
         facts.append(f"{max_bad_cues=}")
-    return f"captions-{source.resolve().name}-{_digest(*facts)[:8]}-"
+    name = os.fsencode(source.resolve().name)
+    shown = os.fsdecode(name) if len(name) <= _LONGEST else name[:_LONGEST].decode(errors="ignore")
+    return f"captions-{shown}-{_digest(*facts)[:8]}-"
 
 
 def _require_scores(source: Path, kept: Kept) -> None:
