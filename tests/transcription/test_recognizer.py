@@ -51,9 +51,11 @@ class Package(ModuleType):
         return str(self.folder)
 
     def WhisperModel(self, folder: str, **options: Any) -> "Package":  # noqa: N802
+        kind = options["compute_type"]
         if self.failure is not None:
             raise self.failure
         self.opened = {"folder": folder, **options}
+        self.model = SimpleNamespace(compute_type={"int8": "int8_float32"}.get(kind, "float16"))
         return self
 
     supported_languages = ("en", "de")
@@ -118,10 +120,15 @@ def test_devices_are_passed_on(
     assert package.opened == {"folder": str(package.folder), "cpu_threads": 3, **opened}
 
 
-def test_the_name_tells_weights_apart(package: Package) -> None:
+def test_the_name_tells_weights_and_precision_apart_not_folders(package: Package) -> None:
     small = FasterWhisper(str(package.folder)).name
-    assert small.startswith("small (weights ")
-    assert FasterWhisper("tiny.en").name == small.replace("small", "tiny.en")
+    assert small.startswith("weights ")
+    assert small.endswith(", int8_float32")
+    assert FasterWhisper("tiny.en").name == small
+    package.folder = package.folder.rename(package.folder.with_name("moved"))
+    assert FasterWhisper(str(package.folder)).name == small
+    on_gpu = FasterWhisper("tiny.en", torch.device("cuda")).name
+    assert on_gpu == small.replace("int8_float32", "float16")
     (package.folder / "model.bin").write_text("others")
     assert FasterWhisper(str(package.folder)).name != small
 
@@ -174,6 +181,7 @@ def tiny() -> FasterWhisper:
 def test_the_real_model_hears_nothing_in_silence(seconds: int, tiny: FasterWhisper) -> None:
     assert tiny.recognize(np.zeros(seconds * SOUND_RATE, np.float32), None) == Speech([], None)
     assert tiny.languages == ["en"]
+    assert tiny.name.endswith(", int8_float32")
 
 
 @pytest.mark.slow

@@ -119,7 +119,6 @@ class FasterWhisper:
             raise ArgumentError(message)
         package = require("faster_whisper", extra="asr", purpose="Recognizing speech")
         folder = _find(package, model)
-        self._name = f"{Path(model).name} (weights {fingerprint(folder / 'model.bin')[:12]})"
         try:
             self._model = package.WhisperModel(
                 str(folder),
@@ -135,11 +134,13 @@ class FasterWhisper:
                 f"CTranslate2 converted, a folder with {_FILES}"
             )
             raise ArgumentError(message) from error
+        precision = self._model.model.compute_type  # which "default" leaves to model and device
+        self._name = f"weights {fingerprint(folder / 'model.bin')[:12]}, {precision}"
         self.languages = list(self._model.supported_languages)
 
     @property
     def name(self) -> str:
-        """The model's name and what tells its weights from others."""
+        """What tells its weights from others, whatever their folder is called, and precision."""
         return self._name
 
     def recognize(self, samples: NDArray[np.float32], language: str | None) -> Speech:
