@@ -47,6 +47,26 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "a.json").read_text() == "by hand"
 
 
+@pytest.mark.parametrize("where", ["", "lesson1/"])
+def test_a_name_is_as_long_as_the_disk_allows_or_does_not_fit(where: str, tmp_path: Path) -> None:
+    folder = TranscriptFolder(tmp_path, {"model": "m"})
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX") - len(".json")
+    fitting, longer = where + "a" * longest, where + "a" * (longest + 1)
+    assert folder.fits(fitting)
+    folder.write(fitting, SPEECH)
+    assert folder.fits(fitting)
+    assert folder.has(fitting)
+    assert not folder.fits(longer)
+    assert not folder.has(longer)
+
+
+def test_a_folder_that_cannot_be_is_no_matter_of_names(tmp_path: Path) -> None:
+    folder = TranscriptFolder(tmp_path, {"model": "m"})
+    (tmp_path / "lesson1").touch()
+    with pytest.raises(FileExistsError):
+        folder.fits("lesson1/a")
+
+
 def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
     TranscriptFolder(tmp_path, {"model": "tiny.en", "language": None})
     TranscriptFolder(tmp_path, {"model": "tiny.en", "language": None})

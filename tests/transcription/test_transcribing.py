@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,6 +165,26 @@ def test_what_cannot_be_read_is_named_counted_and_tried_again(videos: Path, tmp_
     )
     assert run(videos, out).startswith("1 videos transcribed")
     assert not report.exists()
+
+
+def test_a_name_that_is_too_long_for_a_transcript_is_one_video_s_failure(
+    videos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX")
+    names_of = ["a" * (longest - len(".json")), "b" * (longest - len(".mkv"))]
+    for name in names_of:
+        shutil.copy(videos / "silent.mkv", videos / f"{name}.mkv")
+    recognizer = Tones()
+    for there in (0, 5):
+        said = run(videos, out, recognizer, max_unreadable_fraction=0.2)
+        assert f"; {there} were there before" in said or not there
+        assert said.endswith(f"; 1 cannot be read (why: {out / '.unreadable.jsonl'})")
+        assert names(out) == sorted([*EVERY, f"{names_of[0]}.json"])
+    assert len(recognizer.asked) == 4
+    record = json.loads((out / ".unreadable.jsonl").read_text())
+    assert record["id"] == names_of[1]
+    assert record["reason"].startswith("the name of its transcript is longer than the disk allows")
 
 
 def test_too_many_unreadable_videos_are_an_error_and_what_was_done_stays(

@@ -1,6 +1,8 @@
 """A folder of transcripts, one file per video, which is whole or not there."""
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,7 +73,29 @@ class TranscriptFolder:
         Args:
             video_id: The video.
         """
-        return self.path(video_id).exists()
+        path = self.path(video_id)
+        return os.path.exists(path)  # noqa: PTH110 - Path raises where a name is too long
+
+    def fits(self, video_id: str) -> bool:
+        """Tell whether the disk allows a transcript's name, which may be longer than the video's.
+
+        Args:
+            video_id: The video.
+
+        Raises:
+            OSError: If its folder cannot be created for another reason.
+        """
+        path = self.path(video_id)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.lstat()
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return False
+            raise
+        return True
 
     def write(self, video_id: str, speech: Speech) -> None:
         """Write a transcript, unless there is one by now.

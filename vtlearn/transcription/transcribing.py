@@ -10,6 +10,7 @@ from typing import NamedTuple
 from vtlearn.batch import Unreadable
 from vtlearn.datasets.extraction import Part
 from vtlearn.datasets.unreadable import UnreadableLog, read_or_record
+from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source
 from vtlearn.media.video.sound import SOUND_RATE, SoundFile, SoundPiece
 from vtlearn.storage.progress import count_up
@@ -162,7 +163,7 @@ def transcribe_all(
     begun = time.monotonic()
     with count_up("Transcribing", len(missing), show=show) as advance:
         for video_id in missing:
-            read = _reading(videos[video_id], recognizer, language)
+            read = _reading(video_id, videos[video_id], folder, recognizer, language)
             found = read_or_record(video_id, read)
             figures.elapsed = time.monotonic() - begun
             if isinstance(found, Unreadable):
@@ -177,8 +178,22 @@ def transcribe_all(
     return figures
 
 
-def _reading(path: Path, recognizer: Recognizer, language: str | None) -> Callable[[], Transcribed]:
-    return lambda: transcribe(path, recognizer, language)
+def _reading(
+    video_id: str,
+    path: Path,
+    folder: TranscriptFolder,
+    recognizer: Recognizer,
+    language: str | None,
+) -> Callable[[], Transcribed]:
+    """Return what transcribes a video, and fails before it where that could not be kept."""
+
+    def read() -> Transcribed:
+        if not folder.fits(video_id):
+            reason = "the name of its transcript is longer than the disk allows; rename the video"
+            raise UnreadableVideoError(str(path), reason)
+        return transcribe(path, recognizer, language)
+
+    return read
 
 
 def _placed(segment: Segment, piece: SoundPiece) -> Segment:
