@@ -199,7 +199,7 @@ class ClipLoader:
         """
         reader = self._reader
         if isinstance(reader, FeatureReader):
-            return 0.0, reader.duration(source)
+            return reader.extent(source)
         if not isinstance(reader, _PixelReader):
             return -math.inf, math.inf
         info = reader.probe(source)

@@ -214,9 +214,13 @@ class LabelWriter(StoreWriter[list[WindowResult], LabelledVideo]):
         self.store: LabelStore = store
 
     def video(
-        self, chunks: Sequence[ChunkResults[list[WindowResult]]], duration: float
+        self,
+        chunks: Sequence[ChunkResults[list[WindowResult]]],
+        duration: float,
+        first: float = 0.0,
     ) -> LabelledVideo | None:
         """Put the windows of a video together; None where it has some, and no frame at all."""
+        del first  # captions before it are left out by what reads them
         windows = [window for chunk in chunks for window in chunk.results]
         lost = sum(not window.frames for window in windows)
         if windows and lost == len(windows):

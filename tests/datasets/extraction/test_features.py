@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import shutil
 import signal
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from numpy.random import default_rng
 from safetensors.torch import save_file
 from torch import nn
 
@@ -18,15 +20,20 @@ from tests.damage import cut_off, lose_index
 from tests.datasets.extraction.storing import contents, feature_walk, open_store, seeded_encoder
 from tests.datasets.extraction.walking import list_videos
 from tests.media.video.hanging import spare_what_does_not_hang
+from tests.media.video.writing import write_video
+from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.extraction import ChunkResults, FeatureShards, describe_encoder
 from vtlearn.datasets.extraction.features import require_channels
+from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
+from vtlearn.datasets.sampling.narrations import NarrationReader
 from vtlearn.datasets.windows import VideoList
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError, FeatureError, TooManyUnreadableError
 from vtlearn.hyperparameters import Configurable
+from vtlearn.media.captions.caption import Caption
 from vtlearn.media.clips import Clips
 from vtlearn.media.features.reader import FeatureReader
-from vtlearn.media.features.shard import StoredVideo, read_shard_record
+from vtlearn.media.features.shard import StoredVideo, VideoRecord, read_shard_record
 from vtlearn.media.features.spec import num_vectors
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.parameters import weights_sha256
@@ -165,7 +172,7 @@ def test_windows_that_are_lost_are_invalid_and_the_others_what_they_were(
     torch.testing.assert_close(ours.frames[0, :readable], theirs.frames[0, :readable])
     assert not ours.frames[0, readable:].any()
     shard = read_shard_record(tmp_path / "store", _shard_of("0004"))
-    assert shard.videos["kitchen_train_0004"] == (duration, count, count - readable)
+    assert shard.videos["kitchen_train_0004"] == VideoRecord(duration, count, count - readable)
 
 
 class Holes(VideoReader):
@@ -268,6 +275,25 @@ def test_how_to_get_past_too_many_is_said(
 def test_too_many_of_them_stop_it(damaged: partial[VideoList], tmp_path: Path) -> None:
     with pytest.raises(TooManyUnreadableError, match=r"2 of 13 .*max_unreadable_fraction=0\.1"):
         feature_walk(tmp_path / "store", damaged(max_unreadable_fraction=0.1))
+
+
+def test_training_on_a_store_leaves_out_what_training_on_pixels_does(tmp_path: Path) -> None:
+    paths = [
+        write_video(tmp_path / "late.mp4", [100] * 50, pts=range(50, 100), sound=5),
+        write_video(tmp_path / "prompt.mp4", [100] * 100, sound=5),
+    ]
+    store = tmp_path / "store"
+    feature_walk(store, VideoList(["late", "prompt"], [str(path) for path in paths], 4.0))
+    sampling = ClipSampling(num_clips=9, num_frames=2)
+    reading = Reading(sampling=sampling, pixels=Pixels(size=16))
+    said = [Caption(half / 2, half / 2 + 0.5, str(half)) for half in range(-1, 11)]
+    for path, kept in zip(paths, ("4567", "01234567"), strict=True):
+        for settings, source in ((reading, path), (replace(reading, features=store), path.stem)):
+            reader = NarrationReader(ClipLoader(settings))
+            assert reader.read(path.stem, source, said, default_rng(0)).texts == list(kept)
+    records = json.loads((store / "00000.json").read_text())["videos"]
+    assert "first" not in records["prompt"]
+    assert records["late"]["first"] == pytest.approx(2.0, abs=0.05)
 
 
 def test_vectors_stand_where_their_windows_were_planned(kitchen_root: Path, tmp_path: Path) -> None:

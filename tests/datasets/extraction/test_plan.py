@@ -61,10 +61,11 @@ def test_videos_are_looked_up_where_they_stand(
     broken = tmp_path / "broken.mp4"
     broken.write_text("no video")
     videos = videos._replace(paths=[*videos.paths[:2], str(broken), *videos.paths[3:]])
-    durations, unreadable = probe_videos(videos, [5, 2, 0], workers, show=False)
+    durations, firsts, unreadable = probe_videos(videos, [5, 2, 0], workers, show=False)
     reader = VideoReader()
     wanted = [reader.probe(Path(videos.paths[position])).duration for position in (5, 0)]
     assert durations.tolist() == [wanted[0], 0.0, wanted[1]]
+    assert firsts.tolist() == [0.0, 0.0, 0.0]
     assert unreadable.keys() == {videos.ids[2]}
     assert unreadable[videos.ids[2]][:3] == (videos.ids[2], str(broken), "open")
 

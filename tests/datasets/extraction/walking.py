@@ -97,7 +97,10 @@ class ColourWriter(ShardWriter[Tensor, list[float]]):
         found: Mapping[str, Mapping[str, str]] = self._record(shard)["unreadable"]
         return found
 
-    def video(self, chunks: Sequence[ChunkResults[Tensor]], duration: float) -> list[float] | None:
+    def video(
+        self, chunks: Sequence[ChunkResults[Tensor]], duration: float, first: float = 0.0
+    ) -> list[float] | None:
+        assert first == 0
         assert (
             sum(len(chunk.kept) for chunk in chunks) >= duration
         )  # a window a second, lost or not

@@ -17,6 +17,7 @@ from vtlearn.media.features.index import FeatureIndex, open_index
 from vtlearn.media.features.spec import read_metadata
 
 DURATIONS = {"b": 2.5, "a": 1.0, "lost": None, "c": 30.2, "d": 0.0}
+ROWS = [(0, 3, 2.5, 0.0), (0, 1, 1.0, 0.0), (1, 31, 30.2, 0.0), (2, 1, 0.0, 0.0)]
 
 
 def opened(folder: Path) -> FeatureIndex:
@@ -33,7 +34,7 @@ def test_every_video_with_its_shard(tmp_path: Path) -> None:
     fill_store(tmp_path, DURATIONS)
     index = opened(tmp_path)
     assert list(index.ids) == ["b", "a", "c", "d"]
-    assert index.table.tolist() == [(0, 3, 2.5), (0, 1, 1.0), (1, 31, 30.2), (2, 1, 0.0)]
+    assert index.table.tolist() == ROWS
     assert index.unreadable == {"lost": {"stage": "open", "reason": "it is text"}}
 
 
@@ -120,10 +121,20 @@ def test_a_damaged_index_is_made_anew(tmp_path: Path, name: str | None, keep: in
     for _ in range(2):
         index = opened(tmp_path)
         assert list(index.ids) == ["b", "a", "c", "d"]
-        assert index.table.tolist() == [(0, 3, 2.5), (0, 1, 1.0), (1, 31, 30.2), (2, 1, 0.0)]
+        assert index.table.tolist() == ROWS
         assert index.unreadable.keys() == {"lost"}
         assert isinstance(index.table, np.memmap)
     assert list((tmp_path / ".vtlearn").iterdir()) == [home]
+
+
+def test_an_index_of_a_former_version_is_made_anew(tmp_path: Path) -> None:
+    fill_store(tmp_path, DURATIONS)
+    opened(tmp_path)
+    (table,) = (tmp_path / ".vtlearn").glob("*/videos.npy")
+    table.unlink()
+    former = [("shard", np.int32), ("vectors", np.int64), ("duration", np.float64)]
+    np.save(table, np.array([row[:3] for row in ROWS], former))
+    assert opened(tmp_path).table.tolist() == ROWS
 
 
 def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:

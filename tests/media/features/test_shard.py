@@ -60,6 +60,21 @@ def test_vectors_that_do_not_fit_the_duration(tmp_path: Path) -> None:
     assert read_shard_record(tmp_path, 0).videos == {"a": VideoRecord(30.2, 31)}
 
 
+def test_when_the_first_frame_is_shown_is_written_where_that_is_not_at_0(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, make_spec(), ["a", "b"])
+    vectors = torch.ones(3, 4)
+    late = StoredVideo(vectors.clone(), 2.5, 0.75)
+    store.write(0, {"a": StoredVideo(vectors, 2.5), "b": late}, {})
+    assert json.loads((tmp_path / "00000.json").read_text())["videos"] == {
+        "a": {"duration": 2.5, "vectors": 3},
+        "b": {"duration": 2.5, "vectors": 3, "first": 0.75},
+    }
+    assert read_shard_record(tmp_path, 0).videos == {
+        "a": VideoRecord(2.5, 3),
+        "b": VideoRecord(2.5, 3, first=0.75),
+    }
+
+
 def test_a_shard_that_is_made_again_has_no_record_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +111,8 @@ def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         '{"videos": 1}',
         '{"videos": {"a": {"duration": NaN, "vectors": 1}}}',
         '{"videos": {"a": {"duration": 1, "vectors": Infinity}}}',
+        '{"videos": {"a": {"duration": 1, "vectors": 1, "first": NaN}}}',
+        '{"videos": {"a": {"duration": 1, "vectors": 1, "first": -1}}}',
         '{"videos": {}, "unreadable": {"a": {"stage": "open"}}}',
         '{"videos": {}, "unreadable": ["a"]}',
         '{"videos": {}, "sources": ["a"]}',

@@ -34,14 +34,16 @@ class FeatureShards(StoreWriter[Tensor, StoredVideo]):
         super().__init__(store)
         self.store: FeatureStore = store
 
-    def video(self, chunks: Sequence[ChunkResults[Tensor]], duration: float) -> StoredVideo | None:
+    def video(
+        self, chunks: Sequence[ChunkResults[Tensor]], duration: float, first: float = 0.0
+    ) -> StoredVideo | None:
         """Lay vectors where their windows were planned; None where there is none but NaN."""
         rows = [torch.empty(0, self.store.spec.dim)]
         for _, kept, vectors in chunks:
             rows.append(vectors.new_full((len(kept), self.store.spec.dim), torch.nan))
             rows[-1][kept] = vectors
         laid = torch.cat(rows)
-        return None if bool(laid.isnan().any(1).all()) else StoredVideo(laid, duration)
+        return None if bool(laid.isnan().any(1).all()) else StoredVideo(laid, duration, first)
 
     def write(
         self,

@@ -125,11 +125,25 @@ def whole_shards(
     return [shard for shard in whole if shard not in again]
 
 
+class ProbedVideos(NamedTuple):
+    """What videos are like before anything is made of them.
+
+    Attributes:
+        durations: How long they are, (positions,), seconds; of unreadable ones 0.
+        firsts: When their first frames are shown, (positions,), seconds.
+        unreadable: Why some of them cannot be read, by id.
+    """
+
+    durations: NDArray[np.float64]
+    firsts: NDArray[np.float64]
+    unreadable: dict[str, Unreadable]
+
+
 def probe_videos(
     videos: VideoList, positions: Sequence[int], workers: int, *, show: bool
-) -> tuple[NDArray[np.float64], dict[str, Unreadable]]:
-    """Look up how long videos are, (positions,) seconds, and why some of them cannot be read."""
-    durations = np.zeros(len(positions))
+) -> ProbedVideos:
+    """Look up how long videos are and when they start, and why some of them cannot be read."""
+    durations, firsts = np.zeros(len(positions)), np.zeros(len(positions))
     unreadable: dict[str, Unreadable] = {}
     place = {videos.ids[index]: number for number, index in enumerate(positions)}
     jobs = ((videos.ids[index], Path(videos.paths[index])) for index in positions)
@@ -143,7 +157,8 @@ def probe_videos(
             unreadable[video_id] = Unreadable.of(video_id, info)
         else:
             durations[place[video_id]] = info.duration
-    return durations, unreadable
+            firsts[place[video_id]] = info.first
+    return ProbedVideos(durations, firsts, unreadable)
 
 
 def log_unreadable(

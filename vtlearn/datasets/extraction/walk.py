@@ -88,9 +88,13 @@ class ShardWalk(Generic[ResultT, VideoT]):
         pending = sorted(set(part.shards(writer.num_shards)) - set(whole))
         self.shards: list[int] = pending[rank::world]
         self.positions = [index for shard in self.shards for index in writer.shard_range(shard)]
-        self.durations, self.unreadable = probe_videos(
-            videos, self.positions, max(1, workers), show=show
-        )
+        probed = probe_videos(videos, self.positions, max(1, workers), show=show)
+        self.durations, self.unreadable = probed.durations, probed.unreadable
+        self._firsts = {
+            videos.ids[index]: float(first)
+            for index, first in zip(self.positions, probed.firsts, strict=True)
+            if first
+        }
         log_unreadable(self._log, writer, videos, self.unreadable, whole)
         self._written = 0
         self._left: Iterator[int] = iter(self.shards)
@@ -117,7 +121,8 @@ class ShardWalk(Generic[ResultT, VideoT]):
             TooManyUnreadableError: If more videos are unreadable than may be.
             VTLearnError: If the writer refuses the results.
         """
-        video = None if unreadable else self._writer.video(chunks, duration)
+        first = self._firsts.get(video_id, 0.0)
+        video = None if unreadable else self._writer.video(chunks, duration, first)
         if video is not None:
             self._videos[video_id] = video
         else:

@@ -110,12 +110,15 @@ class ShardWriter(ABC, Generic[ResultT, VideoT]):
         """
 
     @abstractmethod
-    def video(self, chunks: Sequence[ChunkResults[ResultT]], duration: float) -> VideoT | None:
+    def video(
+        self, chunks: Sequence[ChunkResults[ResultT]], duration: float, first: float = 0.0
+    ) -> VideoT | None:
         """Put the results of a video together.
 
         Args:
             chunks: All its chunks, in temporal order.
             duration: How long it is, in seconds.
+            first: When its first frame is shown, in seconds.
 
         Returns:
             What to keep of it; None where no window has a result.

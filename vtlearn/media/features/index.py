@@ -25,7 +25,14 @@ __all__: list[str] = []
 
 _CACHE = ".vtlearn"
 _IDS, _TABLE, _UNREADABLE = "ids", "videos.npy", "unreadable.json"
-_ROW = np.dtype([("shard", np.int32), ("vectors", np.int64), ("duration", np.float64)])
+_ROW = np.dtype(
+    [
+        ("shard", np.int32),
+        ("vectors", np.int64),
+        ("duration", np.float64),
+        ("first", np.float64),
+    ]
+)
 _MANY = 100  # shards from which on a bar shows how far their indexing has come
 _UNFINISHED, _LEFT = ".unfinished-", 86400  # seconds after which such a folder is nobody's
 _STORED = {"F16": "float16", "F32": "float32"}
@@ -36,7 +43,8 @@ class FeatureIndex(NamedTuple):
 
     Attributes:
         ids: Their ids, shard by shard.
-        table: (videos,): ``shard``, ``vectors`` and ``duration`` in seconds of each.
+        table: (videos,): ``shard``, ``vectors``, ``duration`` and ``first`` of each: how long it is
+            and when its first frame is shown, in seconds.
         unreadable: Why other videos have no vectors, by id.
     """
 
@@ -142,7 +150,9 @@ def _build(folder: Path, spec: FeatureSpec, shards: Sequence[int]) -> FeatureInd
             if seen.setdefault(video_id, shard) != shard:
                 message = f"{folder}: {video_id} is in shards {seen[video_id]:05d} and {shard:05d}"
                 raise FeatureError(message)
-        entries = [(shard, video.vectors, video.duration) for video in record.videos.values()]
+        entries = [
+            (shard, video.vectors, video.duration, video.first) for video in record.videos.values()
+        ]
         rows.append(np.array(entries, _ROW))
         unreadable |= record.unreadable
     return FeatureIndex(Strings.of(seen), np.concatenate(rows), unreadable)

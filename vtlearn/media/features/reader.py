@@ -105,6 +105,18 @@ class FeatureReader:
         """
         return float(self._index.table[self._find(self._video_id(source))]["duration"])
 
+    def extent(self, source: Source) -> tuple[float, float]:
+        """Return when a video's first frame is shown and its last one ends, in seconds.
+
+        Args:
+            source: The video's id, or its file.
+
+        Raises:
+            UnreadableVideoError: If it has no features.
+        """
+        row = self._index.table[self._find(self._video_id(source))]
+        return float(row["first"]), float(row["duration"])
+
     def fingerprint(self, video_id: str) -> str | None:
         """Return what tells the file that a video's features were made of from others.
 

@@ -30,10 +30,12 @@ class StoredVideo(NamedTuple):
     Attributes:
         vectors: (vectors, dim), float; a row of NaN where a corrupt stretch left no window.
         duration: How long the video is, in seconds.
+        first: When its first frame is shown, in seconds.
     """
 
     vectors: Tensor
     duration: float
+    first: float = 0.0
 
 
 class VideoRecord(NamedTuple):
@@ -43,11 +45,14 @@ class VideoRecord(NamedTuple):
         duration: How long it is, in seconds.
         vectors: How many it has.
         lost: How many of them are NaN, because their windows could not be read.
+        first: When its first frame is shown, in seconds: 0 where the shard does not say, as those
+            of former versions.
     """
 
     duration: float
     vectors: int
     lost: int = 0
+    first: float = 0.0
 
 
 class ShardRecord(NamedTuple):
@@ -96,15 +101,14 @@ def write_shard(
         ...     video = StoredVideo(torch.ones(3, 2), 2.5)
         ...     write_shard(Path(folder), 0, spec, {"a": video}, {}, {})
         ...     read_shard_record(Path(folder), 0).videos
-        {'a': VideoRecord(duration=2.5, vectors=3, lost=0)}
+        {'a': VideoRecord(duration=2.5, vectors=3, lost=0, first=0.0)}
     """
     tensors = {video_id: _checked(video_id, video, spec) for video_id, video in videos.items()}
     path = _path(folder, shard)
     record = {
         "bytes": _save(tensors, path),
         "videos": {
-            video_id: _video_record(tensors[video_id], video.duration)
-            for video_id, video in videos.items()
+            video_id: _video_record(tensors[video_id], video) for video_id, video in videos.items()
         },
         "unreadable": {
             video_id: {"stage": why.stage, "reason": why.reason}
@@ -209,15 +213,22 @@ def _save(tensors: dict[str, Tensor], record: Path) -> int:
     return size
 
 
-def _video_record(vectors: Tensor, duration: float) -> dict[str, float]:
+def _video_record(vectors: Tensor, video: StoredVideo) -> dict[str, float]:
+    """Say what has to be said: a store of videos that start at 0 stays what it was."""
     lost = int(vectors.isnan().any(1).sum())
-    return {"duration": duration, "vectors": len(vectors), **({"lost": lost} if lost else {})}
+    optional = {"lost": lost, "first": video.first}
+    said = {name: value for name, value in optional.items() if value}
+    return {"duration": video.duration, "vectors": len(vectors), **said}
 
 
 def _read_video(video: Mapping[str, Any]) -> VideoRecord:
-    record = VideoRecord(float(video["duration"]), int(video["vectors"]), int(video.get("lost", 0)))
+    lost, first = int(video.get("lost", 0)), float(video.get("first", 0))
+    record = VideoRecord(float(video["duration"]), int(video["vectors"]), lost, first)
     if not (math.isfinite(record.duration) and record.duration >= 0):
         message = f"a video cannot last {record.duration} s"
+        raise ValueError(message)
+    if not 0 <= record.first < math.inf:
+        message = f"the first frame cannot be shown at {record.first} s"
         raise ValueError(message)
     return record
 
