@@ -23,7 +23,7 @@ from vtlearn.datasets.captioned import (
 from vtlearn.datasets.evaluation import EvaluationItems
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.overlap import OverlapSampling
-from vtlearn.errors import ArgumentError, CorpusNotFoundError
+from vtlearn.errors import ArgumentError, CorpusNotFoundError, TooManyUnreadableError
 from vtlearn.media.captions.caption import Caption
 
 READING = Reading(
@@ -105,6 +105,42 @@ def test_what_cannot_be_read_is_replaced(clip: CaptionedClip, tmp_path: Path) ->
     corpus = CaptionedCorpus([replace(clip, id="y", path=broken), clip], reading)
     assert corpus[0].id == "x"
     assert list(corpus.unreadable.read()) == ["y"]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_clip_outside_its_video_is_left_out_and_said(
+    stored: bool,
+    whole: bool,
+    clip: CaptionedClip,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reading = replace(READING, sampling=replace(READING.sampling, whole=whole))
+    if stored:
+        fill_store(tmp_path / "store", {"x": 20.0}, fps=2.0, stride=0.5, clock="start")
+        reading = replace(reading, features=tmp_path / "store", pixels=Pixels())
+    outside = replace(clip, id="outside", start=100.0, end=110.0)
+    partly = replace(clip, id="partly", start=18.0, end=30.0)
+    corpus = CaptionedCorpus([outside, partly], reading)
+    for epoch in range(20):
+        sample = corpus[SampleKey(epoch, 0)]
+        assert sample.id == "partly"
+        start, end = sample.clip_spans[0].tolist()
+        assert 18 <= start < end <= 20
+    (record,) = caplog.records
+    assert "all 3 captions of outside are outside its time: its frames are" in record.getMessage()
+    with pytest.raises(TooManyUnreadableError):
+        CaptionedCorpus([outside], reading)[0]
+
+
+def test_of_a_clip_of_a_late_video_the_part_that_is_shown_is_read(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "x.mp4", [100] * 50, pts=range(50, 100), sound=5)
+    whole = replace(READING, sampling=replace(READING.sampling, whole=True))
+    for end in (None, 3.0):
+        clip = CaptionedClip("x", "x", path, 0.0, end, ("one",), ("x#0",))
+        (span,) = CaptionedCorpus([clip], whole)[0].clip_spans.tolist()
+        assert span == pytest.approx([2.0, end or 4.0], abs=0.05)
 
 
 def test_features_are_read_by_the_files_name(clip: CaptionedClip, tmp_path: Path) -> None:

@@ -18,8 +18,14 @@ from vtlearn.datasets.evaluation import EvaluationItem
 from vtlearn.datasets.files import locate_videos
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.spans import UniformWindows, clip_start
-from vtlearn.errors import ArgumentError, CorpusNotFoundError, LostClipsError
+from vtlearn.errors import (
+    ArgumentError,
+    CorpusNotFoundError,
+    LostClipsError,
+    OutsideCaptionsError,
+)
 from vtlearn.media.captions.caption import Caption
+from vtlearn.media.captions.extent import captions_within
 from vtlearn.storage.strings import Strings
 
 __all__ = ["CaptionedClip", "CaptionedCorpus", "SegmentCorpus", "captioned_items"]
@@ -63,7 +69,9 @@ class CaptionedCorpus(Corpus):
 
     Both are drawn anew in each epoch; with ``sampling.whole`` the moment is the whole clip. Where
     ``sampling.candidates`` is more than 1, other captions of the clip follow the first, each at
-    most once; where it has fewer, the first is repeated.
+    most once; where it has fewer, the first is repeated. Of a clip that begins before its video's
+    first frame or ends after the last one, the part inside is read; one that is wholly outside is
+    left out, which is logged.
 
     Args:
         clips: What there is; each has a caption at least.
@@ -106,13 +114,13 @@ class CaptionedCorpus(Corpus):
 
         Raises:
             UnreadableVideoError: If the clip's file cannot be read.
+            OutsideCaptionsError: If the clip's file shows nothing in the time of the clip.
             LostClipsError: If frames of what was drawn are lost.
         """
         clip = self.clips[index]
         order = rng.permutation(len(clip.texts)).tolist()[: self.reading.sampling.candidates]
         order += order[:1] * (self.reading.sampling.candidates - len(order))
-        end = self._loader.duration(str(clip.path)) if clip.end is None else clip.end
-        drawn = self._drawn(str(clip.path), clip.start, end, rng)
+        drawn = self._drawn(str(clip.path), *self._shown(clip), rng)
         if not drawn.readable.all():
             raise LostClipsError(clip.id, [start for start, _ in drawn.spans])
         return Sample(
@@ -125,6 +133,16 @@ class CaptionedCorpus(Corpus):
             text_ids=[],
             candidates=self.reading.sampling.candidates,
         )
+
+    def _shown(self, clip: CaptionedClip) -> tuple[float, float]:
+        """Return which time of a clip its file shows anything in."""
+        path = str(clip.path)
+        end = self._loader.duration(path) if clip.end is None else clip.end
+        first, last = self._loader.extent(path)
+        inside = captions_within([Caption(clip.start, end, "")], first, last)
+        if not inside:
+            raise OutsideCaptionsError(clip.id, len(clip.texts), first, last)
+        return inside[0].start, inside[0].end
 
     def _drawn(self, path: str, start: float, end: float, rng: np.random.Generator) -> TimedClips:
         """Read the whole of a clip, or a moment of it."""
