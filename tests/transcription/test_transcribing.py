@@ -187,6 +187,53 @@ def test_a_name_that_is_too_long_for_a_transcript_is_one_video_s_failure(
     assert record["reason"].startswith("the name of its transcript is longer than the disk allows")
 
 
+@pytest.mark.parametrize(
+    ("picture", "sound"),
+    [
+        ("a.f399.mp4", "a.f251.webm"),
+        ("a.mp4", "a.f140.m4a"),
+        ("a.mp4", "a.m4a"),
+        ("a.mp4", "a.opus"),
+        ("a.mp4", "a.webm"),
+        ("a.f137.mp4", "a.f140-drc.m4a"),
+    ],
+)
+def test_sound_is_taken_from_another_format_of_the_video(
+    picture: str, sound: str, tmp_path: Path
+) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    write_video(videos / picture, range(75))
+    write_video(videos / "b.f1.mp4", range(75))
+    has_opus = sound.endswith(("webm", "opus"))
+    options: dict[str, Any] = {"codec": "libopus", "rate": 48000} if has_opus else {}
+    if sound.endswith("m4a"):
+        options = {"codec": "aac", "rate": 48000}
+    written = tone(1, 2, 3, options.get("rate", 16000))
+    write_sound(videos / sound, written, **options)
+    write_sound(videos / "b.f2.mkv", tone(1, 2, 3), picture=3)  # another video, by its picture
+    said = run(videos, tmp_path / "out")
+    assert names(tmp_path / "out") == ["a.json", "b.f1.json", "b.f2.json"]
+    assert "; 1 without sound" in said
+    (caption,) = read_transcript(tmp_path / "out" / "a.json")
+    assert (caption.start, caption.end) == pytest.approx((1, 2), abs=0.05)
+    empty = json.loads((tmp_path / "out" / "b.f1.json").read_text())
+    assert empty["segments"] == []
+
+
+def test_sound_beside_a_video_that_cannot_be_read_is_no_silence(tmp_path: Path) -> None:
+    videos, out = tmp_path / "videos", tmp_path / "out"
+    videos.mkdir()
+    write_video(videos / "a.f399.mp4", range(75))
+    (videos / "a.f140.m4a").write_bytes(b"\0" * 100)
+    said = run(videos, out, max_unreadable_fraction=1.0)
+    assert said.endswith(f"; 1 cannot be read (why: {out / '.unreadable.jsonl'})")
+    assert names(out) == []
+    write_sound(videos / "a.f251.mka", tone(1, 2, 3))
+    assert run(videos, out).startswith("1 videos transcribed")
+    assert len(read_transcript(out / "a.json")) == 1
+
+
 def test_too_many_unreadable_videos_are_an_error_and_what_was_done_stays(
     videos: Path, tmp_path: Path
 ) -> None:

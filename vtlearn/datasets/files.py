@@ -15,6 +15,7 @@ from vtlearn.media.ids import (
     video_stem,
 )
 from vtlearn.media.video.probing import has_picture
+from vtlearn.media.video.sound import SOUND_SUFFIXES
 from vtlearn.unicode import escape_name
 
 __all__ = ["find_videos", "video_names"]
@@ -23,7 +24,6 @@ _LOG = logging.getLogger(__name__)
 _SOURCE_CODE = (".ts", ".mts")  # of TypeScript, where it is text
 _BEGINNING = 512  # bytes
 _CONTROLS = frozenset(range(32)) - set(b"\t\n\f\r")
-_SOUND_SUFFIXES = frozenset((".m4a", ".opus", ".ogg", ".oga", ".mp3", ".aac", ".weba", ".mka"))
 
 
 def require_paths(corpus: str, expected: Mapping[Path, str], source: str) -> None:
@@ -299,7 +299,7 @@ def _unmerged_sound(place: str) -> list[str]:
     """Return the place of the video that a file of sound is a format of, if it is one."""
     stem, suffix = os.path.splitext(place)  # noqa: PTH122 - called for a million names
     video = format_stem(stem)
-    return [video] if suffix.lower() in _SOUND_SUFFIXES and video != stem else []
+    return [video] if suffix.lower() in SOUND_SUFFIXES and video != stem else []
 
 
 def _renamed(path: str, video_id: str) -> str:

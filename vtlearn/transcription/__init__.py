@@ -4,7 +4,8 @@
 offer, and :class:`FasterWhisper` the one there is. ``transcribing`` walks over videos: it has their
 sound decoded, puts the words where the file has them, and goes on where a command that was killed
 had stopped. ``folder`` keeps a transcript per video, as WhisperX writes them, each of which is
-whole or not there. ``word_errors`` compares them with transcripts that there are.
+whole or not there; ``formats`` finds the sound of a video in another file. ``word_errors`` compares
+transcripts with others that there are.
 """
 
 from vtlearn.transcription.folder import TranscriptFolder

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from vtlearn.media.clips import Source
 from vtlearn.media.video.sound import SOUND_RATE, SoundFile, SoundPiece
 from vtlearn.storage.progress import count_up
 from vtlearn.transcription.folder import TranscriptFolder
+from vtlearn.transcription.formats import SoundBeside
 from vtlearn.transcription.recognizer import Recognizer, Segment, Speech
 
 __all__ = ["Figures", "Transcribed", "transcribe", "transcribe_all"]
@@ -134,8 +135,9 @@ def transcribe_all(
 ) -> Figures:
     """Transcribe what is missing of a corpus.
 
-    A video without sound or speech has an empty transcript. One that cannot be read has none, is
-    named in a report in the folder, and is tried again the next time.
+    The sound of a video without any may be in another file of the same name, or in another format
+    that yt-dlp has not merged. A video without sound or speech has an empty transcript. One that
+    cannot be read has none, is named in a report in the folder, and is tried again the next time.
 
     Args:
         videos: Files by id.
@@ -160,10 +162,10 @@ def transcribe_all(
     log = UnreadableLog(folder.folder / f".{part.log_name}", videos.keys(), max_unreadable_fraction)
     log.path.unlink(missing_ok=True)  # what could not be read is tried again
     figures = Figures(there=len(own) - len(missing), report=log.path)
-    begun = time.monotonic()
+    beside, begun = SoundBeside(), time.monotonic()
     with count_up("Transcribing", len(missing), show=show) as advance:
         for video_id in missing:
-            read = _reading(video_id, videos[video_id], folder, recognizer, language)
+            read = _reading(video_id, videos[video_id], folder, beside, recognizer, language)
             found = read_or_record(video_id, read)
             figures.elapsed = time.monotonic() - begun
             if isinstance(found, Unreadable):
@@ -182,6 +184,7 @@ def _reading(
     video_id: str,
     path: Path,
     folder: TranscriptFolder,
+    beside: SoundBeside,
     recognizer: Recognizer,
     language: str | None,
 ) -> Callable[[], Transcribed]:
@@ -191,9 +194,29 @@ def _reading(
         if not folder.fits(video_id):
             reason = "the name of its transcript is longer than the disk allows; rename the video"
             raise UnreadableVideoError(str(path), reason)
-        return transcribe(path, recognizer, language)
+        found = transcribe(path, recognizer, language)
+        others = () if found.seconds else beside.of(path)
+        return _first_with_sound(others, recognizer, language) or found
 
     return read
+
+
+def _first_with_sound(
+    paths: Iterable[Path], recognizer: Recognizer, language: str | None
+) -> Transcribed | None:
+    """Transcribe the first of several files that has sound; None where all can be read without."""
+    failure: UnreadableVideoError | None = None
+    for path in paths:
+        try:
+            found = transcribe(path, recognizer, language)
+        except UnreadableVideoError as error:
+            failure = failure or error
+            continue
+        if found.seconds:
+            return found
+    if failure is not None:
+        raise failure
+    return None
 
 
 def _placed(segment: Segment, piece: SoundPiece) -> Segment:

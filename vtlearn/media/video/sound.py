@@ -33,10 +33,15 @@ if TYPE_CHECKING:
 
     _Packet = av.Packet[AudioStream]
 
-__all__ = ["SOUND_RATE", "SoundFile", "SoundPiece"]
+__all__ = ["SOUND_RATE", "SOUND_SUFFIXES", "SoundFile", "SoundPiece"]
 
 SOUND_RATE = 16_000
 """Samples per second of what is decoded, which is what speech recognition reads."""
+
+SOUND_SUFFIXES = frozenset(
+    (".m4a", ".opus", ".ogg", ".oga", ".mp3", ".aac", ".weba", ".mka", ".wav", ".flac")
+)
+"""What the names of files without a picture end with, in lower case."""
 
 _JITTER = 0.1  # seconds by which sound may be off its clock, whose times are rounded
 _FILLED = 5.0  # seconds of a gap that is filled with silence; after a longer one, a piece begins
