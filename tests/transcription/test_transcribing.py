@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.media.video.sounds import scramble, tone, write_sound
-from tests.media.video.writing import shift_clock, write_video
+from tests.media.video.writing import join_clocks, shift_clock, write_video
 from tests.transcription.recognizers import Tones
 from vtlearn.datasets.extraction import Part
 from vtlearn.datasets.files import find_videos
@@ -97,6 +97,14 @@ def test_seconds_go_on_behind_a_gap_and_the_language_is_that_of_the_first_speech
     assert recognizer.asked == [None, None, "de"]
     assert found.speech.language == "de"
     assert found.seconds == pytest.approx(10, abs=0.5)
+
+
+def test_sentences_are_in_temporal_order_where_sound_outlasts_its_picture(tmp_path: Path) -> None:
+    sound = tone(1, 2, 6, 48000) + tone(5, 6, 6, 48000)
+    part = write_sound(tmp_path / "a.ts", sound, rate=48000, picture=3, codec="aac")
+    segments = transcribe(join_clocks([part, part], tmp_path / "b.ts"), Tones()).speech.segments
+    assert [one.start for one in segments] == pytest.approx([1, 4, 5, 8], abs=0.1)
+    assert [one.text for one in segments] == ["tone 1", "tone 1", "tone 2", "tone 2"]
 
 
 def test_a_language_that_is_given_is_that_of_all(videos: Path, tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def transcribe(source: Source, recognizer: Recognizer, language: str | None = No
         language = language or speech.language
         seconds += len(piece.samples) / SOUND_RATE
         segments += [_placed(segment, piece) for segment in speech.segments]
+    segments.sort(key=lambda segment: segment.start)  # pieces may overlap
     return Transcribed(Speech(segments, language), seconds, file.damaged)
 
 

@@ -81,6 +81,50 @@ def test_a_clock_that_starts_again_continues(tmp_path: Path) -> None:
     assert heard(twice) == [pytest.approx(pair, abs=0.1) for pair in ((1, 2), (4, 5))]
 
 
+def part(path: Path, *tones: float, sound: float = 3.0, picture: float = 3.0) -> Path:
+    """Some seconds of sound and of picture, by the clock of their own, with tones of 0.5 s."""
+    rate = 48000
+    written = sum((tone(at, at + 0.5, sound, rate) for at in tones), tone(0, 0, sound, rate))
+    return write_sound(path, written, rate=rate, picture=picture, codec="aac")
+
+
+def begins(path: Path) -> list[float]:
+    return [start for start, _ in heard(path)]
+
+
+def test_sound_is_where_its_picture_is_when_a_clock_starts_again(tmp_path: Path) -> None:
+    first = part(tmp_path / "a.ts", 0.2, sound=1, picture=5)
+    second = part(tmp_path / "b.ts", 1.0, 2.0)
+    joined = join_clocks([first, second], tmp_path / "c.ts")
+    assert begins(joined) == pytest.approx([0.2, 6.0, 7.0], abs=0.1)
+
+
+def test_a_part_without_sound_takes_its_time(tmp_path: Path) -> None:
+    spoken = part(tmp_path / "a.ts", 1.0)
+    silent = write_video(tmp_path / "b.ts", [100] * 75)
+    joined = join_clocks([spoken, silent, spoken], tmp_path / "c.ts")
+    assert begins(joined) == pytest.approx([1.0, 7.0], abs=0.15)
+
+
+def test_sound_and_picture_stay_together_however_often_a_clock_starts_again(tmp_path: Path) -> None:
+    joined = join_clocks([part(tmp_path / "a.ts", 1.0, sound=2, picture=2)] * 20, tmp_path / "b.ts")
+    assert begins(joined) == pytest.approx([2 * n + 1.0 for n in range(20)], abs=0.12)
+
+
+def test_sound_that_outlasts_its_picture_is_not_lost_nor_what_follows(tmp_path: Path) -> None:
+    first = part(tmp_path / "a.ts", 0.2, 5.0, sound=6)
+    joined = join_clocks([first, part(tmp_path / "b.ts", 1.0)], tmp_path / "c.ts")
+    one, other = SoundFile(joined).pieces()
+    assert [start for start, _ in onsets(one.samples)] == pytest.approx([0.2, 5.0], abs=0.1)
+    assert other.start == pytest.approx(3.0, abs=0.1)
+    assert [start for start, _ in onsets(other.samples)] == pytest.approx([1.0], abs=0.1)
+
+
+def test_sound_without_a_picture_goes_on_where_it_ended(tmp_path: Path) -> None:
+    alone = part(tmp_path / "a.ts", 1.0, picture=0)
+    assert begins(join_clocks([alone] * 3, tmp_path / "b.ts")) == pytest.approx([1, 4, 7], abs=0.15)
+
+
 def test_a_short_gap_is_silence(tmp_path: Path) -> None:
     path = write_sound(tmp_path / "a.mkv", tone(5, 6, 8), skip=[(1, 4)], picture=8)
     (piece,) = SoundFile(path).pieces()

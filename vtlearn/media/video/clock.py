@@ -7,16 +7,17 @@ say when their frames are shown, and whatever the decoder needs comes with each 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vtlearn.media.video.opening import read_packets
 
 if TYPE_CHECKING:
     import av
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-    _Packet = av.Packet[VideoStream]
+    _Packet = av.Packet[Any]  # of video, or of sound
 
 __all__: list[str] = []
 
@@ -94,12 +95,12 @@ def survey_packets(container: "InputContainer", stream: "VideoStream", tick: flo
     return PacketSurvey(is_steady, clock.end)
 
 
-def start_time(container: "InputContainer", stream: "VideoStream") -> float:
+def start_time(container: "InputContainer", stream: "VideoStream | AudioStream") -> float:
     """Return when a file starts by its own clock, in seconds; 0 where it has none.
 
     Args:
         container: The file.
-        stream: The stream that is watched.
+        stream: The stream that is watched, or heard where there is none.
     """
     if not container.start_time:  # None where there is no clock
         return 0.0

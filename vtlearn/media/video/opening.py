@@ -9,6 +9,7 @@ from vtlearn.media.clips import Source, VideoBytes
 
 if TYPE_CHECKING:
     import av
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
@@ -121,13 +122,13 @@ def open_again(
 
 
 def read_packets(
-    container: "InputContainer", *streams: "VideoStream"
-) -> "Iterator[av.Packet[VideoStream]]":
+    container: "InputContainer", *streams: "VideoStream | AudioStream"
+) -> "Iterator[av.Packet[Any]]":
     """Read packets to the end of a file, and then an empty one of each stream.
 
     Args:
         container: The file.
-        *streams: Of which; all by default, whose packets are not all of video then.
+        *streams: Of which; all by default.
 
     Yields:
         The packets.
@@ -139,7 +140,7 @@ def read_packets(
     # At the end PyAV looks up each stream there is by then, and knows those of the beginning: one
     # may have come since, as in FLV and MPEG-TS. Empty packets of those before it are out by then.
     with suppress(IndexError):
-        yield from cast("Iterator[av.Packet[VideoStream]]", container.demux(*streams))
+        yield from container.demux(*streams)
 
 
 def _tag_decoding(version: str) -> dict[str, Any]:

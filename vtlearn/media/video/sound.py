@@ -14,16 +14,21 @@ from numpy.typing import NDArray
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
-from vtlearn.media.video.clock import ContinuousClock, start_time
+from vtlearn.media.video.clock import start_time
 from vtlearn.media.video.duration import tagged_end
 from vtlearn.media.video.opening import (
     MATROSKA,
     MP4,
+    PROGRAM_STREAM,
+    TRANSPORT_STREAM,
+    best_stream,
     error_text,
     logged,
     open_container,
     open_raw,
+    read_packets,
 )
+from vtlearn.media.video.sound_clock import SoundClock
 
 if TYPE_CHECKING:
     import av
@@ -45,6 +50,7 @@ SOUND_SUFFIXES = frozenset(
 
 _JITTER = 0.1  # seconds by which sound may be off its clock, whose times are rounded
 _FILLED = 5.0  # seconds of a gap that is filled with silence; after a longer one, a piece begins
+_OVERLAP = 1.0  # seconds by which sound may begin before the last has ended; then a piece begins
 _LONGEST = 600.0  # seconds of a piece
 _QUIET = 30.0  # seconds at the end of so long a piece, of which the quietest moment is looked for
 _MOMENT = 0.1  # seconds of a moment
@@ -89,7 +95,8 @@ class SoundFile:
         """Decode the sound.
 
         Yields:
-            Its pieces in temporal order; none where the file has no sound.
+            Its pieces; none where the file has no sound. They are in temporal order, unless the
+            sound of an interrupted recording outlasted its picture.
 
         Raises:
             UnreadableVideoError: If the file cannot be opened, FFmpeg has no decoder for its sound,
@@ -116,7 +123,7 @@ class SoundFile:
             return
         if stream.codec_context is None:
             raise UnreadableVideoError(self.path, "FFmpeg has no decoder for its sound")
-        origin = start_time(container, _watched(container, stream))
+        origin = start_time(container, best_stream(container) or stream)
         resampler, timeline = _Resampler(), _Timeline()
         for frame in self._frames(container, stream):
             time = None if frame.time is None else frame.time - origin
@@ -127,7 +134,8 @@ class SoundFile:
         for start, samples in resampler.rest():
             yield from timeline.add(start, samples)
         yield from timeline.rest()
-        self.damaged += timeline.end + _CUT < _stated_end(container, stream) - origin
+        if timeline.end + _CUT < _stated_end(container, stream) - origin:  # it was cut off
+            self.damaged += 1
 
     def _frames(
         self, container: "InputContainer", stream: "AudioStream"
@@ -149,23 +157,30 @@ class SoundFile:
         """Read the stream to its end, then None, at which the decoder gives what it has left."""
         import av
 
-        clock = ContinuousClock(float(stream.time_base or 1 / SOUND_RATE))
+        picture = best_stream(container)
+        clock = _clock(container, stream, picture)
         try:
-            for packet in container.demux(stream):
-                if packet.is_corrupt:
+            for packet in read_packets(container, *([picture] if picture else []), stream):
+                if packet.stream is picture:
+                    clock.add_picture(packet)
+                elif packet.is_corrupt:
                     self.damaged += 1
                 elif packet.size:
-                    clock.adjust(cast("av.Packet[VideoStream]", packet))
-                    yield packet
+                    clock.add_sound(packet)
+                yield from clock.ready()
         except (av.FFmpegError, OSError):  # the file ends here, where it should not
             self.damaged += 1
+        yield from clock.ready(is_end=True)
         yield None
 
 
-def _watched(container: "InputContainer", stream: "AudioStream") -> "VideoStream":
-    """Return the stream whose frames are watched, beside which the clock is judged."""
-    pictures = container.streams.best("video")
-    return cast("VideoStream", pictures or stream)
+def _clock(
+    container: "InputContainer", stream: "AudioStream", picture: "VideoStream | None"
+) -> SoundClock:
+    """Make the clock by which a file's sound is heard."""
+    tick = float((picture or stream).time_base or 1 / SOUND_RATE)
+    by_position = container.format.name in (TRANSPORT_STREAM, PROGRAM_STREAM)
+    return SoundClock(tick, is_alone=picture is None, by_position=by_position)
 
 
 def _stated_end(container: "InputContainer", stream: "AudioStream") -> float:
@@ -240,7 +255,11 @@ class _Timeline:
         return self._end / SOUND_RATE
 
     def add(self, start: float, samples: _Samples) -> Iterator[SoundPiece]:
-        """Take sound; what is heard before the last, or before the start, is left out.
+        """Take sound.
+
+        What is heard before the last, or before the start, is left out, unless it is much earlier:
+        where a clock started again, one part's sound may have outlasted its picture, and the next
+        part's begins a piece of its own.
 
         Args:
             start: When it begins, in seconds.
@@ -250,12 +269,13 @@ class _Timeline:
             Pieces that are complete.
         """
         place = round(start * SOUND_RATE)
+        gap = place - self._end
+        if gap > _FILLED * SOUND_RATE or gap < -_OVERLAP * SOUND_RATE:
+            yield from self.rest()
+            self._begin = self._end = max(0, place)
         samples = samples[max(0, self._end - place) :]
         gap = place - self._end
-        if gap > _FILLED * SOUND_RATE:
-            yield from self.rest()
-            self._begin = self._end = place
-        elif gap > 0 and len(samples):
+        if gap > 0 and len(samples):
             self._append(np.zeros(gap, np.float32))
         self._append(samples)
         if self._end - self._begin > _LONGEST * SOUND_RATE:
