@@ -15,6 +15,7 @@ from vtlearn.media.video.opening import (
     error_text,
     logged,
     open_container,
+    open_named,
     open_raw,
     read_packets,
 )
@@ -38,6 +39,21 @@ def test_errors_have_the_words_of_ffmpeg(tmp_path: Path) -> None:
             open_container(raw)
         assert error_text(caught.value) == "Invalid data found when processing input"
         assert "moov atom not found" in logged(raw)
+
+
+def test_what_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", NUMBERED)
+    raw, container = open_named(path, "a.mp4")
+    with raw, container:
+        assert container.streams.video[0].frames == 50
+    cut = VideoBytes("a", path.read_bytes()[:1500])
+    for source, reason in (
+        (cut, r"Invalid data .* \(moov atom not found\)"),
+        (tmp_path / "absent.mp4", "No such file or directory"),
+        ("a\0b", "embedded null byte"),
+    ):
+        with pytest.raises(UnreadableVideoError, match=f"^its name cannot be read: {reason}"):
+            open_named(source, "its name")
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])

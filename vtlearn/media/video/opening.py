@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from io import BytesIO, FileIO
 from typing import TYPE_CHECKING, Any, cast
 
+from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
 
 if TYPE_CHECKING:
@@ -53,6 +54,33 @@ def open_container(raw: BytesIO | FileIO) -> "InputContainer":
     tags = _tag_decoding(av.__version__)
     container: InputContainer = av.open(raw, "r", options=options, **tags)
     return container
+
+
+def open_named(source: Source, path: str) -> "tuple[BytesIO | FileIO, InputContainer]":
+    """Open a video, or say what is wrong with it.
+
+    Args:
+        source: The file, or the bytes of one.
+        path: What an error calls it.
+
+    Returns:
+        What FFmpeg reads from, and the video; the caller closes both, the video first.
+
+    Raises:
+        UnreadableVideoError: If there is no such file, or it is not a video.
+    """
+    import av
+
+    try:
+        raw = open_raw(source)
+    except (OSError, ValueError) as error:  # the latter if a path cannot be one, as with NUL
+        raise UnreadableVideoError(path, error_text(error)) from error
+    try:
+        return raw, open_container(raw)
+    except (av.FFmpegError, OSError) as error:
+        reason = error_text(error) + logged(raw)
+        raw.close()
+        raise UnreadableVideoError(path, reason) from error
 
 
 def best_stream(container: "InputContainer") -> "VideoStream | None":

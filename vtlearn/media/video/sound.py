@@ -22,10 +22,7 @@ from vtlearn.media.video.opening import (
     PROGRAM_STREAM,
     TRANSPORT_STREAM,
     best_stream,
-    error_text,
-    logged,
-    open_container,
-    open_raw,
+    open_named,
     read_packets,
 )
 from vtlearn.media.video.sound_clock import SoundClock
@@ -102,20 +99,10 @@ class SoundFile:
             UnreadableVideoError: If the file cannot be opened, FFmpeg has no decoder for its sound,
                 or there is sound and none of it can be decoded.
         """
-        import av
-
         self.damaged = 0
-        try:
-            raw = open_raw(self.source)
-        except (OSError, ValueError) as error:  # the latter if a path cannot be one, as with NUL
-            raise UnreadableVideoError(self.path, error_text(error)) from error
-        with raw:
-            try:
-                container = open_container(raw)
-            except (av.FFmpegError, OSError) as error:
-                raise UnreadableVideoError(self.path, error_text(error) + logged(raw)) from error
-            with container:
-                yield from self._decoded(container)
+        raw, container = open_named(self.source, self.path)
+        with raw, container:
+            yield from self._decoded(container)
 
     def _decoded(self, container: "InputContainer") -> Iterator[SoundPiece]:
         stream = cast("AudioStream | None", container.streams.best("audio"))
