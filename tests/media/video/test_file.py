@@ -470,7 +470,7 @@ def test_a_file_is_opened_once_for_all_calls(
 ) -> None:
     path = write_video(tmp_path / name, noise(200), **LONG[name])
     content = VideoBytes("a", path.read_bytes())
-    opened = note_calls(monkeypatch, module, "open_container")
+    opened = note_calls(monkeypatch, module, "open_named")
     reader = VideoReader()
     sources: list[Source] = [path, content]
     for count, source in enumerate(sources, 1):

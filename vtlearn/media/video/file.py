@@ -23,10 +23,7 @@ from vtlearn.media.video.opening import (
     MATROSKA,
     MP4,
     best_stream,
-    error_text,
-    logged,
-    open_container,
-    open_raw,
+    open_named,
     read_packets,
 )
 from vtlearn.media.video.survey import has_index, survey
@@ -108,19 +105,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def open(self) -> None:
         """Open the file, or open it anew."""
-        import av
-
         self.close()
-        try:
-            self._raw = open_raw(self.source)
-        except (OSError, ValueError) as error:  # the latter if a path cannot be one, as with NUL
-            raise UnreadableVideoError(self.path, error_text(error)) from error
-        try:
-            self.container = open_container(self._raw)
-        except (av.FFmpegError, OSError) as error:
-            reason = error_text(error) + logged(self._raw)
-            self._raw.close()
-            raise UnreadableVideoError(self.path, reason) from error
+        self._raw, self.container = open_named(self.source, self.path)
         self._pid = os.getpid()
         self._is_open = True
         self._is_used = False
