@@ -2,10 +2,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import av
+import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
-from tests.media.video.videos import B_FRAMES, NUMBERED, numbers
+from tests.media.video.videos import B_FRAMES, NUMBERED, damage, numbers
 from tests.media.video.writing import forget_order, join_clocks, write_video
 from vtlearn.media.video.clock import (
     ContinuousClock,
@@ -17,6 +18,7 @@ from vtlearn.media.video.clock import (
 )
 from vtlearn.media.video.reader import VideoReader
 
+HEADERS = {".avi": 8, ".flv": 16}  # bytes before a packet's own
 REORDERED: dict[str, Any] = {"gop": 25, "b_frames": 2, "options": B_FRAMES}
 
 
@@ -102,3 +104,32 @@ def test_b_frames_that_come_late_are_found(suffix: str, tmp_path: Path) -> None:
     clips = VideoReader().clips(forgetful, [3.02, 3.5, 0.22], num_frames=5, fps=25, size=8)
     expected = [[*range(25, 30)], [*range(37, 42)], [*range(5, 10)]]
     assert numbers(clips.frames).astype(int).tolist() == expected
+
+
+@pytest.mark.parametrize("which", [4, 10, 30])
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".flv"])
+def test_packets_that_cannot_be_looked_at_are_no_evidence_of_order(
+    suffix: str, which: int, tmp_path: Path
+) -> None:
+    raw = write_video(tmp_path / "a.h264", [*NUMBERED, *NUMBERED], **REORDERED)
+    path = forget_order(raw, tmp_path / f"a{suffix}")
+    damage(path, [which], header=HEADERS.get(suffix, 0))
+    with av.open(path) as container:
+        assert lacks_order(container, container.streams.video[0], [])
+    shown = (np.arange(100) / 25 + 0.02).tolist()
+    together = VideoReader().clips(path, shown, num_frames=1, fps=1, size=8)
+    valid = together.valid[:, 0].numpy()
+    assert valid[: which - 3].all()
+    assert not valid[which + 2 :].any()
+    assert (numbers(together.frames)[:, 0] == np.arange(100) % 50)[valid].all()
+    alone = [VideoReader().clips(path, [t], num_frames=1, fps=1, size=8) for t in shown[::9]]
+    assert [clip.valid.item() for clip in alone] == valid[::9].tolist()
+
+
+def test_damage_is_no_evidence_against_order_that_is_seen(tmp_path: Path) -> None:
+    levels = [*NUMBERED, *NUMBERED]
+    path = write_video(tmp_path / "a.mp4", levels, plain=60, **REORDERED)
+    damage(path, [10])
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        assert not lacks_order(container, stream, spread(stream, None))

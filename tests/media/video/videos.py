@@ -119,9 +119,9 @@ def packets(path: Path) -> list[tuple[int, int]]:
     return [(offset, size) for offset, size in found if offset is not None]
 
 
-def damage(path: Path, which: Sequence[int]) -> None:
-    """Put zeros in the place of some packets."""
+def damage(path: Path, which: Sequence[int], *, header: int = 0) -> None:
+    """Put zeros in the place of some packets, which follow so many bytes after where they lie."""
     content = bytearray(path.read_bytes())
     for offset, size in [packets(path)[i] for i in which]:
-        content[offset : offset + size] = bytes(size)
+        content[offset + header : offset + header + size] = bytes(size)
     path.write_bytes(content)

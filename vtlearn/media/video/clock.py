@@ -140,7 +140,10 @@ def may_lack_order(packets: "list[_Packet]") -> bool:
 
 
 def lacks_order(container: "InputContainer", stream: "VideoStream", places: Sequence[int]) -> bool:
-    """Decode some frames, and say whether their times are not in the order they come in.
+    """Decode some frames, and say whether their times may not be in the order they come in.
+
+    Where packets are damaged, that is not seen: it is taken for so, unless packets elsewhere show
+    that they say when their frames are shown.
 
     Args:
         container: A file just opened.
@@ -149,18 +152,29 @@ def lacks_order(container: "InputContainer", stream: "VideoStream", places: Sequ
     """
     import av
 
-    with suppress(av.FFmpegError, OSError):
-        for place in (None, *places):
+    is_seen = True
+    for place in (None, *places):
+        times: list[int] | None = None
+        with suppress(av.FFmpegError, OSError):
             if place is not None:
                 container.seek(place, stream=stream)
             packets = first_packets(read_packets(container, stream))
             if not may_lack_order(packets):
                 return False  # the packets of B-frames say when these are shown
-            frames = [frame.pts for packet in packets for frame in packet.decode()]
-            known = [time for time in frames if time is not None]
-            if any(b < a for a, b in pairwise(known)):
-                return True
-    return False
+            times = _decoded_times(packets)
+        if times is None:
+            is_seen = False
+        elif any(b < a for a, b in pairwise(times)):
+            return True
+    return not is_seen
+
+
+def _decoded_times(packets: "list[_Packet]") -> list[int] | None:
+    """Decode packets, and return when their frames are shown; None where one of them is damaged."""
+    frames = [frame for packet in packets for frame in packet.decode()]
+    if any(packet.is_corrupt for packet in packets) or any(frame.is_corrupt for frame in frames):
+        return None
+    return [frame.pts for frame in frames if frame.pts is not None]
 
 
 def spread(stream: "VideoStream", end: int | None) -> list[int]:

@@ -321,6 +321,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         with suppress(av.FFmpegError):
             frames = context.decode(None)
         context.flush_buffers()
+        if self._lacks_order:  # the frame that is lost might have come before these
+            return [], False
         if packet is not None and packet.pts is not None:  # what is later comes after the loss
             frames = [each for each in frames if each.pts is None or each.pts < packet.pts]
         return frames, False
