@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from PIL import Image
 
 from tests.media.video.videos import B_FRAMES, FIXED, OPEN_GOP, noise
@@ -99,6 +100,35 @@ def _palette(codec: str, *, changing: bool = False, **options: Any) -> Make:
     """Pixels that are places in a palette."""
     levels = [number * 7 % 256 for number in range(_FRAMES)]
     return lambda path: write_palette(path, levels, codec, changing=changing, **options)
+
+
+def _damaged(how: str, make: Make) -> Make:
+    """A file of which some frames are not as they were, while its structure is left alone."""
+
+    def make_damaged(path: Path) -> Path:
+        make(path)
+        content, rng = bytearray(path.read_bytes()), np.random.default_rng(len(path.name))
+        with av.open(path) as container:
+            packets = [(one.pos or 0, bytes(one)) for one in container.demux(video=0) if one.size]
+        chosen = [packets[number] for number in rng.choice(np.arange(40, 145), 3, replace=False)]
+        for place, packet in chosen:
+            if path.suffix == ".ts":  # which cuts a frame into pieces: the end of its first
+                damaged = slice(place + 120, place + 188)
+            else:
+                start = content.index(packet, place)
+                damaged = slice(start + 4, start + len(packet))  # after the size
+            old = np.frombuffer(bytes(content[damaged]), np.uint8)
+            flips = (rng.random(old.size) < 0.1) * rng.integers(1, 256, old.size)
+            new = {
+                "zeroed": np.zeros(old.size),
+                "flipped": old ^ flips,
+                "random": rng.integers(0, 256, old.size),
+            }
+            content[damaged] = new[how].astype(np.uint8).tobytes()
+        path.write_bytes(content)
+        return path
+
+    return make_damaged
 
 
 def _two_streams(path: Path) -> Path:
@@ -257,6 +287,32 @@ FILMS: dict[str, Make] = {
     "faststart.mp4": _plain(container={"movflags": "+faststart"}, **_H264),
     "long_gop.mp4": _plain(gop=1000, b_frames=2, options=B_FRAMES),
     "long_gop.mkv": _plain(gop=1000, b_frames=2, options=B_FRAMES),
+    **{
+        f"{how}_payload.{suffix}": _damaged(how, _plain(**_H264))
+        for how in ("zeroed", "flipped", "random")
+        for suffix in ("mp4", "mkv", "ts", "flv", "avi", "mov")
+    },
+    **{
+        f"{how}_payload_without_order.{suffix}": _damaged(how, _without_order(**_H264))
+        for how in ("zeroed", "flipped", "random")
+        for suffix in ("mp4", "flv", "avi")
+    },
+    **{
+        f"{how}_payload_open_gop.{suffix}": _damaged(
+            how, _plain(gop=25, b_frames=3, options=OPEN_GOP)
+        )
+        for how in ("zeroed", "flipped", "random")
+        for suffix in ("mp4", "mkv", "ts")
+    },
+    **{
+        f"{how}_payload_{codec}.{suffix}": _damaged(how, _plain(**options))
+        for how in ("zeroed", "flipped", "random")
+        for codec, suffix, options in (
+            ("mpeg4", "mp4", _MPEG4),
+            ("hevc", "mp4", {"gop": 25, "b_frames": 3, **_X265}),
+            ("vp9", "webm", {"gop": 25, **_VP9}),
+        )
+    },
 }
 
 

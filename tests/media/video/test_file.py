@@ -166,20 +166,6 @@ def test_little_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(sent) < 60
 
 
-def test_frames_neither_shown_nor_needed_are_not_decoded(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", noise(100), b_frames=3, options=B_FRAMES)
-    times, pictures = plain(path)
-    file = VideoFile(path, (), 1)
-    file.begin([2.0, 3.0])
-    decoded = list(file.decode_from(0.0))
-    file.close()
-    assert len(decoded) < 80
-    assert {50, 75} <= {round(25 * picture.start) for picture in decoded}
-    clips = VideoReader().clips(path, [2.0], num_frames=2, fps=1, size=32)
-    assert torch.equal(clips.frames[0], pictures[[50, 75]])
-    assert times[75] == 3.0
-
-
 @pytest.mark.parametrize("name", ["25.mp4", "late.mkv", "stream.ts", "raw.h264"])
 def test_times_beyond_all_counting_are_past_the_end(name: str, tmp_path: Path) -> None:
     path = write_video(tmp_path / name, NUMBERED, **FILES[name])

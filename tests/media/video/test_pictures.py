@@ -144,9 +144,9 @@ def test_a_picture_is_decoded_once_for_its_size_and_its_frames(
     begun: list[bool] = []
     begin = PictureFile.begin
 
-    def note(file: PictureFile, wanted: list[float]) -> None:
+    def note(file: PictureFile) -> None:
         begun.append(file.is_as_new())
-        begin(file, wanted)
+        begin(file)
 
     monkeypatch.setattr(PictureFile, "begin", note)
     path = tmp_path / "a.jpg"

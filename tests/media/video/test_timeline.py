@@ -13,7 +13,6 @@ from vtlearn.media.video.timeline import (
     TimedFrame,
     TimeRange,
     frame_times,
-    mark_shown,
     time_ranges,
 )
 
@@ -162,25 +161,3 @@ def test_frame_times() -> None:
     for starts in ([0.0, float("nan")], [float("inf")], [[0.0]]):
         with pytest.raises(ArgumentError, match="finite seconds, one a clip"):
             frame_times(starts, 3, 10)  # type: ignore[arg-type]
-
-
-@given(
-    st.lists(st.integers(1, 5), min_size=1, max_size=120),
-    st.randoms(use_true_random=False),
-    st.lists(st.floats(0, 400), max_size=20),
-    st.sets(st.integers(0, 119)),
-)
-def test_a_packet_is_marked_unseen_only_if_it_is(
-    gaps: list[int], random: np.random.Generator, times: list[float], unknown: set[int]
-) -> None:
-    starts = np.cumsum(gaps).tolist()
-    order = sorted(range(len(starts)), key=lambda i: i + random.random() * 16)
-    times = sorted(times)
-    marks = dict(mark_shown(order, lambda i: None if i in unknown else float(starts[i]), times))
-    assert list(marks) == order
-    for i, start in enumerate(starts):
-        end = starts[i + 1] if i + 1 < len(starts) else np.inf
-        seen = any(start <= time < end for time in times)
-        assert marks[i] or not seen
-        if not unknown:
-            assert marks[i] == seen

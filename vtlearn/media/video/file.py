@@ -6,7 +6,7 @@ an FFmpeg that is installed beside it, and the other is not maintained any more.
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from itertools import chain
@@ -27,7 +27,7 @@ from vtlearn.media.video.opening import (
     read_packets,
 )
 from vtlearn.media.video.survey import has_index, survey
-from vtlearn.media.video.timeline import FrameSource, TimedFrame, mark_shown
+from vtlearn.media.video.timeline import FrameSource, TimedFrame
 
 if TYPE_CHECKING:
     import av
@@ -74,9 +74,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         self._delay = 0.0  # seconds that an AVI file's first frame is late by its own times
         self.losses: list[str] = []  # why frames are invalid, since frames were last prepared for
 
-    def begin(self, wanted: Sequence[float]) -> None:
-        """Prepare for the frames shown at some times; open the file unless it is open."""
-        self.wanted = wanted
+    def begin(self) -> None:
+        """Prepare to read frames; open the file unless it is open."""
         self.cut_off = False
         self.losses = []
         if not self._is_open:
@@ -299,8 +298,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
     def _frames(self, packets: "Iterator[_Packet | None]") -> "Iterator[av.VideoFrame | None]":
         """Decode; None stands where something could not be decoded."""
         decoded: deque[int | None] = deque()
-        for packet, shown in self._marked(packets):
-            self.stream.codec_context.skip_frame = "DEFAULT" if shown else "NONREF"
+        for packet in packets:  # all of them: damage in one that is skipped would go unnoticed
             if packet is not None and packet.size:
                 decoded.append(packet.dts)
             frames, intact = self._decode(packet)
@@ -326,20 +324,6 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         if packet is not None and packet.pts is not None:  # what is later comes after the loss
             frames = [each for each in frames if each.pts is None or each.pts < packet.pts]
         return frames, False
-
-    def _marked(
-        self, packets: "Iterator[_Packet | None]"
-    ) -> "Iterator[tuple[_Packet | None, bool]]":
-        """Say of packets whether they are shown: if not, others may still be made from them."""
-        context = self.stream.codec_context
-        # Only H.264 says of every frame whether it is a reference. Two fields may be two packets.
-        skippable = context.name == "h264" and context.field_order == _PROGRESSIVE
-        if skippable and context.has_b_frames and self.wanted and not self._lacks_order:
-            return mark_shown(packets, self._start, self.wanted)
-        return ((packet, True) for packet in packets)
-
-    def _start(self, packet: "_Packet | None") -> float | None:
-        return None if packet is None or packet.pts is None else self._seconds(packet.pts)
 
     def _packets(self) -> "Iterator[_Packet | None]":
         """Read the stream to its end, then an empty packet; None if reading fails."""

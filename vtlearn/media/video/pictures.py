@@ -52,9 +52,8 @@ class PictureFile(FrameSource["av.VideoFrame"]):
         self._frame: av.VideoFrame | None = None
         self.can_seek = False
 
-    def begin(self, wanted: Sequence[float]) -> None:
+    def begin(self) -> None:
         """Decode the picture, unless that is done."""
-        del wanted
         if self._frame is None:
             self._frame = _frame(_decode(self.source, self.path))
 

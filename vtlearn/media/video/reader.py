@@ -208,7 +208,7 @@ class VideoReader:
         wanted = times.ravel()[order].tolist()
         transform = FrameTransform(frames, boxes)
         valid = np.zeros(times.size, bool)
-        with self._opened(source, wanted) as file:
+        with self._opened(source) as file:
             for shown in time_ranges(file, wanted, hold_last=pad == "edge"):
                 slots = order[shown.first : shown.last]
                 valid[slots] = shown.valid
@@ -230,7 +230,7 @@ class VideoReader:
         Raises:
             UnreadableVideoError: If the file cannot be opened, has no video, or yields no frame.
         """
-        with self._opened(source, []) as file:
+        with self._opened(source) as file:
             timed = next(file.decode_from(0.0), None)
             if timed is None:
                 raise file.empty()
@@ -243,7 +243,7 @@ class VideoReader:
 
     def _native_rate(self, source: Source) -> float:
         """Return the average frame rate of a file, of which nothing is decoded."""
-        with self._opened(source, []) as file:
+        with self._opened(source) as file:
             return file.fps
 
     def hash_frames(self, source: Source) -> str:
@@ -261,7 +261,7 @@ class VideoReader:
         """
         digest = hashlib.sha256()
         packer = FramePacker()
-        with self._opened(source, []) as file:
+        with self._opened(source) as file:
             timed = None
             for timed in file.decode_from(0.0):
                 digest.update(packer.pack(timed.frame))
@@ -270,13 +270,13 @@ class VideoReader:
         return digest.hexdigest()
 
     @contextmanager
-    def _opened(self, source: Source, wanted: Sequence[float]) -> Iterator[VideoFile | PictureFile]:
+    def _opened(self, source: Source) -> Iterator[VideoFile | PictureFile]:
         """Open a file, or reuse the one kept; raise what FFmpeg says as our own error."""
         import av
 
         file = self._file(source)
         try:
-            file.begin(wanted)
+            file.begin()
             yield file
         except (av.FFmpegError, OSError) as error:
             file.close()

@@ -4,9 +4,8 @@ Nothing here knows a decoder: frames are whatever the source says they are.
 """
 
 from abc import ABC, abstractmethod
-from bisect import bisect_left, bisect_right, insort
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -22,13 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["frame_times"]
 
 FrameT = TypeVar("FrameT")
-PacketT = TypeVar("PacketT")
 
 _NEAR = 0.25  # seconds; decoding so far ahead is cheaper than seeking
 _EARLY = 0.5  # seconds by which a keyframe may be decoded before it is shown
 _BLIND = 5.0  # seconds; a longer way is sought even if nobody knows where the keyframes are
 _LEADS = (0.0, 2.0, 10.0, 60.0)  # seconds to seek before the target, until it is early enough
-_REORDER = 32  # packets; twice as far as H.264 and H.265 may decode ahead of presentation
 _ROUNDING = 1e-6  # seconds by which start + k / fps may miss the start that it means
 
 
@@ -191,47 +188,6 @@ def time_ranges(
         done, previous = until, current
         if done < len(times) and source.should_seek(current.start, times[done]):
             timed_frames, previous = source.seek(current.start, times[done]), None
-
-
-def mark_shown(
-    packets: Iterable[PacketT],
-    start: Callable[[PacketT], float | None],
-    times: Sequence[float],
-) -> Iterator[tuple[PacketT, bool]]:
-    """Say of each packet whether its frame will be shown at any time, before it is decoded.
-
-    Args:
-        packets: In decoding order, which is not that of presentation.
-        start: When a packet's frame appears, in seconds; None if nobody knows.
-        times: When frames are shown, sorted, in seconds.
-
-    Yields:
-        The packets in their order, each with False only if its frame is certainly not shown.
-
-    Example:
-        >>> list(mark_shown([0.0, 3.0, 1.0, 2.0], lambda time: time, [0.5, 2.5]))
-        [(0.0, True), (3.0, False), (1.0, False), (2.0, True)]
-    """
-    starts: list[float] = []
-    ahead: deque[tuple[PacketT, float | None]] = deque()
-    for packet in packets:
-        time = start(packet)
-        ahead.append((packet, time))
-        if time is not None:
-            insort(starts, time)
-        if len(ahead) == _REORDER:
-            first, time = ahead.popleft()
-            yield first, _is_shown(time, starts, times)
-    for packet, time in ahead:
-        yield packet, _is_shown(time, starts, times)
-
-
-def _is_shown(time: float | None, starts: Sequence[float], times: Sequence[float]) -> bool:
-    if time is None:
-        return True
-    following = bisect_right(starts, time)
-    until = bisect_left(times, starts[following]) if following < len(starts) else len(times)
-    return bisect_left(times, time) < until
 
 
 def _before(
