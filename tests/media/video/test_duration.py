@@ -28,6 +28,32 @@ def test_a_stated_duration_is_held_against_the_table_of_frames(
     assert clips.valid.all()
 
 
+SLIDES = ([0, 10, 60], [0, 60, 61, 62, 63], [0, 0.04, 0.08, 30], [0, 5, 6, 7, 50])
+
+
+@pytest.mark.parametrize("starts", SLIDES)
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".avi", ".mkv"])
+def test_the_duration_of_slides_is_no_guess(
+    suffix: str, starts: list[float], tmp_path: Path
+) -> None:
+    path = write_slides(tmp_path / f"a{suffix}", starts)
+    end = starts[-1] + 0.04
+    assert VideoReader().probe(path).duration == pytest.approx(end, abs=0.1)
+    clips = VideoReader().clips(path, [end - 0.02, end + 1, 90], num_frames=1, fps=1, size=8)
+    assert numbers(clips.frames).ravel().tolist() == [len(starts) - 1] * 3
+    assert clips.valid.all()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("factor", [0.1, 1, 3])
+def test_a_last_slide_may_stay_for_long(suffix: str, factor: float, tmp_path: Path) -> None:
+    path = write_slides(tmp_path / f"a{suffix}", [0, 10, 60], last=25)
+    state_duration(path, factor)
+    assert VideoReader().probe(path).duration == pytest.approx(85, abs=0.1)
+    clips = VideoReader().clips(path, [70, 100], num_frames=1, fps=1, size=8)
+    assert clips.valid.all()
+
+
 @pytest.mark.parametrize("stated", [1000.0, 10_400.0, 600_000.0])
 def test_a_stated_duration_is_held_against_the_last_keyframe(stated: float, tmp_path: Path) -> None:
     path = write_matroska(tmp_path / "a.mkv", stated)
@@ -123,3 +149,21 @@ def state_duration(path: Path, factor: float) -> None:
     (ticks,) = struct.unpack(">I", content[place : place + 4])
     content[place : place + 4] = struct.pack(">I", round(ticks * factor))
     path.write_bytes(content)
+
+
+def write_slides(path: Path, starts: list[float], last: float = 0.04) -> Path:
+    """Write frames that are shown from these seconds on, and the last for so long."""
+    levels = [number * STEP for number in range(len(starts))]
+    pts = [round(start * 25) for start in starts]
+    codec = "mpeg4" if path.suffix == ".avi" else "libx264"  # whose times FFmpeg guesses there
+    before = write_video(path.with_stem("before"), levels, pts=pts, codec=codec)
+    with av.open(before) as source, av.open(path, "w") as output:
+        stream = source.streams.video[0]
+        copy = output.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.size]
+        assert stream.time_base is not None
+        packets[-1].duration = round(last / stream.time_base)
+        for packet in packets:
+            packet.stream = copy
+            output.mux(packet)
+    return path

@@ -85,7 +85,25 @@ class DeclaredEnd:
             return stated
         if is_matroska:
             return self._matroska(stream, stated, origin)
-        return _by_count(container, stream, stated, origin)
+        is_complete = container.format.name == MP4 and len(stream.index_entries) == stream.frames
+        return self._by_frames(stream, stated, origin, is_complete=is_complete)
+
+    def _by_frames(
+        self, stream: "VideoStream", stated: float, origin: float, *, is_complete: bool
+    ) -> float:
+        """Hold against an index of all frames, which counts in decoding times."""
+        index, tick = stream.index_entries, float(stream.time_base or 0)
+        count = len(index)
+        last = index[-1].timestamp * tick - origin
+        is_longer = stated > last + _NEAR
+        if last <= stated and not (is_longer and is_complete):
+            return stated
+        tail = self._tail_of(stream) - origin  # the last frame may be shown for longer than others
+        if tail > last:
+            return tail
+        # The end was cut off. The index tells how long a frame lasts on average.
+        mean = (index[-1].timestamp - index[0].timestamp) / (count - 1) * tick
+        return min(stated, last + mean) if is_longer else last + mean
 
     def _matroska(self, stream: "VideoStream", stated: float, origin: float) -> float:
         """Hold against the index, which has keyframes alone, and what follows the last one."""
@@ -95,41 +113,33 @@ class DeclaredEnd:
         longest = max(b - a for a, b in pairwise(keyframes)) * tick
         if last <= stated <= last + longest + _NEAR:
             return stated
-        if self._tail is None:
-            with open_again(self._source, stream) as (container, again):
-                container.seek(keyframes[-1], stream=again)
-                self._tail = _end_of_packets(container, again)
-            if not isinstance(self._source, VideoBytes):
-                _TAILS.put(self._identity, self._tail)
-        tail = self._tail - origin
+        tail = self._tail_of(stream) - origin
         if stated < last:
             return max(stated, tail)
         # FFmpeg's index may be of what is left after a cut: then what is stated was there once.
         return tail if tail > last and _is_whole(self._source) else stated
 
-
-def _by_count(
-    container: "InputContainer", stream: "VideoStream", stated: float, origin: float
-) -> float:
-    """Hold against an index of all frames, which counts in decoding times."""
-    index, tick = stream.index_entries, float(stream.time_base or 0)
-    count, first = len(index), index[0].timestamp
-    span = (index[-1].timestamp - first) * count / (count - 1)
-    end = ((stream.start_time or 0) + span) * tick - origin
-    is_complete = container.format.name == MP4 and count == stream.frames
-    is_shorter = end < stated and not is_complete  # a file that was cut off
-    return stated if abs(end - stated) < _NEAR or is_shorter else end
+    def _tail_of(self, stream: "VideoStream") -> float:
+        """When what follows the last keyframe ends, by the file's clock; -1 if nothing comes."""
+        if self._tail is None:
+            with open_again(self._source, stream) as (container, again):
+                self._tail = _end_of_packets(container, again, stream.index_entries[-1].timestamp)
+            if not isinstance(self._source, VideoBytes):
+                _TAILS.put(self._identity, self._tail)
+        return self._tail
 
 
-def _end_of_packets(container: "InputContainer", stream: "VideoStream") -> float:
-    """When the last packet of a stream ends, by the file's clock; -1 if none comes."""
+def _end_of_packets(container: "InputContainer", stream: "VideoStream", place: int) -> float:
+    """When the last packet after a place ends, by the file's clock; -1 if none comes."""
     import av
 
     end = -1.0
     with suppress(av.FFmpegError, OSError):
+        container.seek(place, stream=stream)
         for packet in read_packets(container, stream):
-            if packet.size and packet.pts is not None and packet.time_base:
-                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            time = packet.dts if packet.pts is None else packet.pts
+            if packet.size and time is not None and packet.time_base:
+                end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
     return end
 
 
