@@ -5,10 +5,10 @@ import av
 import pytest
 
 from tests.media.video.videos import B_FRAMES, STEP, note_calls, numbers
-from tests.media.video.writing import write_video
+from tests.media.video.writing import write_audio, write_video
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video import duration as module
-from vtlearn.media.video.duration import segment_end, tagged_end
+from vtlearn.media.video.duration import tagged_end
 from vtlearn.media.video.reader import VideoReader
 
 
@@ -28,6 +28,7 @@ def test_a_stated_duration_is_held_against_the_table_of_frames(
     assert clips.valid.all()
 
 
+LEVELS = [number % 50 * STEP for number in range(100)]
 SLIDES = ([0, 10, 60], [0, 60, 61, 62, 63], [0, 0.04, 0.08, 30], [0, 5, 6, 7, 50])
 
 
@@ -52,6 +53,53 @@ def test_a_last_slide_may_stay_for_long(suffix: str, factor: float, tmp_path: Pa
     assert VideoReader().probe(path).duration == pytest.approx(85, abs=0.1)
     clips = VideoReader().clips(path, [70, 100], num_frames=1, fps=1, size=8)
     assert clips.valid.all()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 12.0, 600.0])
+def test_flv_is_as_long_as_its_packets(seconds: float, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.flv", LEVELS, gop=25, b_frames=2, options=B_FRAMES)
+    overwrite(path, b"duration\x00", 0, struct.pack(">d", seconds))
+    require_four_seconds(path)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 34.0])
+def test_asf_is_as_long_as_its_packets(seconds: float, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.asf", LEVELS, codec="msmpeg4v3", gop=25)
+    name = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")  # File Properties
+    overwrite(path, name, 48, struct.pack("<Q", round((seconds + 3.1) * 1e7)))  # with the preroll
+    require_four_seconds(path)
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+@pytest.mark.parametrize("factor", [0.1, 0.5, 3, 30])
+def test_avi_has_as_many_frames_as_its_index(factor: float, codec: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", LEVELS, codec=codec, gop=25, b_frames=2)
+    overwrite(path, b"strh", 4 + 32, struct.pack("<I", round(100 * factor)))
+    overwrite(path, b"avih", 4 + 16, struct.pack("<I", round(100 * factor)))
+    require_four_seconds(path)
+
+
+def test_sound_that_goes_on_in_flv_is_not_the_end_of_the_frames(tmp_path: Path) -> None:
+    sound = write_audio(tmp_path / "sound.mp4", 9)
+    frames = write_video(tmp_path / "a.mp4", LEVELS, gop=25)
+    path = tmp_path / "a.flv"
+    with av.open(frames) as first, av.open(sound) as second, av.open(path, "w") as output:
+        sources = (first.streams.video[0], second.streams.audio[0])
+        copies = [output.add_stream_from_template(each) for each in sources]
+        for source, stream, copy in zip((first, second), sources, copies, strict=True):
+            for packet in source.demux(stream):
+                if packet.size:
+                    packet.stream = copy
+                    output.mux(packet)
+    assert VideoReader().probe(path).duration == pytest.approx(4.0, abs=0.2)
+    assert VideoReader().clips(path, [3.0, 5.5], num_frames=1, fps=1, size=8).valid.all()
+
+
+def test_flv_that_was_cut_off_ends_invalid(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.flv", LEVELS, gop=25, b_frames=2, options=B_FRAMES)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert VideoReader().probe(path).duration == pytest.approx(4.0, abs=0.1)
+    assert not VideoReader().clips(path, [3.5], num_frames=1, fps=1, size=8).valid.any()
 
 
 @pytest.mark.parametrize("stated", [1000.0, 10_400.0, 600_000.0])
@@ -120,23 +168,6 @@ def test_a_part_that_was_cut_off_counts(tmp_path: Path) -> None:
     assert VideoReader().probe(path).duration == pytest.approx(10.0, abs=0.05)
 
 
-@pytest.mark.parametrize(
-    ("head", "end"),
-    [
-        ("1a45dfa3 82 0000 18538067 4010", 29),
-        ("1a45dfa3 82 0000 18538067 01ffffffffffffff", None),  # unknown
-        ("1a45dfa3 82 0000 18538067 ff", None),
-        ("1a45dfa3 82 0000 18538067 00", None),
-        ("1a45dfa3 82 0000 18538067", None),
-        ("1a45dfa3 82 0000 114d9b74", None),
-        ("00000018 66747970", None),
-        ("", None),
-    ],
-)
-def test_the_end_of_a_segment(head: str, end: int | None) -> None:
-    assert segment_end(bytes.fromhex(head)) == end
-
-
 def test_tags_that_state_no_end() -> None:
     assert tagged_end({"DURATION": "soon"}) is None
     assert tagged_end({}) is None
@@ -167,3 +198,21 @@ def write_slides(path: Path, starts: list[float], last: float = 0.04) -> Path:
             packet.stream = copy
             output.mux(packet)
     return path
+
+
+def overwrite(path: Path, name: bytes, after: int, value: bytes) -> None:
+    """Put a value into a file, so many bytes after a name."""
+    content = bytearray(path.read_bytes())
+    place = content.index(name) + len(name) + after
+    content[place : place + len(value)] = value
+    path.write_bytes(content)
+
+
+def require_four_seconds(path: Path) -> None:
+    """Read a file of 100 frames, 25 per second."""
+    info = VideoReader().probe(path)
+    assert info.duration == pytest.approx(4.0, abs=0.05)
+    assert info.frames == pytest.approx(100, abs=1)
+    clips = VideoReader().clips(path, [3.98, 4.5, 8.0], num_frames=1, fps=1, size=8)
+    assert clips.valid.all()
+    assert VideoReader().clips(path, [3.5], num_frames=1, fps=1, size=8).valid.all()

@@ -63,10 +63,12 @@ class PacketSurvey(NamedTuple):
     Attributes:
         is_steady: Whether none goes back in time, or carries what is sent only once.
         end: When all frames have ended, in ticks; None where no packet has a time.
+        until: Where in the file the last packet of any stream begins, in bytes.
     """
 
     is_steady: bool
     end: int | None
+    until: int
 
 
 def survey_packets(container: "InputContainer", stream: "VideoStream", tick: float) -> PacketSurvey:
@@ -82,9 +84,11 @@ def survey_packets(container: "InputContainer", stream: "VideoStream", tick: flo
     clock = ContinuousClock(tick)
     is_steady = is_first = True
     decoded: int | None = None
+    until = 0
     with suppress(av.FFmpegError, OSError):  # what reading the frames meets as well
-        for packet in read_packets(container, stream):
-            if not packet.size:
+        for packet in read_packets(container):
+            until = max(until, packet.pos or 0)
+            if packet.stream is not stream or not packet.size:
                 continue
             sent_once = not is_first and _brings_state(packet)
             dts = packet.dts
@@ -92,7 +96,7 @@ def survey_packets(container: "InputContainer", stream: "VideoStream", tick: flo
             is_steady = is_steady and not sent_once and not goes_back
             decoded, is_first = dts, False
             clock.adjust(packet)
-    return PacketSurvey(is_steady, clock.end)
+    return PacketSurvey(is_steady, clock.end, until)
 
 
 def start_time(container: "InputContainer", stream: "VideoStream | AudioStream") -> float:

@@ -4,18 +4,17 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import pairwise
-from os import SEEK_END
 from typing import TYPE_CHECKING
 
 from vtlearn.media.clips import Source, VideoBytes
 from vtlearn.media.video.clock import PacketSurvey
+from vtlearn.media.video.completeness import is_whole
 from vtlearn.media.video.opening import (
+    AVI,
     MATROSKA,
-    MP4,
     PROGRAM_STREAM,
     TRANSPORT_STREAM,
     open_again,
-    open_raw,
     read_packets,
 )
 from vtlearn.media.video.recent import Recent
@@ -30,7 +29,7 @@ _ESTIMATED = (
     TRANSPORT_STREAM,
     PROGRAM_STREAM,
 )  # states nothing: FFmpeg looks at a file's first and last times
-_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # of Matroska: names of elements
+_REST = 65_536  # bytes after the last packet, where an index may be
 _NEAR = 1.0  # seconds by which what is stated may be off, since an index rounds
 
 _TAILS: Recent[tuple[object, ...], float] = Recent(10_000)
@@ -80,13 +79,23 @@ class DeclaredEnd:
         if surveyed is not None:
             found = 0.0 if surveyed.end is None else surveyed.end * tick - origin
             is_estimate = container.format.name in _ESTIMATED
-            return found if found and is_estimate else max(stated, found)
+            if found and (is_estimate or self._is_read(container, surveyed)):
+                return found
+            return max(stated, found)
         if len(stream.index_entries) < 2:
             return stated
         if is_matroska:
             return self._matroska(stream, stated, origin)
-        is_complete = container.format.name == MP4 and len(stream.index_entries) == stream.frames
+        if container.format.name == AVI:
+            is_complete = is_whole(self._source, AVI)
+        else:
+            is_complete = len(stream.index_entries) == stream.frames
         return self._by_frames(stream, stated, origin, is_complete=is_complete)
+
+    def _is_read(self, container: "InputContainer", surveyed: PacketSurvey) -> bool:
+        """Say whether all of a file is there and was read, so that nothing follows."""
+        is_read = container.size - surveyed.until < _REST
+        return is_read and is_whole(self._source, container.format.name)
 
     def _by_frames(
         self, stream: "VideoStream", stated: float, origin: float, *, is_complete: bool
@@ -117,7 +126,7 @@ class DeclaredEnd:
         if stated < last:
             return max(stated, tail)
         # FFmpeg's index may be of what is left after a cut: then what is stated was there once.
-        return tail if tail > last and _is_whole(self._source) else stated
+        return tail if tail > last and is_whole(self._source, MATROSKA) else stated
 
     def _tail_of(self, stream: "VideoStream") -> float:
         """When what follows the last keyframe ends, by the file's clock; -1 if nothing comes."""
@@ -134,48 +143,14 @@ def _end_of_packets(container: "InputContainer", stream: "VideoStream", place: i
     import av
 
     end = -1.0
+    is_decoding = container.format.name == AVI  # whose clock counts what is decoded
     with suppress(av.FFmpegError, OSError):
         container.seek(place, stream=stream)
         for packet in read_packets(container, stream):
-            time = packet.dts if packet.pts is None else packet.pts
+            time = packet.dts if is_decoding or packet.pts is None else packet.pts
             if packet.size and time is not None and packet.time_base:
                 end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
     return end
-
-
-def _is_whole(source: Source) -> bool:
-    """Say whether a Matroska file is as long as it says that it is."""
-    with open_raw(source) as raw:
-        head = raw.read(4096)
-        size = raw.seek(0, SEEK_END)
-    end = segment_end(head)
-    return end is not None and end <= size
-
-
-def segment_end(head: bytes) -> int | None:
-    """Return where what a Matroska file holds ends, in bytes.
-
-    Args:
-        head: How the file begins.
-
-    Returns:
-        None where that is not stated, as in a file that was written to a pipe.
-
-    Example:
-        >>> segment_end(bytes.fromhex("1a45dfa3 81 00 18538067 8a 0000"))
-        21
-    """
-    place = 0
-    for name in (_EBML, _SEGMENT):
-        if not head.startswith(name, place):
-            return None
-        place += len(name)
-        width = 9 - head[place].bit_length() if place < len(head) else 9
-        size = int.from_bytes(head[place : place + width], "big") & (1 << 7 * width) - 1
-        if width > 8 or size == (1 << 7 * width) - 1:
-            return None
-        place += width + size
-    return place
 
 
 def tagged_end(tags: Mapping[str, str]) -> float | None:

@@ -211,9 +211,8 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def length(self, first: float) -> float:
         """How long its frames last together, in seconds, if the first appears then."""
-        # An AVI file's first frame may appear later than it says.
-        if self.container.format.name == AVI and self.stream.duration:
-            return self.stream.duration * self._unit / self._units
+        if self.container.format.name == AVI:  # whose first frame may appear later than it says
+            first = self._seconds(self.stream.start_time or 0) + self._delay
         return self.end() - first
 
     def _scan(self) -> float:

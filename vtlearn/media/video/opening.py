@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 MATROSKA, MP4 = "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's names of them
-AVI, TRANSPORT_STREAM, PROGRAM_STREAM = "avi", "mpegts", "mpeg"
+AVI, FLV, ASF, TRANSPORT_STREAM, PROGRAM_STREAM = "avi", "flv", "asf", "mpegts", "mpeg"
 BEGINNING = -(2**62)  # ticks; before everything
 
 
