@@ -133,6 +133,16 @@ def test_a_merged_video_has_the_id_before_its_formats(tmp_path: Path) -> None:
     assert found == {"a": "a.mp4", "b": "b.f399.mp4"}
 
 
+def test_formats_beside_sound_are_one_video(tmp_path: Path) -> None:
+    write_audio(tmp_path / "a.mkv")  # of the name itself
+    write_video(tmp_path / "a.f399.mp4", [20])
+    write_video(tmp_path / "b.f137.mp4", [20])
+    write_video(tmp_path / "b.f248.mp4", [20])
+    write_audio(tmp_path / "b.f251.mkv")
+    found = {video_id: path.name for video_id, path in find_videos(tmp_path).items()}
+    assert found == {"a": "a.f399.mp4", "b": "b.f137.mp4"}
+
+
 def test_names_that_end_like_a_format_are_kept(tmp_path: Path) -> None:
     write_video(tmp_path / "a.f1.mp4", [20])
     write_video(tmp_path / "a.f2.mp4", [20])  # two parts of a film

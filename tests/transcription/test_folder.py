@@ -100,3 +100,12 @@ def test_what_a_killed_command_left_goes_and_what_another_is_writing_stays(tmp_p
     TranscriptFolder(tmp_path, {"model": "m"})
     assert not old.exists()
     assert young.exists()
+
+
+def test_transcripts_of_other_formats_are_there_as_well(tmp_path: Path) -> None:
+    folder = TranscriptFolder(tmp_path, {"model": "m"})
+    (tmp_path / "lesson1").mkdir()
+    (tmp_path / "lesson1" / "1. Intro.srt").write_text("by hand")
+    (tmp_path / "b.txt").write_text("not a transcript")
+    assert folder.has("lesson1/1. Intro")
+    assert not folder.has("b")

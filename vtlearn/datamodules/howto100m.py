@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -168,12 +169,13 @@ class HowTo100M(VideoTextData):
         if self._asked_for is None:
             held_out = self.train_dataset().held_out
             self._asked_for = held_out_captions(held_out)
-            videos = len({each.source for each in self._asked_for})
-            # as in training, a few may be damaged
-            allowed = allowed_count(self.reading.max_unreadable_fraction, videos)
+            captions = Counter(each.source for each in self._asked_for)
+            # as in training, a few videos may be damaged, with all of their captions
+            videos = allowed_count(self.reading.max_unreadable_fraction, len(captions))
+            allowed = sum(count for _, count in captions.most_common(videos))
             self.max_unreadable = max(self.max_unreadable, allowed)
             message = "validating on %d captions of %d videos, which are held out"
-            _LOG.info(message, len(self._asked_for), videos)
+            _LOG.info(message, len(self._asked_for), len(captions))
         return self._asked_for
 
     @property

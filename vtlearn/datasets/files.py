@@ -243,9 +243,9 @@ def _merge_formats(folder: Path, files: dict[str, str], sounds: Container[str]) 
     merged: list[str] = []
     for stem, places in formats.items():
         named = [place for place in places if format_stem(place) == stem]
-        own, film = named, _only_film(files, named, 1 if stem in sounds else 2)
+        own, film = named, _numbered_film(files, named, has_sound=_is_sound(stem, files, sounds))
         if film is None:
-            own, film = places, _only_film(files, places, 2, by_content=True)
+            own, film = places, _only_film(files, places)
         if film is None:
             continue  # videos of their own, whose names happen to end like this
         merged += own
@@ -263,24 +263,34 @@ def _merge_formats(folder: Path, files: dict[str, str], sounds: Container[str]) 
         )
 
 
-def _only_film(
-    files: Mapping[str, str], places: Sequence[str], least: int, *, by_content: bool = False
-) -> str | None:
-    """Return the one of so many formats that has a picture; None if it is not one.
+def _is_sound(stem: str, files: Mapping[str, str], sounds: Container[str]) -> bool:
+    """Tell whether there is sound beside the formats of a video."""
+    return stem in sounds or (stem in files and has_picture(files[stem]) is False)
 
-    Where only content tells that they are formats, it has to tell of each.
+
+def _numbered_film(
+    files: Mapping[str, str], places: Sequence[str], *, has_sound: bool
+) -> str | None:
+    """Return the first of formats called by numbers that has a picture.
+
+    None where there is no sound beside it, or no such format: then they are parts of a film.
     """
-    if len(places) < least:
+    if len(places) + has_sound < 2:
         return None
+    pictures = {place: has_picture(files[place]) for place in sorted(places)}
+    films = [place for place, found in pictures.items() if found is not False]
+    return films[0] if films and (has_sound or len(films) < len(places)) else None
+
+
+def _only_film(files: Mapping[str, str], places: Sequence[str]) -> str | None:
+    """Return the one of several files that has a picture; None unless the others are sound."""
     films: list[str] = []
     for place in places:
         found = has_picture(files[place])
-        if found is None and by_content:
+        films += [place] if found else []
+        if found is None or len(films) > 1:  # of many files few need be opened
             return None
-        films += [] if found is False else [place]
-        if len(films) > 1:  # of many files few need be opened
-            return None
-    return films[0] if films else None
+    return films[0] if films and len(places) > 1 else None
 
 
 def _first_with_picture(paths: Sequence[str]) -> str:

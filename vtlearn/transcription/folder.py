@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vtlearn.errors import ArgumentError
+from vtlearn.media.captions.transcripts import SUFFIXES
 from vtlearn.media.video_shards import describe_differences
 from vtlearn.storage.atomic import remove_leftovers, replace_text
 from vtlearn.transcription.recognizer import Speech
@@ -68,13 +69,14 @@ class TranscriptFolder:
         return self.folder / f"{video_id}.json"
 
     def has(self, video_id: str) -> bool:
-        """Tell whether a video's transcript is there.
+        """Tell whether a video's transcript is there, in any format that corpora read.
 
         Args:
             video_id: The video.
         """
-        path = self.path(video_id)
-        return os.path.exists(path)  # noqa: PTH110 - Path raises where a name is too long
+        place = os.fspath(self.folder / video_id)
+        # Path raises where a name is too long
+        return any(os.path.exists(f"{place}{suffix}") for suffix in SUFFIXES)  # noqa: PTH110
 
     def fits(self, video_id: str) -> bool:
         """Tell whether the disk allows a transcript's name, which may be longer than the video's.

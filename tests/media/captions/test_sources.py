@@ -425,3 +425,16 @@ def test_states_tell_files_apart(tmp_path: Path) -> None:
     assert file_states(source / "a.vtt") == [("a.vtt", 1, 7)]
     with pytest.raises(TranscriptError, match="No such file"):
         file_states(tmp_path / "absent")
+
+
+def test_one_file_may_hold_any_layout_of_one_video(tmp_path: Path) -> None:
+    entries = [{"text": "so we", "start": 1.0, "duration": 1.0}]
+    videos = {
+        "a": entries,
+        "b": {"snippets": entries},
+        "c": {"segments": [{**entries[0], "end": 2}]},
+    }
+    source = tmp_path / "caption.json"
+    source.write_text(json.dumps(videos))
+    expected = [Caption(1.0, 2.0, "so we")]
+    assert captions(read(source)) == {"a": expected, "b": expected, "c": expected}

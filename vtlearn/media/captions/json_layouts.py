@@ -139,6 +139,7 @@ LAYOUTS: Mapping[str, Callable[[Columns], Columns]] = MappingProxyType(
         "events": _event_columns,
         "transcription": _transcription_columns,
         "chunks": _chunk_columns,
+        "snippets": lambda content: _list_columns(_mappings(content, "snippets")),
     }
 )
 """By the key of an object that holds its captions."""

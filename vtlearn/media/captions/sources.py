@@ -21,7 +21,7 @@ from vtlearn.media.captions.caption import (
     validate_captions,
 )
 from vtlearn.media.captions.csv_corpus import group_rows
-from vtlearn.media.captions.json_layouts import LAYOUTS
+from vtlearn.media.captions.json_layouts import LAYOUTS, json_columns
 from vtlearn.media.captions.json_stream import stream_object
 from vtlearn.media.captions.naming import kind_rank, meant_stems, transcript_stem
 from vtlearn.media.captions.pickles import load_plain
@@ -204,7 +204,7 @@ def _entry(video_id: str, columns: Any) -> Entry:
     if isinstance(columns, (Mapping, list)) and not columns:
         return Entry(video_id, no_captions())
     try:
-        return Entry(video_id, validate_captions(columns, leave_out=True))
+        return Entry(video_id, validate_captions(json_columns(columns), leave_out=True))
     except TranscriptError as error:
         return _damaged(video_id, str(error))
     except RecursionError:  # what cannot even be shown
