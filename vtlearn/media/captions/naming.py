@@ -19,23 +19,27 @@ After it stand the marks that players know: ``<id>.en.sdh.srt`` is for the deaf,
 what is said in a foreign language.
 """
 
-_NO_LANGUAGE = frozenset(("cc", "sdh", "und", "mis", "mul", "zxx"))
+_NO_LANGUAGE = frozenset(("cc", "sdh", "und", "mis", "mul", "zxx"))  # codespell:ignore mis
 """Marks that have as many letters as a language, and the tags of ISO 639 for none or several."""
 
-_SAME = """
-ar ara arabic/bg bul bulgarian/bn ben bengali/ca cat catalan/cs ces cze czech/da dan danish/
-de deu ger german/el ell gre greek/en eng english/es spa spanish/et est estonian/
-eu eus baq basque/fa fas per persian/fi fin finnish/fr fra fre french/gl glg galician/
-he heb iw hebrew/hi hin hindi/hr hrv croatian/hu hun hungarian/id ind in indonesian/
-is isl ice icelandic/it ita italian/ja jpn japanese/ka kat geo georgian/ko kor korean/
-lt lit lithuanian/lv lav latvian/mk mkd mac macedonian/ms msa may malay/nl nld dut dutch/
-no nor norwegian/pl pol polish/pt por portuguese/ro ron rum romanian/ru rus russian/
-sk slk slo slovak/sl slv slovenian/sq sqi alb albanian/sr srp serbian/sv swe swedish/
-ta tam tamil/te tel telugu/th tha thai/tr tur turkish/uk ukr ukrainian/ur urd urdu/
-vi vie vietnamese/zh zho chi chinese
-"""
+_SAME = (
+    "ar ara arabic/bg bul bulgarian/bn ben bengali/ca cat catalan/cs ces cze czech",
+    "da dan danish/de deu ger german/el ell gre greek/en eng english/es spa spanish",
+    "et est estonian/eu eus baq basque/fa fas per persian/fi fin finnish",
+    "fr fra fre french/gl glg galician/he heb iw hebrew/hi hin hindi",
+    "hr hrv croatian/hu hun hungarian/id ind in indonesian/is isl ice icelandic",
+    "it ita italian/ja jpn japanese/ka kat geo georgian/ko kor korean",
+    "lt lit lithuanian/lv lav latvian/mk mkd mac macedonian/ms msa may malay",
+    "nl nld dut dutch/no nor norwegian/pl pol polish/pt por portuguese",
+    "ro ron rum romanian/ru rus russian/sk slk slo slovak/sl slv slovenian",
+    "sq sqi alb albanian/sr srp serbian/sv swe swedish/ta tam tamil",
+    "te tel telugu/th tha thai",  # codespell:ignore te,tha
+    "tr tur turkish/uk ukr ukrainian/ur urd urdu",
+    "vi vie vietnamese",  # codespell:ignore vie
+    "zh zho chi chinese",
+)
 _CODES: Mapping[str, str] = MappingProxyType(
-    {name: code for code, *names in map(str.split, _SAME.split("/")) for name in names}
+    {name: code for code, *names in map(str.split, "/".join(_SAME).split("/")) for name in names}
 )
 """Of a language ISO 639-1's two letters, by those of ISO 639-2, old ones, or its English name."""
 
