@@ -71,6 +71,18 @@ def _joined(*, cut: int = 0, **options: Any) -> Make:
     return make
 
 
+def _joined_from(seconds: float, **options: Any) -> Make:
+    """Two recordings of which the first begins at a later time than the second."""
+
+    def make(path: Path) -> Path:
+        first = write_video(_beside(path, f".0{path.suffix}"), noise(_FRAMES)[:75], **options)
+        second = write_video(_beside(path, f".1{path.suffix}"), noise(_FRAMES)[75:], **options)
+        late = shift_clock(first, _beside(path, f".2{path.suffix}"), seconds=seconds)
+        return join_clocks([late, second], path)
+
+    return make
+
+
 def _sound_later(path: Path) -> Path:
     """A recording whose second part has sound, so that another stream appears within it."""
     first = write_video(_beside(path, f".1{path.suffix}"), noise(75), **_H264)
@@ -194,6 +206,8 @@ _MS: dict[str, Any] = {"time_base": Fraction(1, 1000)}
 FILMS: dict[str, Make] = {
     "clock_reset.ts": _joined(**_H264),
     "clock_reset.flv": _joined(**_H264),
+    "clock_reset_from_100.ts": _joined_from(100, **_H264),
+    "clock_reset_from_100.flv": _joined_from(100, **_H264),
     "clock_reset_cut.ts": _joined(cut=188 * 40, **_H264),
     "sound_later.ts": _sound_later,
     "mpeg2_reset.mpg": _joined(codec="mpeg2video", gop=12, b_frames=2),

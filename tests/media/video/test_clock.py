@@ -7,7 +7,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from tests.media.video.videos import B_FRAMES, NUMBERED, damage, numbers
-from tests.media.video.writing import forget_order, join_clocks, write_video
+from tests.media.video.writing import forget_order, join_clocks, shift_clock, write_video
 from vtlearn.media.video.clock import (
     ContinuousClock,
     first_packets,
@@ -46,6 +46,12 @@ def test_a_clock_may_start_again_twice() -> None:
     assert times(ContinuousClock(0.01), *given) == [(50, 50), (54, 54), (104, 104), (108, 108)]
 
 
+def test_a_clock_that_is_taken_for_one_that_has_come_round_goes_on() -> None:
+    given = (packet(9_000_000, 9_000_000), packet(2**33, 2**33), packet(2**33 + 4, 2**33 + 4))
+    found = times(ContinuousClock(1 / 90_000), *given)
+    assert found == [(9_000_000 + step,) * 2 for step in (0, 4, 8)]
+
+
 def test_decoding_times_that_are_off_by_little_are_no_new_clock() -> None:
     given = (packet(50, 50), packet(54, 45), packet(None, None), packet(58, 46))
     assert times(ContinuousClock(0.01), *given) == [(50, 50), (54, 45), (None, None), (58, 46)]
@@ -66,6 +72,24 @@ def test_a_survey_finds_clocks_that_go_back(suffix: str, tmp_path: Path) -> None
             assert found.end is not None
             first = 80 if suffix == ".flv" else stream.start_time
             assert (found.end - first) * tick == pytest.approx(seconds, abs=0.05)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mpg"])
+def test_a_survey_finds_clocks_that_start_again_behind_late_ones(
+    suffix: str, tmp_path: Path
+) -> None:
+    options = {**REORDERED, "codec": "mpeg2video", "options": None}
+    part = write_video(tmp_path / f"a{suffix}", NUMBERED, **options)
+    late = shift_clock(part, tmp_path / f"b{suffix}", seconds=100)
+    path = join_clocks([late, part, part], tmp_path / f"c{suffix}")
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        assert not survey_packets(container, stream, 1 / 90_000).is_steady
+    assert VideoReader().probe(path).duration == pytest.approx(6.0, abs=0.1)
+    for starts in ([3.1, 1.0], [3.1], [5.1, 0.0]):
+        clips = VideoReader().clips(path, starts, num_frames=1, fps=1, size=8)
+        assert clips.valid.all()
+        assert numbers(clips.frames)[0] == pytest.approx(27, abs=1)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".avi"])

@@ -151,6 +151,27 @@ def hard_to_seek(path: Path, options: dict[str, Any]) -> Path:
     return write_video(path, levels, **options)
 
 
+@pytest.mark.parametrize("seconds", [20, 60])
+@pytest.mark.parametrize("sound", [0, 1, 63])
+def test_what_a_clock_leaps_over_is_unknown_unless_there_is_sound(
+    sound: float, seconds: int, tmp_path: Path
+) -> None:
+    pts = [*range(25), *range(25 * (1 + seconds), 25 * (2 + seconds))]
+    path = write_video(
+        tmp_path / "a.ts", NUMBERED, pts=pts, gop=10, b_frames=2, options=B_FRAMES, sound=sound
+    )
+    is_known = sound > seconds or seconds < 30
+    starts = [0.54, 0.98, 7.0, 15.0, 1.5 + seconds, 1.9 + seconds]
+    together = VideoReader().clips(path, starts, num_frames=1, fps=1, size=8)
+    assert together.valid[:, 0].tolist() == [True, True, is_known, is_known, True, True]
+    shown = numbers(together.frames)[together.valid.numpy()[:, 0], 0]
+    assert shown.tolist() == [13, 24, *([24, 24] if is_known else []), 37, 47]
+    for start, clip, valid in zip(starts, *together, strict=True):
+        alone = VideoReader().clips(path, [start], num_frames=1, fps=1, size=8)
+        assert torch.equal(alone.valid[0], valid)
+        assert torch.equal(alone.frames[0], clip)
+
+
 def test_threads_change_nothing(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", noise(200), gop=25, b_frames=3, options=B_FRAMES)
     one, two = (

@@ -4,6 +4,7 @@ A seek leads to where decoding from the start leads only if the clock never goes
 say when their frames are shown, and whatever the decoder needs comes with each keyframe.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice, pairwise
@@ -25,10 +26,15 @@ _FIRST = 32  # packets; twice as far as H.264 and H.265 may decode ahead of pres
 _PARTS = 4  # of a stream, at whose beginnings is looked
 _PRIMING = 0.1  # seconds before 0 that sound starts at most, where a coder needs a run-up
 _JITTER = 0.1  # seconds by which decoding times may go back without a new clock, as in FFmpeg
+LEAP = 30.0  # seconds between frames over which another part of a file may begin
+_HALF_TURN = 2**32 / 90_000  # seconds; half of what clocks of MPEG count to
 
 
 class ContinuousClock:
-    """Continues a clock that goes back, as a recording's that was interrupted, where it was.
+    """Continues a clock that starts again, as a recording's that was interrupted, where it was.
+
+    It goes back then; or far ahead, where FFmpeg takes it for a clock of MPEG that has counted to
+    its end.
 
     Args:
         tick: Seconds of a tick.
@@ -36,15 +42,16 @@ class ContinuousClock:
 
     def __init__(self, tick: float) -> None:
         self._jitter = _JITTER / tick
+        self._turn = _HALF_TURN / tick
         self._offset = 0
         self._decoded: int | None = None  # the last packet's time
         self.end: int | None = None  # when all frames so far have ended
 
     def adjust(self, packet: "_Packet") -> None:
-        """Change the times of the next packet, if the clock has gone back."""
+        """Change the times of the next packet, if the clock has started again."""
         dts, pts = packet.dts, packet.pts
         if dts is not None and self._decoded is not None and self.end is not None:
-            if dts + self._jitter < self._decoded:
+            if not -self._jitter <= dts - self._decoded <= self._turn:
                 self._offset = self.end - (dts if pts is None else pts)
             self._decoded = dts
         elif dts is not None:
@@ -61,14 +68,17 @@ class PacketSurvey(NamedTuple):
     """What all packets of a stream tell.
 
     Attributes:
-        is_steady: Whether none goes back in time, or carries what is sent only once.
+        is_steady: Whether none goes back in time or far ahead, or carries what is sent only once.
         end: When all frames have ended, in ticks; None where no packet has a time.
         until: Where in the file the last packet of any stream begins, in bytes.
+        leaps: When packets are shown, in ticks, that come long after the one before, while there is
+            nothing of other streams either.
     """
 
     is_steady: bool
     end: int | None
     until: int
+    leaps: tuple[int, ...]
 
 
 def survey_packets(container: "InputContainer", stream: "VideoStream", tick: float) -> PacketSurvey:
@@ -85,18 +95,37 @@ def survey_packets(container: "InputContainer", stream: "VideoStream", tick: flo
     is_steady = is_first = True
     decoded: int | None = None
     until = 0
+    gaps: list[tuple[float, int]] = []  # the end of one packet in seconds, the next one in ticks
+    heard: set[int] = set()  # thirds of a leap in which there is something of other streams
     with suppress(av.FFmpegError, OSError):  # what reading the frames meets as well
         for packet in read_packets(container):
             until = max(until, packet.pos or 0)
+            if packet.stream is not stream and packet.dts is not None and packet.time_base:
+                heard.add(_third(packet.dts * float(packet.time_base)))
             if packet.stream is not stream or not packet.size:
                 continue
             sent_once = not is_first and _brings_state(packet)
             dts = packet.dts
-            goes_back = dts is not None and decoded is not None and dts < decoded
-            is_steady = is_steady and not sent_once and not goes_back
+            step = 0 if dts is None or decoded is None else dts - decoded
+            is_steady = is_steady and not sent_once and 0 <= step * tick <= _HALF_TURN
             decoded, is_first = dts, False
+            before = clock.end
             clock.adjust(packet)
-    return PacketSurvey(is_steady, clock.end, until)
+            pts = packet.pts
+            if before is not None and pts is not None and (pts - before) * tick > LEAP:
+                gaps.append((before * tick, pts))
+    # Other streams do not tell when they are played once a clock has started again.
+    leaps = [
+        pts
+        for end, pts in gaps
+        if not is_steady or not heard.issuperset(range(_third(end) + 1, _third(pts * tick)))
+    ]
+    return PacketSurvey(is_steady, clock.end, until, tuple(leaps))
+
+
+def _third(seconds: float) -> int:
+    """Number the thirds of a leap, from when a clock shows 0."""
+    return math.floor(3 * seconds / LEAP)
 
 
 def start_time(container: "InputContainer", stream: "VideoStream | AudioStream") -> float:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 
 from vtlearn.errors import UnreadableVideoError
 from vtlearn.media.clips import Source, VideoBytes
-from vtlearn.media.video.clock import ContinuousClock, PacketSurvey, start_time
+from vtlearn.media.video.clock import LEAP, ContinuousClock, PacketSurvey, start_time
 from vtlearn.media.video.duration import DeclaredEnd, tagged_end
 from vtlearn.media.video.opening import (
     AVI,
     BEGINNING,
     MATROSKA,
     MP4,
+    PROGRAM_STREAM,
+    TRANSPORT_STREAM,
     best_stream,
     open_named,
     read_packets,
@@ -42,6 +44,8 @@ __all__: list[str] = []
 _PROGRESSIVE = 1  # FFmpeg's AV_FIELD_PROGRESSIVE
 _INTRA = 1  # FFmpeg's AV_PICTURE_TYPE_I
 _INDEXED = (MP4, MATROSKA)
+_MPEG = (TRANSPORT_STREAM, PROGRAM_STREAM)  # which may be joined, or miss a part
+_EARLY = 1.0  # seconds by which a frame may be shown before one that is decoded before it
 _CUT = 1.0  # seconds by which a file may end before it says so, and still be whole
 
 _inherited: list["VideoFile"] = []  # what a fork has left us, and is never freed
@@ -245,6 +249,9 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 if sought and start == inf and frame.pts is None:
                     return  # nobody knows where a seek has led
                 before, start = start, end if frame.pts is None else self._seconds(frame.pts)
+                if self._is_leap(before, start):
+                    lost = True
+                    self.losses.append(f"the clock leaps from {end:.2f} s to {start:.2f} s")
                 self._longest = max(self._longest, 0.0 if lost else start - before)
                 end = start + (frame.duration * self._unit / self._units or 1 / self.fps)
                 yield TimedFrame(frame, start, end, lost)
@@ -252,6 +259,13 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         self.cut_off = lost or self._is_cut(end)
         if self.cut_off and not self._lacks_order:
             self._note_end(end, self._declared_end())
+
+    def _is_leap(self, before: float, start: float) -> bool:
+        """Say whether there may have been others between two frames, for all that is known."""
+        if self._surveyed is None or self.container.format.name not in _MPEG:
+            return False
+        leaps = map(self._seconds, self._surveyed.leaps)
+        return start - before > LEAP and any(before < leap < start + _EARLY for leap in leaps)
 
     def _note_loss(self, time: float | None) -> None:
         """Note why frames from a time on are invalid."""
