@@ -12,6 +12,7 @@ from PIL import Image
 
 from tests.media.video.videos import B_FRAMES, FIXED, OPEN_GOP, noise
 from tests.media.video.writing import (
+    edit_parts,
     forget_order,
     join_clocks,
     join_streams,
@@ -143,6 +144,13 @@ def _damaged(how: str, make: Make) -> Make:
     return make_damaged
 
 
+def _edited(*parts: tuple[float, float]) -> Make:
+    """A file that plays some of its parts: when each starts, and for how long."""
+    return lambda path: edit_parts(
+        write_video(_beside(path, ".mp4"), noise(_FRAMES), **_H264), path, parts
+    )
+
+
 def _two_streams(path: Path) -> Path:
     slow = write_video(_beside(path, ".1.mp4"), noise(6, 48), rate=1)
     film = write_video(_beside(path, ".2.mp4"), noise(_FRAMES), **_H264)
@@ -246,6 +254,10 @@ FILMS: dict[str, Make] = {
     "wrapping.ts": _shifted(2**33 / 90000 - 4, **_H264),
     "edit_list.mp4": _shifted(-1.5, **_H264),
     "edit_list_keyframes.mp4": _shifted(-1.0, **_H264),
+    "edit_list_cut.mp4": _edited((1.0, 1.0), (3.0, 1.0)),
+    "edit_list_swapped.mp4": _edited((3.0, 1.0), (1.0, 1.0)),
+    "edit_list_repeated.mp4": _edited((1.0, 1.0), (1.0, 1.0)),
+    "edit_list_between.mp4": _edited((0.52, 1.5), (2.2, 0.8)),
     "fragmented.mp4": _plain(container={"movflags": "frag_keyframe+empty_moov"}, **_H264),
     "fragmented_dash.mp4": _plain(container={"movflags": "dash+global_sidx"}, **_H264),
     "fragmented_frames.mp4": _plain(container={"movflags": "frag_every_frame"}, **_H264),

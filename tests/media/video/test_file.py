@@ -28,6 +28,7 @@ from tests.media.video.videos import (
     plain,
 )
 from tests.media.video.writing import (
+    edit_parts,
     forget_order,
     join_clocks,
     write_audio,
@@ -149,6 +150,32 @@ def hard_to_seek(path: Path, options: dict[str, Any]) -> Path:
         ]
         return join_clocks(parts, path)
     return write_video(path, levels, **options)
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([(1.0, 1.0), (3.0, 1.0)], [*range(25, 50), *range(75, 100)]),
+        ([(3.0, 1.0), (1.0, 1.0)], [*range(75, 100), *range(25, 50)]),
+        ([(1.0, 1.0), (1.0, 1.0)], [*range(25, 50), *range(25, 50)]),
+        ([(0.52, 1.0), (2.2, 0.8)], [*range(13, 38), *range(55, 75)]),
+    ],
+)
+def test_an_edit_list_may_join_parts(
+    parts: list[tuple[float, float]], expected: list[int], tmp_path: Path
+) -> None:
+    levels = [*NUMBERED, *NUMBERED]
+    before = write_video(tmp_path / "a.mp4", levels, gop=25, b_frames=2, options=B_FRAMES)
+    path = edit_parts(before, tmp_path / "b.mp4", parts)
+    info = VideoReader().probe(path)
+    assert info.duration == pytest.approx(len(expected) / 25, abs=0.05)
+    asked: dict[str, Any] = {"num_frames": 1, "fps": 1, "size": 8}
+    starts = [number / 25 + 0.02 for number in range(len(expected))]
+    together = VideoReader().clips(path, starts, **asked)
+    assert together.valid.all()
+    assert numbers(together.frames)[:, 0].tolist() == [number % 50 for number in expected]
+    alone = [VideoReader().clips(path, [start], **asked) for start in starts[::7]]
+    assert torch.equal(torch.cat([clip.frames for clip in alone]), together.frames[::7])
 
 
 @pytest.mark.parametrize("seconds", [20, 60])

@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 __all__ = [
+    "edit_parts",
     "forget_order",
     "grey",
     "join_clocks",
@@ -124,6 +125,32 @@ def forget_order(path: Path, forgetful: Path) -> Path:
             packet.stream = copy
             output.mux(packet)
     return forgetful
+
+
+def edit_parts(path: Path, edited: Path, parts: Sequence[tuple[float, float]]) -> Path:
+    """Copy an MP4 file of one stream, to play some parts: when each starts, and for how long."""
+    content = bytearray(path.read_bytes())
+    boxes = {name: content.index(name) - 4 for name in (b"moov", b"mvhd", b"trak", b"tkhd")}
+    boxes |= {name: content.index(name) - 4 for name in (b"edts", b"elst", b"mdhd")}
+    assert content.index(b"mdat") < boxes[b"moov"]  # or what comes later would move
+
+    def number(box: bytes, place: int) -> int:
+        (found,) = struct.unpack_from(">I", content, boxes[box] + place)
+        return int(found)
+
+    scale, ticks, old = number(b"mvhd", 20), number(b"mdhd", 20), number(b"elst", 0)
+    delay = number(b"elst", 20)  # of decoding, which parts count with
+    entries = [(round(s * scale), round(t * ticks) + delay, 1 << 16) for t, s in parts]
+    body = b"".join(struct.pack(">IiI", *entry) for entry in entries)
+    new = struct.pack(">I4sII", 16 + len(body), b"elst", 0, len(parts)) + body
+    for box, place in ((b"mvhd", 24), (b"tkhd", 28)):
+        whole = round(sum(seconds for _, seconds in parts) * scale)
+        struct.pack_into(">I", content, boxes[box] + place, whole)
+    for box in (b"moov", b"trak", b"edts"):
+        struct.pack_into(">I", content, boxes[box], number(box, 0) + len(new) - old)
+    content[boxes[b"elst"] : boxes[b"elst"] + old] = new
+    edited.write_bytes(content)
+    return edited
 
 
 def join_clocks(parts: Sequence[Path], joined: Path) -> Path:

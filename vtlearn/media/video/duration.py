@@ -103,7 +103,8 @@ class DeclaredEnd:
         """Hold against an index of all frames, which counts in decoding times."""
         index, tick = stream.index_entries, float(stream.time_base or 0)
         count = len(index)
-        last = index[-1].timestamp * tick - origin
+        shown = (entry for entry in reversed(index) if not entry.is_discard)  # by the edit list
+        last = next(shown, index[-1]).timestamp * tick - origin
         is_longer = stated > last + _NEAR
         if last <= stated and not (is_longer and is_complete):
             return stated
@@ -148,7 +149,7 @@ def _end_of_packets(container: "InputContainer", stream: "VideoStream", place: i
         container.seek(place, stream=stream)
         for packet in read_packets(container, stream):
             time = packet.dts if is_decoding or packet.pts is None else packet.pts
-            if packet.size and time is not None and packet.time_base:
+            if packet.size and time is not None and packet.time_base and not packet.is_discard:
                 end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
     return end
 

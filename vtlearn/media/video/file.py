@@ -343,10 +343,13 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         import av
 
         clock = ContinuousClock(self._unit / self._units)
+        # In a table of all frames, times go back where what is decoded before a part is listed.
+        has_table = self.container.format.name == MP4 and self._surveyed is None
         try:
             for packet in read_packets(self.container):
                 if packet.stream is self.stream:
-                    clock.adjust(packet)
+                    if not has_table:
+                        clock.adjust(packet)
                     yield packet
                 elif packet.pts is not None and packet.time_base:  # unset, it is None or 0
                     ticks = packet.pts + (packet.duration or 0)

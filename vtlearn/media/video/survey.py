@@ -102,7 +102,10 @@ def _look(
     source: Source, container: "InputContainer", stream: "VideoStream", *, is_indexed: bool
 ) -> Survey:
     name, context = container.format.name, stream.codec_context
-    found = Survey(name != PROGRAM_STREAM and context.pix_fmt != _PALETTE)
+    is_seekable = name != PROGRAM_STREAM and context.pix_fmt != _PALETTE
+    if name == MP4 and is_indexed:
+        is_seekable = is_seekable and _rises(stream)
+    found = Survey(is_seekable)
     if container.format.flags & _UNTIMED:
         return found
     if not is_indexed:
@@ -112,6 +115,15 @@ def _look(
     if context.reorder_depth and name not in (PROGRAM_STREAM, TRANSPORT_STREAM):
         return _with_order(found, source, container, stream)
     return found
+
+
+def _rises(stream: "VideoStream") -> bool:
+    """Say whether an index is in temporal order, by which it is searched.
+
+    Where an edit list joins several parts of a file, each begins with what is decoded before it.
+    """
+    times = [entry.timestamp for entry in stream.index_entries]
+    return times == sorted(times)
 
 
 def _with_order(
