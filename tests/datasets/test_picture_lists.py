@@ -249,7 +249,7 @@ def test_a_byte_that_is_not_utf8_costs_no_list(
     (tmp_path / name).write_bytes(text)
     assert [caption for *_, caption in read(tmp_path / name)] == ["so caf\ufffd", "a dog"]
     (message,) = caplog.messages  # though the list is read several times
-    assert "places are not UTF-8 (first: line " in message
+    assert "1 place is not UTF-8 (first: line " in message
 
 
 def test_paths_of_pictures_hold_any_bytes(tmp_path: Path) -> None:

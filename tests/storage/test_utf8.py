@@ -46,7 +46,7 @@ def test_a_bad_byte_is_one_place(
     assert valid("".join(read_lines(path))) == f"{GOOD.decode()}3,{text}\n4,b\n"
     (message,) = caplog.messages
     assert message.startswith(f"{path}: ")
-    assert "places are not UTF-8 (first: line 4, '3," in message
+    assert "not UTF-8 (first: line 4, '3," in message
     assert valid("".join(decode_blocks([path.read_bytes()], path))) == valid(path_text(path))
     assert len(caplog.messages) == 1  # of a file that is read again
 

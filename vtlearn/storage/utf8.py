@@ -105,7 +105,8 @@ class _Damage:
         """Log what there was; refuse a file of which that is too much."""
         if self._count > max(_FEW, self._size // _PER):
             raise UnicodeError
-        message = f"{self._count} places are not UTF-8 (first: {self._first})"
+        places = "1 place is" if self._count == 1 else f"{self._count} places are"
+        message = f"{places} not UTF-8 (first: {self._first})"
         if self._count and (self._name, message) not in _reported:
             _reported.add((self._name, message))
             _LOG.warning("%s: %s", self._name, message)

@@ -67,6 +67,20 @@ def test_lines_of_a_foreign_file_may_be_blank_and_in_any_order(tmp_path: Path) -
     assert said(path, min_score=0.125) == {"b": ["three"], "c/d": ["four"], "a": ["one"]}
 
 
+def test_a_byte_that_is_not_utf8_costs_no_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "captions.jsonl"
+    lines = "\n".join(map(json.dumps, (record("a", 0, "so X", 1), record("cafX", 0, "one", 1))))
+    path.write_bytes(lines.encode().replace(b"X", b"\xe9"))
+    assert said(path) == {"a": ["so \ufffd"], "caf%E9": ["one"]}
+    (message,) = [each for each in caplog.messages if "UTF-8" in each]
+    assert message.startswith(f"{path}: 3 places are not UTF-8 (first: line 1, ")
+    path.write_text(lines.replace("X", "à là-bas"), encoding="latin-1")
+    with pytest.raises(TranscriptError, match=r"captions\.jsonl is not UTF-8; save it as UTF-8"):
+        said(path)
+
+
 def test_the_lowest_score_is_kept_with_it(tmp_path: Path) -> None:
     folder = write_labels(tmp_path / "labels")
     assert said(folder, min_score=0.25) == {"a": ["one"], "b": ["three"]}

@@ -18,7 +18,8 @@ import numpy as np
 
 from vtlearn.errors import ArgumentError, TranscriptError
 from vtlearn.storage.progress import track
-from vtlearn.unicode import parse_json
+from vtlearn.storage.utf8 import read_lines
+from vtlearn.unicode import escape_bytes, parse_json, replace_surrogates
 
 __all__ = ["METADATA", "Kept", "keep_threshold", "read_records"]
 
@@ -195,19 +196,19 @@ def read_records(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
         files: The files.
 
     Yields:
-        One record per window. Blank lines are skipped.
+        One record per window. Blank lines are skipped. Bytes that are not UTF-8 are halves of
+        surrogate pairs in texts, and escaped in ids; they are logged.
 
     Raises:
         TranscriptError: If a file cannot be read, or a line is not such a record.
     """
     for path in files:
         try:
-            with path.open(encoding="utf-8-sig") as lines:
-                for number, line in enumerate(lines, 1):
-                    if line.strip():
-                        yield _record(path, number, line)
+            for number, line in enumerate(read_lines(path), 1):
+                if line.strip():
+                    yield _record(path, number, line)
         except UnicodeError as error:
-            message = f"{path.name} is not UTF-8: {error}"
+            message = f"{path.name} is not UTF-8; save it as UTF-8"
             raise TranscriptError(message) from error
         except OSError as error:
             message = f"{path.name}: {error.strerror or error}"
@@ -227,7 +228,7 @@ def _record(path: Path, number: int, line: str) -> dict[str, Any]:
             f"{', '.join(_FIELDS)}, with a string and a finite number for video and score"
         )
         raise TranscriptError(message)
-    return dict(record)
+    return {**record, "video": replace_surrogates(escape_bytes(record["video"]))}
 
 
 def _is_number(value: Any) -> bool:
