@@ -76,7 +76,7 @@ def read_picture_list(listed: Path, pictures: Path) -> Iterator[PictureCaption]:
         ...     file = Path(folder, "cc12m.tsv")
         ...     _ = file.write_text("http://a.org/b.jpg\ttwo apples\n")
         ...     list(read_picture_list(file, Path(folder)))
-        [PictureCaption(id='88111529', path='88111529', caption='two apples')]
+        [PictureCaption(id='88111529', path='88111529', caption='two apples', reason='')]
     """
     if listed.is_dir():
         return (PictureCaption(*sample) for sample in read_samples(listed))
