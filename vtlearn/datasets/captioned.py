@@ -69,9 +69,8 @@ class CaptionedCorpus(Corpus):
 
     Both are drawn anew in each epoch; with ``sampling.whole`` the moment is the whole clip. Where
     ``sampling.candidates`` is more than 1, other captions of the clip follow the first, each at
-    most once; where it has fewer, the first is repeated. Of a clip that begins before its video's
-    first frame or ends after the last one, the part inside is read; one that is wholly outside is
-    left out, which is logged.
+    most once; where it has fewer, the first is repeated. A clip that is wholly outside its video's
+    frames is left out, which is logged.
 
     Args:
         clips: What there is; each has a caption at least.
@@ -135,14 +134,13 @@ class CaptionedCorpus(Corpus):
         )
 
     def _shown(self, clip: CaptionedClip) -> tuple[float, float]:
-        """Return which time of a clip its file shows anything in."""
+        """Return the time of a clip, as evaluation reads it; its file has to show some of it."""
         path = str(clip.path)
         end = self._loader.duration(path) if clip.end is None else clip.end
         first, last = self._loader.extent(path)
-        inside = captions_within([Caption(clip.start, end, "")], first, last)
-        if not inside:
+        if not captions_within([Caption(clip.start, end, "")], first, last):
             raise OutsideCaptionsError(clip.id, len(clip.texts), first, last)
-        return inside[0].start, inside[0].end
+        return clip.start, end
 
     def _drawn(self, path: str, start: float, end: float, rng: np.random.Generator) -> TimedClips:
         """Read the whole of a clip, or a moment of it."""
