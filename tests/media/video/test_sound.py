@@ -97,6 +97,7 @@ def test_sound_is_where_its_picture_is_when_a_clock_starts_again(tmp_path: Path)
     second = part(tmp_path / "b.ts", 1.0, 2.0)
     joined = join_clocks([first, second], tmp_path / "c.ts")
     assert begins(joined) == pytest.approx([0.2, 6.0, 7.0], abs=0.1)
+    assert len(list(SoundFile(joined).pieces())) == 1  # the last of the first part is in it
 
 
 def test_a_part_without_sound_takes_its_time(tmp_path: Path) -> None:

@@ -60,6 +60,11 @@ def test_sound_may_come_after_the_picture_of_the_next_part() -> None:
     assert heard(packets, places=places) == [0, 9, 10, 11]
 
 
+def test_the_last_sound_of_a_part_may_be_behind_its_picture() -> None:
+    packets = [("p", 0), ("s", 0), ("p", 5), ("s", 1), ("s", 0), ("p", 0), ("p", 5), ("s", 1)]
+    assert heard(packets) == [0, 1, 6, 7]
+
+
 def test_the_clock_starts_again_though_a_part_has_no_sound() -> None:
     packets = [("p", 0), ("s", 0), ("p", 3), ("p", 0), ("p", 5), ("p", 0), ("s", 0), ("p", 2)]
     assert heard(packets) == [0, 10]

@@ -24,6 +24,7 @@ __all__: list[str] = []
 
 _JITTER = 0.1  # seconds by which sound may go back without a new clock
 _APART = 10.0  # seconds from the next picture, from which on sound has a clock of its own
+_CLOSELY = 1.0  # seconds from one packet of sound to the next, where none is lost; they are shorter
 _KEPT = 1000  # packets of the picture that are remembered, where there is no sound
 _WAITING = 10_000  # packets that wait for the next picture, at most: some megabytes
 
@@ -37,8 +38,9 @@ class _Picture(NamedTuple):
 class SoundClock:
     """Gives packets of sound the times of the file's clock.
 
-    Sound is of the clock of the picture before it in the file, or of the one after it, whichever
-    has the closer time: so it waits for the next picture.
+    Sound is of the clock of the picture before it in the file, or of the one after it: where these
+    differ, of that of the sound that it follows closely, or else of the picture with the closer
+    time. So it waits for the next picture.
 
     Args:
         tick: Seconds of a tick of the picture's clock, or of the sound's where it is alone.
@@ -56,7 +58,7 @@ class SoundClock:
         self._waiting: deque[tuple[int, _Packet]] = deque()
         self._shift = self._own = 0.0  # seconds that sound is moved by: the picture's, and more
         self._place_before = -1  # of the last packet of sound
-        self._last = -inf  # when it starts
+        self._time_before = self._last = -inf  # when it starts, as the file has it and here
         self._end = 0.0  # when all sound so far has ended
 
     def add_picture(self, packet: "av.Packet[VideoStream]") -> None:
@@ -108,6 +110,8 @@ class SoundClock:
         if time is None or not packet.time_base:
             return
         pictures = list(self._pictures)[:2]
+        if 0 <= time - self._time_before <= _CLOSELY:
+            pictures = [one for one in pictures if one.shift == self._shift] or pictures
         nearest = min(pictures, key=lambda one: abs(one.time - time), default=None)
         new = [abs(one.time - time) for one in pictures if one.place > self._place_before]
         if nearest is not None and nearest.shift != self._shift:
@@ -116,7 +120,7 @@ class SoundClock:
         if start + _JITTER < self._last and min(new, default=inf) > _APART:
             self._own += self._end - start
             start = self._end
-        self._last = start
+        self._time_before, self._last = time, start
         self._end = max(self._end, start + float((packet.duration or 0) * packet.time_base))
         ticks = round((start - time) / float(packet.time_base))
         packet.dts = None if packet.dts is None else packet.dts + ticks
