@@ -107,6 +107,12 @@ def test_a_part_without_sound_takes_its_time(tmp_path: Path) -> None:
     assert begins(joined) == pytest.approx([1.0, 7.0], abs=0.15)
 
 
+def test_sound_that_begins_with_a_later_part_is_heard(tmp_path: Path) -> None:
+    silent = write_video(tmp_path / "a.ts", [100] * 75)
+    joined = join_clocks([silent, part(tmp_path / "b.ts", 1.0)], tmp_path / "c.ts")
+    assert begins(joined) == pytest.approx([4.0], abs=0.15)
+
+
 def test_sound_and_picture_stay_together_however_often_a_clock_starts_again(tmp_path: Path) -> None:
     joined = join_clocks([part(tmp_path / "a.ts", 1.0, sound=2, picture=2)] * 20, tmp_path / "b.ts")
     assert begins(joined) == pytest.approx([2 * n + 1.0 for n in range(20)], abs=0.12)

@@ -105,7 +105,7 @@ class SoundFile:
             yield from self._decoded(container)
 
     def _decoded(self, container: "InputContainer") -> Iterator[SoundPiece]:
-        stream = cast("AudioStream | None", container.streams.best("audio"))
+        stream = _best_sound(container)
         if stream is None:
             return
         if stream.codec_context is None:
@@ -159,6 +159,13 @@ class SoundFile:
             self.damaged += 1
         yield from clock.ready(is_end=True)
         yield None
+
+
+def _best_sound(container: "InputContainer") -> "AudioStream | None":
+    """Choose the stream to be heard; None where there is none."""
+    best = cast("AudioStream | None", container.streams.best("audio"))
+    # FFmpeg chooses none whose rate it does not know, as of sound that begins after some seconds.
+    return best or next(iter(container.streams.audio), None)
 
 
 def _clock(
