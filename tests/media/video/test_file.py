@@ -31,6 +31,7 @@ from tests.media.video.writing import (
     edit_parts,
     forget_order,
     join_clocks,
+    shift_clock,
     write_audio,
     write_palette,
     write_video,
@@ -60,6 +61,10 @@ def test_random_access_gives_what_sequential_decoding_gives(
     assert torch.equal(together.frames, torch.cat([clip.frames for clip in alone]))
 
 
+MATROSKA: dict[str, dict[str, Any]] = {
+    "a.mkv": {"gop": 25, "b_frames": 2, "options": B_FRAMES},
+    "a.webm": {"gop": 25, "codec": "libvpx-vp9", "options": {"cpu-used": "8"}},
+}
 HARD_TO_SEEK: dict[str, dict[str, Any]] = {
     "reset.ts": {"gop": 25, "b_frames": 2, "options": B_FRAMES},
     "reset.flv": {"gop": 25, "b_frames": 2, "options": B_FRAMES},
@@ -150,6 +155,34 @@ def hard_to_seek(path: Path, options: dict[str, Any]) -> Path:
         ]
         return join_clocks(parts, path)
     return write_video(path, levels, **options)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
+def test_matroska_files_may_be_joined(name: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / name, NUMBERED, **MATROSKA[name])
+    joined = join_clocks([path, path], tmp_path / f"joined_{name}")
+    assert VideoReader().probe(joined).duration == pytest.approx(4.0, abs=0.05)
+    require_frames(joined, {1.02: 25, 1.82: 45, 2.02: 0, 3.02: 25, 3.82: 45})
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
+def test_what_matroska_has_before_0_is_not_shown(name: str, tmp_path: Path) -> None:
+    path = write_video(tmp_path / name, [*NUMBERED, *NUMBERED], **MATROSKA[name])
+    shifted = shift_clock(path, tmp_path / f"b_{name}", seconds=-0.5)
+    assert VideoReader().probe(shifted).first == pytest.approx(0)
+    assert VideoReader().probe(shifted).duration == pytest.approx(3.48, abs=0.05)
+    require_frames(shifted, {-1.0: 13, 0.01: 13, 0.25: 19, 0.45: 24, 0.49: 25, 1.49: 0, 2.01: 13})
+
+
+def require_frames(path: Path, expected: dict[float, int]) -> None:
+    """Read frames together, alone, and by one reader in several orders: these are shown then."""
+    used = VideoReader()
+    readings = [(VideoReader(), list(expected)), *((VideoReader(), [start]) for start in expected)]
+    readings += [(used, [start]) for start in (*expected, *reversed(expected))]
+    for reader, starts in readings:
+        clips = reader.clips(path, starts, num_frames=1, fps=1, size=8)
+        assert clips.valid.all()
+        assert numbers(clips.frames)[:, 0].tolist() == [expected[start] for start in starts]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_what_is_found_out(
     path = make_film(tmp_path, name)
     with open_raw(path) as raw, open_container(raw) as container:
         stream = container.streams.video[0]
-        assert has_index(container, stream) == indexed
+        assert has_index(path, container, stream) == indexed
         found = survey(path, (name, tmp_path), container, stream, is_indexed=indexed)
     assert (found.can_seek, found.lacks_order) == (can_seek, lacks_order)
     assert found.delay == pytest.approx(delay)

@@ -32,6 +32,17 @@ def is_whole(source: Source, name: str) -> bool:
         return look(raw, raw.seek(0, SEEK_END))
 
 
+def is_continued(source: Source) -> bool:
+    """Say whether more follows what a Matroska file says that it holds, as where two are joined.
+
+    Args:
+        source: The file, or the bytes of one.
+    """
+    with open_raw(source) as raw:
+        end = segment_end(_read(raw, 0, _HEAD))
+        return end is not None and end < raw.seek(0, SEEK_END)
+
+
 def segment_end(head: bytes) -> int | None:
     """Return where what a Matroska file holds ends, in bytes.
 

@@ -135,7 +135,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
 
     def _survey(self) -> None:
         """Find out whether seeks lead where decoding from the start does, and what times mean."""
-        is_indexed = has_index(self.container, self.stream)
+        is_indexed = has_index(self.source, self.container, self.stream)
         if self.container.format.name == MATROSKA and not is_indexed:
             self.open()  # looking for an index may have led anywhere
         found = survey(
@@ -246,8 +246,11 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 if self._lacks_order:
                     break  # frames are counted, and it is unknown how many are lost
             elif not await_key or self._is_key(frame):
-                if sought and start == inf and frame.pts is None:
-                    return  # nobody knows where a seek has led
+                if start == inf and frame.pts is None:
+                    if sought:
+                        return  # it is not known where the seek has led
+                    if self.container.format.name == MATROSKA:
+                        continue  # it is before the start: FFmpeg gives negative times to none
                 before, start = start, end if frame.pts is None else self._seconds(frame.pts)
                 if self._is_leap(before, start):
                     lost = True
@@ -257,8 +260,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                 yield TimedFrame(frame, start, end, lost)
                 await_key = lost = False
         self.cut_off = lost or self._is_cut(end)
-        if self.cut_off and not self._lacks_order:
-            self._note_end(end, self._declared_end())
+        self._note_end(end, self._declared_end())
 
     def _is_leap(self, before: float, start: float) -> bool:
         """Say whether there may have been others between two frames, for all that is known."""
@@ -276,7 +278,9 @@ class VideoFile(FrameSource["av.VideoFrame"]):
         self.losses.append(f"a frame{place} cannot be decoded, and what follows is lost {until}")
 
     def _note_end(self, end: float, whole: float) -> None:
-        """Note why frames past the end are invalid."""
+        """Note why frames past the end are invalid, if they are."""
+        if not self.cut_off or self._lacks_order:
+            return
         stated = f", of {whole:.2f} s that it states" if whole > end else ""
         self.losses.append(f"there is none after {end:.2f} s{stated}")
 

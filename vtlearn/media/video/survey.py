@@ -12,6 +12,7 @@ from vtlearn.media.video.clock import (
     spread,
     survey_packets,
 )
+from vtlearn.media.video.completeness import is_continued
 from vtlearn.media.video.opening import (
     AVI,
     BEGINNING,
@@ -79,23 +80,38 @@ def survey(
     return found
 
 
-def has_index(container: "InputContainer", stream: "VideoStream") -> bool:
+def has_index(source: Source, container: "InputContainer", stream: "VideoStream") -> bool:
     """Say whether a file's index shows that its clock does not go back; have it read.
 
     Args:
-        container: A file just opened; that of a Matroska file without an index is anywhere then.
+        source: The file, or the bytes of one.
+        container: It, just opened; a Matroska file without an index is anywhere afterwards.
         stream: Its stream.
+    """
+    name = container.format.name
+    if name == MATROSKA:
+        return _has_cues(container, stream) and not is_continued(source)
+    # In MP4, a frame comes so much after the one before; in AVI, frames are counted.
+    return name == AVI or (name == MP4 and stream.frames > 0)
+
+
+def _has_cues(container: "InputContainer", stream: "VideoStream") -> bool:
+    """Have a Matroska file's index read, and say whether it is in order, from the first frame on.
+
+    A file whose clock begins below 0 has frames before the first that can be sought.
     """
     import av
 
-    name = container.format.name
-    if name == MATROSKA:
-        with suppress(av.FFmpegError):
-            container.seek(BEGINNING, stream=stream)
-        places = [entry.pos for entry in stream.index_entries]  # sorted by time
-        return len(places) > 1 and places == sorted(places)
-    # In MP4, a frame comes so much after the one before; in AVI, frames are counted.
-    return name == AVI or (name == MP4 and stream.frames > 0)
+    first = found = None
+    with suppress(av.FFmpegError, OSError):
+        first = next(read_packets(container, stream), None)
+        container.seek(BEGINNING, stream=stream)
+        found = next(read_packets(container, stream), None)
+        container.seek(BEGINNING, stream=stream)
+    if first is None or found is None or first.pos != found.pos:
+        return False
+    places = [entry.pos for entry in stream.index_entries]  # sorted by time
+    return len(places) > 1 and places == sorted(places)
 
 
 def _look(
