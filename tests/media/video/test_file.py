@@ -37,7 +37,7 @@ from tests.media.video.writing import (
     write_video,
 )
 from vtlearn.errors import ArgumentError, UnreadableVideoError
-from vtlearn.media.clips import Source, VideoBytes
+from vtlearn.media.clips import Clips, Source, VideoBytes
 from vtlearn.media.video import file as module
 from vtlearn.media.video.file import VideoFile
 from vtlearn.media.video.reader import VideoReader
@@ -138,6 +138,26 @@ def test_frames_lost_from_a_file_that_counts_them_are_invalid(tmp_path: Path) ->
     np.testing.assert_array_equal(
         numbers(clips.frames)[valid, 0], (starts[valid] * 25).astype(int) % 50
     )
+
+
+@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".flv"])
+def test_frames_are_not_counted_from_the_second_keyframe(suffix: str, tmp_path: Path) -> None:
+    raw = write_video(
+        tmp_path / "a.h264", [*NUMBERED, *NUMBERED], gop=25, b_frames=2, options=B_FRAMES
+    )
+    whole = tmp_path / "b.h264"
+    whole.write_bytes(raw.read_bytes()[packets(raw)[1][0] :])  # the first keyframe is lost
+    path = forget_order(whole, tmp_path / f"a{suffix}")
+    for starts in ([0.02], [1.02, 0.5], [3.0]):
+        clips = unless_unreadable(path, starts)
+        assert clips is None or not clips.valid.any()
+
+
+def unless_unreadable(path: Path, starts: list[float]) -> Clips | None:
+    try:
+        return VideoReader().clips(path, starts, num_frames=1, fps=1, size=8)
+    except UnreadableVideoError:
+        return None
 
 
 def hard_to_seek(path: Path, options: dict[str, Any]) -> Path:

@@ -322,6 +322,9 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             if self._lacks_order:  # they come in the order in which they are shown
                 for frame in frames:
                     frame.pts = decoded.popleft() if decoded else None
+                # A decoder that gets no keyframe first keeps silent about what it leaves out.
+                held = self.stream.codec_context.reorder_depth + self.num_threads - 1
+                intact = intact and len(decoded) <= held
             yield from frames if intact else [*frames, None]
 
     def _decode(self, packet: "_Packet | None") -> "tuple[list[av.VideoFrame], bool]":
