@@ -1,10 +1,12 @@
 import struct
 from pathlib import Path
+from typing import Any, Literal
 
 import av
 import pytest
+import torch
 
-from tests.media.video.videos import B_FRAMES, STEP, note_calls, numbers
+from tests.media.video.videos import B_FRAMES, STEP, note_calls, numbers, packets
 from tests.media.video.writing import write_audio, write_video
 from vtlearn.media.clips import VideoBytes
 from vtlearn.media.video import duration as module
@@ -100,6 +102,24 @@ def test_flv_that_was_cut_off_ends_invalid(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert VideoReader().probe(path).duration == pytest.approx(4.0, abs=0.1)
     assert not VideoReader().clips(path, [3.5], num_frames=1, fps=1, size=8).valid.any()
+
+
+@pytest.mark.parametrize("pad", ["edge", "black"])
+@pytest.mark.parametrize("count", [74, 75, 76, 77, 100])
+def test_flv_ends_alike_from_wherever_it_is_read(
+    count: int, pad: Literal["edge", "black"], tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "a.flv", LEVELS, gop=25, b_frames=2, options=B_FRAMES)
+    if count < 100:
+        path.write_bytes(
+            path.read_bytes()[: packets(path)[count][0] + 10]
+        )  # within the header of one
+    starts = [number / 50 + 0.015 for number in range(220)]  # so near that nothing is sought
+    asked: dict[str, Any] = {"num_frames": 1, "fps": 1, "size": 8, "pad": pad}
+    together = VideoReader().clips(path, starts, **asked)
+    alone = [VideoReader().clips(path, [start], **asked) for start in starts[100:]]
+    assert torch.equal(torch.cat([clip.valid for clip in alone]), together.valid[100:])
+    assert torch.equal(torch.cat([clip.frames for clip in alone]), together.frames[100:])
 
 
 @pytest.mark.parametrize("stated", [1000.0, 10_400.0, 600_000.0])

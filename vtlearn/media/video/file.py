@@ -20,6 +20,7 @@ from vtlearn.media.video.duration import DeclaredEnd, tagged_end
 from vtlearn.media.video.opening import (
     AVI,
     BEGINNING,
+    FLV,
     MATROSKA,
     MP4,
     PROGRAM_STREAM,
@@ -256,7 +257,7 @@ class VideoFile(FrameSource["av.VideoFrame"]):
                     lost = True
                     self.losses.append(f"the clock leaps from {end:.2f} s to {start:.2f} s")
                 self._longest = max(self._longest, 0.0 if lost else start - before)
-                end = start + (frame.duration * self._unit / self._units or 1 / self.fps)
+                end = start + self._duration(frame)
                 yield TimedFrame(frame, start, end, lost)
                 await_key = lost = False
         self.cut_off = lost or self._is_cut(end)
@@ -283,6 +284,12 @@ class VideoFile(FrameSource["av.VideoFrame"]):
             return
         stated = f", of {whole:.2f} s that it states" if whole > end else ""
         self.losses.append(f"there is none after {end:.2f} s{stated}")
+
+    def _duration(self, frame: "av.VideoFrame") -> float:
+        """How long a frame is shown, in seconds, if another does not come before."""
+        if self.container.format.name == FLV:  # which does not say: a guess, another after a seek
+            return 1 / self.fps
+        return frame.duration * self._unit / self._units or 1 / self.fps
 
     def _is_key(self, frame: "av.VideoFrame") -> bool:
         """Say whether decoding may begin with a frame.

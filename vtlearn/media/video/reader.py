@@ -372,7 +372,7 @@ def _log_losses(file: VideoFile | PictureFile) -> None:
 def _identify(source: Source) -> tuple[object, ...]:
     """Say what makes a source the same file as before, to this process."""
     if isinstance(source, VideoBytes):
-        return source.name, id(source.data), os.getpid()  # nobody else has the id while we hold it
+        return source.name, id(source.data), os.getpid()  # its own as long as it is held
     try:
         found = Path(source).stat()
     except (OSError, ValueError):  # opening it will fail too, and say why

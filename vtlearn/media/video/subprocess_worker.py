@@ -73,7 +73,7 @@ class HashRequest(NamedTuple):
 
 
 def run_worker(handle: int, parent: int, time_budget: float, num_threads: int) -> None:
-    """Answer requests until nobody can send any more.
+    """Answer requests until no more can be sent.
 
     Args:
         handle: The file descriptor of our end of a socket.

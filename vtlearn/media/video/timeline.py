@@ -24,7 +24,7 @@ FrameT = TypeVar("FrameT")
 
 _NEAR = 0.25  # seconds; decoding so far ahead is cheaper than seeking
 _EARLY = 0.5  # seconds by which a keyframe may be decoded before it is shown
-_BLIND = 5.0  # seconds; a longer way is sought even if nobody knows where the keyframes are
+_BLIND = 5.0  # seconds; a longer way is sought even where no keyframe is known
 _LEADS = (0.0, 2.0, 10.0, 60.0)  # seconds to seek before the target, until it is early enough
 _ROUNDING = 1e-6  # seconds by which start + k / fps may miss the start that it means
 
