@@ -339,7 +339,6 @@ FILMS: dict[str, Make] = {
         for how in ("zeroed", "flipped", "random")
         for codec, suffix, options in (
             ("mpeg4", "mp4", _MPEG4),
-            ("hevc", "mp4", {"gop": 25, "b_frames": 3, **_X265}),
             ("vp9", "webm", {"gop": 25, **_VP9}),
         )
     },
