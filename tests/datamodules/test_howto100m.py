@@ -244,6 +244,7 @@ def listed_in_process(root: str, folder: str) -> list[list[str]]:
     return [list(data.train_dataset().ids), [item.id for item in task.items.items]]
 
 
+@pytest.mark.slow  # it starts processes, each of which imports torch
 def test_all_processes_hold_the_same_out(
     kitchen_root: Path, tmp_path: Path, two_processes: Pool
 ) -> None:

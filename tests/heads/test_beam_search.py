@@ -185,7 +185,7 @@ class TinyOPT:
         return [row[: row.index(2)] if 2 in row else row for row in rows]
 
 
-@pytest.mark.parametrize("beam", [1, 2, 3, 5])
+@pytest.mark.parametrize("beam", [1, 2, 3, pytest.param(5, marks=pytest.mark.slow)])
 def test_texts_are_those_of_transformers(beam: int) -> None:
     lengths = set()
     for seed in range(6):

@@ -212,6 +212,7 @@ def test_odd_clips_do_not_fold(frames: int, size: int) -> None:
     small("plain")(clips(1, frames, size))
 
 
+@pytest.mark.slow  # the whole network
 def test_gating_is_always_applied() -> None:
     encoder, video = small(), clips(1, 8, 32)
     gates = [one for one in encoder.modules() if isinstance(one, SelfGating)]
