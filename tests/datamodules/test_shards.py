@@ -114,7 +114,7 @@ def test_each_epoch_of_a_training_is_another(folder: Path, tmp_path: Path, worke
         assert [batch.ids for batch in loader] == epochs[epoch]
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_resumed_training_goes_on_with_the_next_epoch(
     folder: Path, tmp_path: Path, workers: int
 ) -> None:
