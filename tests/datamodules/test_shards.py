@@ -170,11 +170,11 @@ def test_a_list_and_a_pattern(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.ddp
 def test_two_processes_train(folder: Path, tmp_path: Path) -> None:
-    data = {"shards": str(folder), "batch_size": 4, "num_workers": 2}
-    sampling = {"num_clips": 3, "num_frames": 2, "fps": 4.0, "size": 16}
+    data: dict[str, Any] = {"shards": str(folder), "batch_size": 4, "num_workers": 2}
+    data |= {"sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0}, "pixels": {"size": 16}}
     config = {
         "model": {**TINY_ENCODERS, "head": {"class_path": "S2DTW"}},
-        "data": {"class_path": "Shards", "init_args": {**data, "sampling": sampling}},
+        "data": {"class_path": "Shards", "init_args": data},
         "trainer": {"accelerator": "cpu", "max_epochs": 2, "strategy": "ddp", "devices": 2},
     }
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(config))
