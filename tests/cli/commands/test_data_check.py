@@ -183,6 +183,10 @@ def test_coverage_decides_the_exit_code(
     ("options", "sentence"),
     [
         (["--min-coverage", "101"], "--min-coverage is 101, and is in per cent"),
+        (
+            ["--min-coverage", "0.8"],
+            "--min-coverage is 0.8, and is in per cent, 0 to 100; did you mean 80?",
+        ),
         (["--captions", "y"], "--captions: Kitchen says itself"),
         (["--data", "WebVid", "--videos", "y"], "--videos: WebVid says itself"),
         (["--data", "WebVid", "--list", "y.csv"], "y.csv: a csv with the columns"),
@@ -363,7 +367,7 @@ def test_damaged_shards_without_an_index_suffice_for_no_coverage(
     assert "2 of 2 videos can be used, 100.0 %" in capsys.readouterr().out
     second = tmp_path / "00001.tar"
     second.write_bytes(second.read_bytes()[:600])
-    assert (coded("0"), coded("0.1"), coded("100")) == (0, 1, 1)
+    assert (coded("0"), coded("1"), coded("100")) == (0, 1, 1)
     captured = capsys.readouterr()
     words = "1 videos can be used, of 1 or more: the total is unknown, since 1 damaged shards have"
     assert captured.out.count(f"Shards: {words} no index\n") == 3
@@ -371,7 +375,7 @@ def test_damaged_shards_without_an_index_suffice_for_no_coverage(
     assert "coverage is below --min-coverage 100" in captured.err
     for path in tmp_path.glob("*.tar"):
         path.write_bytes(b"garbage" * 1000)
-    assert (coded("0"), coded("0.1")) == (0, 1)
+    assert (coded("0"), coded("1")) == (0, 1)
     assert "0 videos can be used, of 0 or more" in capsys.readouterr().out
 
 

@@ -110,8 +110,10 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         VTLearnError: If the corpus is not there, or an option makes no sense.
     """
-    if not 0 <= arguments.min_coverage <= 100:
-        message = f"--min-coverage is {arguments.min_coverage:g}, and is in per cent, 0 to 100"
+    least = arguments.min_coverage
+    if not 0 <= least <= 100 or 0 < least < 1:  # the latter is a share, as other options are
+        meant = f"; did you mean {100 * least:g}?" if 0 < least < 1 else ""
+        message = f"--min-coverage is {least:g}, and is in per cent, 0 to 100{meant}"
         raise ArgumentError(message)
     if arguments.report is not None:
         _make_room(arguments.report)  # before the hours that a large corpus takes
