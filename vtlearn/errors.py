@@ -75,7 +75,7 @@ class TranscriptError(VTLearnError):
 
 
 class MetadataError(TranscriptError):
-    """A file that says what a video is called, as yt-dlp writes it, and is no transcript of it."""
+    """A file that says what a video is called, as yt-dlp writes it, and not a transcript."""
 
 
 class MissingPackageError(VTLearnError, ImportError):

@@ -143,6 +143,15 @@ def test_training_goes_on_from_the_last(workplace: Path) -> None:
     assert schedule["_last_lr"] == [0.0]  # planned anew for three epochs, of which this is the end
 
 
+@pytest.mark.usefixtures("workplace")
+def test_a_training_that_is_over_may_be_resumed(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ["fit", "--config", "tiny.yaml"]
+    assert main(argv) == 0
+    capsys.readouterr()
+    assert main([*argv, "--ckpt_path", "last"]) == 0  # it has a best model, and no score of it
+    assert "Logging error" not in capsys.readouterr().err
+
+
 def test_best_is_refused_where_the_newest_run_has_no_validation_split(
     workplace: Path, kitchen_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,3 +23,9 @@ def test_rows_of_a_video_come_together_wherever_pieces_are_cut(tmp_path: Path) -
 def test_a_csv_without_the_columns_names_those_it_has(tmp_path: Path) -> None:
     with pytest.raises(TranscriptError, match=r"vid, timestamp and text, but has \['vid', 'a'\]"):
         next(group_rows(iter(["vid,a\n"]), tmp_path))
+
+
+def test_separators_in_the_last_text_need_no_quotes(tmp_path: Path) -> None:
+    text = "vid;start;end;text\na;1,0;2,0;gut; sehr gut\n"
+    columns = {"start": ["1.0"], "end": ["2.0"], "text": ["gut; sehr gut"]}
+    assert list(group_rows(iter([text]), tmp_path)) == [("a", columns)]

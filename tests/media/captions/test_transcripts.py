@@ -469,3 +469,8 @@ def test_separators_in_the_last_text_need_no_quotes(
     content: str, text: str, tmp_path: Path
 ) -> None:
     assert read_transcript(write(tmp_path / "a.csv", content)) == [Caption(1.0, 2.0, text)]
+
+
+def test_numbers_in_braces_are_text_where_times_have_arrows(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.srt", "1\n00:00:01,000 --> 00:00:02,000\nso\n{1}{2} we\n")
+    assert read_transcript(path) == [Caption(1.0, 2.0, "so {1}{2} we")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vtlearn.errors import TranscriptError
-from vtlearn.media.captions.rows import delimiter_of, read_rows
+from vtlearn.media.captions.rows import delimiter_of, read_rows, rejoined
 from vtlearn.unicode import escape_bytes, replace_surrogates
 
 __all__: list[str] = []
@@ -52,7 +52,8 @@ def group_rows(pieces: Iterator[str], scratch: Path) -> Iterator[tuple[str, Colu
             table.execute("PRAGMA synchronous = OFF")
             table.execute("CREATE TABLE captions (number, id, begins, ends, text)")
             columns = [header.index(name) for name in wanted]
-            numbered = _numbered((row for _, row in rows), columns, has_commas=delimiter != ",")
+            whole = (rejoined(row, header, delimiter) for _, row in rows)
+            numbered = _numbered(whole, columns, has_commas=delimiter != ",")
             table.executemany("INSERT INTO captions VALUES (?, ?, ?, ?, ?)", numbered)
             grouped = table.execute("SELECT * FROM captions ORDER BY number, rowid")
             for (_, video_id), group in itertools.groupby(grouped, key=lambda row: row[:2]):

@@ -238,7 +238,7 @@ def open_captions(
     Raises:
         TranscriptError: If the source as a whole cannot be read.
         ArgumentError: If the cache cannot be written to, ``min_score``, ``keep`` or
-            ``max_bad_cues`` is outside its range, or there are no scores to choose by.
+            ``max_bad_cues`` is outside its range, or captions to be chosen by scores have none.
 
     Example:
         >>> import tempfile

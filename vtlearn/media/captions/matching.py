@@ -223,7 +223,7 @@ class _Transcripts:
         return ""
 
     def _is_metadata(self, stem: str, key: str) -> bool:
-        """Tell whether a file is no transcript but stands beside a video: ``<id>.info.json``."""
+        """Tell whether a file is not a transcript but stands beside a video: ``<id>.info.json``."""
         while key in self._captions.damaged and "." in stem.rpartition("/")[2]:
             stem = stem.rpartition(".")[0]
             if self._videos.meant(stem):

@@ -55,3 +55,24 @@ def delimiter_of(header: str) -> str:
     """
     between = _DECIMAL.sub("", header)
     return max(",;\t", key=between.count)
+
+
+def rejoined(row: list[str], header: list[str], delimiter: str) -> list[str]:
+    """Put a text together that has separators in it and no quotes, if its column is the last.
+
+    Args:
+        row: Cells, which may be more than the columns.
+        header: The columns' names.
+        delimiter: What separates cells.
+
+    Returns:
+        As many cells as there are columns, where the last one is called ``text``; or else the row.
+
+    Example:
+        >>> rejoined(["1", "2", "chop", "then stir"], ["start", "end", "text"], ",")
+        ['1', '2', 'chop, then stir']
+    """
+    last = len(header) - 1
+    if len(row) <= len(header) or header[last].strip().lower() != "text":
+        return row
+    return [*row[:last], f"{delimiter.strip()} ".join(row[last:])]

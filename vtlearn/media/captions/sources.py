@@ -120,7 +120,7 @@ def read_entries(
         with too many of them is damaged. Bytes that are not UTF-8, in a file of all videos, are
         U+FFFD in texts and escaped in ids, which is logged. An empty transcript, list or mapping,
         and a row of nothing but an id, say that a video has none. Memory does not grow with the
-        source, except that a pickle is loaded whole. What yt-dlp writes about a video is no entry.
+        source, except that a pickle is loaded whole. What yt-dlp writes about a video is left out.
 
     Raises:
         TranscriptError: If the source as a whole cannot be read.

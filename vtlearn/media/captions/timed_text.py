@@ -45,7 +45,7 @@ def parse_timed_text(content: bytes | str) -> Transcript:
 
 
 def _require_silent(root: Element) -> None:
-    """Refuse text in something that is no timed text, such as a page that reports an error."""
+    """Refuse text in something that is not timed text, such as a page that reports an error."""
     text = " ".join("".join(_pieces(root)).split())
     if text:
         message = f"it is <{root.name}>, not TTML, and none of its text is a caption: {text[:80]!r}"

@@ -82,6 +82,6 @@ def ttml_language(content: bytes | str) -> str:
 
 
 def _checked(told: Any) -> str:
-    """Return a language; nothing in place of what is none."""
+    """Return a language; nothing in place of anything else."""
     tag = told.strip() if isinstance(told, str) else ""
     return tag if _TAG.fullmatch(tag) else ""

@@ -40,7 +40,7 @@ from vtlearn.media.captions.pysubs2_formats import (
     parse_substation,
     sami_language,
 )
-from vtlearn.media.captions.rows import delimiter_of, read_rows
+from vtlearn.media.captions.rows import delimiter_of, read_rows, rejoined
 from vtlearn.media.captions.subtitles import parse_sbv, parse_srt, parse_webvtt
 from vtlearn.media.captions.timed_text import parse_timed_text
 from vtlearn.media.captions.told_language import json_language, ttml_language, webvtt_language
@@ -50,7 +50,7 @@ from vtlearn.unicode import parse_json
 
 __all__ = ["Caption", "read_transcript"]
 
-_MICRODVD = re.compile(r"^\s*\{\d+\}\{\d*\}", re.MULTILINE)
+_MICRODVD = re.compile(r"^[ \t]*\{\d+\}\{\d*\}", re.MULTILINE)
 _SHORTEST = 100  # milliseconds of a caption
 _TIME_BUDGET = 60.0  # seconds that opening a video may take
 _CHAT = re.compile(r"\{[^\n]{0,999}\"replayChatItemAction\"")  # a line of yt-dlp's .live_chat.json
@@ -225,7 +225,7 @@ def _in_milliseconds(spans: NDArray[np.float64]) -> bool:
 def _row_track(rows: list[tuple[int, list[str]]], delimiter: str) -> Track:
     """Read rows with the line of each; with no commas between cells numbers may have some."""
     (_, header), *body = rows or [(1, [])]
-    body = [(line, _rejoined(row, header, delimiter)) for line, row in body]
+    body = [(line, rejoined(row, header, delimiter)) for line, row in body]
     columns: dict[str, list[str | None]] = {
         name.strip().lower(): [row[i] if i < len(row) else None for _, row in body]
         for i, name in enumerate(header)
@@ -240,14 +240,6 @@ def _row_track(rows: list[tuple[int, list[str]]], delimiter: str) -> Track:
     return track._replace(skipped=skipped)
 
 
-def _rejoined(row: list[str], header: list[str], delimiter: str) -> list[str]:
-    """Put a text together that has separators in it and no quotes, if it comes last."""
-    last = len(header) - 1
-    if len(row) <= len(header) or header[last].strip().lower() != "text":
-        return row
-    return [*row[:last], f"{delimiter.strip()} ".join(row[last:])]
-
-
 def _text_track(
     parse: Callable[[str], Transcript],
     file: _File,
@@ -260,7 +252,7 @@ def _text_track(
     if first.startswith("WEBVTT"):
         track = as_track(parse_webvtt(first, rolling=file.rolling))
         return track._replace(language=webvtt_language(first))
-    if _MICRODVD.search(text):
+    if "-->" not in text and _MICRODVD.search(text):
         return _microdvd_track(file, text)
     return as_track(parse(text))._replace(language=language_of(text) if language_of else "")
 

@@ -82,7 +82,7 @@ def parse_xml(content: bytes | str) -> Element:
 
 
 def _allowed(content: bytes | str) -> bytes | str:
-    """Replace references to what is no character in XML by U+FFFD: half an emoji, mostly.
+    """Replace references to what is not a character in XML by U+FFFD: half an emoji, mostly.
 
     In UTF-16 they are not found, and the document is refused.
     """
