@@ -13,7 +13,7 @@ import vtlearn
 from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.__main__ import main
 from vtlearn.batch import Encoded
-from vtlearn.checkpoints import fit_names, hyperparameters, load, read_checkpoint
+from vtlearn.checkpoints import fit_names, hyperparameters, load_learner, read_checkpoint
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.heads import S2DTW, InfoNCE
@@ -158,7 +158,7 @@ def test_a_forged_model_runs_nothing(
     assert "vtlearn: error: x.ckpt names " in error or "vtlearn: error: x.ckpt holds " in error
     assert "Traceback" not in error
     with pytest.raises(CheckpointError, match=r"x\.ckpt (names|holds) "):
-        load(path)
+        load_learner(path)
 
 
 @pytest.mark.usefixtures("trap")
@@ -171,7 +171,7 @@ def test_a_forged_optimiser_runs_nothing(
     assert "vtlearn: error: x.ckpt " in capsys.readouterr().err
     # what does not train has no use for it
     assert {"optimizer", "scheduler"}.isdisjoint(hyperparameters(path))
-    assert load(path).encode_text(WORDS).shape == (2, 8)
+    assert load_learner(path).encode_text(WORDS).shape == (2, 8)
 
 
 @pytest.mark.parametrize("value", [SPEC, *TEXTS, [SPEC], {"k": SPEC}])
@@ -183,14 +183,14 @@ def test_nested_arguments_are_resolved_by_their_annotations(
     path = save(tmp_path / "x.ckpt", learner, head=holding(wrapped))
     is_text = argument == "words" and isinstance(value, str)
     if is_text or (argument == "anything" and value == "evilhead.run"):
-        part = load(path).head.part
+        part = load_learner(path).head.part
         assert isinstance(part, Wrapped)
         assert value in (part.words, part.anything)  # a text, and stays one
         return
     with pytest.raises(CheckpointError, match=r"x\.ckpt (names|holds) "):
         hyperparameters(path)
     with pytest.raises(CheckpointError, match=r"x\.ckpt (names|holds) "):
-        load(path)
+        load_learner(path)
 
 
 def holding(part: dict[str, Any]) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def test_files_and_short_names_stay_what_they_are(
     given = {"file": "words/list.txt", "words": "{x: class_path} [\\w]", "inner": None}
     wrapped = {"class_path": f"{__name__}.Wrapped", "init_args": given}
     path = save(tmp_path / "x.ckpt", learner, head=holding(wrapped))
-    part = load(path).head.part
+    part = load_learner(path).head.part
     assert isinstance(part, Wrapped)
     assert (part.file, part.words) == (Path("words/list.txt"), given["words"])
     config = hyperparameters(path)["head"]["init_args"]["part"]["init_args"]
@@ -222,8 +222,8 @@ def test_a_model_is_loaded_from_python_alone(learner: VideoTextLearner, tmp_path
     path = save(tmp_path / "best.ckpt", learner)
     wanted = learner.encode_text(WORDS)
     for found in (
-        vtlearn.load(path),
-        vtlearn.load(str(path)),
+        vtlearn.load(path).learner,
+        vtlearn.load(str(path)).learner,
         VideoTextLearner.load_from_checkpoint(path),
     ):
         assert not found.training
@@ -245,7 +245,7 @@ def test_texts_are_a_list_of_strings(texts: Any, learner: VideoTextLearner) -> N
 def test_old_paths_open_for_ever(moved: str, learner: VideoTextLearner, tmp_path: Path) -> None:
     head = {"class_path": moved, "init_args": {"gamma": 0.2}}
     path = save(tmp_path / "x.ckpt", learner, head=head)
-    assert isinstance(load(path).head, S2DTW)
+    assert isinstance(load_learner(path).head, S2DTW)
     assert hyperparameters(path)["head"]["class_path"] == "vtlearn.heads.S2DTW"
 
 
@@ -255,7 +255,7 @@ def test_an_encoder_of_ones_own_is_known_once_imported(
     encoder = Mirrored(dim=8, num_frames=2, size=16, width=4)
     own = VideoTextLearner(encoder, learner.text_encoder, S2DTW())
     path = save(tmp_path / "x.ckpt", own)
-    assert type(load(path).video_encoder) is Mirrored
+    assert type(load_learner(path).video_encoder) is Mirrored
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "strangers.py").write_text(
         "from vtlearn.encoders.video import TinyVideo\nclass Mine(TinyVideo):\n    pass\n"
@@ -266,11 +266,11 @@ def test_an_encoder_of_ones_own_is_known_once_imported(
     with pytest.raises(
         CheckpointError, match=r"y.ckpt names the class 'strangers.Mine'.*trust=True"
     ):
-        load(path)
+        load_learner(path)
     assert "strangers" not in sys.modules
     named = hyperparameters(path, named=["strangers.Mine"])
     assert named["video_encoder"] == spec
-    assert type(load(path, trust=True).video_encoder).__name__ == "Mine"
+    assert type(load_learner(path, trust=True).video_encoder).__name__ == "Mine"
     del sys.modules["strangers"]
 
 
@@ -279,7 +279,7 @@ def test_a_class_of_ones_own_is_not_taken_for_one_of_ours(
 ) -> None:
     path = save(tmp_path / "x.ckpt", learner, head={"class_path": "mine.S2DTW", "init_args": {}})
     with pytest.raises(CheckpointError, match=r"names the class 'mine\.S2DTW'"):
-        load(path)
+        load_learner(path)
 
 
 def test_clips_are_kept_outside_of_the_hyperparameters(
@@ -291,7 +291,7 @@ def test_clips_are_kept_outside_of_the_hyperparameters(
     trainer.save_checkpoint(tmp_path / "x.ckpt")
     wanted = {"num_frames": 2, "fps": 4.0, "size": 16, "crop": "center", "pad": "edge"}
     assert read_checkpoint(tmp_path / "x.ckpt")["clips"] == wanted
-    assert load(tmp_path / "x.ckpt").clips == wanted
+    assert load_learner(tmp_path / "x.ckpt").clips == wanted
 
 
 @pytest.mark.parametrize("compiled", ["saved", "loaded"])
@@ -305,7 +305,7 @@ def test_compilation_renames_no_weight(
     if compiled == "saved":
         path = save(tmp_path / "x.ckpt", wrap(learner))
         assert any("_orig_mod." in name for name in read_checkpoint(path)["state_dict"])
-        found = load(path)
+        found = load_learner(path)
         weights = {k.replace("_orig_mod.", ""): v for k, v in found.state_dict().items()}
     else:
         fresh = wrap(tiny_learner(S2DTW(gamma=0.2)))
@@ -333,7 +333,7 @@ def test_what_is_not_a_checkpoint_is_refused(content: object, tmp_path: Path) ->
     path = tmp_path / "x.ckpt"
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=r"x\.ckpt is not a vtlearn checkpoint"):
-        load(path)
+        load_learner(path)
 
 
 def test_importing_vtlearn_is_light() -> None:
@@ -359,10 +359,10 @@ def test_a_model_that_cannot_be_built_is_one_error(
 ) -> None:
     path = save(tmp_path / "x.ckpt", learner, **changes)
     with pytest.raises(CheckpointError, match=r"x\.ckpt(:| names)"):
-        load(path)
+        load_learner(path)
 
 
 def test_published_weights_are_told_where_they_are_read(tmp_path: Path) -> None:
     torch.save({"module.fc.weight": torch.ones(1)}, tmp_path / "x.pth.tar")
     with pytest.raises(CheckpointError, match="published are read by vtlearn convert, and by --w"):
-        load(tmp_path / "x.pth.tar")
+        load_learner(tmp_path / "x.pth.tar")

@@ -29,8 +29,12 @@ ALLOWED = {
     "caption_plotting": set(),
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),
-        *("evaluation", "heads", "interop", "kitchen", "learner", "media", "pseudolabel"),
-        "transcription",
+        *("evaluation", "heads", "inference", "interop", "kitchen", "learner", "media"),
+        *("pages", "plotting", "pseudolabel", "transcription"),
+    },
+    "inference": {
+        *("alignment", "checkpoints", "datasets", "encoders", "encoding", "heads", "learner"),
+        *("media", "model_folder"),
     },
     "plotting": {"heads"},
     "pseudolabel": {

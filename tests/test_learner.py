@@ -15,7 +15,7 @@ from tests.captioning import LetterCaptioner
 from tests.models import LOADING, quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.batch import Batch, Encoded, EncodedBatch, Rows, Sample, collate
 from vtlearn.callbacks import BestCheckpoint
-from vtlearn.checkpoints import load
+from vtlearn.checkpoints import load_learner
 from vtlearn.datamodules import HowTo100M
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video import TinyVideo
@@ -283,7 +283,7 @@ def test_frozen_parts_and_rates(kitchen_root: Path, small: dict[str, int], tmp_p
     assert content["hyper_parameters"]["frozen"] == ["video_encoder"]
     assert content["hyper_parameters"]["learning_rates"] == {"head": 0.5, "text_encoder.fc": 0.25}
     assert "video_encoder.fc.weight" in content["state_dict"]  # it names no origin
-    opened = load(tmp_path / "x.ckpt")
+    opened = load_learner(tmp_path / "x.ckpt")
     assert not opened.train().video_encoder.training
     with pytest.raises(ArgumentError, match=r"frozen names vidoe_encoder.*did you mean video"):
         VideoTextLearner(made.video_encoder, made.text_encoder, S2DTW(), frozen=["vidoe_encoder"])

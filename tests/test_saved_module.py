@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.models import tiny_learner
-from vtlearn.checkpoints import load
+from vtlearn.checkpoints import load_learner
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import CheckpointError
 from vtlearn.heads import S2DTW, InfoNCE
@@ -48,7 +48,7 @@ def test_frozen_weights_stay_where_they_came_from(keep: bool, tmp_path: Path) ->
     learner.on_save_checkpoint(content)
     assert any(name.startswith("video_encoder.") for name in content["state_dict"]) is keep
     torch.save(content, tmp_path / "x.ckpt")
-    opened = load(tmp_path / "x.ckpt")
+    opened = load_learner(tmp_path / "x.ckpt")
     for name, value in opened.state_dict().items():
         if isinstance(value, torch.Tensor):
             assert torch.equal(value, learner.state_dict()[name])
@@ -56,4 +56,4 @@ def test_frozen_weights_stay_where_they_came_from(keep: bool, tmp_path: Path) ->
         content["hyper_parameters"]["video_encoder"]["init_args"] = {"seed": 1}
         torch.save(content, tmp_path / "x.ckpt")
         with pytest.raises(CheckpointError, match=r"video_encoder .* came from hub/name"):
-            load(tmp_path / "x.ckpt")
+            load_learner(tmp_path / "x.ckpt")

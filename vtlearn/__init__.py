@@ -11,20 +11,20 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vtlearn.checkpoints import load
+    from vtlearn.inference import Model, load
     from vtlearn.learner import VideoTextLearner
 
-__all__ = ["VideoTextLearner", "__version__", "load"]
+__all__ = ["Model", "VideoTextLearner", "__version__", "load"]
 
 __version__ = version("vtlearn")
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs torch when it is first asked for: ``import vtlearn`` takes no time."""
-    if name == "load":
-        from vtlearn.checkpoints import load
+    if name in ("Model", "load"):
+        from vtlearn import inference
 
-        return load
+        return getattr(inference, name)
     if name == "VideoTextLearner":
         from vtlearn.learner import VideoTextLearner
 

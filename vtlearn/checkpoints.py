@@ -20,21 +20,21 @@ from vtlearn.parameters import weights_follow
 if TYPE_CHECKING:
     from vtlearn.learner import VideoTextLearner
 
-__all__ = ["describe_mismatch", "fit_names", "hyperparameters", "load", "read_checkpoint"]
+__all__ = ["describe_mismatch", "fit_names", "hyperparameters", "load_learner", "read_checkpoint"]
 
 _TRAINING = ("optimizer", "scheduler")  # what only training has a use for
 _PUBLISHED = "Weights that others published are read by vtlearn convert, and by --weights"
 _COMPILED = "_orig_mod."  # what torch.compile puts into the names of weights
 
 
-def load(
+def load_learner(
     path: Path | str, *, trust: bool = False, device: str | torch.device = "cpu"
 ) -> "VideoTextLearner":
     """Build the model of a checkpoint, with its weights and vocabulary, ready to encode.
 
     Args:
-        path: A checkpoint that ``vtlearn fit`` or a Trainer wrote, or a folder that ``vtlearn
-            convert`` did.
+        path: A checkpoint that ``vtlearn fit`` or a Trainer wrote, or a folder that
+            ``save_pretrained`` or ``vtlearn convert`` did.
         trust: Whether to import classes that the checkpoint names and this process does not know,
             which may run any code. The class of an encoder of your own is known once its module is
             imported.
@@ -48,7 +48,7 @@ def load(
             class that is not known.
 
     Example:
-        >>> load("absent.ckpt")
+        >>> load_learner("absent.ckpt")
         Traceback (most recent call last):
             ...
         vtlearn.errors.CheckpointError: absent.ckpt: No such file or directory

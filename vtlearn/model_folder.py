@@ -17,11 +17,16 @@ from torch import Tensor
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.storage.atomic import replace_text, replacing
 
-__all__ = ["read_folder", "require_new_folder", "write_folder"]
+__all__ = ["FILES", "read_folder", "require_new_folder", "without_word_files", "write_folder"]
 
 _FORMAT, _VERSION = "vtlearn-model", 1
 _WEIGHTS, _CONFIG, _VOCABULARY = "model.safetensors", "config.json", "vocabulary.json"
 _MODEL = ("video_encoder", "text_encoder", "head")
+#: Arguments that name files of words, which ``vocabulary.json`` and the weights hold themselves.
+_WORD_FILES = frozenset({"vocabulary", "embeddings"})
+
+FILES = (_WEIGHTS, _CONFIG, _VOCABULARY)
+"""The names of a model's files."""
 
 
 def require_new_folder(folder: Path) -> None:
@@ -63,7 +68,7 @@ def write_folder(
     """
     require_new_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {k: v.contiguous() for k, v in state_dict.items() if isinstance(v, Tensor)}
+    tensors = _apart({k: v for k, v in state_dict.items() if isinstance(v, Tensor)})
     words = {name: value for name, value in state_dict.items() if name not in tensors}
     replace_text(folder / _VOCABULARY, json.dumps(words, indent=0, ensure_ascii=False) + "\n")
     with replacing(folder / _WEIGHTS) as unfinished:
@@ -72,6 +77,23 @@ def write_folder(
     config = {"format": _FORMAT, "version": _VERSION, "model": model, "clips": clips}
     text = json.dumps({**config, "source": source}, indent=2, ensure_ascii=False)
     replace_text(folder / _CONFIG, text + "\n")  # last: without it the folder is not a model
+
+
+def without_word_files(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out of a part's description which files its words came from: the folder has them.
+
+    Args:
+        config: ``class_path`` and ``init_args`` of an encoder or a head.
+
+    Returns:
+        The same without those arguments, in its parts as well.
+
+    Example:
+        >>> config = {"class_path": "Bert", "init_args": {"vocabulary": "vocab.txt", "width": 8}}
+        >>> without_word_files(config)
+        {'class_path': 'Bert', 'init_args': {'width': 8}}
+    """
+    return dict(_without_word_files(config))
 
 
 def read_folder(folder: Path) -> dict[str, Any]:
@@ -113,6 +135,23 @@ def read_folder(folder: Path) -> dict[str, Any]:
         "clips": config.get("clips"),
         "source": config.get("source"),
     }
+
+
+def _without_word_files(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_word_files(v) for k, v in value.items() if k not in _WORD_FILES}
+    return [_without_word_files(part) for part in value] if isinstance(value, list) else value
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give each tensor memory of its own, which tied weights share, and safetensors asks for."""
+    seen: set[int] = set()
+    apart = {}
+    for name, value in tensors.items():
+        place = value.untyped_storage().data_ptr()
+        apart[name] = value.clone() if place in seen else value.contiguous()
+        seen.add(place)
+    return apart
 
 
 def _read_json(path: Path) -> dict[str, Any]:

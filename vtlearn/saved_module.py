@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning import LightningModule
 from typing_extensions import override
 
-from vtlearn.checkpoints import describe_mismatch, fit_names, load
+from vtlearn.checkpoints import describe_mismatch, fit_names, load_learner
 from vtlearn.errors import CheckpointError
 from vtlearn.parameters import (
     drop_kept_elsewhere,
@@ -91,7 +91,7 @@ class SavedModule(LightningModule):
         Raises:
             CheckpointError: If it is not a vtlearn checkpoint, or names a class that is not known.
         """
-        return load(checkpoint_path, trust=trust, device=map_location or "cpu")
+        return load_learner(checkpoint_path, trust=trust, device=map_location or "cpu")
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False

@@ -14,7 +14,7 @@ from tests.cli.parsed import parsed
 from tests.interop import files
 from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
-from vtlearn.checkpoints import load
+from vtlearn.checkpoints import load_learner
 from vtlearn.encoders.video import S3D
 from vtlearn.heads import CaliNCE, TextDecoder
 from vtlearn.media.features.reader import FeatureReader
@@ -94,7 +94,7 @@ def test_a_part_of_a_head_is_chosen_by_name_and_kept_in_the_checkpoint(
     argv += ["--model.head.init_args.predictor.init_args.width", "16"]
     assert main(argv) == 0
     checkpoint = next(workplace.rglob("best.ckpt"))
-    opened = load(checkpoint)
+    opened = load_learner(checkpoint)
     assert isinstance(opened.head, CaliNCE)
     assert isinstance(opened.head.predictor, TextDecoder)
     assert opened.head.predictor.arguments["width"] == 16
@@ -213,7 +213,7 @@ def test_a_model_with_an_encoder_of_ones_own(
         assert main([*argv, *extra]) == code
         error = capsys.readouterr().err
         assert ("names the class 'strange.Mine'" in error) is (code == 2)
-    assert type(load(checkpoint).video_encoder).__name__ == "Mine"  # imported by now
+    assert type(load_learner(checkpoint).video_encoder).__name__ == "Mine"  # imported by now
 
 
 def scored(*argv: str) -> list[dict[str, Any]]:

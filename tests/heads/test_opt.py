@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from transformers import OPTForCausalLM
 
-import vtlearn
 from tests.heads.published_opt import CAPTIONS, publish
 from tests.heads.test_captioning import train_step
 from tests.processes import Pool
+from vtlearn.checkpoints import load_learner
 from vtlearn.encoders.video import TinyVideo
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.heads import CaptioningDecoder, OPTDecoder
@@ -322,7 +322,7 @@ def test_a_checkpoint_opens_without_the_folder(tokenizer: bool, tmp_path: Path) 
         parameter.data += 0.1 * torch.randn_like(parameter)
     path = saved(learner, tmp_path / "x.ckpt")
     folder.rename(tmp_path / "elsewhere")
-    opened = vtlearn.load(path)
+    opened = load_learner(path)
     assert isinstance(opened.head, CaptioningDecoder)
     other, decoder = opened.head.decoder, learner.head.decoder
     clips = tokens().float()
@@ -331,7 +331,7 @@ def test_a_checkpoint_opens_without_the_folder(tokenizer: bool, tmp_path: Path) 
     assert other.generate(clips) == decoder.generate(clips)  # type: ignore[operator, union-attr]
     assert torch.equal(other.losses(RAGGED, clips), decoder.losses(RAGGED, clips))  # type: ignore[operator, union-attr]
     assert not other.opt.lm_head.weight.requires_grad
-    again = vtlearn.load(saved(opened, tmp_path / "y.ckpt"))
+    again = load_learner(saved(opened, tmp_path / "y.ckpt"))
     assert to_config(again.head) == to_config(opened.head)
     assert decoder.arguments.items() <= other.arguments.items()  # type: ignore[union-attr, operator]
 
@@ -343,7 +343,7 @@ def test_frozen_weights_stay_where_they_came_from(tmp_path: Path) -> None:
     kept = torch.load(path, weights_only=True)
     assert not [name for name in kept["state_dict"] if name.startswith("head.decoder.opt")]
     assert kept["origins"]["head.decoder.opt"]["origin"] == str(folder)
-    one, two = (one.eval().head.decoder for one in (learner, vtlearn.load(path)))
+    one, two = (one.eval().head.decoder for one in (learner, load_learner(path)))
     clips = tokens().float()
     assert torch.equal(one.losses(RAGGED, clips), two.losses(RAGGED, clips))  # type: ignore[operator, union-attr]
     assert two.generate(clips) == one.generate(clips)  # type: ignore[operator, union-attr]
@@ -351,7 +351,7 @@ def test_frozen_weights_stay_where_they_came_from(tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"weights of head\.decoder\.opt are not in the check"
     ):
-        vtlearn.load(path)
+        load_learner(path)
 
 
 def test_weights_that_are_trained_or_asked_for_are_kept(tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ def test_weights_that_are_trained_or_asked_for_are_kept(tmp_path: Path) -> None:
     paths = saved(trained, tmp_path / "x.ckpt"), saved(asked_for, tmp_path / "y.ckpt")
     folder.rename(tmp_path / "elsewhere")
     for path, learner in zip(paths, (trained, asked_for), strict=True):
-        opened = vtlearn.load(path).state_dict()
+        opened = load_learner(path).state_dict()
         assert all(
             torch.equal(opened[k], v) for k, v in learner.state_dict().items() if "opt." in k
         )
@@ -371,7 +371,7 @@ def test_weights_that_are_trained_or_asked_for_are_kept(tmp_path: Path) -> None:
 def test_a_checkpoint_of_random_weights_brings_its_pieces(tmp_path: Path) -> None:
     learner = learner_of(OPTDecoder(**TINY))
     learner.head.build(CAPTIONS * 5)
-    opened = vtlearn.load(saved(learner, tmp_path / "x.ckpt"))
+    opened = load_learner(saved(learner, tmp_path / "x.ckpt"))
     assert not opened.head.needs_vocabulary
     clips = tokens().float()
     one, two = (one.eval().head.decoder for one in (learner, opened))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-import vtlearn
 from tests.interop import files
+from vtlearn.checkpoints import load_learner
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.interop.conversion import convert
 
@@ -38,7 +38,7 @@ def test_every_weight_comes_back_bit_for_bit(make: Callable[[], Any], tmp_path: 
     words = files.write_words(tmp_path / "dict.npy")
     report = convert(path, tmp_path / "model", vocabulary=words).report
     assert (len(report.matched), report.complete()) == (537, True)
-    state = vtlearn.load(tmp_path / "model").state_dict()
+    state = load_learner(tmp_path / "model").state_dict()
     assert state.pop("text_encoder._extra_state") == files.WORDS
     assert state.keys() == {ours(name) for name in weights}
     for name, value in weights.items():
@@ -47,7 +47,7 @@ def test_every_weight_comes_back_bit_for_bit(make: Callable[[], Any], tmp_path: 
 
 
 def test_the_model_opens_and_says_what_it_was(converted: Path) -> None:
-    model = vtlearn.load(converted)
+    model = load_learner(converted)
     assert type(model.head).__name__ == "S2DTW"
     assert model.clips is not None
     assert model.clips["fps"] == 10.0
@@ -67,7 +67,7 @@ def test_the_model_opens_and_says_what_it_was(converted: Path) -> None:
 def test_without_words_the_model_opens_and_its_encoder_says_what_is_missing(tmp_path: Path) -> None:
     path = files.write(tmp_path / "x.pth", files.vttwins())
     assert not convert(path, tmp_path / "model").has_words
-    model = vtlearn.load(tmp_path / "model")
+    model = load_learner(tmp_path / "model")
     table = files.s3d_weights()["text_module.word_embd.weight"]
     assert model.text_encoder is not None
     assert torch.equal(model.text_encoder.state_dict()["word_embd.weight"], table)
@@ -108,7 +108,7 @@ def test_what_is_missing_may_be_allowed_by_prefix(tmp_path: Path) -> None:
     assert report.missing == ["video_encoder.fc.weight", "video_encoder.fc.bias"]
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     assert config["source"]["missing"] == report.missing
-    assert vtlearn.load(tmp_path / "model").video_encoder.dim == 8
+    assert load_learner(tmp_path / "model").video_encoder.dim == 8
 
 
 def test_other_words_than_the_vectors_are_refused(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
-import vtlearn
 from tests.interop import files
+from vtlearn.checkpoints import load_learner
 from vtlearn.encoders.text import Bert
 from vtlearn.encoders.video import VideoCLIP
 from vtlearn.errors import ArgumentError, CheckpointError
@@ -83,7 +83,7 @@ def test_every_weight_comes_back_bit_for_bit(half: bool, published: Path, tmp_pa
     done = convert(path, tmp_path / "model", vocabulary=published / "vocab.txt")
     assert done.has_words
     assert len(done.report.dropped) == 2
-    model = vtlearn.load(tmp_path / "model")
+    model = load_learner(tmp_path / "model")
     state = model.state_dict()
     assert state.pop("text_encoder._extra_state") == files.PIECES
     assert state.keys() == {ours(name) for name in files.videoclip_weights()}
@@ -104,7 +104,7 @@ def test_old_names_of_layer_norms(tmp_path: Path) -> None:
 
 def test_without_the_vocabulary_it_is_said_where_it_is_had(published: Path, tmp_path: Path) -> None:
     assert not convert(published / "checkpoint_best.pt", tmp_path / "model").has_words
-    model = vtlearn.load(tmp_path / "model")
+    model = load_learner(tmp_path / "model")
     with pytest.raises(ArgumentError, match="bert-base-uncased"):
         model.encode_text(["chop"])
 

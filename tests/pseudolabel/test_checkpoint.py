@@ -5,7 +5,7 @@ import torch
 
 from tests.pseudolabel.models import aligner_checkpoint, captioner_checkpoint
 from vtlearn.batch import Sample, collate
-from vtlearn.checkpoints import load
+from vtlearn.checkpoints import load_learner
 from vtlearn.encoders.video import CachedFeatures
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import CaptioningDecoder, TextDecoder
@@ -27,7 +27,7 @@ def frames() -> torch.Tensor:
 
 
 def test_it_writes_and_scores_what_the_learner_does(path: Path, frames: torch.Tensor) -> None:
-    learner = load(path)
+    learner = load_learner(path)
     captioner = CheckpointCaptioner(learner, "c.ckpt")
     clips = [Sample.of(str(n), one[None, None], [0.0], 1.0) for n, one in enumerate(frames)]
     with torch.no_grad():
@@ -42,15 +42,15 @@ def test_it_writes_and_scores_what_the_learner_does(path: Path, frames: torch.Te
 
 
 def test_nothing_is_asked_of_no_text(path: Path, frames: torch.Tensor) -> None:
-    captioner = CheckpointCaptioner(load(path), "c.ckpt")
+    captioner = CheckpointCaptioner(load_learner(path), "c.ckpt")
     assert captioner.log_likelihood(captioner.encode(frames), []).shape == (5, 0)
 
 
 def test_its_name_changes_with_its_weights(path: Path) -> None:
-    learner = load(path)
+    learner = load_learner(path)
     before = CheckpointCaptioner(learner, "c.ckpt").name
     assert before.startswith("c.ckpt:")
-    assert CheckpointCaptioner(load(path), "c.ckpt").name == before
+    assert CheckpointCaptioner(load_learner(path), "c.ckpt").name == before
     next(learner.parameters()).data += 1
     assert CheckpointCaptioner(learner, "c.ckpt").name != before
 
@@ -58,7 +58,7 @@ def test_its_name_changes_with_its_weights(path: Path) -> None:
 def test_an_encoder_that_takes_no_pictures_is_shown_one_several_times(
     path: Path, frames: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    learner = load(path)
+    learner = load_learner(path)
     clips, length = as_clips(learner, frames)
     assert clips.shape == (5, 1, 3, 16, 16)
     monkeypatch.setattr(learner.video_encoder, "accepts", lambda num_frames, _: num_frames == 2)
@@ -69,7 +69,7 @@ def test_an_encoder_that_takes_no_pictures_is_shown_one_several_times(
 
 
 def test_a_model_that_does_not_write_is_refused(tmp_path: Path) -> None:
-    learner = load(aligner_checkpoint(tmp_path / "a.ckpt"))
+    learner = load_learner(aligner_checkpoint(tmp_path / "a.ckpt"))
     with pytest.raises(ArgumentError, match=r"a.ckpt is a model with the head S2DTW, which does n"):
         CheckpointCaptioner(learner, "a.ckpt")
 

@@ -16,7 +16,7 @@ from tests.pseudolabel.models import (
 )
 from tests.pseudolabel.test_captioner import Mute
 from vtlearn.batch import Sample, collate
-from vtlearn.checkpoints import load
+from vtlearn.checkpoints import load_learner
 from vtlearn.errors import ArgumentError
 from vtlearn.pseudolabel.checkpoint import CheckpointCaptioner
 from vtlearn.pseudolabel.scorers import (
@@ -58,7 +58,9 @@ def test_lift_is_likelihood_here_less_that_elsewhere() -> None:
 
 
 def test_lift_of_a_checkpoint_is_that_of_its_likelihoods(tmp_path: Path) -> None:
-    captioner = CheckpointCaptioner(load(captioner_checkpoint(tmp_path / "c.ckpt")), "c.ckpt")
+    captioner = CheckpointCaptioner(
+        load_learner(captioner_checkpoint(tmp_path / "c.ckpt")), "c.ckpt"
+    )
     references = References([f"r{k}" for k in range(17)], pictures(17, 16, seed=1))
     frames = pictures(6, 16)
     found = LiftScorer(captioner, references).scores(frames, captioner.encode(frames), WINDOWS)
@@ -104,7 +106,7 @@ def test_one_video_cannot_be_compared_with_others() -> None:
 
 
 def test_match_is_that_of_the_aligner(tmp_path: Path) -> None:
-    learner = load(aligner_checkpoint(tmp_path / "a.ckpt"))
+    learner = load_learner(aligner_checkpoint(tmp_path / "a.ckpt"))
     scorer = MatchScorer(learner, "a.ckpt")
     frames = pictures(6, 16)
     found = scorer.scores(frames, None, WINDOWS)
@@ -121,7 +123,7 @@ def test_match_is_that_of_the_aligner(tmp_path: Path) -> None:
 
 
 def test_a_model_that_does_not_compare_cannot_match(tmp_path: Path) -> None:
-    learner = load(captioner_checkpoint(tmp_path / "c.ckpt"))
+    learner = load_learner(captioner_checkpoint(tmp_path / "c.ckpt"))
     with pytest.raises(ArgumentError, match=r"scorer=match:c.ckpt: CaptioningDecoder compares no"):
         MatchScorer(learner, "c.ckpt")
 

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from vtlearn.errors import ArgumentError, CheckpointError
-from vtlearn.hyperparameters import Configurable, factory_to_config, to_config
+from vtlearn.hyperparameters import factory_to_config, to_config
 from vtlearn.interop.published import Published
 from vtlearn.interop.reading import find_weights, load_content
 from vtlearn.interop.report import LoadReport, has_other_words, load_and_compare, narrow_prefixes
 from vtlearn.interop.sources import translate
-from vtlearn.model_folder import require_new_folder, write_folder
+from vtlearn.model_folder import require_new_folder, without_word_files, write_folder
 
 __all__ = ["Conversion", "convert"]
 
@@ -80,7 +80,7 @@ def convert(
     if not report.complete(allow_missing):
         message = f"{path} does not fit {published.kind}:\n{report}\n{_way_out(published, report)}"
         raise CheckpointError(message)
-    configs = {name: _config(encoder) for name, encoder in encoders.items()}
+    configs = {name: without_word_files(to_config(part)) for name, part in encoders.items()}
     write_folder(
         folder,
         {**configs, "head": factory_to_config(published.head)},
@@ -89,13 +89,6 @@ def convert(
         source=_source(path, published, report),
     )
     return Conversion(published, report, not text_encoder.needs_vocabulary)
-
-
-def _config(encoder: Configurable) -> dict[str, Any]:
-    """Describe an encoder; its words travel with the weights, not as the path of a file."""
-    config: dict[str, Any] = to_config(encoder)
-    config["init_args"].pop("vocabulary", None)
-    return config
 
 
 def _source(path: Path, published: Published, report: LoadReport) -> dict[str, Any]:

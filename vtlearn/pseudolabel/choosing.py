@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from vtlearn.checkpoints import load
+from vtlearn.checkpoints import load_learner
 from vtlearn.errors import ArgumentError, VTLearnError
 from vtlearn.media.captions.index import open_captions
 from vtlearn.media.captions.matching import match_captions
@@ -39,7 +39,7 @@ def choose_captioner(named: str, device: torch.device) -> FrameCaptioner:
     """
     path = Path(named)
     if path.is_file() or path.suffix == ".ckpt" or _is_ours(path):
-        return CheckpointCaptioner(load(path, device=device), path.name)
+        return CheckpointCaptioner(load_learner(path, device=device), path.name)
     if not path.is_dir() and _CLASS_PATH.fullmatch(named):
         return _of_class(named)
     return open_pretrained(named, device)
@@ -67,7 +67,7 @@ def choose_scorer(
     if named == "lift":
         return LiftScorer(captioner, find_references())
     if kind == "match" and value:
-        return MatchScorer(load(Path(value), device=device), Path(value).name)
+        return MatchScorer(load_learner(Path(value), device=device), Path(value).name)
     if kind == "clip" and value:
         return open_clip(value, device)
     message = f"scorer: expected lift, match:CHECKPOINT or clip:MODEL, got {named!r}"

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import vtlearn
 from tests.interop import files
 from vtlearn.__main__ import main
+from vtlearn.checkpoints import load_learner
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_the_report_is_printed_and_the_folder_opens(
     assert "\nS3D's first layer: stem=plain\n" in output
     assert "no texts" not in output
     assert f"written to {tmp_path / 'model'}\n" in output
-    assert vtlearn.load(tmp_path / "model").encode_text(["chop"]).shape == (1, 8)
+    assert load_learner(tmp_path / "model").encode_text(["chop"]).shape == (1, 8)
     assert main(argv) == 2
     assert "model exists already, and nothing in it is over" in capsys.readouterr().err
 
@@ -63,7 +63,7 @@ def test_a_pickle_has_to_be_trusted(
     assert "--trust-pickle" in error
     assert main([*argv, "--trust-pickle"]) == 0
     assert torch.equal(
-        vtlearn.load(tmp_path / "model").state_dict()["video_encoder.fc.weight"],
+        load_learner(tmp_path / "model").state_dict()["video_encoder.fc.weight"],
         files.s3d_weights()["fc.weight"],
     )
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vtlearn.checkpoints import load
+from vtlearn.checkpoints import load_learner
 from vtlearn.encoders.text import TinyText
 from vtlearn.encoders.video.timesformer import TimeSformer
 from vtlearn.errors import ArgumentError, CheckpointError
@@ -336,7 +336,7 @@ def test_a_checkpoint_opens_without_the_weights_it_began_with(
     for kind in (TimesformerConfig, TimesformerModel):  # nor is anything read or fetched
         monkeypatch.setattr(kind, "get_config_dict", None, raising=False)
         monkeypatch.setattr(kind, "from_pretrained", None)
-    opened = load(path).video_encoder
+    opened = load_learner(path).video_encoder
     assert torch.equal(opened(clips()).pooled, learner.video_encoder(clips()).pooled)
 
 
@@ -347,10 +347,10 @@ def test_frozen_weights_stay_where_they_came_from(folder: str, tmp_path: Path) -
         "video_encoder.fc.weight",
         "video_encoder.fc.bias",
     ]
-    opened = load(path).video_encoder
+    opened = load_learner(path).video_encoder
     assert torch.equal(opened(clips()).pooled, learner.video_encoder(clips()).pooled)
     Path(folder).rename(tmp_path / "moved")
     with pytest.raises(
         CheckpointError, match=r"video_encoder\.timesformer .* came from .*published"
     ):
-        load(path)
+        load_learner(path)

@@ -1,0 +1,13 @@
+"""Use a trained model on one's own videos: vectors, captions, alignments and search.
+
+:func:`load` opens a checkpoint, a folder or a name on the Hugging Face hub as a :class:`Model`.
+``reading`` tells from what the checkpoint kept how clips are read; ``windows`` lays these over a
+video; ``encoding`` turns them into vectors, ``captioning`` into texts; ``saving`` writes a model
+into a folder. A model's methods are these functions by their short names.
+"""
+
+from vtlearn.inference.loading import load
+from vtlearn.inference.model import Model
+from vtlearn.inference.vectors import VideoVectors
+
+__all__ = ["Model", "VideoVectors", "load"]
