@@ -53,6 +53,7 @@ test: $(VENV)/installed-dev  ## Run the tests
 
 test-slow: $(VENV)/installed-dev  ## Run the tests that take minutes, the GPU's kernel in Triton's interpreter among them
 	@test "$$(uname)" != Linux || $(PIP) "$(TRITON)"
+	@$(PIP) -e ".[$(EXTRAS),dev,export]"
 	$(BIN)/python -m pytest -m slow
 
 test-gpu: $(VENV)/installed-dev  ## Run the tests that need a CUDA device

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "data kitchen": "render the corpus of cooking videos",
     "data pack": "write a corpus into tar shards",
     "doctor": "look whether everything works on this machine",
+    "export": "write a model into a folder of its own, or as ONNX",
     "pseudolabel": "caption windows of videos, to train on",
     "score": "score vectors that any model made",
     "transcribe": "write down what is said in videos",
@@ -98,6 +99,10 @@ def _load(name: str) -> Command:
         from vtlearn.cli.commands import data_pack
 
         return data_pack
+    if name == "export":
+        from vtlearn.cli.commands import export
+
+        return export
     if name == "pseudolabel":
         from vtlearn.cli.commands import pseudolabel
 
