@@ -30,6 +30,7 @@ ALLOWED = {
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),
         *("evaluation", "heads", "inference", "interop", "kitchen", "learner", "media"),
+        "model_folder",
         *("pages", "plotting", "pseudolabel", "transcription"),
     },
     "inference": {
