@@ -37,6 +37,7 @@ ALLOWED = {
         *("alignment", "checkpoints", "datasets", "encoders", "encoding", "heads", "learner"),
         *("media", "model_folder"),
     },
+    "pages": {"plotting"},
     "plotting": {"heads"},
     "pseudolabel": {
         *("checkpoints", "datasets", "encoders", "encoding", "heads", "learner", "media"),
