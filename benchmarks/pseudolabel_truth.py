@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from vtlearn.caption_plotting import CaptionedFrames, draw_captions
 from vtlearn.datasets.kitchen import narrated_videos
 from vtlearn.evaluation.metrics import cider_d, roc_auc, tokenize
 from vtlearn.kitchen import ACTIONS, INGREDIENTS, Pair, Step, VideoTruth, read_truth, references_of
 from vtlearn.media.captions.pseudolabels import keep_threshold, read_records
 from vtlearn.media.video.reader import VideoReader
+from vtlearn.plotting import CaptionedFrames, draw_captions
 
 SHOWN = 20  # windows of a picture
 SIZE = 64  # of their frames, in pixels

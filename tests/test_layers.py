@@ -24,9 +24,8 @@ ALLOWED = {
     "evaluation": {"alignment"},
     "datamodules": {"data_source", "datasets", "encoders", "evaluation", "kitchen", "media"},
     "callbacks": {
-        *("caption_plotting", "datamodules", "datasets", "heads", "learner", "media", "plotting"),
+        *("datamodules", "datasets", "heads", "learner", "media", "plotting"),
     },
-    "caption_plotting": set(),
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),
         *("evaluation", "heads", "inference", "interop", "kitchen", "learner", "media"),

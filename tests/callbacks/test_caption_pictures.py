@@ -12,11 +12,11 @@ from tests.captioning import LetterCaptioner
 from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.batch import collate
 from vtlearn.callbacks import AlignmentPictures, CaptionPictures, caption_pictures
-from vtlearn.caption_plotting import CaptionedFrames, draw_captions
 from vtlearn.datasets.kitchen import narrated_videos
 from vtlearn.errors import ArgumentError
 from vtlearn.kitchen.references import references_of
 from vtlearn.learner import VideoTextLearner
+from vtlearn.plotting import CaptionedFrames, draw_captions
 
 
 def writer() -> VideoTextLearner:

@@ -10,11 +10,11 @@ from typing_extensions import override
 
 from vtlearn.batch import Sample, collate
 from vtlearn.callbacks.pictures import ValidationPictures, keep_picture
-from vtlearn.caption_plotting import CaptionedFrames, draw_captions
 from vtlearn.checks import require_positive
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.captioning import caption_examples
 from vtlearn.learner import VideoTextLearner
+from vtlearn.plotting import CaptionedFrames, draw_captions
 
 __all__ = ["CaptionPictures"]
 

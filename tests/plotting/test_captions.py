@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from vtlearn.caption_plotting import CaptionedFrames, draw_captions
 from vtlearn.errors import ArgumentError
+from vtlearn.plotting import CaptionedFrames, draw_captions
 
 
 def frames(count: int) -> list[np.ndarray]:
