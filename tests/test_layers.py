@@ -37,7 +37,7 @@ ALLOWED = {
         *("media", "model_folder"),
     },
     "pages": {"plotting"},
-    "plotting": {"heads"},
+    "plotting": {"evaluation", "heads"},
     "pseudolabel": {
         *("checkpoints", "datasets", "encoders", "encoding", "heads", "learner", "media"),
     },

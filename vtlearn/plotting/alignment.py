@@ -11,12 +11,10 @@ from torch import Tensor
 
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Alignment
+from vtlearn.plotting.colours import COST_MAP, LIKENESS_MAP, PATH, SPOKEN, TRUTH, edged
 
 __all__ = ["Panel", "draw_alignment", "draw_panel", "draw_panels"]
 
-_PATH = "#d62728"
-_TRUTH = "#2ca02c"
-_SPOKEN = "#ff7f0e"
 _LABEL_WIDTH = 42
 
 Span = tuple[float, float]
@@ -31,14 +29,14 @@ class Panel(NamedTuple):
             2 captions + 1), any floating dtype.
         path: The cells of a path through the matrix, (cells, 2), negative where padded: what a
             ``HardPath`` has as ``cells``. None for no path.
-        colours: The name of a colour map; ``viridis_r`` suits costs.
+        colours: The name of a colour map; ``cividis_r`` suits costs, where low is good.
         limits: What the ends of the colour map mean; None for the least and the greatest value.
     """
 
     title: str
     matrix: Tensor
     path: Tensor | None = None
-    colours: str = "Blues"
+    colours: str = LIKENESS_MAP
     limits: Span | None = None
 
 
@@ -54,8 +52,8 @@ def draw_alignment(
     """Draw how the windows and captions of a video go together.
 
     Left the cost with the hard path, right the expected alignment; time runs to the right, captions
-    from top to bottom. In both, a green frame shows when what a caption tells of is on screen, and
-    an orange line when the caption is spoken.
+    from top to bottom. Light cells go together. In both, a white frame shows when what a caption
+    tells of is on screen, and a dashed blue line when the caption is spoken.
 
     Args:
         alignment: Cost, expected alignment (windows, captions) and path.
@@ -70,7 +68,7 @@ def draw_alignment(
     """
     cells = alignment.path.cells
     panels = [
-        Panel("cost (lower is better)", alignment.cost, cells, "viridis_r"),
+        Panel("cost (lower is better)", alignment.cost, cells, COST_MAP),
         Panel("expected alignment", alignment.expected),
     ]
     return draw_panels(panels, times, captions, spans=spans, truth=truth, title=title)
@@ -196,9 +194,10 @@ def _draw_path(axes: Axes, path: Tensor, step: float, times: Sequence[float]) ->
         _seconds(cells[:, 0], times),
         cells[:, 1],
         "o-",
-        color=_PATH,
+        color=PATH,
         markersize=3,
         linewidth=1,
+        path_effects=edged(1),
         label="hard path",
     )
 
@@ -208,8 +207,10 @@ def _draw_spans(axes: Axes, spans: Sequence[Span], truth: Sequence[Span | None])
         axes.plot(
             [start, end],
             [row + 0.42] * 2,
-            color=_SPOKEN,
+            color=SPOKEN,
+            linestyle=(0, (2, 1)),
             linewidth=2,
+            path_effects=edged(2),
             label="caption is spoken" if row == 0 else None,
         )
     labelled = False
@@ -219,6 +220,10 @@ def _draw_spans(axes: Axes, spans: Sequence[Span], truth: Sequence[Span | None])
         xs = [span[0], span[1], span[1], span[0], span[0]]
         ys = [row - 0.45, row - 0.45, row + 0.45, row + 0.45, row - 0.45]
         axes.plot(
-            xs, ys, color=_TRUTH, linewidth=1.5, label=None if labelled else "truth: on screen"
+            *(xs, ys),
+            color=TRUTH,
+            linewidth=1.5,
+            path_effects=edged(1.5),
+            label=None if labelled else "truth: on screen",
         )
         labelled = True

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from vtlearn.errors import ArgumentError
+from vtlearn.plotting.colours import MATCHED
 
 __all__ = ["CaptionedFrames", "draw_captions"]
 
@@ -73,7 +74,7 @@ def _write(axes: Axes, clip: CaptionedFrames) -> None:
     lines: list[tuple[float, str, dict[str, Any]]] = [
         (1.0, clip.id, {"color": "grey", "fontsize": 7}),
         (0.85, f"written: {clip.caption or '(nothing)'}", {"fontweight": "bold", "fontsize": 8}),
-        (0.4, f"reference: {clip.reference}", {"color": "#2ca02c", "fontsize": 8}),
+        (0.4, f"reference: {clip.reference}", {"color": MATCHED, "fontsize": 8}),
     ]
     for height, text, style in lines:
         # a dollar in a caption is not a formula

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError
+from vtlearn.plotting.colours import MATCHED, SWAPPED, UNKNOWN
 
 __all__ = ["MatchedPair", "draw_match_histogram", "draw_pairs"]
 
 #: How a pair is called and coloured that matches, that does not, and of which that is unknown.
-_KINDS = {True: ("matched", "#2ca02c"), False: ("swapped", "#d62728"), None: ("", "#1f77b4")}
+_KINDS = {True: ("matched", MATCHED), False: ("swapped", SWAPPED), None: ("", UNKNOWN)}
 _ACROSS = 8  # pairs in a row
 _CAPTION_WIDTH = 24
 
@@ -75,8 +76,8 @@ def draw_match_histogram(pairs: Sequence[MatchedPair], *, title: str = "") -> Fi
 def draw_pairs(groups: Mapping[str, Sequence[MatchedPair]], *, title: str = "") -> Figure:
     """Draw pairs as frames with captions, group below group.
 
-    Above each frame stands its id and how well it matches its caption, in green where the two are
-    known to match, in red where they are known not to.
+    Above each frame stands its id, how well it matches its caption, and whether that is known to be
+    its own or not.
 
     Args:
         groups: Pairs, by what stands above them; each group has one at least.
