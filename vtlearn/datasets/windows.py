@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import compress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class VideoList(NamedTuple):
             unreadable unless it is 0.
         time_budget: Seconds that reading a chunk of windows may take; None for as long as it takes.
         frame_at: Which frame of a window is taken at a time.
+        pad: What a window shows past the end of its video.
     """
 
     ids: Sequence[str]
@@ -40,6 +41,7 @@ class VideoList(NamedTuple):
     max_unreadable_fraction: float = 0.01
     time_budget: float | None = None
     frame_at: FrameAt = "screen"
+    pad: Literal["edge", "black"] = "edge"
 
 
 def require_pixels(features: Path | None) -> None:
@@ -79,6 +81,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         fps: Frames per second it is sampled at.
         size: Height and width of a frame in pixels.
         frame_at: Which frame of a window is taken at a time.
+        pad: What a window shows past the end of its video.
         windows_per_chunk: Windows of a chunk; the last one of a video may have fewer.
 
     Raises:
@@ -107,6 +110,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         fps: float,
         size: int,
         frame_at: FrameAt = "screen",
+        pad: Literal["edge", "black"] = "edge",
         windows_per_chunk: int = 16,
     ) -> None:
         require_positive(stride=stride, windows_per_chunk=windows_per_chunk)
@@ -116,6 +120,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
         self.reader = reader
         self.stride, self.num_frames, self.fps, self.size = stride, num_frames, fps, size
         self.frame_at: FrameAt = frame_at
+        self.pad: Literal["edge", "black"] = pad
         self.windows_per_chunk = windows_per_chunk
         self._windows = np.array(
             [
@@ -194,6 +199,7 @@ class WindowChunks(Dataset[Sample | Unreadable | None]):
             num_frames=self.num_frames,
             fps=self.fps,
             size=self.size,
+            pad=self.pad,
             frame_at=self.frame_at,
         )
         readable = clips.valid.all(1)

@@ -244,6 +244,7 @@ class Extraction(ShardWalk[ResultT, VideoT]):
             fps=videos.fps,
             size=size,
             frame_at=videos.frame_at,
+            pad=videos.pad,
             windows_per_chunk=windows_per_chunk,
         )
         self._results: list[ChunkResults[ResultT]] = []
