@@ -17,8 +17,10 @@ from vtlearn.datasets.reading import Reading
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Aligner
 from vtlearn.inference.captioning import write_captions
+from vtlearn.inference.index import SearchIndex
 from vtlearn.inference.reading import reading_of
 from vtlearn.inference.saving import model_configs, save_learner
+from vtlearn.inference.search import Hit, search
 from vtlearn.inference.vectors import VideoVectors, encode_spans, encode_windows
 from vtlearn.inference.windows import Span, read_spans, read_windows
 from vtlearn.learner import VideoTextLearner
@@ -221,6 +223,40 @@ class Model:
         written = write_captions(self.learner, (sample for sample, _ in pieces), self.name)
         pairs = zip(spans, written, strict=True)
         return [Caption(start, end, caption.text) for (start, end), caption in pairs]
+
+    @overload
+    def search(  # type: ignore[overload-overlap] # a string is a sequence of strings as well
+        self, query: str, index: SearchIndex, top: int = 10, *, apart: float | None = None
+    ) -> list[Hit]: ...
+
+    @overload
+    def search(
+        self, query: Sequence[str], index: SearchIndex, top: int = 10, *, apart: float | None = None
+    ) -> list[list[Hit]]: ...
+
+    def search(
+        self,
+        query: str | Sequence[str],
+        index: SearchIndex,
+        top: int = 10,
+        *,
+        apart: float | None = None,
+    ) -> list[Hit] | list[list[Hit]]:
+        """Find the moments of a folder's videos that fit a sentence best.
+
+        Args:
+            query: A sentence, or several.
+            index: The videos: ``SearchIndex.open(model, folder)``.
+            top: How many hits there may be.
+            apart: Seconds between two hits of one video, at least; None for a window's length.
+
+        Returns:
+            Hits, the best first, each of another moment; of several queries a list of hits each.
+
+        Raises:
+            ArgumentError: If the index was made by another model, or the model compares no texts.
+        """
+        return search(self, query, index, top=top, apart=apart)
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Write the model into a folder that :func:`vtlearn.load` and ``--model`` open.

@@ -16,7 +16,7 @@ from vtlearn.checks import require_not_negative, require_positive
 from vtlearn.errors import ArgumentError, VTLearnError
 from vtlearn.inference.index import SearchIndex
 
-__all__ = ["Hit", "search"]
+__all__ = ["Hit"]
 
 _ROWS = 2**16  # windows that are compared at once
 _SCORES = 2**26  # scores that are held at once

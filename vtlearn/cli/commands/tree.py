@@ -1,9 +1,10 @@
 """Which commands there are, and how one of them is run."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, cast
 
 from vtlearn.errors import VTLearnError, format_error
 from vtlearn.suggestions import nearest
@@ -17,9 +18,11 @@ COMMANDS: Mapping[str, str] = {
     "data kitchen": "render the corpus of cooking videos",
     "data pack": "write a corpus into tar shards",
     "doctor": "look whether everything works on this machine",
+    "embed": "write vectors of videos and sentences, to compare",
     "export": "write a model into a folder of its own, or as ONNX",
     "pseudolabel": "caption windows of videos, to train on",
     "score": "score vectors that any model made",
+    "search": "find moments of videos by a sentence",
     "transcribe": "write down what is said in videos",
 }
 """What each command is for, by its name."""
@@ -79,45 +82,8 @@ def run(name: str, argv: Sequence[str]) -> int:
 
 def _load(name: str) -> Command:
     """Import a command and no other: what one needs may take seconds."""
-    if name == "convert":
-        from vtlearn.cli.commands import convert
-
-        return convert
-    if name == "data check":
-        from vtlearn.cli.commands import data_check
-
-        return data_check
-    if name == "data import":
-        from vtlearn.cli.commands import data_import
-
-        return data_import
-    if name == "data kitchen":
-        from vtlearn.cli.commands import data_kitchen
-
-        return data_kitchen
-    if name == "data pack":
-        from vtlearn.cli.commands import data_pack
-
-        return data_pack
-    if name == "export":
-        from vtlearn.cli.commands import export
-
-        return export
-    if name == "pseudolabel":
-        from vtlearn.cli.commands import pseudolabel
-
-        return pseudolabel
-    if name == "score":
-        from vtlearn.cli.commands import score
-
-        return score
-    if name == "transcribe":
-        from vtlearn.cli.commands import transcribe
-
-        return transcribe
-    from vtlearn.cli.commands import doctor
-
-    return doctor
+    module = importlib.import_module(f"vtlearn.cli.commands.{name.replace(' ', '_')}")
+    return cast("Command", module)
 
 
 class _Parser(argparse.ArgumentParser):
