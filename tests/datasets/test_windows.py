@@ -40,6 +40,16 @@ def videos(tmp_path: Path) -> list[Path]:
     return [write_video(tmp_path / f"{name}.mp4", list(x), rate=FPS) for name, x in levels.items()]
 
 
+@pytest.mark.parametrize(("pad", "last"), [("edge", 216), ("black", 0)])
+def test_past_the_end_windows_show_what_is_asked_for(
+    pad: str, last: int, videos: list[Path]
+) -> None:
+    clips = read(chunks_of(videos[:1], [5.0], stride=4.9, pad=pad), 0).clips
+    frames = clips[1].float().mean((1, 2, 3))
+    assert frames[0] == pytest.approx(216, abs=4)
+    assert frames[1] == pytest.approx(last, abs=4)
+
+
 @pytest.mark.parametrize(("frame_at", "first"), [("screen", [0, 4]), ("nearest", [1, 5])])
 def test_windows_show_the_frames_that_are_asked_for(
     frame_at: str, first: list[int], videos: list[Path]

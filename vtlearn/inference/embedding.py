@@ -19,7 +19,7 @@ from vtlearn.datasets.windows import VideoList
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoding import encode_clips
 from vtlearn.errors import ArgumentError
-from vtlearn.heads.base import Head
+from vtlearn.heads.base import Aligner, Head
 from vtlearn.hyperparameters import Configurable
 from vtlearn.inference.model import Model
 from vtlearn.media.features.store import FeatureStore
@@ -57,9 +57,6 @@ class HeadVectors(Configurable):
 
     def __init__(self, video_encoder: VideoEncoder, head: Head) -> None:
         super().__init__()
-        if head.aligner is None:
-            message = f"{type(head).__name__} compares no clips with texts: that takes an aligner"
-            raise ArgumentError(message)
         if video_encoder.mean is None or video_encoder.std is None:
             message = (
                 f"{type(video_encoder).__name__} does not say by which mean and std it normalises "
@@ -70,11 +67,10 @@ class HeadVectors(Configurable):
         self.video_encoder, self.head = video_encoder, head
         self.mean, self.std = video_encoder.mean, video_encoder.std
         self.num_frames, self.size = video_encoder.num_frames, video_encoder.size
-        self._aligner = head.aligner
+        device = next((weight.device for weight in self.parameters()), torch.device("cpu"))
         with torch.no_grad():
-            weight = next(iter(video_encoder.parameters()))
-            nothing = torch.zeros(0, video_encoder.dim, device=weight.device)
-            self.dim = int(self._aligner.embed(nothing).shape[-1])
+            nothing = torch.zeros(0, video_encoder.dim, device=device)
+            self.dim = int(self._aligner().embed(nothing).shape[-1])
 
     @torch.no_grad()
     def embed(self, batch: Batch, device: torch.device) -> Tensor:
@@ -90,7 +86,13 @@ class HeadVectors(Configurable):
         if not len(batch.clips):
             return torch.empty(0, self.dim)
         encoded = encode_clips(self.video_encoder, batch.clips, batch.frame_length, device)
-        return self._aligner.embed(encoded.pooled).float().cpu()
+        return self._aligner().embed(encoded.pooled).float().cpu()
+
+    def _aligner(self) -> Aligner:
+        if self.head.aligner is None:
+            message = f"{type(self.head).__name__} compares no clips with texts: give an aligner"
+            raise ArgumentError(message)
+        return self.head.aligner
 
 
 class EmbeddingOptions(NamedTuple):

@@ -73,6 +73,28 @@ class SearchIndex:
         spans: Start and end of each window in seconds, (windows, 2), float64.
         owners: Which video each window is of, (windows,), int64.
         unreadable: Videos that cannot be read and so are not found.
+
+    Example:
+        >>> import tempfile
+        >>> from vtlearn.datasets.reading import ClipSampling
+        >>> from vtlearn.encoders.text import TinyText
+        >>> from vtlearn.encoders.video import TinyVideo
+        >>> from vtlearn.heads import S2DTW
+        >>> from vtlearn.inference import Model
+        >>> from vtlearn.kitchen.writer import write_video
+        >>> from vtlearn.learner import VideoTextLearner
+        >>> learner = VideoTextLearner(TinyVideo(dim=8), TinyText(dim=8), S2DTW())
+        >>> learner.text_encoder.build(["chop the carrot", "stir the soup"])
+        >>> model = Model(learner, reading=Reading(sampling=ClipSampling(fps=4.0)))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     videos, home = Path(folder, "videos"), Path(folder, "indexes")
+        ...     videos.mkdir()
+        ...     frames = torch.zeros(16, 32, 32, 3, dtype=torch.uint8).numpy()
+        ...     write_video(videos / "soup.mp4", frames, size=32, fps=4)
+        ...     index = SearchIndex.open(model, videos, home=home)
+        ...     hits = model.search("chop the carrot", index, top=1)
+        >>> index.describe(), hits[0].id
+        ('4 windows of 1 videos', 'soup')
     """
 
     folder: Path

@@ -232,7 +232,7 @@ def _tensor(entry: Mapping[str, Any], data: memoryview, kind: str, dtype: torch.
     (rows, width), (first, last) = entry["shape"], entry["data_offsets"]
     count = rows * width
     if entry["dtype"] != kind or last - first != count * dtype.itemsize or last > len(data):
-        message = f"its data are not those that its header describes: {entry}"
+        message = "its data are not those that its header describes"
         raise ValueError(message)
     if not count:  # which torch refuses
         return torch.zeros(rows, width, dtype=dtype)

@@ -33,6 +33,11 @@ class Hit(NamedTuple):
         start: When the best window of the moment starts, in seconds.
         end: When it ends.
         score: Its similarity with the query; higher is better.
+
+    Example:
+        >>> hit = Hit(Path("videos/soup.mp4"), "soup", 12.0, 14.0, 0.61)
+        >>> f"{hit.id} from {hit.start} s"
+        'soup from 12.0 s'
     """
 
     path: Path
