@@ -129,6 +129,20 @@ def test_it_is_in_the_users_cache_unless_told(
     assert files(videos) == before
 
 
+def test_a_folder_is_the_same_by_any_path(
+    videos: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = SearchIndex.open(HashModel(), videos, home=home)
+    (tmp_path / "link").symlink_to(videos)
+    monkeypatch.chdir(videos)
+    for path in (".", "../videos/", tmp_path / "link"):
+        model = HashModel()
+        index = SearchIndex.open(model, path, home=home)
+        assert same(index, first)
+        assert model.encoded == []
+        assert all(video.exists() for video in index.paths)
+
+
 @pytest.mark.parametrize("place", [".", "below/it"])
 def test_it_is_never_among_the_videos(videos: Path, place: str) -> None:
     before = files(videos)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
+from vtlearn.errors import VTLearnError
 from vtlearn.inference.index_files import FileStamp, IndexedVideo, IndexFolder, PackedVideos
 
 
@@ -98,3 +100,15 @@ def test_counts_have_to_fit(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     files.pack(PackedVideos([one], one.vectors[:1], one.spans[:1]), [])
     assert not files.read()[0].videos
     assert "1 vectors and 1 spans of 2 windows" in caplog.text
+
+
+def test_a_full_disk_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        message = "Error while serializing: I/O error: No space left on device (os error 28)"
+        raise SafetensorError(message)
+
+    files = IndexFolder(tmp_path, {})
+    monkeypatch.setattr("vtlearn.inference.index_files.save_file", fail)
+    with pytest.raises(VTLearnError, match=r"cannot be written .*No space left.*: make room"):
+        files.add(video("a.mp4"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "index.json"]

@@ -139,7 +139,7 @@ class SearchIndex:
             ArgumentError: If ``folder`` is not a directory or has no video, the index would be kept
                 in it, or a number makes no sense.
             TooManyUnreadableError: If more videos cannot be read than may be, or none can.
-            OSError: If the index cannot be written.
+            OSError, VTLearnError: If the index cannot be written.
         """
         require_positive(stride=stride)
         folder = Path(folder).expanduser()

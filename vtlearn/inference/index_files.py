@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vtlearn.errors import VTLearnError
 from vtlearn.storage.atomic import remove_leftovers, replace_text, replacing
 
 __all__: list[str] = []
@@ -150,7 +152,7 @@ class IndexFolder:
             video: It.
 
         Raises:
-            OSError: If it cannot be written.
+            VTLearnError: If it cannot be written.
         """
         self._write(self._path(video.stamp), PackedVideos.of([video]))
 
@@ -162,7 +164,7 @@ class IndexFolder:
             known: Which videos that were added are among them, or no longer wanted.
 
         Raises:
-            OSError: If they cannot be written.
+            VTLearnError: If they cannot be written.
         """
         self._write(self.folder / _PACK, packed)
         for path in {self._path(stamp) for stamp in known}:
@@ -180,7 +182,14 @@ class IndexFolder:
         metadata = {"format": _FORMAT, "version": _VERSION, "videos": json.dumps(rows)}
         tensors = {"vectors": packed.vectors.contiguous(), "spans": packed.spans.contiguous()}
         with replacing(path) as unfinished:
-            save_file(tensors, unfinished, metadata=metadata)
+            try:
+                save_file(tensors, unfinished, metadata=metadata)
+            except SafetensorError as error:  # which hides the system's
+                message = (
+                    f"the index in {self.folder} cannot be written ({error}): make room, or keep "
+                    "it elsewhere by --index DIR"
+                )
+                raise VTLearnError(message) from error
             shutil.copymode(self.folder / _SETTINGS, unfinished)  # others may read it as well
 
     def _read(self, path: Path) -> PackedVideos:
