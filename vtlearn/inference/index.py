@@ -61,7 +61,7 @@ class WindowEncoder(Protocol):
 class SearchIndex:
     """The windows of all readable videos below a folder.
 
-    Made by :meth:`open`. ``vectors @ model.encode_text([...]).T`` are similarities.
+    Made by :meth:`open`. ``vectors.float() @ model.encode_text([...]).T`` are similarities.
 
     Attributes:
         folder: The folder of videos.
