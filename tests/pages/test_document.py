@@ -10,7 +10,7 @@ from vtlearn.pages.document import build_document
 
 
 def page(data: object = None, title: str = "a page") -> str:
-    return build_document("search", title=title, data=data, media=["blob:"])
+    return build_document("search", scripts=["search.js"], title=title, data=data, media=["blob:"])
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_the_policy_names_the_script_and_the_style_and_nothing_of_a_network() ->
 
 def test_what_is_no_base64_is_refused() -> None:
     with pytest.raises(ValueError, match=r"[Bb]ase64"):
-        build_document("search", title="", data=None, media=[], attachment="</script>")
+        build_document("search", scripts=[], title="", data=None, media=[], attachment="</script>")

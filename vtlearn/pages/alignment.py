@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib import colormaps
 from numpy.typing import NDArray
 from torch import Tensor
 
 from vtlearn.errors import ArgumentError
 from vtlearn.pages.document import build_document
 from vtlearn.pages.videos import is_embedded, media_type, video_address
+from vtlearn.plotting import colours
 from vtlearn.unicode import escape_bytes
 
 __all__ = ["PageCaption", "alignment_page"]
@@ -116,9 +118,11 @@ def alignment_page(
             if matrix is not None
         },
         "path": [] if path is None else _cells(_array(path), shape),
+        "colours": _colours(),
     }
     return build_document(
         "alignment",
+        scripts=["player.js", "transcript.js", "matrix.js", "alignment.js"],
         title=title,
         data=data,
         media=["blob:"] if embedded else ["'self'", "file:"],
@@ -134,6 +138,19 @@ def _to_dict(caption: PageCaption) -> dict[str, Any]:
         "matched": bool(caption.matched),
         "confidence": round(caption.confidence, 4) if np.isfinite(caption.confidence) else None,
         "truth": None if caption.truth is None else [round(x, 3) for x in caption.truth],
+    }
+
+
+def _colours() -> dict[str, str]:
+    """Name the colours that the page shares with pictures, and the 256 of its colour map."""
+    table = np.round(255 * colormaps[colours.LIKENESS_MAP](np.arange(256))[:, :3]).astype(np.uint8)
+    return {
+        "table": base64.b64encode(table.tobytes()).decode(),
+        "path": colours.PATH,
+        "truth": colours.TRUTH,
+        "spoken": colours.SPOKEN,
+        "aligned": colours.ALIGNED,
+        "edge": colours.EDGE,
     }
 
 

@@ -18,12 +18,19 @@ _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
 def build_document(
-    name: str, *, title: str, data: Any, media: Sequence[str], attachment: str = ""
+    name: str,
+    *,
+    scripts: Sequence[str],
+    title: str,
+    data: Any,
+    media: Sequence[str],
+    attachment: str = "",
 ) -> str:
-    """Put a page together from the files of its name in this folder.
+    """Put a page together from files in this folder.
 
     Args:
-        name: ``name.html`` is the body, ``name.css`` and ``name.js`` go with it.
+        name: ``name.html`` is the body, and ``name.css`` its style, upon ``page.css``.
+        scripts: Which files make its script, after ``page.js``, in this order.
         title: The page's title, as text.
         data: What the script shows; anything that JSON can hold, without NaN.
         media: Where videos may come from, as sources of a Content-Security-Policy.
@@ -37,13 +44,15 @@ def build_document(
         ValueError: If ``data`` holds what JSON cannot, or ``attachment`` is not base64.
 
     Example:
-        >>> page = build_document("search", title="<b>", data={"hits": []}, media=["'none'"])
+        >>> page = build_document(
+        ...     "search", scripts=["search.js"], title="<b>", data={"hits": []}, media=["'none'"]
+        ... )
         >>> "<title>&lt;b&gt;</title>" in page
         True
     """
     base64.b64decode(attachment, validate=True)
     style = _read("page.css") + _read(f"{name}.css")
-    script = _read("page.js") + _read(f"{name}.js")
+    script = "".join(map(_read, ("page.js", *scripts)))
     policy = (
         f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; "
         f"media-src {' '.join(media)}; base-uri 'none'; form-action 'none'"

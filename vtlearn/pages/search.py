@@ -61,4 +61,6 @@ def search_page(query: str, hits: Sequence[PageHit], *, folder: Path | None, tit
     ]
     data = {"title": title, "query": query, "hits": shown}
     # of a page opened as a file, 'self' means no file at all
-    return build_document("search", title=title, data=data, media=["'self'", "file:"])
+    return build_document(
+        "search", scripts=["search.js"], title=title, data=data, media=["'self'", "file:"]
+    )
