@@ -8,6 +8,7 @@ from vtlearn.callbacks.correspondence_pictures import CorrespondencePictures
 from vtlearn.callbacks.data_wait import DataWait
 from vtlearn.callbacks.feature_writer import FeatureWriter
 from vtlearn.callbacks.neighbour_batches import NeighbourBatches
+from vtlearn.callbacks.retrieval_pictures import RetrievalPictures
 from vtlearn.callbacks.train_norms import TrainNorms
 from vtlearn.callbacks.unreadable import UnreadableReport
 
@@ -20,6 +21,7 @@ __all__ = [
     "DataWait",
     "FeatureWriter",
     "NeighbourBatches",
+    "RetrievalPictures",
     "StepCheckpoint",
     "TrainNorms",
     "UnreadableReport",
