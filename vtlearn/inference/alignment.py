@@ -1,10 +1,11 @@
-"""Align a video with its transcript: which window goes with which caption, and captions re-timed."""
+"""Align a video with its transcript: what goes with what, and captions at new times."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from torch import Tensor
 
 from vtlearn.batch import Sample
@@ -132,7 +133,7 @@ def align(
     times = retime(
         (encoded @ texts.T).double().numpy(),
         encoded.spans.numpy(),
-        [(caption.start, caption.end) for caption in captions],
+        np.array([caption[:2] for caption in captions], np.float64),
         duration=duration,
         spread=spread,
     )

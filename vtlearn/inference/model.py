@@ -16,9 +16,11 @@ from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import Reading
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Aligner
+from vtlearn.inference.alignment import VideoAlignment, align
 from vtlearn.inference.captioning import write_captions
 from vtlearn.inference.index import SearchIndex
 from vtlearn.inference.reading import reading_of
+from vtlearn.inference.retiming import SPREAD
 from vtlearn.inference.saving import model_configs, save_learner
 from vtlearn.inference.search import Hit, search
 from vtlearn.inference.vectors import VideoVectors, encode_spans, encode_windows
@@ -190,6 +192,35 @@ class Model:
                 found.append(self._encode(Path(path), None, stride))
                 advance(1, Path(path).name)
         return found
+
+    def align(
+        self,
+        video: Path | str,
+        transcript: Path | str | Sequence[Caption],
+        *,
+        stride: float = 1.0,
+        spread: float | None = SPREAD,
+    ) -> VideoAlignment:
+        """Align a video with its transcript, and move captions to where they are shown.
+
+        Args:
+            video: The file.
+            transcript: The file of its transcript, in any format that corpora read; or captions.
+            stride: Seconds from the start of a window to the start of the next.
+            spread: How far captions usually are from what they tell of, in seconds; None: anywhere
+                in the video.
+
+        Returns:
+            What goes with what, and each caption with its new time, as
+            :func:`~vtlearn.inference.alignment.align` says.
+
+        Raises:
+            UnreadableVideoError: If the video cannot be read.
+            TranscriptError: If the transcript cannot be read, or holds no caption.
+            ArgumentError: If the model does not compare clips with texts, there are no captions, or
+                an argument is out of range.
+        """
+        return align(self, video, transcript, stride=stride, spread=spread)
 
     def caption(
         self,

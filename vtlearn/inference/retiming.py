@@ -6,18 +6,16 @@ video's own, so that the same numbers suit models whose similarities are of any 
 validation split, for captions that are 4 s off their steps (standard deviation).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from vtlearn.alignment.dtw import dtw
 from vtlearn.checks import require_positive
 from vtlearn.errors import ArgumentError, EvaluationError
 
-__all__ = ["SPREAD", "NewTime", "best_windows", "confidence_of", "ordered_windows", "retime"]
+__all__ = ["SPREAD", "distance_cost", "peak_centre", "standardize"]
 
 Array = NDArray[np.float64]
 
@@ -52,7 +50,6 @@ def retime(
     *,
     duration: float | None = None,
     spread: float | None = SPREAD,
-    choose: Callable[[Array], NDArray[np.int64]] | None = None,
 ) -> list[NewTime]:
     """Move captions to where what they tell of is shown.
 
@@ -73,8 +70,6 @@ def retime(
             window shows beyond it does not count. None where that is unknown.
         spread: How far captions usually are from what they tell of, in seconds; None: anywhere in
             the video.
-        choose: Chooses a window for each caption by the scores, (windows, captions); None for
-            :func:`best_windows`.
 
     Returns:
         A new time for each caption.
@@ -97,12 +92,11 @@ def retime(
     last = np.inf if duration is None else duration
     middles, said = np.minimum(window_spans, last).mean(1), spoken.mean(1)
     standard = standardize(similarity)
-    scores = standard - _distance_cost(middles, said, spread)
-    chosen = (choose or best_windows)(scores)
+    scores = standard - distance_cost(middles, said, spread)
     times: list[NewTime] = []
-    for caption, window in enumerate(chosen.tolist()):
+    for caption, window in enumerate(scores.argmax(0).tolist()):
         start, end = spoken[caption].tolist()
-        confidence = confidence_of(float(scores[window, caption]))
+        confidence = _confidence(float(scores[window, caption]))
         matched = confidence >= 0.5
         if matched:
             length = end - start
@@ -127,6 +121,8 @@ def standardize(similarity: Array) -> Array:
         array([[-1.,  1.],
                [ 1., -1.]])
     """
+    if not similarity.size:  # of no captions
+        return similarity
     centred = similarity - similarity.mean()
     deviation = centred.std()
     # what is left of equal numbers is rounding
@@ -135,44 +131,29 @@ def standardize(similarity: Array) -> Array:
     return np.asarray(centred / deviation)
 
 
-def best_windows(scores: Array) -> NDArray[np.int64]:
-    """Choose for each caption the window of the highest score, the first of equal ones.
+def distance_cost(middles: Array, said: Array, spread: float | None) -> Array:
+    """Compute what windows lose for their distance from captions.
 
     Args:
-        scores: (windows, captions).
+        middles: Of windows, in seconds, (windows,).
+        said: Middles of captions, in seconds, (captions,).
+        spread: Seconds that cost half a standard deviation; None where distance costs nothing.
 
     Returns:
-        (captions,), numbers of windows.
+        (windows, captions), in standard deviations: half the square of distance over spread.
+
+    Raises:
+        ArgumentError: If the spread is not positive.
 
     Example:
-        >>> best_windows(np.array([[0.0, 9.0], [9.0, 0.0]]))
-        array([1, 0])
+        >>> distance_cost(np.array([0.0, 20.0]), np.array([10.0, 20.0]), 10.0)
+        array([[0.5, 2. ],
+               [0.5, 0. ]])
     """
-    chosen: NDArray[np.int64] = scores.argmax(0)
-    return chosen
-
-
-def ordered_windows(scores: Array) -> NDArray[np.int64]:
-    """Choose for each caption the best of the windows that DTW leaves it, so that order stays.
-
-    Args:
-        scores: (windows, captions).
-
-    Returns:
-        (captions,), numbers of windows, which never decrease.
-
-    Example:
-        >>> scores = np.array([[0.0, 0.0, 9.0], [9.0, 1.0, 0.0], [0.0, 9.0, 1.0]])
-        >>> best_windows(scores), ordered_windows(scores)
-        (array([1, 2, 0]), array([1, 2, 2]))
-    """
-    path = dtw(torch.from_numpy(-scores))
-    cells = path.cells[: int(path.length)].numpy()
-    chosen = [
-        max(cells[cells[:, 1] == caption, 0].tolist(), key=lambda window: scores[window, caption])
-        for caption in range(scores.shape[1])
-    ]
-    return np.array(chosen, np.int64)
+    if spread is None:
+        return np.zeros((len(middles), len(said)))
+    require_positive(spread=spread)
+    return ((middles[:, None] - said) / spread) ** 2 / 2
 
 
 def peak_centre(scores: Array, middles: Array, window: int) -> float:
@@ -207,7 +188,7 @@ def peak_centre(scores: Array, middles: Array, window: int) -> float:
     return float(np.average(middles[peak], weights=scores[peak] - floor))
 
 
-def confidence_of(score: float) -> float:
+def _confidence(score: float) -> float:
     """Tell from a caption's score how likely it matches something.
 
     Args:
@@ -218,17 +199,10 @@ def confidence_of(score: float) -> float:
         From 0 to 1: a logistic curve, 0.5 at 1.3 standard deviations, 0.94 at 2.
 
     Example:
-        >>> [round(confidence_of(score), 2) for score in (0.0, 1.3, 2.0)]
+        >>> [round(_confidence(score), 2) for score in (0.0, 1.3, 2.0)]
         [0.01, 0.5, 0.94]
     """
     return float(0.5 + 0.5 * np.tanh(_STEEPNESS * (score - _LEAST_SCORE) / 2))
-
-
-def _distance_cost(middles: Array, said: Array, spread: float | None) -> Array:
-    if spread is None:
-        return np.zeros((len(middles), len(said)))
-    require_positive(spread=spread)
-    return ((middles[:, None] - said) / spread) ** 2 / 2
 
 
 def _checked(similarity: Array, window_spans: Array, spoken: Array) -> Sequence[Array]:
