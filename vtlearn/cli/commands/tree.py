@@ -12,6 +12,7 @@ from vtlearn.suggestions import nearest
 __all__ = ["COMMANDS", "Command", "command_of", "run"]
 
 COMMANDS: Mapping[str, str] = {
+    "align": "move captions to where what they tell of is shown",
     "convert": "turn a published checkpoint into a model of vtlearn",
     "data check": "compare a corpus with what it should hold",
     "data import": "give features that others computed the facts they lack",
