@@ -6,7 +6,7 @@ import pytest
 from tests.inference.models import save_checkpoint, tiny_aligner, tiny_writer
 from tests.media.video.writing import write_video
 from vtlearn.cli.commands import tree
-from vtlearn.cli.commands.search import _clock
+from vtlearn.cli.commands.clock import clock_time
 from vtlearn.inference import SearchIndex, load
 
 
@@ -45,7 +45,7 @@ def test_a_table_names_moments(
     number, score, start, dash, end, path = lines[0].split()
     assert (number, dash, path) == ("1", "-", str(best.path))
     assert score == f"{best.score:.3f}"
-    assert (start, end) == (_clock(best.start).strip(), _clock(best.end).strip())
+    assert (start, end) == (clock_time(best.start), clock_time(best.end))
 
 
 def test_json_has_the_same(

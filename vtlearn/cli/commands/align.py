@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any
 
 from vtlearn.checks import require_positive
+from vtlearn.cli.commands.clock import clock_time
 from vtlearn.cli.commands.device import choose_device
 from vtlearn.errors import ArgumentError
 from vtlearn.inference import Model, load
@@ -239,13 +240,6 @@ def _table(alignment: VideoAlignment) -> str:
 def _row(caption: AlignedCaption) -> str:
     shown, moved = "-", "-"
     if caption.matched:
-        shown, moved = _clock(caption.start), f"{caption.shift:+.1f}"
-    text = " ".join(caption.text.split())
-    return (
-        f"{_clock(caption.spoken_start):>9} {shown:>9} {moved:>7} {caption.confidence:5.2f}  {text}"
-    )
-
-
-def _clock(seconds: float) -> str:
-    minutes, tenths = divmod(round(seconds * 10), 600)
-    return f"{minutes}:{tenths // 10:02}.{tenths % 10}"
+        shown, moved = clock_time(caption.start), f"{caption.shift:+.1f}"
+    spoken, text = clock_time(caption.spoken_start), " ".join(caption.text.split())
+    return f"{spoken:>9} {shown:>9} {moved:>7} {caption.confidence:5.2f}  {text}"

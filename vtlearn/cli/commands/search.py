@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vtlearn.checks import require_positive, require_share
+from vtlearn.cli.commands.clock import clock_time
 from vtlearn.cli.commands.device import choose_device
 from vtlearn.errors import ArgumentError
 from vtlearn.inference import Hit, SearchIndex, load
@@ -139,22 +140,8 @@ def _as_json(query: str, hits: Sequence[Hit]) -> str:
 
 
 def _as_table(hits: Sequence[Hit]) -> str:
-    lines = [
-        f"{number:>3}  {hit.score:6.3f}  {_clock(hit.start)} - {_clock(hit.end)}  {hit.path}"
-        for number, hit in enumerate(hits, 1)
-    ]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _clock(seconds: float) -> str:
-    """Write seconds as a player shows them, and to the tenth.
-
-    Example:
-        >>> _clock(75.5), _clock(3600.96)
-        ('   1:15.5', '1:00:01.0')
-    """
-    tenths = round(seconds * 10)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    whole = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    return f"{whole}:{rest / 10:04.1f}".rjust(9)
+    lines = []
+    for number, hit in enumerate(hits, 1):
+        start, end = clock_time(hit.start), clock_time(hit.end)
+        lines.append(f"{number:>3}  {hit.score:6.3f}  {start:>9} - {end:>9}  {hit.path}\n")
+    return "".join(lines)
