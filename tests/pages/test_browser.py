@@ -183,8 +183,11 @@ def test_the_cursor_follows(alignment: Opened) -> None:
         assert x == pytest.approx(alignment.page.evaluate(f"matrix.x({seconds}) - 1"), abs=0.1)
 
 
-def test_keys_move_and_play(alignment: Opened) -> None:
+@pytest.mark.parametrize("focused", ["document.body", "player.video"])
+def test_keys_move_and_play(alignment: Opened, focused: str) -> None:
+    """The browser's own controls have keys as well, which would come on top."""
     keys = alignment.page.keyboard
+    alignment.page.evaluate(f"{focused}.focus()")
     keys.press("ArrowRight")  # from 0 s, in the window around 1 s
     alignment.settle()
     assert alignment.time() == 2.0
@@ -282,6 +285,28 @@ def test_a_linked_video_plays_from_its_file_and_nothing_else_can_be_asked_for(
         "fetch('http://127.0.0.1:9/').catch(() => {}); })"
     )
     assert refused == "http://127.0.0.1:9/"
+    page.page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("windows", "captions"), [(0, 0), (2, 0), (0, 1), (1, 1)])
+def test_pages_of_nearly_nothing(
+    browser: "Browser", folder: Path, windows: int, captions: int, tmp_path: Path
+) -> None:
+    starts = torch.arange(windows, dtype=torch.float64)
+    nothing = torch.full((windows, captions), float("nan"))
+    spans = torch.stack([starts, starts + 2], 1)
+    video = folder / "videos" / "a #1.mp4"
+    html = alignment_page(video, CAPTIONS[:captions], spans, nothing, None, None, title="")
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    page = opened(browser, tmp_path / "page.html")
+    page.settle()
+    for focused in ("document.body", "byId('matrix')"):
+        page.page.evaluate(f"{focused}.focus()")
+        for key in ("ArrowRight", "ArrowDown", "Enter"):
+            page.page.keyboard.press(key)
+    page.page.locator("#matrix").click(position={"x": 100, "y": 5})
+    assert page.said == []
     page.page.close()
 
 

@@ -16,6 +16,7 @@ const transcript = new Transcript(byId("captions"), captions, (number) => {
   player.seek(aligned[0]);
   if (windows.length) matrix.select(matrix.windowAt(aligned[0]), number);
 });
+byId("attachment").remove(); // the video has a copy
 const matrix = new Matrix(byId("matrix"), data, (window, number) => {
   player.seek(matrix.centres[window]);
   transcript.select(number);
@@ -74,6 +75,7 @@ function press(event) {
   else if (step && windows.length) player.seek(neighbour(step));
   else return;
   event.preventDefault();
+  event.stopPropagation();
 }
 
 /** The middle of the window before or after the present moment. */
@@ -87,5 +89,6 @@ notice();
 player.video.addEventListener("error", notice);
 player.video.addEventListener("loadedmetadata", notice);
 document.addEventListener("keydown", press);
+player.video.addEventListener("keydown", press, { capture: true }); // before the browser's own controls
 matrix.draw();
 player.tell();

@@ -27,7 +27,10 @@ function formatTime(seconds, decimals = 1) {
 
 /** Read base64 as bytes. */
 function decode(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const letters = atob(text);
+  const bytes = new Uint8Array(letters.length);
+  for (let position = 0; position < letters.length; position += 1) bytes[position] = letters.charCodeAt(position);
+  return bytes;
 }
 
 /** Write a number with as many decimals, and a minus sign. */
