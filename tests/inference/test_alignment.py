@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_a_file_is_read_as_its_captions(video: Path, tmp_path: Path) -> None:
     path.write_text(format_webvtt(SAID))
     model = shade_model()
     assert model.align(video, path).captions == model.align(video, SAID).captions
+
+
+def test_a_terminal_shows_how_far_it_is(
+    video: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = shade_model()
+    wanted = model.align(video, SAID)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert model.align(video, SAID).captions == wanted.captions
+    assert "22/22" in capsys.readouterr().err
 
 
 def test_matrices_are_those_of_the_head(video: Path) -> None:

@@ -194,8 +194,9 @@ def test_shapes_that_do_not_fit_are_refused(shapes: list[tuple[int, ...]], match
 
 def test_numbers_that_are_none_are_refused() -> None:
     similarity, spoken = shown(5, (2, 3)), np.array([[1.0, 2.0]])
-    with pytest.raises(ArgumentError, match="finite numbers of seconds"):
-        retime(similarity, windows(5), np.array([[1.0, np.inf]]))
+    for times in ([1.0, np.inf], [np.nan, 2.0], [2.0, 1.0]):
+        with pytest.raises(ArgumentError, match="at finite seconds, start first"):
+            retime(similarity, windows(5), np.array([times]))
     with pytest.raises(EvaluationError, match="similarities are not finite"):
         retime(similarity * np.nan, windows(5), spoken)
     for spread in (0.0, -1.0, math.nan):

@@ -75,8 +75,8 @@ def retime(
         A new time for each caption.
 
     Raises:
-        ArgumentError: If the shapes do not fit, there is no window, a time is not finite, or the
-            spread is not positive.
+        ArgumentError: If the shapes do not fit, there is no window, a time is not finite, something
+            ends before it starts, or the spread is not positive.
         EvaluationError: If a similarity is not finite.
 
     Example:
@@ -215,9 +215,10 @@ def _checked(similarity: Array, window_spans: Array, spoken: Array) -> Sequence[
             f"2) and spoken (captions, 2), got the shapes {', '.join(map(str, shapes))}"
         )
         raise ArgumentError(message)
-    if not all(np.isfinite(array).all() for array in arrays[1:]):
-        message = "times of windows and captions must be finite numbers of seconds"
-        raise ArgumentError(message)
+    for spans in arrays[1:]:
+        if not (np.isfinite(spans).all() and (spans[:, 0] <= spans[:, 1]).all()):
+            message = "windows and captions must start and end at finite seconds, start first"
+            raise ArgumentError(message)
     if not np.isfinite(arrays[0]).all():
         message = "the model's similarities are not finite numbers: its training has diverged"
         raise EvaluationError(message)
