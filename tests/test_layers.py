@@ -28,9 +28,8 @@ ALLOWED = {
     },
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),
-        *("evaluation", "heads", "inference", "interop", "kitchen", "learner", "media"),
-        "model_folder",
-        *("pages", "plotting", "pseudolabel", "transcription"),
+        *("compatibility", "evaluation", "heads", "inference", "interop", "kitchen", "learner"),
+        *("media", "model_folder", "pages", "plotting", "pseudolabel", "transcription"),
     },
     "inference": {
         *("alignment", "checkpoints", "datasets", "encoders", "encoding", "heads", "learner"),

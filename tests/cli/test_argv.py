@@ -13,9 +13,9 @@ from vtlearn.cli.argv import (
     put_checkpoint_first,
     replace_data,
     separated,
-    shipped_configs,
     typed_text_dim,
 )
+from vtlearn.cli.config_files import shipped_configs
 from vtlearn.errors import ArgumentError, CheckpointError
 
 

@@ -7,7 +7,7 @@ import yaml
 from tests.cli.parsed import parsed
 from vtlearn.__main__ import main
 from vtlearn.cli import moved_classes
-from vtlearn.cli.argv import shipped_configs
+from vtlearn.cli.config_files import shipped_configs
 from vtlearn.cli.moved_classes import current_class_path, with_current_classes
 from vtlearn.encoders.base import VideoEncoder
 from vtlearn.encoders.text import TinyText

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from vtlearn.__main__ import main
-from vtlearn.cli.argv import shipped_configs
+from vtlearn.cli.config_files import shipped_configs
 from vtlearn.cli.renamed_options import RENAMED, renamed_options
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datasets.base import Corpus

@@ -20,7 +20,7 @@ from tests.models import (
     tiny_learner,
 )
 from vtlearn.__main__ import main
-from vtlearn.cli.argv import shipped_configs
+from vtlearn.cli.config_files import shipped_configs
 from vtlearn.datasets.files import find_videos
 
 ROOT = shipped_configs()

@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from vtlearn.checkpoints import hyperparameters
+from vtlearn.cli.config_files import find_config, is_file_name, read_yaml
 from vtlearn.cli.runs import newest_checkpoint
 from vtlearn.errors import ArgumentError, CheckpointError
-from vtlearn.suggestions import nearest
 from vtlearn.unicode import escape_bytes
 
 __all__: list[str] = []
@@ -56,13 +56,6 @@ def separated(argv: Sequence[str]) -> list[str]:
     return words
 
 
-def shipped_configs() -> Path:
-    """Return the folder of the configurations that come with vtlearn."""
-    package = Path(__file__).parents[1]
-    installed = package / "configs"
-    return installed if installed.is_dir() else package.parent / "configs"
-
-
 def find_configs(argv: Sequence[str]) -> list[str]:
     """Look configuration files that are not there up among the shipped ones.
 
@@ -77,7 +70,7 @@ def find_configs(argv: Sequence[str]) -> list[str]:
     """
     before = ["", *argv]
     return [
-        _found(word) if option in (*_CONFIG, _DATA) and _is_file_name(word) else word
+        find_config(word) if option in (*_CONFIG, _DATA) and is_file_name(word) else word
         for option, word in zip(before, argv, strict=False)
     ]
 
@@ -246,7 +239,7 @@ def given_options(argv: Sequence[str]) -> list[set[str]]:
 def _read(value: str) -> Any:
     """Read what an option is given: a file's content, or what is typed."""
     with suppress(ArgumentError, yaml.YAMLError):  # which the parser says better
-        return _read_yaml(Path(value)) if _is_file_name(value) else yaml.safe_load(value)
+        return read_yaml(Path(value)) if is_file_name(value) else yaml.safe_load(value)
     return None
 
 
@@ -306,40 +299,11 @@ def _options(argv: Sequence[str]) -> Iterator[tuple[str, str]]:
     return pairwise(argv)
 
 
-def _is_file_name(word: str) -> bool:
-    return word.endswith((".yaml", ".yml", ".json"))
-
-
-def _found(name: str) -> str:
-    path = Path(name)
-    if path.exists():
-        return name
-    shipped = shipped_configs()
-    parts = path.parts[1:] if path.parts[0] == "configs" else path.parts
-    candidate = shipped.joinpath(*parts)
-    if not path.is_absolute() and candidate.exists():
-        _LOG.info("%s is not here: taking the one that comes with vtlearn", name)
-        return str(candidate)
-    known = [str(Path("configs", p.relative_to(shipped))) for p in sorted(shipped.rglob("*.yaml"))]
-    message = f"there is no file {name}, here or among those that come with vtlearn" + (
-        nearest(name, known) or f": {', '.join(known)}"
-    )
-    raise ArgumentError(message)
-
-
 def _configs(argv: Sequence[str]) -> Iterator[dict[str, Any]]:
     for option, value in _options(argv):
-        if option in _CONFIG and _is_file_name(value):
-            content = _read_yaml(Path(value))
+        if option in _CONFIG and is_file_name(value):
+            content = read_yaml(Path(value))
             yield _mapping(content)
-
-
-def _read_yaml(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        message = f"{path} is not valid YAML: {' '.join(str(error).split())}"
-        raise ArgumentError(message) from error
 
 
 def _runs(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> Path:

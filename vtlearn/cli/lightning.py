@@ -63,6 +63,8 @@ class VTLearnCLI(LightningCLI):
     The command line wins over files, later files over earlier ones, files over the checkpoint.
     """
 
+    parser_type: type[Parser] = Parser
+
     def __init__(self, argv: Sequence[str]) -> None:
         super().__init__(
             VideoTextLearner,
@@ -70,7 +72,7 @@ class VTLearnCLI(LightningCLI):
             subclass_mode_data=True,
             trainer_defaults=_TRAINER_DEFAULTS,
             seed_everything_default=0,
-            parser_class=Parser,
+            parser_class=self.parser_type,
             save_config_callback=ConfigWriter,
             save_config_kwargs={"overwrite": True},
             args=list(argv),
@@ -96,7 +98,8 @@ class VTLearnCLI(LightningCLI):
             options = self._subcommand_method_arguments[name]
             wanted = {"verbose": False, "weights_only": True, "return_predictions": False}
             parser.set_defaults({key: value for key, value in wanted.items() if key in options})
-        self._subcommand_parsers["predict"].add_lightning_class_args(FeatureWriter, "features")
+        if "predict" in self._subcommand_parsers:
+            self._subcommand_parsers["predict"].add_lightning_class_args(FeatureWriter, "features")
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Give the callbacks that are always there sections of their own.
@@ -244,7 +247,7 @@ def run(argv: Sequence[str]) -> int:
         sys.stderr.write(format_error(error))
         return 2
     except ValueError as error:
-        own = _own_error(error)
+        own = own_error(error)
         if own is None:
             raise
         sys.stderr.write(format_error(own))
@@ -252,7 +255,7 @@ def run(argv: Sequence[str]) -> int:
     return 0
 
 
-def _own_error(error: BaseException | None) -> VTLearnError | None:
+def own_error(error: BaseException | None) -> VTLearnError | None:
     """Find what a constructor said, where jsonargparse tried to make something of its class."""
     while error is not None and not isinstance(error, VTLearnError):
         error = error.__cause__ or error.__context__

@@ -50,6 +50,9 @@ _VALUE_OR_NONE = re.compile(
     r"\s+- Expected a <class 'NoneType'>\n.*\n\s*Given value: (?P<given>.*)"
 )
 _LITERAL = "typing.Literal["
+_LITERALS = re.compile(r"Expected a typing\.Literal\[(.+)\]")
+_GIVEN_VALUE = re.compile(r"Given value: (.+)")
+_NO_CLASS = re.compile(r"Not a valid subclass of (\w+)")
 _NOW = re.compile(r"^\s*(vtlearn\.\S+ is now .*)$", re.MULTILINE)
 _NO_MODULE = re.compile(r"No module named '([\w.]+)'")
 _KEY = re.compile(r"Parser key \"([^\"]+)\"")
@@ -77,9 +80,19 @@ class Parser(LightningArgumentParser):
         """
         if not self.exit_on_error:
             super().error(message, ex)  # the caller tries an alternative and wants the exception
+        self.exit(2, f"vtlearn: error: {self.sentence(message)}\n")
+
+    def sentence(self, message: str) -> str:
+        """Say what is wrong.
+
+        Args:
+            message: The parser's own words.
+
+        Returns:
+            A sentence, with the nearest valid name.
+        """
         options = set(_options(self))
-        sentence = _renamed(message, given_options(self.args)) or explain(message, options)
-        self.exit(2, f"vtlearn: error: {sentence}\n")
+        return _renamed(message, given_options(self.args)) or explain(message, options)
 
 
 def explain(message: str, options: Iterable[str]) -> str:
@@ -111,7 +124,27 @@ def explain(message: str, options: Iterable[str]) -> str:
             return answer(found, message)
     if found := _OPTION.search(message):
         return _option(found, message, set(options))
+    if _LITERALS.search(message):
+        return _choice(message)
+    if found := _NO_CLASS.search(message):
+        return _unchosen(found, message)
     return "\n".join(line for line in message.splitlines() if not _NOISE.search(line))
+
+
+def refused_key(message: str) -> str:
+    """Return the option that the parser refuses, or the one whose value it does.
+
+    Args:
+        message: What the parser says.
+
+    Returns:
+        Its name in dots, without ``init_args``; nothing where the parser names none.
+
+    Example:
+        >>> refused_key("Subcommand 'fit' does not accept option 'trainer.max_epoch'")
+        'trainer.max_epoch'
+    """
+    return _refused(message) or _key(message)
 
 
 def _renamed(message: str, given: list[set[str]]) -> str | None:
@@ -207,6 +240,20 @@ def _value_or_word(found: re.Match[str], message: str) -> str:
     words = f" or {found['words']}" if found["words"] else ""
     expected = f"{_with_article(found[1])}{words}"
     return f"{_key(message)}: expected {expected}, got {found['given']!r}"
+
+
+def _choice(message: str) -> str:
+    choices = ", ".join(_LITERALS.findall(message))
+    given = "".join(_GIVEN_VALUE.findall(message)[-1:])
+    return f"{_key(message)}: expected one of {choices}; got {given}"
+
+
+def _unchosen(found: re.Match[str], message: str) -> str:
+    key = _key(message)
+    return (
+        f"{key}: no class is chosen: give {key}.class_path, that of a {found[1]}, or lay this over "
+        "a configuration that does"
+    )
 
 
 def _with_article(kind: str) -> str:

@@ -13,6 +13,8 @@ __all__ = ["COMMANDS", "Command", "command_of", "run"]
 
 COMMANDS: Mapping[str, str] = {
     "align": "move captions to where what they tell of is shown",
+    "config check": "find what is wrong with configurations, before anything runs",
+    "config list": "list the configurations that there are",
     "convert": "turn a published checkpoint into a model of vtlearn",
     "data check": "compare a corpus with what it should hold",
     "data import": "give features that others computed the facts they lack",
