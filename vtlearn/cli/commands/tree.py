@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "embed": "write vectors of videos and sentences, to compare",
     "export": "write a model into a folder of its own, or as ONNX",
     "pseudolabel": "caption windows of videos, to train on",
+    "runs": "list the runs below a folder with their best figures",
     "score": "score vectors that any model made",
     "search": "find moments of videos by a sentence",
     "transcribe": "write down what is said in videos",
