@@ -11,10 +11,12 @@ from vtlearn.callbacks.neighbour_batches import NeighbourBatches
 from vtlearn.callbacks.retrieval_pictures import RetrievalPictures
 from vtlearn.callbacks.train_norms import TrainNorms
 from vtlearn.callbacks.unreadable import UnreadableReport
+from vtlearn.callbacks.vocabulary import BuildVocabulary
 
 __all__ = [
     "AlignmentPictures",
     "BestCheckpoint",
+    "BuildVocabulary",
     "CaptionPictures",
     "ConfigWriter",
     "CorrespondencePictures",

@@ -21,6 +21,7 @@ import vtlearn.schedule  # noqa: F401
 from vtlearn.callbacks import (
     AlignmentPictures,
     BestCheckpoint,
+    BuildVocabulary,
     ConfigWriter,
     DataWait,
     FeatureWriter,
@@ -220,7 +221,8 @@ class VTLearnCLI(LightningCLI):
         keys = self._parser(self.subcommand).callback_keys
         if trainer.enable_checkpointing is False:
             keys[:] = [key for key in keys if not key.endswith("_checkpoint")]
-        callbacks: list[Callback] = [*(trainer.callbacks or []), UnreadableReport(), DataWait()]
+        given = trainer.callbacks or []
+        callbacks: list[Callback] = [BuildVocabulary(), *given, UnreadableReport(), DataWait()]
         if trainer.enable_progress_bar is not False:
             callbacks.append(RichProgressBar())
         if trainer.logger is not False:
