@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-steps notebooks clean
+.PHONY: help install build demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-steps notebooks clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -118,6 +118,9 @@ notebooks: $(VENV)/installed  ## Execute every notebook in place of reading it
 	@$(PIP) -e ".[$(EXTRAS),notebooks]"
 	@for book in $(wildcard notebooks/*.ipynb); do \
 		echo "executing $$book"; $(BIN)/jupyter execute "$$book" || exit 1; done
+
+build: $(VENV)/installed-dev  ## Make the wheel and the source distribution, in dist/
+	$(BIN)/python -m build --no-isolation
 
 clean:  ## Remove what was made, but for environments, data and runs
 	rm -rf build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
