@@ -637,3 +637,18 @@ def test_what_is_typed_wins_over_weights_and_checkpoints_of_a_configuration(
     assert main(["test", "--config", "tiny.yaml", "--config", "both.yaml"]) == 2
     assert f"--weights {path} would be overwritten by --ckpt" in capsys.readouterr().err
     assert main(["test", "--config", "tiny.yaml", "--ckpt_path", last, "--weights", path]) == 2
+
+
+@pytest.mark.slow
+def test_a_logger_without_pictures_keeps_everything_in_files(workplace: Path) -> None:
+    logger = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "runs"]
+    assert main(["fit", "--config", "tiny.yaml", *logger, "--trainer.logger.name", "csv"]) == 0
+    folder = workplace / "runs" / "csv" / "version_0"
+    assert "val/primary" in (folder / "metrics.csv").read_text()
+    assert (folder / "config.yaml").is_file()
+    assert list(folder.glob("alignment/*.png"))
+    checkpoint = str(folder / "checkpoints" / "best.ckpt")
+    data = ["--config", "quiet.yaml", "--data", "data.yaml"]
+    argv = ["test", "--ckpt_path", checkpoint, *data, *logger, "--trainer.logger.name", "csv"]
+    assert main(argv) == 0
+    assert (workplace / "runs" / "csv" / "version_1" / "results.json").is_file()
