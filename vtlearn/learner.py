@@ -134,15 +134,10 @@ class VideoTextLearner(SavedModule):
             self.build_vocabularies()
 
     def build_vocabularies(self) -> None:
-        """Build what is made of the training captions, where it is not built yet.
-
-        ``setup`` does so. Callbacks that copy the model are set up before it, and need it earlier.
-        """
+        """Build what is made of the training captions, which callbacks that copy may need early."""
         data = self._data()
-        if data is None:
-            return
         for part in (self.text_encoder, self.head):
-            if part is not None and part.needs_vocabulary:
+            if data is not None and part is not None and part.needs_vocabulary:
                 part.build(data.captions())
         freeze(self, self._resting)  # what was built as well
         hold_in_eval_mode(self, self._resting)
