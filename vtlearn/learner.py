@@ -15,13 +15,8 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from typing_extensions import override
 
+from vtlearn import compatibility
 from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
-from vtlearn.compatibility import (
-    require_accepted,
-    require_current,
-    require_losses,
-    require_one_width,
-)
 from vtlearn.data_source import DataSource, Stage
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
@@ -87,8 +82,8 @@ class VideoTextLearner(SavedModule):
         keep_frozen: bool = False,
     ) -> None:
         super().__init__()
-        require_current(head, video_encoder, text_encoder)
-        require_one_width(video_encoder, text_encoder, head)
+        compatibility.require_current(head, video_encoder, text_encoder)
+        compatibility.require_one_width(video_encoder, text_encoder, head)
         head.connect(video_encoder, text_encoder)
         self.video_encoder = video_encoder
         self.text_encoder = text_encoder
@@ -127,7 +122,7 @@ class VideoTextLearner(SavedModule):
         if data is None:
             return
         stored = "features" in data.clip_settings()
-        require_accepted(self.video_encoder, *data.clip_shape, stored=stored)
+        compatibility.require_accepted(self.video_encoder, *data.clip_shape, stored=stored)
         self._chunk = data.evaluation_chunk
         self._evaluator = self._evaluator_of(data, stage)
         if stage == "fit":
@@ -184,7 +179,7 @@ class VideoTextLearner(SavedModule):
         entropy = np.random.SeedSequence((base, self.current_epoch, batch_idx))
         seed = int(entropy.generate_state(1)[0])
         rows = Rows(rank * (size := len(batch.ids)), size, world, seed, self.trainer.global_step)
-        output = require_losses(self.head, self.head(whole, rows))
+        output = compatibility.require_losses(self.head, self.head(whole, rows))
         counts = sum_counts([len(x.values) for x in output.terms.values()], self.device)
         if self.training:
             self._items.update(dict(zip(output.terms, counts, strict=True)))
@@ -311,7 +306,7 @@ class VideoTextLearner(SavedModule):
 
     @override
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Encode items for the loader's protocols, or compute a loss where there are none."""
+        """Do the same as when validating."""
         self.validation_step(batch, batch_idx, dataloader_idx)
 
     @override
