@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install build demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-steps notebooks clean
+.PHONY: help install build demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-steps notebooks docs docs-serve clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,7 +53,7 @@ test: $(VENV)/installed-dev  ## Run the tests
 
 test-slow: $(VENV)/installed-dev  ## Run the tests that take minutes, the GPU's kernel in Triton's interpreter among them
 	@test "$$(uname)" != Linux || $(PIP) "$(TRITON)"
-	@$(PIP) -e ".[$(EXTRAS),dev,export]"
+	@$(PIP) -e ".[$(EXTRAS),dev,docs,export]"
 	$(BIN)/python -m pytest -m slow
 
 test-gpu: $(VENV)/installed-dev  ## Run the tests that need a CUDA device
@@ -71,7 +71,7 @@ check-newest:  ## Run the tests with the newest release of everything: PYTHON=py
 lint: $(VENV)/installed-dev  ## Run ruff and codespell
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/codespell vtlearn tests configs benchmarks README.md CHANGELOG.md CONTRIBUTING.md Makefile pyproject.toml
+	$(BIN)/codespell vtlearn tests configs benchmarks docs README.md CHANGELOG.md CONTRIBUTING.md CITATION.cff Makefile mkdocs.yml pyproject.toml
 
 types: $(VENV)/installed-dev  ## Run mypy --strict over package and tests
 	$(BIN)/mypy
@@ -122,6 +122,15 @@ notebooks: $(VENV)/installed  ## Execute every notebook in place of reading it
 build: $(VENV)/installed-dev  ## Make the wheel and the source distribution, in dist/
 	$(BIN)/python -m build --no-isolation
 
+docs: $(VENV)/installed  ## Build the documentation's site into site/, without a network
+	@$(PIP) -e ".[$(EXTRAS),docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+docs-serve: $(VENV)/installed  ## Show the site at http://127.0.0.1:8000, built again when a page changes
+	@$(PIP) -e ".[$(EXTRAS),docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
 clean:  ## Remove what was made, but for environments, data and runs
-	rm -rf build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build dist site htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find vtlearn tests benchmarks -name __pycache__ -type d -exec rm -rf {} +

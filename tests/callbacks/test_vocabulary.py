@@ -79,7 +79,7 @@ def test_the_averaged_model_is_validated_kept_and_resumed(
     whole, _ = trained(kitchen_root, small, tmp_path / "whole", 2)
     _, learner = trained(kitchen_root, small, tmp_path / "half", 1)
     best, steps = (tmp_path / "half" / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
-    kept = torch.load_learner(best, weights_only=True)
+    kept = torch.load(best, weights_only=True)
     assert not equal(kept["state_dict"], kept["current_model_state"])
     loaded = load_learner(best)
     assert equal(loaded.state_dict(), learner.state_dict())  # training ends with the average
@@ -87,10 +87,10 @@ def test_the_averaged_model_is_validated_kept_and_resumed(
     scorer = quiet_trainer(tmp_path / "score")
     scorer.validate(loaded, datamodule=tiny_kitchen(kitchen_root, small), verbose=False)
     assert scorer.callback_metrics["val/primary"] == figure["best_model_score"]
-    last = torch.load_learner(steps, weights_only=True)
+    last = torch.load(steps, weights_only=True)
     assert set(last) > {"current_model_state", "averaging_state"}
     resumed, _ = trained(kitchen_root, small, tmp_path / "resumed", 2, resume=best)
     paths = (Path(x.default_root_dir, "checkpoints", "last.ckpt") for x in (whole, resumed))
-    one, other = (torch.load_learner(path, weights_only=True) for path in paths)
+    one, other = (torch.load(path, weights_only=True) for path in paths)
     assert one["global_step"] == other["global_step"]
     assert equal(one["state_dict"], other["state_dict"])

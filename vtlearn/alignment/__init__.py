@@ -1,4 +1,4 @@
-"""Dynamic time options on plain tensors: how sequences match when they may be stretched in time.
+"""Dynamic time warping on plain tensors: how sequences match when they may be stretched in time.
 
 ``costs`` compares vectors: a cost for each clip and caption. What is done with a stack of such
 costs, of any shape, each with lengths of its own, tells this story:
