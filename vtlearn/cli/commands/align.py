@@ -25,6 +25,7 @@ from typing import Any
 from vtlearn.checks import require_positive
 from vtlearn.cli.commands.clock import clock_time
 from vtlearn.cli.commands.device import choose_device
+from vtlearn.cli.commands.shared_options import add_device, add_model, add_stride
 from vtlearn.errors import ArgumentError
 from vtlearn.inference import Model, load
 from vtlearn.inference.alignment import AlignedCaption, VideoAlignment, align
@@ -51,13 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what is said in it: .vtt, .srt, .json and all else that corpora read",
     )
-    add(
-        "--model",
-        required=True,
-        metavar="CKPT|FOLDER|NAME",
-        help="a checkpoint; a folder of `vtlearn export` or `vtlearn convert`; or the name of such "
-        "a folder on the Hugging Face hub",
-    )
+    add_model(parser)
     add(
         "-o",
         "--output",
@@ -76,14 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how far captions usually are from what they tell of, in seconds; 0: anywhere "
         "(%(default)s)",
     )
-    add(
-        "--stride",
-        type=float,
-        default=1.0,
-        metavar="S",
-        help="seconds from one window to the next (%(default)s)",
-    )
-    add("--device", metavar="NAME", help="cpu, or such as cuda:1 (a GPU where there is one)")
+    add_stride(parser)
+    add_device(parser)
     add(
         "--link-video",
         action="store_true",

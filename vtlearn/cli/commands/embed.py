@@ -22,6 +22,12 @@ from typing import Any
 
 from vtlearn.checks import require_not_negative, require_positive, require_share
 from vtlearn.cli.commands.device import choose_device
+from vtlearn.cli.commands.shared_options import (
+    add_device,
+    add_max_unreadable_fraction,
+    add_model,
+    add_stride,
+)
 from vtlearn.datasets.extraction import Part
 from vtlearn.datasets.files import find_videos
 from vtlearn.datasets.texts import read_text
@@ -44,21 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="+", type=Path, metavar="PATHS", help="videos, or folders of videos")
     add("-o", "--output", type=Path, required=True, metavar="FOLDER", help="of the vectors")
-    add(
-        "--model",
-        required=True,
-        metavar="CKPT|FOLDER|NAME",
-        help="a checkpoint, a folder that vtlearn export or convert wrote, or the name of one on "
-        "the Hugging Face hub",
-    )
+    add_model(parser)
     add("--texts", type=Path, metavar="FILE", help="sentences, one per line, to embed as well")
-    add(
-        "--stride",
-        type=float,
-        default=1.0,
-        metavar="SECONDS",
-        help="from the start of a window to the start of the next (%(default)s)",
-    )
+    add_stride(parser)
     add(
         "--dtype",
         choices=("float16", "float32"),
@@ -74,15 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--workers", type=int, default=0, metavar="N", help="processes that read videos (0)")
     add("--part", metavar="K/N", help="the K-th of N machines (the rank, under torchrun or SLURM)")
-    add("--device", metavar="NAME", help="cpu, or such as cuda:1 (a GPU where there is one)")
+    add_device(parser)
     add("--json", action="store_true", help="print JSON in place of sentences")
-    add(
-        "--max-unreadable-fraction",
-        type=float,
-        default=0.01,
-        metavar="SHARE",
-        help="of videos that may be unreadable (%(default)s)",
-    )
+    add_max_unreadable_fraction(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from vtlearn.checks import require_positive
 from vtlearn.cli.commands import data_pack
 from vtlearn.cli.commands.chosen_videos import choose_videos
 from vtlearn.cli.commands.device import choose_device
+from vtlearn.cli.commands.shared_options import add_device, add_max_unreadable_fraction
 from vtlearn.datasets.clips import clip_reader
 from vtlearn.datasets.extraction import Part, ShardWalk
 from vtlearn.datasets.windows import VideoList
@@ -86,15 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--min-score", type=float, metavar="S", help="of --pack: the lowest that is packed")
     add("--keep", type=float, metavar="SHARE", help="of --pack: the best, from 0 to 1")
-    add("--device", metavar="NAME", help="such as cuda:1 (a GPU where there is one)")
+    add_device(parser)
     add("--cache", type=Path, metavar="DIR", help="for the index of transcripts (beside them)")
-    add(
-        "--max-unreadable-fraction",
-        type=float,
-        default=0.01,
-        metavar="SHARE",
-        help="of videos that may be unreadable (%(default)s)",
-    )
+    add_max_unreadable_fraction(parser)
     add(
         "--time-budget",
         type=float,

@@ -20,6 +20,12 @@ from pathlib import Path
 from vtlearn.checks import require_positive, require_share
 from vtlearn.cli.commands.clock import clock_time
 from vtlearn.cli.commands.device import choose_device
+from vtlearn.cli.commands.shared_options import (
+    add_device,
+    add_max_unreadable_fraction,
+    add_model,
+    add_stride,
+)
 from vtlearn.errors import ArgumentError
 from vtlearn.inference import Hit, SearchIndex, load
 from vtlearn.storage.atomic import replace_text
@@ -38,32 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("query", nargs="+", metavar="QUERY", help="a sentence, in quotes")
     add("--in", dest="folder", type=Path, required=True, metavar="FOLDER", help="of the videos")
-    add(
-        "--model",
-        required=True,
-        metavar="CKPT|FOLDER|NAME",
-        help="a checkpoint, a folder that vtlearn export or convert wrote, or the name of one on "
-        "the Hugging Face hub",
-    )
+    add_model(parser)
     add("--index", type=Path, metavar="DIR", help="where indexes are kept (the user's cache)")
     add("--top", type=int, default=5, metavar="N", help="how many hits (%(default)s)")
     add("--json", action="store_true", help="print JSON in place of a table")
     add("--page", type=Path, metavar="FILE", help="write the hits as playable clips: out.html")
-    add(
-        "--stride",
-        type=float,
-        default=1.0,
-        metavar="SECONDS",
-        help="from the start of a window to the start of the next (%(default)s)",
-    )
-    add("--device", metavar="NAME", help="cpu, or such as cuda:1 (a GPU where there is one)")
-    add(
-        "--max-unreadable-fraction",
-        type=float,
-        default=0.01,
-        metavar="SHARE",
-        help="of videos that may be unreadable (%(default)s)",
-    )
+    add_stride(parser)
+    add_device(parser)
+    add_max_unreadable_fraction(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

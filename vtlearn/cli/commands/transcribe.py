@@ -21,6 +21,7 @@ from pathlib import Path
 from vtlearn.checks import require_choice, require_not_negative, require_share
 from vtlearn.cli.commands.chosen_videos import ChosenVideos, choose_videos
 from vtlearn.cli.commands.device import choose_device
+from vtlearn.cli.commands.shared_options import add_device, add_max_unreadable_fraction
 from vtlearn.datasets.extraction import Part
 from vtlearn.transcription import (
     FasterWhisper,
@@ -52,15 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--language", metavar="L", help="that is spoken, such as en (found out for each video)")
     add("--list", type=Path, metavar="CSV", help="what to transcribe: column video_path (all)")
     add("--part", metavar="K/N", help="the K-th of N machines (the rank, under torchrun or SLURM)")
-    add("--device", metavar="NAME", help="cpu, or such as cuda:1 (a GPU where there is one)")
+    add_device(parser)
     add("--threads", type=int, default=0, metavar="N", help="of a CPU (OMP_NUM_THREADS, or 4)")
-    add(
-        "--max-unreadable-fraction",
-        type=float,
-        default=0.01,
-        metavar="SHARE",
-        help="of videos that may be unreadable (%(default)s)",
-    )
+    add_max_unreadable_fraction(parser)
     add(
         "--reference",
         type=Path,

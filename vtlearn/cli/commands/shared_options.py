@@ -1,0 +1,61 @@
+"""Options that several commands have, under one name and with one help each."""
+
+import argparse
+
+__all__ = ["add_device", "add_max_unreadable_fraction", "add_model", "add_stride"]
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--model``, for :func:`vtlearn.load`.
+
+    Args:
+        parser: The command's.
+    """
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="CKPT|FOLDER|NAME",
+        help="a checkpoint, a folder that vtlearn export or convert wrote, or the name of one on "
+        "the Hugging Face hub",
+    )
+
+
+def add_stride(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--stride``, of windows.
+
+    Args:
+        parser: The command's.
+    """
+    parser.add_argument(
+        "--stride",
+        type=float,
+        default=1.0,
+        metavar="SECONDS",
+        help="from the start of a window to the start of the next (%(default)s)",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--device``, for :func:`~vtlearn.cli.commands.device.choose_device`.
+
+    Args:
+        parser: The command's.
+    """
+    parser.add_argument(
+        "--device", metavar="NAME", help="cpu, or such as cuda:1 (a GPU where there is one)"
+    )
+
+
+def add_max_unreadable_fraction(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--max-unreadable-fraction``, of videos.
+
+    Args:
+        parser: The command's.
+    """
+    parser.add_argument(
+        "--max-unreadable-fraction",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="of videos that may be unreadable (%(default)s)",
+    )
