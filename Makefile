@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install build demo tempclr tempclr-report captions captions-report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-steps notebooks docs docs-serve clean
+.PHONY: help install build demo tempclr tempclr-report captions captions-report report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-steps notebooks docs docs-serve clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ install: $(VENV)/installed  ## Create .venv with everything that training needs
 demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: seven minutes on two cores
 	$(BIN)/vtlearn fit --config configs/vttwins.yaml
 	$(BIN)/vtlearn test --config configs/vttwins.yaml --ckpt_path best
+
+report: $(VENV)/installed  ## Compare all heads over narrators of many faults, into docs/results.md: forty minutes, resumable
+	$(BIN)/python benchmarks/report.py --report docs/results.md
 
 DEMO := $(firstword $(wildcard runs/vttwins/version_*/checkpoints/best.ckpt))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from trainings import checkpoint_of, fit, logged_in, seeded, vtlearn
 
+from vtlearn.data_source import Stage
 from vtlearn.datamodules import Kitchen
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.howto100m import HowTo100M
@@ -108,14 +109,13 @@ class NarratedKitchen(Kitchen):
         narration: The folder of what is said of the training videos.
         kitchen: What Kitchen takes.
 
-    Attributes:
-        scored: The tasks of the stage that was scored last.
+    Its tasks stay the same objects, so that what their protocols keep can be read afterwards.
     """
 
     def __init__(self, root: Path, *, narration: Path, **kitchen: Any) -> None:
         super().__init__(root, **kitchen)
         self.narration = narration
-        self.scored: list[EvaluationTask] = []
+        self._tasks: dict[Stage, list[EvaluationTask]] = {}
 
     def train_dataset(self) -> HowTo100M:
         kind = HowTo100M if self.reading.features is None else NarrationsInMemory
@@ -127,9 +127,10 @@ class NarratedKitchen(Kitchen):
             reading=self.reading,
         )
 
-    def tasks(self, stage: str) -> list[EvaluationTask]:
-        self.scored = super().tasks(stage)
-        return self.scored
+    def tasks(self, stage: Stage) -> list[EvaluationTask]:
+        if stage not in self._tasks:
+            self._tasks[stage] = super().tasks(stage)
+        return self._tasks[stage]
 
 
 class NarrationsInMemory(HowTo100M):

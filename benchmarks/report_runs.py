@@ -19,6 +19,7 @@ from report_data import VECTORS, WIDTH, NarratedKitchen, Places, open_kitchen
 from torch import Tensor
 from torch.optim import AdamW
 
+from vtlearn.data_source import Stage
 from vtlearn.datasets.evaluation import EvaluationItems
 from vtlearn.datasets.kitchen import narrated_videos, whole_video
 from vtlearn.encoders.text import TinyText
@@ -50,7 +51,7 @@ class Job(NamedTuple):
     narrator: str
     temperature: float
     seed: int
-    split: str
+    split: Stage
     steps: int
     features: str
 
@@ -206,14 +207,14 @@ def make_learner(job: Job) -> VideoTextLearner:
 
 
 def score(
-    trainer: Trainer, learner: VideoTextLearner, data: NarratedKitchen, split: str
+    trainer: Trainer, learner: VideoTextLearner, data: NarratedKitchen, split: Stage
 ) -> tuple[Units, Units, tuple[float, float]]:
     """Score by both protocols of Kitchen, query by query."""
     trainer.limit_val_batches = 1.0
     with redirect_stdout(None):
         run = trainer.test if split == "test" else trainer.validate
         run(learner, data, verbose=False)
-    clips, captions = (task.protocols[0].state() for task in data.scored)
+    clips, captions = (task.protocols[0].state() for task in data.tasks(split))
     texts = torch.cat([clips[pair].texts.vectors for pair in clips])
     videos = torch.stack([clips[pair].video for pair in clips])
     retrieval = pair_units(texts @ videos.T)

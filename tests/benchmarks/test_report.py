@@ -86,7 +86,7 @@ def test_narrators_are_trained_on_and_not_tested_on(kitchen_root: Path, tmp_path
         for text in json.loads(path.read_text())["text"]
     ]
     assert set(asked) <= set(said)
-    assert opened.scored[1].protocols[0].name == "kitchen-alignment"
+    assert opened.tasks("test")[1].protocols[0] is opened.tasks("test")[1].protocols[0]
 
 
 @pytest.mark.usefixtures("scripts")
