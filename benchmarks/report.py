@@ -29,7 +29,7 @@ from report_arms import (
     PARTS_AT,
     PIXEL_HEADS,
     PIXELS_AT,
-    TEMPERATURES,
+    TRIED,
 )
 from report_data import Places, make_features, train_encoder, write_captions
 from report_figures import Runs
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/report"))
     parser.add_argument("--jobs", type=int, default=2, help="trainings side by side")
     parser.add_argument("--steps", type=int, default=216)
-    parser.add_argument("--pixel-steps", type=int, default=216)
+    parser.add_argument("--pixel-steps", type=int, default=108)
     parser.add_argument("--encoder-epochs", type=int, default=6)
     parser.add_argument("--report", type=Path, help="write tables and plot into and beside this")
     options = parser.parse_args()
@@ -124,7 +124,7 @@ def train_all(
             arm, BASE, temperature, SEARCH_SEED, "validate", plan.steps, features
         )
         for arm in ARMS
-        for temperature in TEMPERATURES
+        for temperature in TRIED[arm]
     }
     run_all(list(search.values()), places, log, side_by_side, "Choosing temperatures")
 
@@ -133,7 +133,7 @@ def train_all(
         return outcome.retrieval.percent + outcome.alignment.percent
 
     chosen = {
-        arm: max(TEMPERATURES, key=lambda temperature: validated(arm, temperature)) for arm in ARMS
+        arm: max(TRIED[arm], key=lambda temperature: validated(arm, temperature)) for arm in ARMS
     }
 
     def jobs(arm: str, narrator: str) -> list[Job]:
@@ -149,7 +149,7 @@ def train_all(
         for narrator in PIXELS_AT
         for arm in PIXEL_HEADS
     }
-    several = [job for group in (*on_pixels.values(), *wanted.values()) for job in group]
+    several = [job for group in (*wanted.values(), *on_pixels.values()) for job in group]
     run_all(several, places, log, side_by_side, "Training and testing")
     runs, pixels = (
         {key: [log.outcomes[job] for job in group] for key, group in groups.items()}

@@ -29,8 +29,12 @@ PARTS: Mapping[str, Callable[..., Aligner]] = {
     "permutations": partial(S2DTW, permute=True),
 }
 ARMS = {**HEADS, **PARTS}
-#: What is tried for every arm, on the validation split.
+#: What is tried on the validation split: the same for every head, and for every part.
 TEMPERATURES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+TRIED: Mapping[str, Sequence[float]] = {
+    **dict.fromkeys(HEADS, TEMPERATURES),
+    **dict.fromkeys(PARTS, TEMPERATURES[3:]),  # where that of S2DTW is
+}
 
 BASE = "shift 4"
 #: Who tells of the training videos; the rest is Kitchen's default.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from trainings import checkpoint_of, fit, logged_in, seeded, vtlearn
 
+from vtlearn.batch import Batch
 from vtlearn.data_source import Stage
 from vtlearn.datamodules import Kitchen
 from vtlearn.datasets.clips import ClipLoader
@@ -116,6 +117,13 @@ class NarratedKitchen(Kitchen):
         super().__init__(root, **kitchen)
         self.narration = narration
         self._tasks: dict[Stage, list[EvaluationTask]] = {}
+
+    def prepare_data(self) -> None:
+        """Leave the videos alone: they are rendered, and planning them again takes a second."""
+
+    def transfer_batch_to_device(self, batch: Batch, *_: object) -> Batch:
+        """Leave a batch where it is: looking through it takes as long as a step."""
+        return batch
 
     def train_dataset(self) -> HowTo100M:
         kind = HowTo100M if self.reading.features is None else NarrationsInMemory

@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import NamedTuple
 
-from report_arms import BASE, HEADS, NARRATORS, PARTS, PARTS_AT, PIXEL_HEADS, PIXELS_AT, VTTWINS
+from report_arms import (
+    BASE,
+    HEADS,
+    NARRATORS,
+    PARTS,
+    PARTS_AT,
+    PIXEL_HEADS,
+    PIXELS_AT,
+    SERIES,
+    VTTWINS,
+)
 from report_figures import METRICS, Estimate, Runs, difference, estimate, leaders, values
 from trainings import cell
 
@@ -32,6 +42,7 @@ def tables(runs: Runs, pixels: Runs, temperatures: Mapping[str, float], costs: C
     return [
         heads_table(runs, temperatures),
         twins_table(runs),
+        faults_table(runs),
         parts_table(runs, temperatures),
         pixels_table(pixels, temperatures),
         costs_line(costs),
@@ -40,7 +51,10 @@ def tables(runs: Runs, pixels: Runs, temperatures: Mapping[str, float], costs: C
 
 def heads_table(runs: Runs, temperatures: Mapping[str, float]) -> str:
     """Lay out both protocols of all heads, by narrator."""
-    lines = [row("", "head", "temperature", *NARRATORS), "|" + " --- |" * (3 + len(NARRATORS))]
+    lines = [
+        row("figure", "head", "temperature", *NARRATORS),
+        "|" + " --- |" * (3 + len(NARRATORS)),
+    ]
     for metric, title in METRICS.items():
         best = {narrator: leaders(runs, list(HEADS), narrator, metric) for narrator in NARRATORS}
         for head in HEADS:
@@ -104,6 +118,22 @@ def verdict(runs: Runs, others: Sequence[str], metric: str) -> str:
         return "; ".join(parts) or "none"
 
     return f"better than {where(1)}. Worse than {where(-1)}. Not told apart from {where(0)}."
+
+
+def faults_table(runs: Runs) -> str:
+    """Lay out what each fault of the narrator costs each head."""
+    several = [list(one.narrators.values()) for one in SERIES]
+    faults = [(narrators[0], narrators[-1]) for narrators in several]  # from clear to worst
+    names = [f"{title}, {to} less {at}" for title in METRICS.values() for at, to in faults]
+    lines = [row("head", *names), "|" + " --- |" * (1 + len(names))]
+    for head in HEADS:
+        cells = [
+            signed(difference(runs[head, to], runs[head, at], metric))
+            for metric in METRICS
+            for at, to in faults
+        ]
+        lines.append(row(head, *cells))
+    return "\n".join(lines)
 
 
 def parts_table(runs: Runs, temperatures: Mapping[str, float]) -> str:

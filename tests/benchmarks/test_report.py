@@ -196,6 +196,12 @@ def test_the_tables_name_all_and_say_where_the_method_loses() -> None:
     (verdict,) = (line for line in text.splitlines() if line.startswith("- R@1"))
     assert "MIL-NCE (everywhere)" in verdict.partition("Worse than")[2].partition(". Not")[0]
     assert "**100.0 (100-100)**" in text
+    (fall,) = (
+        line
+        for line in text.splitlines()
+        if line.startswith("| MIL-NCE | +0.0 [+0.0, +0.0] |")  # from one narrator to another
+    )
+    assert fall.count("|") == 2 + 2 * len(arms.SERIES)
     assert "Chance: R@1 0.5, alignment hit 9.0" in text
     assert "Processor time: 5 minutes" in text
 
