@@ -32,7 +32,7 @@ demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: seven
 	$(BIN)/vtlearn fit --config configs/vttwins.yaml
 	$(BIN)/vtlearn test --config configs/vttwins.yaml --ckpt_path best
 
-report: $(VENV)/installed  ## Compare all heads over narrators of many faults, into docs/results.md: forty minutes, resumable
+report: $(VENV)/installed  ## Compare all heads over narrators of many faults, into docs/results.md: forty minutes, resumes
 	$(BIN)/python benchmarks/report.py --report docs/results.md
 
 DEMO := $(firstword $(wildcard runs/vttwins/version_*/checkpoints/best.ckpt))
