@@ -287,7 +287,7 @@ class Killed(HashModel):
 
 def in_processes(count: int, work: Callable[..., object], *arguments: object) -> list[int | None]:
     """Do the same in several processes at once; return their exit codes."""
-    context = multiprocessing.get_context("fork")  # they start in no time
+    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
     processes = [context.Process(target=work, args=arguments) for _ in range(count)]
     for process in processes:
         process.start()
@@ -300,7 +300,7 @@ def open_killed(videos: Path, home: Path) -> None:
     SearchIndex.open(Killed(), videos, home=home)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
 def test_a_killed_process_loses_the_video_in_work(videos: Path, home: Path, tmp_path: Path) -> None:
     assert in_processes(1, open_killed, videos, home) == [-signal.SIGKILL]
     model = HashModel()
@@ -366,7 +366,7 @@ def open_and_change(videos: Path, home: Path) -> None:
         SearchIndex.open(HashModel(), videos, home=home, max_unreadable_fraction=1.0)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+@pytest.mark.slow
 def test_processes_at_once_corrupt_nothing(
     videos: Path, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
