@@ -316,13 +316,8 @@ def test_a_head_that_writes_cannot_retrieve(
 
 
 @pytest.mark.ddp
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == "CaliNCE" else pytest.mark.slow)
-        for name in captioning.MODELS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", captioning.MODELS)
 def test_two_processes_train_as_one_though_one_has_no_texts(name: str, tmp_path: Path) -> None:
     captioning.train(name, str(tmp_path / "one.pt"))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone"]

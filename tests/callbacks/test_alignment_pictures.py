@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -8,6 +9,7 @@ from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.callbacks import AlignmentPictures
 
 
+@pytest.mark.slow
 def test_pictures_go_to_the_run_and_to_tensorboard(
     kitchen_root: Path, small: dict[str, int], tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[MatchedPair]]:
     return kept
 
 
+@pytest.mark.slow
 def test_pictures_go_to_the_run_and_to_tensorboard(webvid_root: Path, tmp_path: Path) -> None:
     logger = TensorBoardLogger(tmp_path, "run")
     callback = CorrespondencePictures(every_n_validations=2)

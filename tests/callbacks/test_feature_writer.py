@@ -146,6 +146,7 @@ def _predict_in_process(
     predict(folder, tiny_kitchen(root, small), part=part)
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_two_processes_write_what_one_does(
     kitchen_root: Path,

@@ -86,6 +86,7 @@ def test_fit_then_test_the_best_without_a_model_configuration(
     assert [record["metrics"] for record in again] == [record["metrics"] for record in first]
 
 
+@pytest.mark.slow
 def test_a_part_of_a_head_is_chosen_by_name_and_kept_in_the_checkpoint(
     workplace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,6 +111,7 @@ def test_a_part_of_a_head_is_chosen_by_name_and_kept_in_the_checkpoint(
     assert "kitchen-retrieval" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_overlapping_clips_are_set_by_a_file(
     workplace: Path, kitchen_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_training_that_is_over_may_be_resumed(capsys: pytest.CaptureFixture[st
     assert "Logging error" not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_best_is_refused_where_the_newest_run_has_no_validation_split(
     workplace: Path, kitchen_root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -304,6 +307,7 @@ def test_features_need_no_vocabulary(published: Path) -> None:
     assert FeatureReader("store").spec.weights_sha256 == weights_sha256(video.state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workplace")
 @pytest.mark.parametrize(
     ("argv", "sentences"),
@@ -390,6 +394,7 @@ def test_no_file_in_the_working_directory_is_overwritten(
     assert written >= {"best.ckpt", "last.ckpt", "epoch-000.png", "test.png", "results.json"}
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning")
 def test_the_configuration_is_kept_in_the_loggers_folder(workplace: Path) -> None:
     options = ["fit", "--config", "tiny.yaml", "--trainer.logger.init_args.version", "0"]
@@ -513,6 +518,7 @@ def test_help_does_not_need_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("workplace")
 def test_a_checkpoint_of_another_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "--config", "tiny.yaml"]) == 0

@@ -300,6 +300,7 @@ def open_killed(videos: Path, home: Path) -> None:
     SearchIndex.open(Killed(), videos, home=home)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
 def test_a_killed_process_loses_the_video_in_work(videos: Path, home: Path, tmp_path: Path) -> None:
     assert in_processes(1, open_killed, videos, home) == [-signal.SIGKILL]

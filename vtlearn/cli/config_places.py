@@ -56,7 +56,7 @@ def find_place(paths: Sequence[Path], key: str, message: str) -> Place | None:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder, "mine.yaml")
-        ...     _ = path.write_text("trainer:\\n  max_epoch: 3\\n")
+        ...     _ = path.write_text("trainer:\n  max_epoch: 3\n")
         ...     place = find_place([path], "trainer.max_epoch", "there is no such option")
         >>> place.line, place.key
         (2, 'trainer.max_epoch')
