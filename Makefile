@@ -28,7 +28,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 
 install: $(VENV)/installed  ## Create .venv with everything that training needs
 
-demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: seven minutes on two cores
+demo: $(VENV)/installed  ## Render Kitchen, train VT-TWINS on it, test it: eight minutes on two cores
 	$(BIN)/vtlearn fit --config configs/vttwins.yaml
 	$(BIN)/vtlearn test --config configs/vttwins.yaml --ckpt_path best
 
