@@ -172,12 +172,14 @@ class VideoTextLearner(SavedModule):
 
     def _loss(self, batch: Batch, batch_idx: int) -> tuple[Tensor, dict[str, Tensor]]:
         rank, world = process()
-        own = self.encode(batch)
-        whole = gather_batch(own)
         data = self._data()
         base = int(os.environ.get("PL_GLOBAL_SEED", "0")) if data is None else data.seed
         entropy = np.random.SeedSequence((base, self.current_epoch, batch_idx))
-        seed = int(entropy.generate_state(1)[0])
+        seed, of_torch = (int(x) for x in entropy.generate_state(2))
+        if self.training:  # dropout is a function of the step too, so that a resumed run has it
+            torch.manual_seed(of_torch + rank)
+        own = self.encode(batch)
+        whole = gather_batch(own)
         rows = Rows(rank * (size := len(batch.ids)), size, world, seed, self.trainer.global_step)
         output = compatibility.require_losses(self.head, self.head(whole, rows))
         counts = sum_counts([len(x.values) for x in output.terms.values()], self.device)

@@ -1,11 +1,15 @@
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 from torch.utils.data import DataLoader
 
 from vtlearn.batch import Sample
+from vtlearn.datamodules.lazy_data_loader import LazyDataLoader
 from vtlearn.datamodules.mixture_loader import MixtureLoader
+from vtlearn.datamodules.samplers import ShuffledBatchSampler
+from vtlearn.distributed import Process
 from vtlearn.errors import ArgumentError
 
 
@@ -21,6 +25,23 @@ class Named(DataLoader[Sample]):
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         return iter([self.name] * self.length)
+
+
+class Keys(Sequence[Any]):
+    """Samples that are what they were asked by."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, key: Any) -> Any:
+        return key
+
+
+def named(name: str, keys: list[Any]) -> Any:
+    return name, keys
 
 
 def test_shares_of_the_sources_are_their_weights() -> None:
@@ -43,6 +64,32 @@ def test_the_order_is_drawn_for_each_epoch_and_seed() -> None:
         loader.set_epoch(epoch)
         orders.add("".join(map(str, loader)))
     assert len(orders) == 3
+
+
+@pytest.mark.parametrize("done", [1, 7, 19, 20])
+def test_an_epoch_goes_on_where_it_was_stopped(done: int) -> None:
+    """Sources of 2 and 3 batches begin again several times in an epoch of 20."""
+
+    def mixed() -> MixtureLoader:
+        loaders = {
+            name: LazyDataLoader(
+                Keys(4 * length),  # type: ignore[arg-type]  # samples of any kind
+                batch_sampler=ShuffledBatchSampler(4 * length, 4, seed=0, process=Process(0, 1)),
+                collate_fn=partial(named, name),
+            )
+            for name, length in (("a", 2), ("b", 3))
+        }
+        return MixtureLoader(loaders, {"a": 0.5, "b": 0.5}, batches=20, seed=0)
+
+    mixture, resumed = mixed(), mixed()
+    mixture.set_epoch(2)
+    whole: Sequence[Any] = list(mixture)
+    resumed.begin_at(2, done)
+    resumed.set_epoch(2)
+    assert list(resumed) == whole[done:]
+    for loader in (mixture, resumed):
+        loader.set_epoch(3)
+    assert list(resumed) == list(mixture)
 
 
 def test_a_source_that_would_begin_too_often_is_refused() -> None:

@@ -39,6 +39,18 @@ def test_an_epoch_is_a_permutation_and_another_epoch_another_one() -> None:
     assert {key.epoch for key in second} == {1}
 
 
+def test_an_epoch_goes_on_where_it_was_stopped() -> None:
+    batches = ShuffledBatchSampler(13, 4, seed=0, process=Process(0, 2))
+    batches.set_epoch(3)
+    whole = list(batches)
+    batches.begin_at(3, 1)
+    assert (list(batches), len(batches)) == (whole[1:], len(whole))
+    batches.begin_at(3, 3)
+    assert list(batches) == []
+    batches.set_epoch(4)
+    assert len(list(batches)) == len(whole)
+
+
 def test_batches_that_cannot_be_shared_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"batch_size=4 .* divide by their number, 3"):
         ShuffledBatchSampler(13, 4, seed=0, process=Process(0, 3))

@@ -1,8 +1,6 @@
 import io
 import json
-from collections import Counter
 from dataclasses import replace
-from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.sampling.narrations import NarrationReader
 from vtlearn.datasets.sampling.overlap import OverlapSampling
-from vtlearn.datasets.shards import ShardStream, deal_shards, even_share, told
+from vtlearn.datasets.shards import ShardStream, told
 from vtlearn.distributed import Process
 from vtlearn.errors import (
     ArgumentError,
@@ -36,66 +34,7 @@ from vtlearn.media.webdataset.writer import ShardWriter
 
 TINY = ClipSampling(num_clips=3, num_frames=2, fps=4.0)
 PIXELS = Pixels(size=16, flip=0.0)
-SIZES = [(7, 7, 7, 7, 7, 7, 3), (100, 1, 50, 2, 30, 30, 8, 9), (5, 0, 5, 5), (4,) * 12]
 NO_TEXT = bytes.fromhex("cd072cd8be6f9f62") * 5  # in no encoding
-
-
-# dealing shards out
-
-
-@pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize(("world", "workers"), [(1, 1), (2, 1), (1, 3), (3, 1)])
-def test_each_shard_goes_to_exactly_one_reader(
-    sizes: tuple[int, ...], world: int, workers: int
-) -> None:
-    least = even_share(sizes, world=world, workers=workers)
-    for epoch in range(20):
-        shares = [
-            deal_shards(
-                sizes, seed=1, epoch=epoch, rank=rank, world=world, worker=worker, workers=workers
-            )
-            for rank in range(world)
-            for worker in range(workers)
-        ]
-        assert sorted(chain(*shares)) == list(range(len(sizes)))
-        given = [sum(sizes[shard] for shard in share) for share in shares]
-        assert min(given) >= least
-        assert max(given) - min(given) <= max(sizes) - min(sizes) + max(sizes)
-
-
-def test_shares_of_equal_shards_are_equal() -> None:
-    assert even_share([10] * 12, world=2, workers=3) == 20
-    assert even_share([10] * 13, world=2, workers=3) == 20
-
-
-def test_epochs_and_seeds_deal_differently_and_calls_alike() -> None:
-    def deal(seed: int, epoch: int) -> list[list[int]]:
-        return [
-            deal_shards([5] * 12, seed=seed, epoch=epoch, rank=rank, world=3) for rank in range(3)
-        ]
-
-    assert deal(0, 0) == deal(0, 0)
-    dealt = [deal(0, 0), deal(0, 1), deal(1, 0)]
-    assert all(one != other for one, other in combinations(dealt, 2))
-
-
-def test_every_two_shards_of_other_rounds_meet_in_a_reader() -> None:
-    """Else some videos would never be each other's negatives."""
-    together: Counter[tuple[int, int]] = Counter()
-    for epoch in range(200):
-        for rank in range(2):
-            own = sorted(deal_shards([5] * 6, seed=0, epoch=epoch, rank=rank, world=2))
-            together.update(combinations(own, 2))
-    assert set(together) == set(combinations(range(6), 2))
-    assert max(together.values()) < 1.5 * min(together.values())
-
-
-def test_too_few_shards_are_told_with_the_arithmetic() -> None:
-    words = r"7 shards for 4 processes x 2 workers = 8 readers: 1 would have nothing .*num_workers"
-    with pytest.raises(ArgumentError, match=words):
-        even_share([3] * 7, world=4, workers=2)
-    with pytest.raises(ArgumentError, match="2 shards for 3 processes"):
-        deal_shards([1, 0, 1], seed=0, epoch=0, world=3)  # an empty shard is nothing to read
 
 
 # streaming
@@ -236,6 +175,33 @@ def test_workers_that_outlive_an_epoch_learn_of_the_next(folder: Path) -> None:
     next(iter(loader))  # given up early
     data.set_epoch(1)
     assert ids(list(loader)) == orders[1]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_an_epoch_goes_on_where_it_was_stopped(
+    folder: Path, videos: dict[str, bytes], workers: int, done: int
+) -> None:
+    """What has been given is not given again, and the rest is what it would have been."""
+    options: dict[str, Any] = {"workers": max(1, workers), "max_unreadable_fraction": 0.2}
+    folder = spoil(folder, videos, "video07")
+
+    def batches(data: ShardStream) -> list[list[Any]]:
+        loader = DataLoader(data, batch_size=2, num_workers=workers, collate_fn=list)
+        return [[(x.id, x.texts, x.clips.float().mean().item()) for x in batch] for batch in loader]
+
+    data = stream(folder, **options)
+    data.set_epoch(4)
+    whole = batches(data)
+    assert "video07" in data.unreadable.read()
+    assert len(whole) > done
+    resumed = stream(folder, **options)
+    resumed.unreadable.read()
+    resumed.begin_at(4, done, batch_size=2)
+    resumed.set_epoch(4)
+    assert batches(resumed) == whole[done:]
+    resumed.set_epoch(5)
+    assert len(batches(resumed)) == len(whole)
 
 
 def test_a_stream_is_read_by_the_workers_it_was_made_for(folder: Path) -> None:

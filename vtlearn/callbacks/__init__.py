@@ -1,14 +1,15 @@
 """What is looked at or kept of a run, and what of a model trains: Lightning's callbacks."""
 
 from vtlearn.callbacks.alignment_pictures import AlignmentPictures
+from vtlearn.callbacks.best_checkpoint import BestCheckpoint
 from vtlearn.callbacks.caption_pictures import CaptionPictures
-from vtlearn.callbacks.checkpoints import BestCheckpoint, StepCheckpoint
 from vtlearn.callbacks.config_writer import ConfigWriter
 from vtlearn.callbacks.correspondence_pictures import CorrespondencePictures
 from vtlearn.callbacks.data_wait import DataWait
 from vtlearn.callbacks.feature_writer import FeatureWriter
 from vtlearn.callbacks.neighbour_batches import NeighbourBatches
 from vtlearn.callbacks.retrieval_pictures import RetrievalPictures
+from vtlearn.callbacks.step_checkpoint import StepCheckpoint
 from vtlearn.callbacks.train_norms import TrainNorms
 from vtlearn.callbacks.unreadable import UnreadableReport
 from vtlearn.callbacks.vocabulary import BuildVocabulary

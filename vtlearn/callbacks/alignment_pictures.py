@@ -7,7 +7,8 @@ from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
 from vtlearn.callbacks.pictures import ValidationPictures, keep_picture
-from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.datamodules.alignment_example import AlignmentExample
+from vtlearn.datamodules.base import VideoTextData
 from vtlearn.learner import VideoTextLearner
 from vtlearn.plotting import draw_alignment
 

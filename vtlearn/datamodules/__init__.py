@@ -8,7 +8,8 @@ A corpus' own module, of the same name as its dataset, says only which files and
 """
 
 from vtlearn.data_source import Stage
-from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.datamodules.alignment_example import AlignmentExample
+from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.benchmark import BenchmarkData
 from vtlearn.datamodules.captioned import CaptionedData
 from vtlearn.datamodules.crosstask import CrossTask

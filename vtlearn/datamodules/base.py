@@ -4,8 +4,9 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
@@ -14,6 +15,9 @@ from typing_extensions import override
 from vtlearn.batch import Batch, Sample, Unreadable, collate
 from vtlearn.checks import require_not_negative, require_positive
 from vtlearn.data_source import Stage
+from vtlearn.datamodules.alignment_example import AlignmentExample
+from vtlearn.datamodules.lazy_data_loader import LazyDataLoader, outlive_signals
+from vtlearn.datamodules.position import position_of
 from vtlearn.datamodules.samplers import (
     DistributedBatchSampler,
     EpochOrder,
@@ -34,45 +38,9 @@ from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.storage.strings import Strings
 from vtlearn.suggestions import nearest
 
-__all__ = ["AlignmentExample", "VideoTextData"]
+__all__ = ["VideoTextData"]
 
 _LOG = logging.getLogger(__name__)
-
-
-class AlignmentExample(NamedTuple):
-    """A narrated video to look at, with what is known of it.
-
-    Attributes:
-        sample: The whole video as windows, with its captions in temporal order; ``text_spans`` is
-            when each is spoken.
-        truth: When what a caption describes can be seen; None for one that describes nothing.
-    """
-
-    sample: Sample
-    truth: Sequence[tuple[float, float] | None]
-
-
-class LazyDataLoader(DataLoader[Sample]):
-    """Let workers start with the first batch that is asked for.
-
-    Lightning makes the iterator early, before it has said which epoch a resumed training continues
-    with, and torch's would begin to read there and then.
-    """
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        """Start the workers when the first batch is asked for."""
-        yield from super().__iter__()
-
-    def stop_workers(self) -> None:
-        """End the workers that outlive an epoch, as Lightning does with a loader it knows.
-
-        Those that are left to the garbage collector may lose their queues before they are told, and
-        are then waited for, five seconds each.
-        """
-        iterator = self._iterator
-        if iterator is not None and self.num_workers:  # whoever iterated may hold it still
-            iterator._shutdown_workers()  # type: ignore[attr-defined]  # noqa: SLF001
-        self._iterator = None
 
 
 class VideoTextData(LightningDataModule, ABC):
@@ -129,6 +97,7 @@ class VideoTextData(LightningDataModule, ABC):
         self.reading = self._asked = Reading(**loading)
         self.videos_needed = True
         self.unreadable: UnreadableLog | None = None
+        self._noted: list[Unreadable] = []
         self._order: EpochOrder | None = None
 
     @property
@@ -201,6 +170,21 @@ class VideoTextData(LightningDataModule, ABC):
     def unreadable_logs(self) -> list[UnreadableLog]:
         """Return what could not be read in training: one account, once its loader is made."""
         return [] if self.unreadable is None else [self.unreadable]
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: what could not be read so far."""
+        logs = self.unreadable_logs()
+        return {"unreadable": [record._asdict() for log in logs for record in log.read().values()]}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Remember what could not be read before a training was stopped.
+
+        Args:
+            state_dict: What a checkpoint kept.
+        """
+        self._noted = [Unreadable(**record) for record in state_dict["unreadable"]]
 
     def clip_settings(self) -> dict[str, Any]:
         """Describe how clips are read, in plain values, for a checkpoint to keep."""
@@ -308,13 +292,24 @@ class VideoTextData(LightningDataModule, ABC):
         """Tell whether this is a training, which alone writes down what cannot be read."""
         return self.trainer is None or self.trainer.state.fn == "fit"
 
-    def train_dataloader(self) -> DataLoader[Sample]:
-        """Return the loader of this process's share; it has the same length on every process."""
+    def train_dataloader(self) -> LazyDataLoader:
+        """Return the loader of this process's share; it has the same length on every process.
+
+        In a training that is resumed it goes on with the batch that is next.
+        """
         dataset = self.train_dataset()
         self.unreadable = dataset.unreadable
         self.unreadable.require_writable()
+        self.unreadable.add_all(self._noted)
         if isinstance(dataset, ShardStream):
-            return self._stream_loader(dataset)
+            loader = self._stream_loader(dataset)
+        else:
+            loader = self._corpus_loader(dataset)
+        if self.trainer is not None:
+            loader.position = partial(position_of, self.trainer)
+        return loader
+
+    def _corpus_loader(self, dataset: Corpus) -> LazyDataLoader:
         batches = ShuffledBatchSampler(
             len(dataset),
             self.batch_size,
@@ -328,9 +323,10 @@ class VideoTextData(LightningDataModule, ABC):
             collate_fn=collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            worker_init_fn=outlive_signals,
         )
 
-    def _stream_loader(self, dataset: ShardStream) -> DataLoader[Sample]:
+    def _stream_loader(self, dataset: ShardStream) -> LazyDataLoader:
         taken, total = len(dataset) * dataset.process.world, len(dataset.unreadable.ids)
         _LOG.info("an epoch takes %d of %d samples, others each time", taken, total)
         loader = LazyDataLoader(
@@ -339,6 +335,7 @@ class VideoTextData(LightningDataModule, ABC):
             collate_fn=collate,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            worker_init_fn=outlive_signals,
         )
         # where Lightning looks; a stream's loader takes no sampler of ours
         loader.sampler.set_epoch = dataset.set_epoch  # type: ignore[attr-defined]
@@ -380,6 +377,7 @@ class VideoTextData(LightningDataModule, ABC):
             batch_sampler=batches,
             collate_fn=collate,
             num_workers=self.num_workers,
+            worker_init_fn=outlive_signals,
         )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
-from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.datamodules.alignment_example import AlignmentExample
+from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.captioning import Task, captioning_task, writes
 from vtlearn.datasets import kitchen
 from vtlearn.datasets.base import Corpus

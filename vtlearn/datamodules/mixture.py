@@ -3,15 +3,19 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import chain, zip_longest
 from numbers import Integral, Real
+from typing import Any
 
 from typing_extensions import override
 
 from vtlearn.checks import require_positive
 from vtlearn.data_source import Stage
-from vtlearn.datamodules.base import AlignmentExample, VideoTextData
+from vtlearn.datamodules.alignment_example import AlignmentExample
+from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.mixture_loader import MixtureLoader
+from vtlearn.datamodules.position import position_of
 from vtlearn.datamodules.samplers import EpochOrder
 from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.shards import ShardStream
@@ -176,8 +180,12 @@ class Mixture(VideoTextData):
         self._require_one_size()
         self._leave_out_held_out()
         loaders = {name: source.train_dataloader() for name, source in self.sources.items()}
+        for loader in loaders.values():  # they stand where the mixture's position says
+            loader.position = None
         batches = self.batches_per_epoch or sum(len(loader) for loader in loaders.values())
         self._loader = MixtureLoader(loaders, self.weights, batches=batches, seed=self.seed)
+        if self.trainer is not None:
+            self._loader.position = partial(position_of, self.trainer)
         return self._loader
 
     def tasks(self, stage: Stage) -> list[EvaluationTask]:
@@ -208,6 +216,22 @@ class Mixture(VideoTextData):
                 reasons.append(f"{name}: {error}")
         message = f"no source has videos to make features of ({'; '.join(reasons)})"
         raise ArgumentError(message)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps of each source."""
+        return {name: source.state_dict() for name, source in self.sources.items()}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Give each source what a checkpoint kept of it.
+
+        Args:
+            state_dict: By the names of the sources.
+        """
+        for name, source in self.sources.items():
+            if name in state_dict:
+                source.load_state_dict(state_dict[name])
 
     def unreadable_logs(self) -> list[UnreadableLog]:
         """Return what could not be read in training, an account per source."""

@@ -1,13 +1,14 @@
 """The batches of several loaders in one, each from one of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 
 from torch.utils.data import DataLoader
 
 from vtlearn.batch import Batch, Sample
-from vtlearn.datamodules.base import LazyDataLoader
-from vtlearn.datamodules.samplers import draw_sources, most_draws
+from vtlearn.datamodules.lazy_data_loader import LazyDataLoader
+from vtlearn.datamodules.position import Position
+from vtlearn.datamodules.samplers import draw_sources, first_batch, most_draws
 from vtlearn.errors import ArgumentError
 
 __all__: list[str] = []
@@ -28,6 +29,9 @@ class MixtureLoader:
         batches: Batches of an epoch.
         seed: Another seed, other draws.
 
+    Attributes:
+        position: Tells where a training stands, which goes on within an epoch; None: nowhere.
+
     Raises:
         ArgumentError: If an epoch would begin a loader again too often.
     """
@@ -45,6 +49,8 @@ class MixtureLoader:
         self.batches = batches
         self.seed = seed
         self.epoch = 0
+        self._begin = (0, 0)
+        self.position: Callable[[], Position] | None = None
         for (name, loader), weight in zip(self.loaders.items(), self.weights, strict=True):
             needed = most_draws(weight, batches)
             if needed > _ROUNDS * len(loader):
@@ -67,6 +73,15 @@ class MixtureLoader:
         """
         self.epoch = epoch
 
+    def begin_at(self, epoch: int, batch: int) -> None:
+        """Go on within an epoch, as a training does that was stopped there.
+
+        Args:
+            epoch: From 0; all others begin with their first batch.
+            batch: The first batch of it that is given.
+        """
+        self._begin = (epoch, batch)
+
     def stop_workers(self) -> None:
         """End the workers of all sources."""
         for loader in self.loaders.values():
@@ -79,15 +94,25 @@ class MixtureLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches of the epoch that is set when the first of them is asked for."""
-        batches = [_rounds(loader, self.epoch) for loader in self.loaders.values()]
-        drawn = draw_sources(self.weights, len(self), seed=self.seed, epoch=self.epoch)
-        for source in drawn.tolist():
+        if self.position is not None:
+            self.begin_at(*self.position())
+        drawn = draw_sources(self.weights, len(self), seed=self.seed, epoch=self.epoch).tolist()
+        first = first_batch(self._begin, self.epoch)
+        batches = [
+            _rounds(loader, self.epoch, drawn[:first].count(source))
+            for source, loader in enumerate(self.loaders.values())
+        ]
+        for source in drawn[first:]:
             yield next(batches[source])
 
 
-def _rounds(loader: DataLoader[Sample], epoch: int) -> Iterator[Batch]:
-    """Yield the batches of a loader in an epoch of the mixture, without end."""
-    for one in count(_ROUNDS * epoch):
+def _rounds(loader: DataLoader[Sample], epoch: int, done: int) -> Iterator[Batch]:
+    """Yield the batches of a loader in an epoch of the mixture that are not done, without end."""
+    rounds, batch = divmod(done, len(loader))
+    first = _ROUNDS * epoch + rounds
+    if isinstance(loader, LazyDataLoader):
+        loader.begin_at(first, batch)
+    for one in count(first):
         _set_epoch(loader, one)
         yield from loader
 

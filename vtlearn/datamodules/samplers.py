@@ -125,6 +125,7 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
         self.seed = seed
         self.process = process
         self.epoch = 0
+        self._begin = (0, 0)
         self._order = order
         self._given: tuple[int, NDArray[np.integer[Any]]] | None = None  # what order said last
 
@@ -141,8 +142,17 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
         """
         self.epoch = epoch
 
+    def begin_at(self, epoch: int, batch: int) -> None:
+        """Go on within an epoch, as a training does that was stopped there.
+
+        Args:
+            epoch: From 0; all others begin with their first batch.
+            batch: The first batch of it that is given.
+        """
+        self._begin = (epoch, batch)
+
     def __len__(self) -> int:
-        """Return how many batches an epoch has."""
+        """Return how many batches an epoch has, those left out by :meth:`begin_at` among them."""
         return self._samples() // self.batch_size
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
@@ -153,7 +163,7 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
             order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
         else:
             order = self._ordered(self._order)
-        for batch in range(len(order) // self.batch_size):
+        for batch in range(first_batch(self._begin, epoch), len(order) // self.batch_size):
             first = batch * self.batch_size + self.process.rank * self._own
             rows = order[first : first + self._own]
             yield [SampleKey(epoch, int(index)) for index in rows]
@@ -200,6 +210,20 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
                 "give as many in every epoch"
             )
             raise ArgumentError(message)
+
+
+def first_batch(begin: tuple[int, int], epoch: int) -> int:
+    """Tell which batch an epoch begins with.
+
+    Args:
+        begin: The epoch within which a training goes on, and its first batch.
+        epoch: The epoch that is asked for.
+
+    Example:
+        >>> first_batch((3, 5), 3), first_batch((3, 5), 4)
+        (5, 0)
+    """
+    return begin[1] if begin[0] == epoch else 0
 
 
 def _length_of(order: object) -> int | None:

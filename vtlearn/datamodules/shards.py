@@ -8,7 +8,8 @@ from typing import Any
 
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.datamodules.samplers import per_rank_batch_size
-from vtlearn.datasets.shards import ShardStream, even_share
+from vtlearn.datasets.shard_shares import even_share
+from vtlearn.datasets.shards import ShardStream
 from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
 from vtlearn.media.webdataset.index import ShardIndex, open_shards

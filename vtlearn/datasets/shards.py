@@ -1,14 +1,14 @@
 """Narrated videos, and pictures with captions, streamed out of tar shards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import chain, count, islice
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
 from vtlearn.batch import Sample, Unreadable
@@ -16,6 +16,7 @@ from vtlearn.datasets.base import SampleKey, generator
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.sampling.narrations import NarrationReader
+from vtlearn.datasets.shard_shares import deal_shards, even_share
 from vtlearn.datasets.unreadable import UnreadableLog, read_or_replace
 from vtlearn.distributed import Process
 from vtlearn.errors import (
@@ -33,82 +34,11 @@ from vtlearn.media.webdataset.index import Shard, ShardIndex
 from vtlearn.media.webdataset.reader import PICTURES, TEXTS, ShardSample, read_pairs
 from vtlearn.unicode import parse_json
 
-__all__ = ["ShardStream", "even_share"]
+__all__ = ["ShardStream"]
 
 ItemT = TypeVar("ItemT")
 
 _BUFFER = 2  # apart from what else is drawn by (seed, epoch, reader)
-
-
-def deal_shards(
-    samples: Sequence[int],
-    *,
-    seed: int,
-    epoch: int,
-    rank: int = 0,
-    world: int = 1,
-    worker: int = 0,
-    workers: int = 1,
-) -> list[int]:
-    """Deal the shards of a corpus out for an epoch: each goes to exactly one reader.
-
-    A reader is a loader's worker of a process. The shards are sorted by size and dealt out in
-    rounds, one to each reader, in an order that is drawn for each round: so the readers' shares
-    differ by no more than the largest shard and the smallest do, and one shard of the last round.
-
-    Args:
-        samples: How many samples each shard holds.
-        seed: What is drawn is a function of (seed, epoch).
-        epoch: From 0.
-        rank: The process.
-        world: How many processes there are.
-        worker: The loader's worker.
-        workers: How many workers each process has; 1 where it reads itself.
-
-    Returns:
-        The numbers of this reader's shards, in the order they are to be read.
-
-    Raises:
-        ArgumentError: If there are more readers than shards.
-
-    Example:
-        >>> [deal_shards([9, 9, 9, 9, 9], seed=0, epoch=0, rank=rank, world=2) for rank in (0, 1)]
-        [[1, 2, 0], [3, 4]]
-    """
-    readers = _require_enough(samples, world, workers)
-    reader = rank * workers + worker
-    rng = np.random.default_rng((seed, epoch))
-    order = rng.permutation(len(samples))  # so that shards of one size change their rounds
-    order = order[np.argsort(-np.asarray(samples)[order], kind="stable")]
-    rounds = np.full((-(-len(order) // readers), readers), -1)
-    rounds.flat[: len(order)] = order
-    own = rng.permuted(rounds, axis=1)[:, reader]
-    own = own[own >= 0]
-    shuffled: list[int] = np.random.default_rng((seed, epoch, reader)).permutation(own).tolist()
-    return shuffled
-
-
-def even_share(samples: Sequence[int], *, world: int = 1, workers: int = 1) -> int:
-    """Tell how many samples every reader can give in every epoch, however shards are dealt out.
-
-    Args:
-        samples: How many samples each shard holds.
-        world: How many processes there are.
-        workers: How many workers each process has; 1 where it reads itself.
-
-    Returns:
-        The sum of the smallest shard of each full round of :func:`deal_shards`.
-
-    Raises:
-        ArgumentError: If there are more readers than shards.
-
-    Example:
-        >>> even_share([10, 10, 8, 10, 3], world=2)
-        18
-    """
-    readers = _require_enough(samples, world, workers)
-    ordered: NDArray[np.int64] = np.sort(np.asarray(samples))[::-1]
-    return int(ordered[readers - 1 :: readers].sum())
 
 
 def told(
@@ -162,6 +92,12 @@ class _Numbered(NamedTuple):
     @property
     def id(self) -> str:
         return self.shard.prefix + self.sample.id
+
+
+@dataclass
+class _Progress:
+    given: int  # samples of an epoch that its reader gave before the training was stopped
+    passed: int = 0
 
 
 class ShardStream(IterableDataset[Sample]):
@@ -229,6 +165,7 @@ class ShardStream(IterableDataset[Sample]):
         self._narrations = NarrationReader(ClipLoader(reading))
         # in memory that workers share: those that outlive an epoch learn of the next one by it
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._begin = torch.zeros(3, dtype=torch.int64).share_memory_()
 
     def __len__(self) -> int:
         """Return how many samples this process gives in an epoch."""
@@ -241,7 +178,13 @@ class ShardStream(IterableDataset[Sample]):
         if workers != self.workers:
             message = f"{workers} workers read a stream that was made for workers={self.workers}"
             raise ArgumentError(message)
-        return self._epoch_of(int(self._epoch), number)
+        epoch = int(self._epoch)
+        begun, batches, batch_size = self._begin.tolist()
+        done = batches if begun == epoch else 0
+        # so that the worker that is asked first is the reader whose turn it is
+        reader = (number + done) % workers
+        given = batch_size * len(range(reader, done, workers))
+        return self._epoch_of(epoch, reader, given)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that iterating begins with, in workers that run already too.
@@ -250,6 +193,16 @@ class ShardStream(IterableDataset[Sample]):
             epoch: From 0.
         """
         self._epoch.fill_(epoch)
+
+    def begin_at(self, epoch: int, batch: int, batch_size: int) -> None:
+        """Go on within an epoch: each reader leaves out what it has given, without decoding it.
+
+        Args:
+            epoch: From 0; all others begin with their first sample.
+            batch: How many batches this process has had of it, from its readers in turn.
+            batch_size: Samples of each.
+        """
+        self._begin.copy_(torch.tensor([epoch, batch, batch_size]))
 
     def texts(self) -> Iterator[str]:
         """Yield every caption, shard by shard, but for damaged ones; videos are skipped."""
@@ -272,18 +225,38 @@ class ShardStream(IterableDataset[Sample]):
             raise ArgumentError(message)
         return most if samples is None else samples
 
-    def _epoch_of(self, epoch: int, worker: int) -> Iterator[Sample]:
-        turns = (self._turn(epoch, worker, turn) for turn in count())
-        return islice(chain.from_iterable(turns), self.samples_per_reader)
+    def _epoch_of(self, epoch: int, worker: int, given: int) -> Iterator[Sample]:
+        """Read a reader's samples of an epoch, but for the first ones, which it has given."""
+        progress = _Progress(given)
+        for turn in count():
+            for sample in self._turn(epoch, worker, turn, progress):
+                progress.passed += 1
+                if sample is not None:
+                    yield sample
+                if progress.passed == self.samples_per_reader:
+                    return
 
-    def _turn(self, epoch: int, worker: int, turn: int) -> Iterator[Sample]:
-        """Read all shards of a reader once; it begins them again where an epoch needs more."""
+    def _turn(
+        self, epoch: int, worker: int, turn: int, progress: "_Progress"
+    ) -> Iterator[Sample | None]:
+        """Read all shards of a reader once; it begins them again where an epoch needs more.
+
+        What has been given is counted as it was, and not decoded: what turned out to be unreadable
+        is known by now.
+        """
         first = turn * len(self.index.keys)  # nothing is drawn twice alike
-        candidates = (
-            (each.id, partial(self._read, each, SampleKey(epoch, first + each.number)))
-            for each in self._shuffled(epoch, worker, turn)
-        )
+
+        def reads(each: _Numbered) -> Callable[[], Sample | None]:
+            if progress.passed < progress.given:
+                return partial(self._pass_over, each)
+            return partial(self._read, each, SampleKey(epoch, first + each.number))
+
+        candidates = ((each.id, reads(each)) for each in self._shuffled(epoch, worker, turn))
         return read_or_replace(candidates, self.unreadable)
+
+    def _pass_over(self, each: _Numbered) -> None:
+        """Refuse a sample without captions, as reading it would."""
+        told(each.shard.path, each.sample, self.reading.max_bad_cues)
 
     def _shuffled(self, epoch: int, worker: int, turn: int) -> Iterator[_Numbered]:
         own = deal_shards(
@@ -327,19 +300,6 @@ class ShardStream(IterableDataset[Sample]):
         if isinstance(found, UnreadableVideoError):
             raise found
         return [Caption(0.0, found.duration, said)]
-
-
-def _require_enough(samples: Sequence[int], world: int, workers: int) -> int:
-    readers, shards = world * workers, sum(size > 0 for size in samples)
-    if shards < readers:
-        message = (
-            f"{shards} shards for {world} processes x {workers} workers = {readers} readers: "
-            f"{readers - shards} would have nothing to read. Pack {readers} shards or more, by a "
-            "smaller --samples-per-shard or --max-bytes of `vtlearn data pack`, or take a smaller "
-            "num_workers"
-        )
-        raise ArgumentError(message)
-    return readers
 
 
 def _through_buffer(items: Iterator[ItemT], size: int, rng: np.random.Generator) -> Iterator[ItemT]:

@@ -60,7 +60,7 @@ def test_the_best_by_validation_and_the_last_are_kept(
     assert callbacks[0].best_model_path == str(best)
     assert torch.load(best, weights_only=True)["global_step"] in (2, 4)
     assert torch.load(last, weights_only=True)["global_step"] == 4
-    assert kept(callbacks[0]) == ["best.ckpt", "last.ckpt"]
+    assert kept(callbacks[0]) == ["best.ckpt", "last.ckpt", "previous.ckpt"]
     assert about_choosing(caplog) == []
 
 

@@ -1,40 +1,32 @@
-"""Keep the best model by validation, and the latest by step."""
+"""Keep the best model by validation."""
 
 import logging
+import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 from typing_extensions import override
 
+from vtlearn.callbacks.run_checkpoint import RunCheckpoint, keeps_nothing
+from vtlearn.callbacks.step_checkpoint import StepCheckpoint
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.run_folder import is_working_directory, run_folder
+from vtlearn.storage.atomic import replacing
 
-__all__ = ["BestCheckpoint", "StepCheckpoint"]
+__all__ = ["BestCheckpoint"]
 
 _LOG = logging.getLogger(__name__)
 _PRIMARY = "val/primary"  # higher is better
 _LOSS = "val/loss"  # lower is better
 
 
-class _RunCheckpoint(ModelCheckpoint):
-    """Keeps checkpoints in the run's folder, and none in ``checkpoints/`` of a user's own."""
-
-    @override
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        folder = run_folder(trainer)
-        super().setup(trainer, pl_module, stage)
-        if self.dirpath is not None and is_working_directory(Path(self.dirpath).parent):
-            self.dirpath = str(folder / "checkpoints")
-
-
-class BestCheckpoint(_RunCheckpoint):
+class BestCheckpoint(RunCheckpoint):
     """Keep ``best.ckpt``, the model with the highest ``val/primary``.
 
     Where validation has no protocol, the model with the lowest ``val/loss`` is kept; where there is
     no validation, there is nothing to choose by, which is said when training starts, and nothing is
-    kept.
+    kept. A training that is resumed in another folder begins with a copy of the best model so far.
 
     Args:
         monitor: The figure to choose by; higher is better.
@@ -50,12 +42,41 @@ class BestCheckpoint(_RunCheckpoint):
             enable_version_counter=False,
             save_on_train_epoch_end=False,
         )
+        self._asked = monitor
         self._warned = False
+        self._former: Path | None = None
+
+    @property
+    @override
+    def state_key(self) -> str:
+        return self._generate_state_key(monitor=self._asked)  # whatever it has become
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {**super().state_dict(), "mode": self.mode}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        if state_dict["best_model_score"] is None:
+            return
+        former = Path(state_dict["best_model_path"])
+        own = str(Path(str(self.dirpath), f"{self.filename}.ckpt"))
+        self._former = former
+        self.monitor, self.mode = state_dict["monitor"], state_dict.get("mode", self.mode)
+        here = {
+            "dirpath": self.dirpath,
+            "best_model_path": own,
+            "kth_best_model_path": own,
+            "best_k_models": {own: state_dict["best_model_score"]},
+        }
+        super().load_state_dict({**state_dict, **here})
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            self._bring_along(trainer)
         reason = _why_unvalidated(trainer)  # every process asks, as for the loaders
-        if reason is None or not trainer.is_global_zero or _keeps_nothing(trainer):
+        if reason is None or not trainer.is_global_zero or keeps_nothing(trainer):
             return
         others = (x for x in trainer.checkpoint_callbacks if isinstance(x, StepCheckpoint))
         kept = next((f"only {callback.filename}.ckpt" for callback in others), "no checkpoint")
@@ -72,6 +93,23 @@ class BestCheckpoint(_RunCheckpoint):
         elif self.monitor != _PRIMARY and trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._warn(trainer, sorted(metrics))
 
+    def _bring_along(self, trainer: Trainer) -> None:
+        """Copy the best model so far to this run's folder, if it was kept in another."""
+        former, self._former = self._former, None
+        if former is None or Path(self.best_model_path).exists():
+            return
+        # a folder may have been moved or copied as a whole
+        beside = Path(trainer.ckpt_path or ".").parent / former.name
+        found = next((path for path in (beside, former) if path.is_file()), None)
+        if found is None:
+            _LOG.warning("the best model so far, %s, is not there: it is chosen anew", former)
+            self.best_model_score, self.best_k_models, self.best_model_path = None, {}, ""
+            self.kth_best_model_path = ""
+            return
+        Path(self.best_model_path).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(Path(self.best_model_path)) as unfinished:
+            shutil.copyfile(found, unfinished)
+
     def _warn(self, trainer: Trainer, names: list[str]) -> None:
         """Say once that what was asked for is not there, instead of keeping nothing in silence."""
         if not self._warned and trainer.is_global_zero:
@@ -84,28 +122,6 @@ class BestCheckpoint(_RunCheckpoint):
         self._warned = True
 
 
-class StepCheckpoint(_RunCheckpoint):
-    """Keep ``last.ckpt``, overwritten every so many steps, to resume from after an interruption.
-
-    Args:
-        every_n_train_steps: How many optimiser steps lie between two of them.
-    """
-
-    def __init__(self, every_n_train_steps: int = 50) -> None:
-        super().__init__(
-            filename="last",
-            every_n_train_steps=every_n_train_steps,
-            save_top_k=1,
-            enable_version_counter=False,
-        )
-
-    @override
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.dirpath is not None and not _keeps_nothing(trainer):
-            path = Path(self.dirpath) / f"{self.filename}.ckpt"
-            trainer.save_checkpoint(path, weights_only=False)  # the optimiser as well
-
-
 def _why_unvalidated(trainer: Trainer) -> str | None:
     """Tell why a training has no validation; None if it has one."""
     data = getattr(trainer, "datamodule", None)
@@ -114,7 +130,3 @@ def _why_unvalidated(trainer: Trainer) -> str | None:
     if isinstance(data, VideoTextData) and not data.tasks("validate"):
         return f"{type(data).__name__} has no validation split"
     return None if trainer.enable_validation else "there is no validation loader"
-
-
-def _keeps_nothing(trainer: Trainer) -> bool:
-    return bool(getattr(trainer, "fast_dev_run", False))

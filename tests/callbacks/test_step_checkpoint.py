@@ -1,0 +1,204 @@
+"""A training that goes on from any checkpoint does what it would have done."""
+
+import logging
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import LightningDataModule, LightningModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from typing_extensions import override
+
+from tests.models import quiet_trainer
+from vtlearn.callbacks import StepCheckpoint
+from vtlearn.callbacks.step_checkpoint import PREVIOUS
+from vtlearn.datamodules.position import position_of
+
+_BATCHES = 4  # of an epoch
+
+
+class Traced(LightningModule):
+    """Notes what it is told, and what Lightning counts then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+        self.trace: list[tuple[Any, ...]] = []
+
+    def note(self, *what: Any) -> None:
+        logged = self.trainer.fit_loop.epoch_loop._batches_that_stepped
+        self.trace.append((*what, self.current_epoch, self.trainer.global_step, logged))
+
+    @override
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        self.note("train", batch_idx, batch.item())
+        return self.layer(batch).sum() * 0.01
+
+    @override
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.note("validate", batch_idx)
+
+    @override
+    def on_train_epoch_start(self) -> None:
+        self.note("epoch")
+
+    @override
+    def on_train_epoch_end(self) -> None:
+        self.note("epoch ends")
+
+    @override
+    def on_validation_start(self) -> None:
+        self.note("validation")
+
+    @override
+    def on_validation_end(self) -> None:
+        self.note("validation ends")
+
+    @override
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters(), 0.1)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+
+class Numbers:
+    """A loader whose batches say their epoch and place."""
+
+    def __init__(self, position: Any) -> None:
+        self.position, self.epoch = position, 0
+
+    @property
+    def sampler(self) -> "Numbers":
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return _BATCHES
+
+    def __iter__(self) -> Iterator[Tensor]:
+        epoch, done = self.position()
+        first = done if epoch == self.epoch else 0
+        yield from (torch.full((1, 1), 10.0 * self.epoch + n) for n in range(first, _BATCHES))
+
+
+class Data(LightningDataModule):
+    def __init__(self, *, is_validated: bool) -> None:
+        super().__init__()
+        self.is_validated = is_validated
+
+    @override
+    def train_dataloader(self) -> Any:
+        assert self.trainer is not None
+        return Numbers(partial(position_of, self.trainer))
+
+    @override
+    def val_dataloader(self) -> Any:
+        return DataLoader(torch.zeros(2, 1)) if self.is_validated else []  # type: ignore[arg-type]
+
+
+class Keeping(StepCheckpoint):
+    """Keeps each checkpoint, and how much had been done then."""
+
+    def __init__(self) -> None:
+        super().__init__(every_n_train_steps=1)
+        self.kept: list[tuple[Path, int]] = []
+        self.done = 0
+
+    @override
+    def save(self, trainer: Any, place: Any) -> bool:
+        self.done = len(trainer.lightning_module.trace)
+        return super().save(trainer, place)
+
+    @override
+    def replace(self, unfinished: Path, path: Path) -> None:
+        kept = path.with_name(f"{len(self.kept):02d}-{self._place}.ckpt")
+        shutil.copy(unfinished, kept)
+        self.kept.append((kept, self.done))
+        super().replace(unfinished, path)
+
+
+def train(
+    folder: Path, *, validated: bool = True, resume: Path | None = None, **limits: Any
+) -> tuple[list[tuple[Any, ...]], list[tuple[Path, int]]]:
+    torch.manual_seed(0)
+    module, keeping = Traced(), Keeping()
+    trainer = quiet_trainer(folder, callbacks=[keeping], enable_checkpointing=True, **limits)
+    trainer.fit(module, datamodule=Data(is_validated=validated), ckpt_path=resume)
+    return module.trace, keeping.kept
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "by epochs": {"max_epochs": 3},
+    "by steps": {"max_steps": 10, "max_epochs": -1},
+    "by steps, to an end": {"max_steps": 12, "max_epochs": 5},
+    "within": {"max_epochs": 2, "val_check_interval": 2},
+    "within, by steps": {"max_steps": 7, "max_epochs": -1, "val_check_interval": 2},
+    "none": {"max_epochs": 3, "validated": False},
+    "none, by steps": {"max_steps": 10, "max_epochs": 5, "validated": False},
+    "every other": {"max_epochs": 4, "check_val_every_n_epoch": 2},
+    "across": {"max_epochs": 3, "check_val_every_n_epoch": None, "val_check_interval": 3},
+    "accumulating": {"max_epochs": 2, "accumulate_grad_batches": 2},
+    "accumulating unevenly": {"max_epochs": 2, "accumulate_grad_batches": 3},
+}
+
+
+@pytest.fixture(autouse=True)
+def quietly() -> Iterator[None]:
+    """Leave out what Lightning says in each of hundreds of trainings."""
+    loggers = [logging.getLogger("pytorch_lightning.utilities.rank_zero")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
+@pytest.mark.filterwarnings("ignore:Total length of:UserWarning")
+@pytest.mark.parametrize("way", list(WAYS))
+def test_a_training_goes_on_from_each_of_its_checkpoints(way: str, tmp_path: Path) -> None:
+    whole, kept = train(tmp_path / "whole", **WAYS[way])
+    assert len(kept) > 3
+    for checkpoint, done in kept:
+        rest, _ = train(tmp_path / "rest", resume=checkpoint, **WAYS[way])
+        expected = whole[done:]
+        assert (checkpoint.name, rest) == (checkpoint.name, expected)
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
+@pytest.mark.filterwarnings("ignore:Total length of:UserWarning")
+@pytest.mark.parametrize("validated", [True, False])
+@pytest.mark.parametrize("short", [{"max_epochs": 1}, {"max_steps": 3}, {"max_steps": 4}])
+@pytest.mark.parametrize("longer", [{"max_epochs": 3}, {"max_steps": 10}])
+def test_a_training_that_ended_goes_on_as_a_longer_one(
+    short: dict[str, int], longer: dict[str, int], validated: bool, tmp_path: Path
+) -> None:
+    whole, _ = train(tmp_path / "whole", validated=validated, **{"max_epochs": -1, **longer})
+    first, kept = train(tmp_path / "first", validated=validated, **{"max_epochs": -1, **short})
+    assert kept[-1][0].stem.endswith("end")
+    if short.get("max_steps") == 3:
+        assert first.pop()[0] == "epoch ends"  # which it does not, of the longer one
+    rest, _ = train(
+        tmp_path / "rest", validated=validated, resume=kept[-1][0], **{"max_epochs": -1, **longer}
+    )
+    assert first + rest == whole
+
+
+def test_the_one_before_is_kept_and_none_is_unfinished(tmp_path: Path) -> None:
+    _, kept = train(tmp_path, max_epochs=2)
+    folder = kept[0][0].parent
+    latest = torch.load(folder / "last.ckpt", weights_only=True)
+    before = torch.load(folder / PREVIOUS, weights_only=True)
+    assert (latest["global_step"], before["global_step"]) == (8, 8)  # the end, a validation
+    assert not list(folder.glob(".*"))
