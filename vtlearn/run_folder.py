@@ -1,11 +1,12 @@
 """Where a run's files go: to a folder of its own, so that none of a user's is overwritten."""
 
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
 from pytorch_lightning import Trainer
 
-__all__ = ["fresh_folder", "is_working_directory", "run_folder"]
+__all__ = ["fresh_folder", "is_working_directory", "reserve_folder", "run_folder"]
 
 
 def run_folder(trainer: Trainer) -> Path:
@@ -51,3 +52,28 @@ def fresh_folder(parent: Path) -> Path:
     """
     folders = (parent / f"version_{number}" for number in count())
     return next(folder for folder in folders if not folder.exists())
+
+
+def reserve_folder(parent: Path) -> Path:
+    """Make a folder for a run, after all that are there, as Lightning's loggers number them.
+
+    Args:
+        parent: Where the folders of runs lie.
+
+    Returns:
+        ``parent/version_<number>``, which no other process has.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [reserve_folder(Path(folder)).name for _ in range(2)]
+        ['version_0', 'version_1']
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    names = (path.name.removeprefix("version_") for path in parent.glob("version_*"))
+    first = max((int(name) for name in names if name.isdecimal()), default=-1) + 1
+    for number in count(first):
+        with suppress(FileExistsError):  # another process was faster
+            (folder := parent / f"version_{number}").mkdir()
+            return folder
+    raise AssertionError

@@ -37,7 +37,8 @@ class Traced(LightningModule):
     @override
     def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
         self.note("train", batch_idx, batch.item())
-        return self.layer(batch).sum() * 0.01
+        loss: Tensor = self.layer(batch).sum() * 0.01
+        return loss
 
     @override
     def validation_step(self, batch: Tensor, batch_idx: int) -> None:
@@ -182,7 +183,7 @@ def test_a_training_goes_on_from_each_of_its_checkpoints(way: str, tmp_path: Pat
 @pytest.mark.parametrize("short", [{"max_epochs": 1}, {"max_steps": 3}, {"max_steps": 4}])
 @pytest.mark.parametrize("longer", [{"max_epochs": 3}, {"max_steps": 10}])
 def test_a_training_that_ended_goes_on_as_a_longer_one(
-    short: dict[str, int], longer: dict[str, int], validated: bool, tmp_path: Path
+    short: dict[str, Any], longer: dict[str, Any], validated: bool, tmp_path: Path
 ) -> None:
     whole, _ = train(tmp_path / "whole", validated=validated, **{"max_epochs": -1, **longer})
     first, kept = train(tmp_path / "first", validated=validated, **{"max_epochs": -1, **short})

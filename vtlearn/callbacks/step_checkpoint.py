@@ -26,6 +26,9 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
 
     Args:
         every_n_train_steps: How many optimiser steps lie between two of them.
+
+    Attributes:
+        saved_at: The optimiser step that it was last written after.
     """
 
     def __init__(self, every_n_train_steps: int = 50) -> None:
@@ -38,7 +41,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
             enable_version_counter=False,
         )
         self._every = every_n_train_steps
-        self._saved_at = 0
+        self.saved_at = 0
         self._place: Place | None = None
 
     @property
@@ -56,11 +59,11 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._saved_at = trainer.global_step
+        self.saved_at = trainer.global_step
 
     @override
     def between_steps(self, trainer: Trainer, place: Place) -> None:
-        steps = trainer.global_step - self._saved_at
+        steps = trainer.global_step - self.saved_at
         if place == "end" or steps >= (1 if place == "validation" else self._every):
             self.save(trainer, place)
 
@@ -74,7 +77,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
         Returns:
             Whether ``last.ckpt`` now stands for this place.
         """
-        is_saved = self._saved_at == trainer.global_step
+        is_saved = self.saved_at == trainer.global_step
         if keeps_nothing(trainer) or (place == "validation" and _has_all_steps(trainer)):
             # Lightning would take the training to be over, and leave the validation out: it is
             # made after the last steps are made again
@@ -86,7 +89,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
         self._place = place
         self._save_checkpoint(trainer, str(self.path))
         self._place = None
-        self._saved_at = trainer.global_step
+        self.saved_at = trainer.global_step
         return True
 
     @override

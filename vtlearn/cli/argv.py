@@ -16,7 +16,8 @@ import yaml
 
 from vtlearn.checkpoints import hyperparameters
 from vtlearn.cli.config_files import find_config, is_file_name, read_yaml
-from vtlearn.cli.runs import newest_checkpoint
+from vtlearn.cli.logger_folder import runs_folder
+from vtlearn.cli.runs import has_checkpoints, newest_checkpoint
 from vtlearn.errors import ArgumentError, CheckpointError
 from vtlearn.unicode import escape_bytes
 
@@ -28,7 +29,6 @@ _DATA = "--data"
 _CHECKPOINT = "--ckpt_path"
 _WEIGHTS = "--weights"
 _NONE = "null"
-_LOGGER = "--trainer.logger."
 _TRUST = "--trust_checkpoint"
 _MODEL = "--model."
 
@@ -129,7 +129,8 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
 
     Returns:
         Its path, or None if none is named. ``best`` and ``last`` mean those of the newest run in
-        the folder of the configuration's runs.
+        the folder of the command's logger. A training may name ``last`` before there is one, so
+        that one command line serves the first start and every other.
 
     Raises:
         CheckpointError: If there is no such file, or the newest run did not keep it.
@@ -140,7 +141,11 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
     if not named or named[-1] == _NONE:
         return None
     if named[-1] in ("best", "last"):
-        return newest_checkpoint(named[-1], _runs(argv, configs))
+        runs = runs_folder(argv).path
+        if argv[0] == "fit" and named[-1] == "last" and not has_checkpoints(runs):
+            _LOG.info("there is no last.ckpt below %s: training starts from the beginning", runs)
+            return None
+        return newest_checkpoint(named[-1], runs)
     path = Path(str(named[-1]))
     if not path.is_file():
         is_folder = "it is a folder; a converted model is given by --weights"
@@ -304,20 +309,6 @@ def _configs(argv: Sequence[str]) -> Iterator[dict[str, Any]]:
         if option in _CONFIG and is_file_name(value):
             content = read_yaml(Path(value))
             yield _mapping(content)
-
-
-def _runs(argv: Sequence[str], configs: Sequence[dict[str, Any]]) -> Path:
-    """Return the folder in which a configuration keeps its runs."""
-    where: dict[str, Any] = {"save_dir": "runs", "name": "."}
-    for config in configs:
-        logger = _mapping(_mapping(config.get("trainer")).get("logger"))
-        where |= _mapping(logger.get("init_args"))
-    where |= {
-        option.removeprefix(_LOGGER).removeprefix("init_args."): value
-        for option, value in _options(argv)
-        if option.startswith(_LOGGER)
-    }
-    return Path(str(where["save_dir"] or "."), str(where["name"] or "."))
 
 
 def _mapping(value: Any) -> dict[str, Any]:

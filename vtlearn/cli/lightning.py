@@ -23,9 +23,14 @@ from vtlearn.callbacks import (
     BestCheckpoint,
     BuildVocabulary,
     ConfigWriter,
+    ContinuedLogs,
     DataWait,
     FeatureWriter,
+    ResumeCheck,
+    RunLock,
     StepCheckpoint,
+    StopOnSignal,
+    TrainingStopped,
     UnreadableReport,
 )
 from vtlearn.cli.argv import (
@@ -37,8 +42,11 @@ from vtlearn.cli.argv import (
     separated,
     typed_text_dim,
 )
+from vtlearn.cli.logger_folder import DEFAULT_LOGGER, DEFAULT_RUNS
 from vtlearn.cli.messages import Parser
 from vtlearn.cli.moved_classes import current_class_path
+from vtlearn.cli.own_folder import named_versions, run_of
+from vtlearn.cli.stopping import ctrl_c_stops, describe_stop
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, VTLearnError, format_error
 from vtlearn.interop import load_weights, read_weights
@@ -49,11 +57,10 @@ __all__ = ["run"]
 
 _LOG = logging.getLogger(__name__)
 
-_RUNS = {"save_dir": "runs", "name": "vtlearn"}
 _TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,
     "log_every_n_steps": 10,
-    "logger": {"class_path": "pytorch_lightning.loggers.TensorBoardLogger", "init_args": _RUNS},
+    "logger": DEFAULT_LOGGER,
 }
 _TEXT_DIM = "model.text_encoder.init_args.dim"
 
@@ -120,6 +127,12 @@ class VTLearnCLI(LightningCLI):
             help="weights and vocabulary to begin with: a .ckpt, a folder of vtlearn convert, or a "
             "published file that fits the model",
         )
+        parser.add_argument(
+            "--resume_changed",
+            action="store_true",
+            help="go on from --ckpt_path with another batch size, seed, corpus or head, in another "
+            "folder",
+        )
         parser.add_lightning_class_args(BestCheckpoint, "best_checkpoint")
         parser.add_lightning_class_args(StepCheckpoint, "step_checkpoint")
         parser.add_lightning_class_args(AlignmentPictures, "alignment_pictures")
@@ -137,6 +150,8 @@ class VTLearnCLI(LightningCLI):
         checkpoint = named_checkpoint(argv)
         if checkpoint is not None:
             argv = put_checkpoint_first(argv, checkpoint)
+        elif "last" in argv:  # there is none yet
+            argv = [*argv, "--ckpt_path", "null"]
         self.config = parser.parse_args(replace_data(argv))
         self._typed_text_dim = typed_text_dim(argv)
 
@@ -183,7 +198,8 @@ class VTLearnCLI(LightningCLI):
         """Build everything, and give the model the weights to begin with."""
         path = self._get(self.config, "weights")
         weights = None if path is None else read_weights(Path(path))  # before anything takes time
-        super().instantiate_classes()
+        with named_versions(self._get(self.config, "trainer").logger, self._resumed_run()):
+            super().instantiate_classes()
         if weights is None:
             return
         model = self.model
@@ -196,6 +212,11 @@ class VTLearnCLI(LightningCLI):
         )
         model.weights = path
         _LOG.info("%s", "\n".join([f"weights: {path}", str(report), *remarks]))
+
+    def _resumed_run(self) -> Path | None:
+        """Return the folder of the run that goes on in it; None where another one begins."""
+        is_fit = self.subcommand == "fit" and not self._get(self.config, "resume_changed")
+        return run_of(self._get(self.config, "ckpt_path")) if is_fit else None
 
     def after_fit(self) -> None:
         """Say where the best model is, or the last, where none was chosen."""
@@ -223,13 +244,19 @@ class VTLearnCLI(LightningCLI):
             keys[:] = [key for key in keys if not key.endswith("_checkpoint")]
         given = trainer.callbacks or []
         callbacks: list[Callback] = [BuildVocabulary(), *given, UnreadableReport(), DataWait()]
+        if self.subcommand == "fit":
+            checkpoint = self._get(self.config_init, "ckpt_path")
+            changed = self._get(self.config_init, "resume_changed")
+            check = ResumeCheck(checkpoint and Path(checkpoint), allow_changed=changed)
+            callbacks += [RunLock(), check, ContinuedLogs(), StopOnSignal()]
         if trainer.enable_progress_bar is not False:
             callbacks.append(RichProgressBar())
         if trainer.logger is not False:
             callbacks.append(LearningRateMonitor("step"))
         if is_working_directory(Path(trainer.default_root_dir or ".")):
             # for what has no logger's folder: in the working directory it would replace a user's
-            trainer.default_root_dir = fresh_folder(Path(_RUNS["save_dir"], _RUNS["name"]))
+            own = self._resumed_run() if trainer.logger is False else None
+            trainer.default_root_dir = own or fresh_folder(Path(*DEFAULT_RUNS.values()))
         return super().instantiate_trainer(callbacks=callbacks, **kwargs)
 
 
@@ -240,11 +267,16 @@ def run(argv: Sequence[str]) -> int:
         argv: Command and options.
 
     Returns:
-        The exit code: 0, or 2 for a user's mistake, which is shown as a sentence.
+        The exit code: 0; 2 for a user's mistake, which is shown as a sentence; or, as shells have
+        it, 128 and the number of the signal that a training was stopped by.
     """
     _log_plainly()
     try:
-        VTLearnCLI(argv)
+        with ctrl_c_stops():
+            VTLearnCLI(argv)
+    except TrainingStopped as stopped:
+        sys.stderr.write(describe_stop(stopped, argv))
+        return 128 + stopped.signum
     except (VTLearnError, OSError) as error:
         sys.stderr.write(format_error(error))
         return 2
@@ -283,5 +315,7 @@ def _log_plainly() -> None:
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     # a corpus to train on alone has no loader to validate by
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
+    # the training loader goes on with the batch that is next
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before")
     # of Lightning 2.6 with torch 2.13, about its own code
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*deprecated")

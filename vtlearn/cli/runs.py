@@ -14,12 +14,16 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Literal
 
+from vtlearn.callbacks.run_lock import began_at
+from vtlearn.callbacks.step_checkpoint import PREVIOUS
+from vtlearn.checkpoints import read_checkpoint
 from vtlearn.errors import CheckpointError
 
 __all__: list[str] = []
 
 _LOG = logging.getLogger(__name__)
 _OTHER = {"best": "last", "last": "best"}
+_PREVIOUS = Path(PREVIOUS).stem
 _WHY = ", for its data have no validation split or it ended before its first validation"
 
 
@@ -50,22 +54,68 @@ def newest_checkpoint(which: Literal["best", "last"], runs: Path) -> Path:
         )
         raise CheckpointError(message)
     ordered = sorted(found, key=lambda run: (_written(found[run]), _numbered(run)))
-    newest, paths = ordered[-1], [found[run].get(which) for run in ordered]
+    newest, paths = ordered[-1], [_of(found[run], which) for run in ordered]
     if paths[-1] is None:
         earlier = [str(path) for path in paths if path is not None]
         raise CheckpointError(_absent(which, newest, earlier))
-    _LOG.info("taking the checkpoint %s", paths[-1])
-    return paths[-1]
+    if which == "last":
+        _require_alone(newest, {run: _written(found[run]) for run in ordered[:-1]})
+        path = _readable(paths[-1])
+    else:
+        path = paths[-1]
+    _LOG.info("taking the checkpoint %s", path)
+    return path
+
+
+def has_checkpoints(runs: Path) -> bool:
+    """Tell whether any run has kept a checkpoint.
+
+    Args:
+        runs: The folder of the runs.
+    """
+    return bool(_checkpoints(runs))
 
 
 def _checkpoints(runs: Path) -> dict[Path, dict[str, Path]]:
     """Return the checkpoints of each run below a folder, by their names."""
     found: dict[Path, dict[str, Path]] = defaultdict(dict)
-    for which in _OTHER:
+    for which in (*_OTHER, _PREVIOUS):
         for path in runs.rglob(f"checkpoints/{which}.ckpt"):
             if path.is_file():
                 found[path.parents[1]][which] = path
     return dict(found)
+
+
+def _of(checkpoints: dict[str, Path], which: str) -> Path | None:
+    """Return a run's checkpoint; killed while it gave the last its name, it has the one before."""
+    return checkpoints.get(which) or (checkpoints.get(_PREVIOUS) if which == "last" else None)
+
+
+def _readable(path: Path) -> Path:
+    """Return a last checkpoint, or the one before it, where that one cannot be read."""
+    previous = path.with_name(f"{_PREVIOUS}.ckpt")
+    try:
+        read_checkpoint(path)
+    except CheckpointError as error:
+        if path == previous or not previous.is_file():
+            raise
+        read_checkpoint(previous)
+        _LOG.warning("%s: the one before it is taken", error)
+        return previous
+    return path
+
+
+def _require_alone(newest: Path, others: dict[Path, int]) -> None:
+    """Refuse to choose between runs that were trained at the same time."""
+    began = began_at(newest)
+    together = [run for run, written in others.items() if began and written > began]
+    if together:
+        runs = " and ".join(str(run) for run in [*together, newest])
+        message = (
+            f"{runs} were trained at the same time, and last may mean either: give the path of "
+            f"one, such as --ckpt_path {newest / 'checkpoints' / 'last.ckpt'}"
+        )
+        raise CheckpointError(message)
 
 
 def _written(checkpoints: dict[str, Path]) -> int:

@@ -1,0 +1,137 @@
+"""Refuse to go on with a training as another one, unless that is asked for."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from packaging.version import Version
+from pytorch_lightning import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from vtlearn import __version__
+from vtlearn.checkpoints import read_checkpoint
+from vtlearn.datamodules.base import VideoTextData
+from vtlearn.datamodules.identity import identity_of
+from vtlearn.distributed import process
+from vtlearn.errors import ArgumentError
+
+__all__ = ["ResumeCheck"]
+
+_LOG = logging.getLogger(__name__)
+_KEY = "training"
+_SHOWN = 120  # characters of a value
+
+
+class ResumeCheck(Callback):
+    """Keep in checkpoints what a training is of, and compare it with one that goes on from there.
+
+    Another batch size, seed, corpus or head is refused; other numbers of processes or workers are
+    not, and what follows from them is said.
+
+    Args:
+        checkpoint: What the training goes on from; None for one that begins.
+        allow_changed: Go on as another training.
+
+    Raises:
+        ArgumentError: When a training begins, if something differs that is not allowed to.
+    """
+
+    def __init__(self, checkpoint: Path | None = None, *, allow_changed: bool = False) -> None:
+        self.checkpoint = checkpoint
+        self.allow_changed = allow_changed
+        self._facts: dict[str, Any] = {}
+        self._has_changed = False
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        data = getattr(trainer, "datamodule", None)
+        if stage != "fit" or not isinstance(data, VideoTextData):
+            return
+        self._facts = {
+            "version": __version__,
+            "processes": process().world,
+            "workers": data.num_workers,
+            "head": pl_module.hparams.get("head"),
+            **identity_of(data),
+        }
+        former = read_checkpoint(self.checkpoint).get(_KEY) if self.checkpoint else None
+        if former is not None:
+            self._compare(former)
+
+    @override
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint[_KEY] = self._facts
+
+    @override
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if self._has_changed:  # the best of another training is none of this one
+            kept = checkpoint.get("callbacks") or {}
+            for name in [name for name in kept if name.startswith("BestCheckpoint")]:
+                del kept[name]
+
+    def _compare(self, former: Mapping[str, Any]) -> None:
+        differences = list(_differences(former, self._facts))
+        self._has_changed = bool(differences)
+        if differences and not self.allow_changed:
+            message = (
+                f"{self.checkpoint} is of a training with {', '.join(x for x, _ in differences)}; "
+                f"this one has {', '.join(x for _, x in differences)}: give what it had, or "
+                "--resume_changed to go on with what is new, in another folder; to begin with its "
+                "weights alone, give --weights in place of --ckpt_path"
+            )
+            raise ArgumentError(message)
+        if differences:
+            _LOG.warning(
+                "this training goes on from one with %s, and has %s",
+                *(", ".join(x) for x in zip(*differences, strict=True)),
+            )
+        if Version(former["version"]) > Version(__version__):
+            _LOG.warning(
+                "%s was written by vtlearn %s, and this is %s: what is new there is not known here",
+                *(self.checkpoint, former["version"], __version__),
+            )
+        self._say_what_follows(former)
+
+    def _say_what_follows(self, former: Mapping[str, Any]) -> None:
+        processes, workers = self._facts["processes"], self._facts["workers"]
+        if former["processes"] != processes:
+            _LOG.info(
+                "%d processes go on with what %d began: batches and what is drawn of the data "
+                "stay, dropout and rounding differ",
+                *(processes, former["processes"]),
+            )
+        stream = any(str(value) == "Shards" for value in self._facts.values())
+        if stream and (former["processes"], former["workers"]) != (processes, workers):
+            _LOG.warning(
+                "the shards of this epoch are dealt out anew to %d processes x %d workers, from %d "
+                "x %d: until it ends some samples come twice and others not at all",
+                *(processes, workers, former["processes"], former["workers"]),
+            )
+
+
+def _differences(former: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is not as it was: what it was, and what it is."""
+    tolerated = {"version", "processes", "workers"}
+    for name in [*former, *(name for name in now if name not in former)]:
+        before, after = former.get(name), now.get(name)
+        if name == "head":
+            before, after = _common(before, after), _common(after, before)
+        if name not in tolerated and before != after:
+            yield f"{name}={before!s:.{_SHOWN}}", f"{name}={after!s:.{_SHOWN}}"
+
+
+def _common(head: Any, other: Any) -> Any:
+    """Leave out of a head's description the arguments that another version does not have."""
+    if not isinstance(head, Mapping) or not isinstance(other, Mapping):
+        return head
+    arguments, others = head.get("init_args") or {}, other.get("init_args") or {}
+    name = str(head.get("class_path")).rpartition(".")[2]
+    if name != str(other.get("class_path")).rpartition(".")[2]:
+        return name
+    shared = {key: value for key, value in arguments.items() if key in others}
+    return {name: {key: x for key, x in shared.items() if x != others[key]}}

@@ -1,0 +1,141 @@
+"""End a training that is told to: with its step finished, and a checkpoint written."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from pytorch_lightning import LightningModule, Trainer
+from typing_extensions import override
+
+from vtlearn.callbacks.between_steps import BetweenSteps, Place
+from vtlearn.callbacks.step_checkpoint import StepCheckpoint
+from vtlearn.distributed import sum_counts
+
+__all__ = ["StopOnSignal", "TrainingStopped"]
+
+_ENDING = (signal.SIGTERM, signal.SIGINT)
+
+#: Seconds: torchrun hands a signal on that its processes got themselves, which is no second one.
+_ECHO = 1.0
+
+
+class TrainingStopped(Exception):  # noqa: N818 - nothing went wrong
+    """A training was told to end, and has.
+
+    Attributes:
+        signum: By which signal.
+        step: After so many optimiser steps.
+        checkpoint: What it goes on from; None where none is kept.
+        saved_step: The step that the checkpoint is of.
+    """
+
+    def __init__(
+        self, signum: int, step: int = 0, checkpoint: Path | None = None, saved_step: int = 0
+    ) -> None:
+        super().__init__(signum, step, checkpoint, saved_step)
+        self.signum, self.step = signal.Signals(signum), step
+        self.checkpoint, self.saved_step = checkpoint, saved_step
+
+
+class StopOnSignal(BetweenSteps):
+    """Finish the step, write ``last.ckpt`` and end, when SIGTERM or SIGINT (Ctrl-C) arrives.
+
+    All processes of a training end after the same step, whichever of them the signal has reached. A
+    second signal ends a process at once. Under SLURM the signal of its requeueing (SIGUSR1) does
+    the same, and has Lightning put the job back into the queue.
+
+    Raises:
+        TrainingStopped: When it is done, out of the training.
+    """
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._at = 0.0
+        self._signals: set[signal.Signals] = set()
+        self._former: dict[int, Any] = {}
+
+    @override
+    def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._listen(trainer)
+
+    @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._listen(trainer)
+
+    @override
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._stop_listening()
+
+    @override
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        self._stop_listening()
+
+    @override
+    def on_validation_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if signum := self._agreed(trainer):
+            self._end(trainer, signum)
+
+    @override
+    def between_steps(self, trainer: Trainer, place: Place) -> None:
+        if place != "end" and (signum := self._agreed(trainer)):
+            for latest in _keepers(trainer):
+                latest.save(trainer, place)
+            self._end(trainer, signum)
+
+    def _listen(self, trainer: Trainer) -> None:
+        """Take the signals over from Lightning, which has just taken them over itself."""
+        environment = getattr(trainer.strategy, "cluster_environment", None)
+        self._signals = set(_ENDING)
+        if isinstance(environment, SLURMEnvironment) and environment.auto_requeue:
+            self._signals.add(environment.requeue_signal or signal.SIGUSR1)
+        if self._former or threading.current_thread() is not threading.main_thread():
+            return
+        self._received = None
+        self._former = {number: signal.signal(number, self._receive) for number in self._signals}
+
+    def _stop_listening(self) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+        self._former = {}
+
+    def _receive(self, signum: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._received is None:
+            self._received, self._at = signum, now
+        elif "TORCHELASTIC_RUN_ID" not in os.environ or now - self._at > _ECHO:
+            signal.signal(signum, signal.SIG_DFL)
+            os.kill(os.getpid(), signum)
+
+    def _agreed(self, trainer: Trainer) -> int | None:
+        """Return a signal that any process has received; all ask together."""
+        numbers = sorted(self._signals)
+        received = [int(number == self._received) for number in numbers]
+        counts = sum_counts(received, trainer.strategy.root_device) if numbers else []
+        return next((x for x, count in zip(numbers, counts, strict=True) if count), None)
+
+    def _end(self, trainer: Trainer, signum: int) -> None:
+        former = self._former.get(signum)
+        if signum not in _ENDING and callable(former):
+            former(signum, None)  # Lightning's: it puts the job back into the queue
+        latest = next((each for each in _keepers(trainer) if each.path.is_file()), None)
+        if latest is None:
+            raise TrainingStopped(signum, trainer.global_step)
+        raise TrainingStopped(signum, trainer.global_step, latest.path, latest.saved_at)
+
+
+def _keepers(trainer: Trainer) -> list[StepCheckpoint]:
+    return [x for x in trainer.checkpoint_callbacks if isinstance(x, StepCheckpoint)]

@@ -1,0 +1,69 @@
+"""Each run in a folder of its own, and a resumed one in the folder that it has."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning_utilities.core.rank_zero import rank_zero_only
+
+from vtlearn.callbacks.step_checkpoint import PREVIOUS
+from vtlearn.cli.logger_folder import folder_of_logger, is_numbered
+from vtlearn.run_folder import reserve_folder
+
+__all__: list[str] = []
+
+_OF_A_RUN = ("last.ckpt", PREVIOUS)
+
+
+def run_of(checkpoint: str | None) -> Path | None:
+    """Return the folder of the run that goes on from a checkpoint, in that folder.
+
+    Args:
+        checkpoint: Its path.
+
+    Returns:
+        The folder; None where the checkpoint is not the last of a run, whose later steps would be
+        replaced by others.
+
+    Example:
+        >>> run_of("runs/a/version_3/checkpoints/last.ckpt")
+        PosixPath('runs/a/version_3')
+        >>> run_of("runs/a/version_3/checkpoints/best.ckpt")
+    """
+    path = Path(checkpoint or "")
+    is_last = path.name in _OF_A_RUN and path.parent.name == "checkpoints"
+    return path.parents[1] if is_last else None
+
+
+@contextmanager
+def named_versions(logger: Any, run: Path | None) -> Iterator[None]:
+    """Say in the configuration of loggers, while they are built, which folder a run has.
+
+    A new run's folder is made at once: of two runs that begin at the same time each has its own.
+
+    Args:
+        logger: What ``trainer.logger`` was parsed to.
+        run: The folder of the run that goes on; None for a new one.
+    """
+    loggers = [x for x in (logger if isinstance(logger, list) else [logger]) if is_numbered(x)]
+    unnamed: list[Namespace] = [x for x in loggers if x.init_args.get("version") is None]
+    reserved: list[Path] = []
+    for one in unnamed:
+        parent = folder_of_logger(one).parent
+        if run is not None and parent.resolve() == run.parent.resolve():
+            one.init_args.version = run.name
+        elif getattr(rank_zero_only, "rank", 0) == 0:
+            reserved.append(reserve_folder(parent))
+            one.init_args.version = reserved[-1].name
+    try:
+        yield
+    except BaseException:
+        for folder in reserved:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+    finally:
+        for one in unnamed:  # what is kept of the configuration serves another run
+            one.init_args.version = None
