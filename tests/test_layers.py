@@ -24,7 +24,7 @@ ALLOWED = {
     "evaluation": {"alignment"},
     "datamodules": {"data_source", "datasets", "encoders", "evaluation", "kitchen", "media"},
     "callbacks": {
-        *("datamodules", "datasets", "heads", "learner", "media", "plotting"),
+        *("checkpoints", "datamodules", "datasets", "heads", "learner", "media", "plotting"),
     },
     "cli": {
         *("alignment", "callbacks", "checkpoints", "datamodules", "datasets", "encoders"),

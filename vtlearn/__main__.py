@@ -50,20 +50,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         from vtlearn import __version__
 
         sys.stdout.write(f"vtlearn {__version__}\n")
-    elif argv[0] in _LIGHTNING:
-        from vtlearn.cli.lightning import (
-            run,  # torch is imported only when there is something to do
-        )
-
-        return run(argv)
-    elif name is not None:
-        return tree.run(name, argv[len(name.split()) :])
+    elif argv[0] in _LIGHTNING or name is not None:
+        return _run(argv, name)
     elif _asks_for_group(argv):
         sys.stdout.write(_help(f"{argv[0]} "))
     else:
         sys.stderr.write(f"vtlearn: error: {_corrected(argv) or _unknown(argv)}\n")
         return 2
     return 0
+
+
+def _run(argv: Sequence[str], name: str | None) -> int:
+    """Run a command of Lightning's, or of ours, until it ends or Ctrl-C does."""
+    try:
+        if name is not None:
+            return tree.run(name, argv[len(name.split()) :])
+        # torch is imported only when there is something to do
+        from vtlearn.cli.lightning import run
+
+        return run(argv)
+    except KeyboardInterrupt:
+        sys.stderr.write("vtlearn: interrupted\n")
+        return 130  # as a shell has it
 
 
 def _help(group: str = "") -> str:

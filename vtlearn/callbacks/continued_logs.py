@@ -20,20 +20,19 @@ class ContinuedLogs(Callback):
     What was logged after the checkpoint gives way to what is logged now: TensorBoard is told which
     steps of earlier files it has to leave out, and of ``metrics.csv``, which Lightning would begin
     anew, the rows up to the checkpoint are kept.
+
+    Args:
+        folder: The run's; None for one that begins.
     """
 
-    def __init__(self) -> None:
-        self._rows: dict[str, list[_Row]] = {}
-
-    @override
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage == "fit" and trainer.is_global_zero:
-            loggers = (logger for logger in trainer.loggers if isinstance(logger, CSVLogger))
-            self._rows = {logger.log_dir: list(_rows(logger)) for logger in loggers}
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        # now, since Lightning removes the file before it calls any callback
+        self._rows = [] if folder is None else list(_rows(folder / "metrics.csv"))
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.is_global_zero or not trainer.ckpt_path:
+        if not trainer.is_global_zero or self.folder is None:
             return
         # of a validation that is made again
         repeated = trainer.fit_loop.epoch_loop.val_loop.restarted_mid_evaluation
@@ -41,17 +40,17 @@ class ContinuedLogs(Callback):
             if isinstance(logger, TensorBoardLogger):
                 start = Event(session_log=SessionLog(status=SessionLog.START))
                 logger.experiment.file_writer.add_event(start, step=trainer.global_step)
-            elif isinstance(logger, CSVLogger):
-                rows = self._rows.pop(logger.log_dir, [])
-                ends = (trainer.global_step - (repeated and _validates(row)) for row in rows)
-                kept = [row for row, end in zip(rows, ends, strict=True) if int(row["step"]) < end]
-                logger.experiment.metrics[:0] = kept
+            elif isinstance(logger, CSVLogger) and Path(logger.log_dir) == self.folder:
+                logger.experiment.metrics[:0] = [
+                    row
+                    for row in self._rows
+                    if int(row["step"]) < trainer.global_step - (repeated and _validates(row))
+                ]
                 logger.save()
 
 
-def _rows(logger: CSVLogger) -> Iterator[_Row]:
+def _rows(path: Path) -> Iterator[_Row]:
     """Read what a run has logged."""
-    path = Path(logger.log_dir, "metrics.csv")
     if path.is_file():
         with path.open(newline="") as file:
             for row in csv.DictReader(file):

@@ -220,6 +220,12 @@ class VTLearnCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Say where the best model is, or the last, where none was chosen."""
+        if self.trainer.fit_loop.is_resuming:  # still
+            _LOG.info(
+                "nothing was left to do: %s has all steps of max_epochs=%s, max_steps=%s. To go on "
+                "raise them; to begin anew with its weights give --weights in place of --ckpt_path",
+                *(self.trainer.ckpt_path, self.trainer.max_epochs, self.trainer.max_steps),
+            )
         callbacks = self.trainer.checkpoint_callbacks
         # one that was resumed after its end has a path, and no score
         found = [x for x in callbacks if isinstance(x, BestCheckpoint) and x.best_model_path]
@@ -248,7 +254,7 @@ class VTLearnCLI(LightningCLI):
             checkpoint = self._get(self.config_init, "ckpt_path")
             changed = self._get(self.config_init, "resume_changed")
             check = ResumeCheck(checkpoint and Path(checkpoint), allow_changed=changed)
-            callbacks += [RunLock(), check, ContinuedLogs(), StopOnSignal()]
+            callbacks += [RunLock(), check, ContinuedLogs(self._resumed_run()), StopOnSignal()]
         if trainer.enable_progress_bar is not False:
             callbacks.append(RichProgressBar())
         if trainer.logger is not False:
@@ -315,6 +321,9 @@ def _log_plainly() -> None:
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     # a corpus to train on alone has no loader to validate by
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
+    # a resumed training goes on in its own folder, and a new one has made it
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    warnings.filterwarnings("ignore", message="Experiment logs directory .* exists and is not")
     # the training loader goes on with the batch that is next
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before")
     # of Lightning 2.6 with torch 2.13, about its own code

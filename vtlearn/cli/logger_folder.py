@@ -55,7 +55,7 @@ def runs_folder(argv: Sequence[str]) -> RunsFolder:
 
     Example:
         >>> runs_folder(["fit", "--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "x"])
-        RunsFolder(parent=PosixPath('x/lightning_logs'), version=None)
+        RunsFolder(parent=PosixPath('x/vtlearn'), version=None)
     """
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--config", action="config")

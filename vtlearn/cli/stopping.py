@@ -44,7 +44,8 @@ def describe_stop(stopped: TrainingStopped, argv: Sequence[str]) -> str:
     """
     name = stopped.signum.name
     if stopped.checkpoint is None:
-        return f"stopped by {name} before there was a checkpoint\n"
+        before = " before there was a checkpoint" if argv[0] == "fit" else ""
+        return f"stopped by {name}{before}\n"
     path = os.path.relpath(stopped.checkpoint)
     behind = stopped.step - stopped.saved_step
     again = f", whose last {behind} are made again" if behind else ""
