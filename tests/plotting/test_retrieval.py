@@ -52,6 +52,12 @@ def test_several_clips_may_be_right() -> None:
     assert marked(axes, "found first, and wrong") == [(0, 2)]
 
 
+def test_scores_of_float64_tie_only_where_they_are_equal() -> None:
+    near = torch.tensor([[0.5, 0.5 - 1e-12]], dtype=torch.float64)
+    axes = draw_retrieval_matrix(near, ["a"]).axes[0]
+    assert axes.get_title() == "R@1 100.0 of 1 texts"
+
+
 def test_of_many_texts_the_labels_are_left_out() -> None:
     figure = draw_retrieval_matrix(torch.eye(61), [str(number) for number in range(61)])
     axes = figure.axes[0]

@@ -59,7 +59,8 @@ def draw_retrieval_matrix(
         'two texts: R@1 50.0 of 2 texts'
     """
     _check_matrix(similarity, labels, clips)
-    scores = similarity.detach().float().cpu()
+    scores = similarity.detach().cpu()
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))  # as ranks compares them
     right = torch.arange(len(labels)) if relevant is None else relevant.cpu()
     counts = ranks(scores, right)
     rank = expected_rank(*counts).tolist()

@@ -50,6 +50,13 @@ def test_one_right_item_follows_the_closed_form() -> None:
     )
 
 
+@pytest.mark.parametrize("best", [2, torch.tensor([2, 2])])
+def test_mean_ranks_are_exact_in_large_galleries(best: Tensor | int) -> None:
+    """In float32 the first would be 33334.332."""
+    rank = expected_rank(torch.tensor([0, 2**25]), torch.tensor([100_000, 1]), best)
+    assert rank.tolist() == [1 + 100_000 / 3, 1 + 2**25 + 1 / 3]
+
+
 def test_without_ties_ranks_are_those_of_argsort() -> None:
     scores = matrix(50, 40)
     right = torch.randint(0, 40, (50,), generator=torch.Generator().manual_seed(1))

@@ -68,6 +68,13 @@ def test_the_metric_pools_videos_within_tasks() -> None:
     assert metric.compute().item() == 0  # no step anywhere
 
 
+def test_counts_go_on_where_float32_stops() -> None:
+    metric = StepRecall(num_tasks=1)
+    metric.steps[0] = metric.hits[0] = 2**24
+    metric.update(torch.tensor([1, 3, 6, 7]), SPANS, task=0)
+    assert (int(metric.hits), int(metric.steps)) == (2**24 + 2, 2**24 + 3)
+
+
 def test_there_has_to_be_a_task() -> None:
     with pytest.raises(ArgumentError, match="num_tasks=0"):
         StepRecall(0)

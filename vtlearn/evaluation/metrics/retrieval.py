@@ -112,7 +112,8 @@ def expected_rank(greater: Tensor, ties: Tensor, best: Tensor | int = 1) -> Tens
         >>> expected_rank(torch.tensor([0, 2]), torch.tensor([99, 0]))
         tensor([50.5000,  3.0000], dtype=torch.float64)
     """
-    return 1 + greater.double() + ties / (torch.as_tensor(best, device=ties.device) + 1.0)
+    sharing = torch.as_tensor(best, dtype=torch.float64, device=ties.device) + 1
+    return 1 + greater.double() + ties / sharing
 
 
 def _row_ranks(similarity: Tensor, positions: Tensor, first: int) -> Ranks:

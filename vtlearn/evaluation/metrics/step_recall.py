@@ -115,7 +115,9 @@ class StepRecall(Metric):
             message = f"num_tasks={num_tasks} must be 1 or more"
             raise ArgumentError(message)
         for name in ("hits", "steps"):
-            self.add_state(name, torch.zeros(num_tasks), dist_reduce_fx="sum")
+            # float32 would stop counting at 2**24
+            zeros = torch.zeros(num_tasks, dtype=torch.long)
+            self.add_state(name, zeros, dist_reduce_fx="sum")
 
     def update(self, seconds: Tensor, spans: Sequence[tuple[int, float, float]], task: int) -> None:
         """Count the steps of a video.
@@ -137,5 +139,6 @@ class StepRecall(Metric):
             A scalar, float32; 0 where no video had a step.
         """
         present = self.steps > 0
-        shares = self.hits[present] / self.steps[present]
-        return 100 * shares.mean() if len(shares) else self.hits.new_zeros(())
+        shares = self.hits[present].double() / self.steps[present]
+        mean = 100 * shares.mean() if len(shares) else shares.new_zeros(())
+        return mean.float()
