@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vtlearn.alignment.costs import cosine, dot, squared_euclidean
+from vtlearn.alignment.costs import cosine, dot, squared_euclidean, squared_euclidean_about
 
 
 def test_cosine_is_one_minus_the_angle_s_cosine_by_a_loop() -> None:
@@ -63,13 +63,14 @@ def test_squared_euclidean_is_the_sum_of_squared_differences() -> None:
     torch.testing.assert_close(squared_euclidean(x, y), differences.square().sum(-1))
 
 
-def test_squared_euclidean_is_never_negative_and_as_close_as_it_says() -> None:
+@pytest.mark.parametrize("far", [10, 1e3, 1e5])
+def test_squared_euclidean_is_never_negative_and_as_close_as_it_says(far: float) -> None:
     generator = torch.Generator().manual_seed(4)
-    x = torch.randn(200, 64, generator=generator) + 10
+    x = torch.randn(200, 64, generator=generator) + far
     y = x + 1e-4 * torch.randn(200, 64, generator=generator)
     cost = squared_euclidean(x, y)
     exact = (x.double()[:, None] - y.double()).square().sum(-1)
-    norms = x.square().sum(-1)[:, None] + y.square().sum(-1)
+    norms = (x - y[:1]).square().sum(-1)[:, None] + (y - y[:1]).square().sum(-1)
     assert bool((cost >= 0).all())
     assert bool((cost.diagonal() == 0).any())  # some would be negative
     assert bool(((cost - exact).abs() <= 1e-6 * norms).all())
@@ -80,6 +81,57 @@ def test_squared_euclidean_has_the_gradient_of_its_value() -> None:
     x = torch.randn(3, 4, generator=generator, dtype=torch.float64, requires_grad=True)
     y = torch.randn(2, 4, generator=generator, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(squared_euclidean, (x, y))
+
+
+@pytest.mark.parametrize("far", [0, 1e3, 1e4])
+@pytest.mark.parametrize(
+    ("clips", "captions"),
+    [((2, 4, 6, 5), (2, 4, 3, 5)), ((2, 1, 6, 5), (4, 3, 5)), ((6, 5), (2, 4, 3, 5))],
+)
+def test_where_vectors_lie_does_not_matter(
+    far: float, clips: tuple[int, ...], captions: tuple[int, ...]
+) -> None:
+    generator = torch.Generator().manual_seed(7)
+    x = (torch.randn(clips, generator=generator) + far).requires_grad_()
+    y = (torch.randn(captions, generator=generator) + far).requires_grad_()
+    cost = squared_euclidean(x, y)
+    wide_x, wide_y = (z.detach().double().requires_grad_() for z in (x, y))
+    exact = (wide_x[..., :, None, :] - wide_y[..., None, :, :]).square().sum(-1)
+    torch.testing.assert_close(cost.double(), exact, rtol=1e-5, atol=1e-5)
+    weights = torch.rand(cost.shape, generator=generator)
+    found = torch.autograd.grad((weights * cost).sum(), (x, y))
+    expected = torch.autograd.grad((weights.double() * exact).sum(), (wide_x, wide_y))
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a.double(), b, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("padding", [torch.nan, torch.inf, 1e30, 0.0])
+def test_padding_reaches_no_cost_of_others(padding: float) -> None:
+    generator = torch.Generator().manual_seed(8)
+    x, y = (torch.randn(2, size, 5, generator=generator) + 1e4 for size in (6, 4))
+    expected = squared_euclidean(x[:, :3], y[:, :2])
+    x[:, 3:] = y[:, 2:] = padding
+    torch.testing.assert_close(squared_euclidean(x, y)[:, :3, :2], expected, rtol=1e-6, atol=0)
+
+
+def test_a_first_caption_of_nan_costs_only_itself() -> None:
+    y = torch.tensor([[torch.nan, 1.0], [3.0, 0.0]])
+    cost = squared_euclidean(torch.tensor([[3.0, 2.0]]), y)
+    assert cost.isnan().tolist() == [[True, False]]
+    assert float(cost[0, 1]) == 4
+
+
+def test_an_origin_changes_nothing_but_rounding() -> None:
+    generator = torch.Generator().manual_seed(9)
+    x, y, origin = (
+        torch.randn(shape, generator=generator, dtype=torch.float64)
+        for shape in ((3, 2, 5), (4, 1, 2, 5), (4, 3, 1, 5))
+    )
+    cost = squared_euclidean_about(origin, x, y)
+    torch.testing.assert_close(cost, squared_euclidean_about(torch.zeros(5), x, y))
+    for empty in (x[:, :0], x[:0]):
+        assert squared_euclidean(empty, empty).numel() == 0
+        assert squared_euclidean(x[:1], empty).numel() == 0
 
 
 def test_squared_euclidean_of_near_vectors_keeps_its_gradient() -> None:

@@ -332,6 +332,35 @@ def test_divergence_of_equal_sequences_is_zero_whatever_their_lengths() -> None:
     torch.testing.assert_close(between, torch.stack(alone))
 
 
+@pytest.mark.parametrize("far", [1e3, 1e4])
+def test_divergence_does_not_depend_on_where_the_vectors_lie(far: float) -> None:
+    generator = torch.Generator().manual_seed(14)
+    x = torch.randn(3, 30, 4, generator=generator) + far
+    y = x[:, :25] + 0.1 * torch.randn(3, 25, 4, generator=generator)
+    n, m = torch.tensor([30, 12, 7]), torch.tensor([25, 9, 11])
+    wide_x, wide_y = x.double().requires_grad_(), y.double().requires_grad_()
+    exact = divergence(wide_x, wide_y, 1.0, n=n, m=m)
+    expected = torch.autograd.grad(exact.sum(), (wide_x, wide_y))
+    for p in range(3):
+        x[p, n[p] :] = y[p, m[p] :] = math.nan
+    x.requires_grad_()
+    y.requires_grad_()
+    found = divergence(x, y, 1.0, n=n, m=m)
+    torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=1e-4)
+    gradients = torch.autograd.grad(found.sum(), (x, y))
+    for a, b in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(a.double(), b, rtol=1e-4, atol=1e-4)
+
+
+def test_divergence_has_the_gradient_of_its_value() -> None:
+    generator = torch.Generator().manual_seed(15)
+    x, y = (
+        torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
+        for shape in ((2, 4, 3), (5, 3))
+    )
+    assert torch.autograd.gradcheck(lambda x, y: divergence(x, y, 0.5, n=3, m=4), (x, y))
+
+
 def test_divergence_is_made_of_three_soft_dtws() -> None:
     x, y = costs(3, 2, seed=12), costs(4, 2, seed=13)
     table = {

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vtlearn.alignment.costs import squared_euclidean
+from vtlearn.alignment.costs import squared_euclidean_about
 from vtlearn.alignment.kernels import Lengths, solve_soft_dtw, solve_soft_dtw_gradient
 from vtlearn.alignment.options import SoftDTWOptions
 
@@ -100,8 +100,9 @@ def divergence(
 ) -> Tensor:
     """Score how far two sequences of vectors are apart: zero for equal ones, unlike soft-DTW.
 
-    It is softDTW(x, y) - (softDTW(x, x) + softDTW(y, y)) / 2 with squared Euclidean costs. The
-    three may have different lengths.
+    It is softDTW(x, y) - (softDTW(x, x) + softDTW(y, y)) / 2 with squared Euclidean costs, whose
+    norms are taken from the mean of the captions: where the vectors lie does not matter. The three
+    may have different lengths.
 
     Args:
         x: (..., clips, dim), any floating dtype.
@@ -126,9 +127,10 @@ def divergence(
         (tensor(0.), tensor(True))
     """
     x, y = _without_padding(x, n), _without_padding(y, m)
-    across = soft_dtw(squared_euclidean(x, y), gamma, n=n, m=m)
-    within_x = soft_dtw(squared_euclidean(x, x), gamma, n=n, m=n)
-    within_y = soft_dtw(squared_euclidean(y, y), gamma, n=m, m=m)
+    origin = _mean(y.detach(), m)  # the same for all three, so that equal sequences give 0
+    across = soft_dtw(squared_euclidean_about(origin, x, y), gamma, n=n, m=m)
+    within_x = soft_dtw(squared_euclidean_about(origin, x, x), gamma, n=n, m=n)
+    within_y = soft_dtw(squared_euclidean_about(origin, y, y), gamma, n=m, m=m)
     return across - (within_x + within_y) / 2
 
 
@@ -139,3 +141,11 @@ def _without_padding(vectors: Tensor, length: Lengths) -> Tensor:
     at = torch.arange(vectors.shape[-2], device=vectors.device)
     lengths = torch.as_tensor(length, device=vectors.device)
     return torch.where((at < lengths[..., None])[..., None], vectors, 0)
+
+
+def _mean(vectors: Tensor, length: Lengths) -> Tensor:
+    """Average each sequence, (..., 1, dim), of vectors that are zero behind it."""
+    total = vectors.sum(-2, keepdim=True, dtype=torch.promote_types(vectors.dtype, torch.float32))
+    if length is None:
+        return total / vectors.shape[-2]
+    return total / torch.as_tensor(length, device=vectors.device)[..., None, None]
