@@ -8,6 +8,7 @@ from torch import Tensor
 from vtlearn.alignment.kernels import Lengths, solve_soft_dtw_gradient
 from vtlearn.alignment.options import SoftDTWOptions
 from vtlearn.alignment.pairs import check_cost, pair_last
+from vtlearn.alignment.transforms import refuse_mapped
 
 __all__ = ["HardPath", "dtw"]
 
@@ -55,6 +56,7 @@ def dtw(
         >>> path.distance, path.cells[: path.length].tolist()
         (tensor(0.), [[0, 0], [1, 0], [2, 1]])
     """
+    refuse_mapped("dtw", cost, n, m, bandwidth)
     check_cost(cost)
     *leading, clips, captions = cost.shape
     value, visited = solve_soft_dtw_gradient(cost, SoftDTWOptions(0.0), n, m, bandwidth)

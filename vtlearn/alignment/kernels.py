@@ -21,6 +21,7 @@ from vtlearn.alignment.cpu import thread_pool  # noqa: F401  # which has to be t
 from vtlearn.alignment.options import SoftDTWOptions, Solver
 from vtlearn.alignment.pairs import as_pairs, check_cost, check_gamma, fold_back, pair_last
 from vtlearn.alignment.soft_dtw_torch import solve as solve_in_torch
+from vtlearn.alignment.transforms import refuse_recorded, requires_gradient
 from vtlearn.errors import ArgumentError
 
 __all__ = ["kernel_for", "solve_soft_dtw_gradient"]
@@ -65,7 +66,9 @@ def solve_soft_dtw(
         tensor(2.)
     """
     # the gradient is cheapest now: the weights of the soft minima never leave the kernel
-    wanted = torch.is_grad_enabled() and cost.requires_grad
+    wanted = torch.is_grad_enabled() and requires_gradient(cost)
+    if wanted:
+        refuse_recorded("soft-DTW", cost)
     return _solve_wide(cost, options, (n, m, bandwidth), want_gradient=wanted)[0].to(cost.dtype)
 
 
@@ -125,8 +128,8 @@ def _solve_wide(
     check_cost(cost)
     if forward_ad.unpack_dual(cost).tangent is not None:
         message = (
-            "soft-DTW has no forward-mode derivative, and its cost carries a tangent: take the "
-            "gradient in reverse mode"
+            "soft-DTW has no forward-mode derivative, and its cost carries a tangent: call "
+            "loss.backward() or torch.autograd.grad, or multiply the tangent by soft_alignment"
         )
         raise ArgumentError(message)
     wide = cost.to(torch.promote_types(cost.dtype, torch.float32))
@@ -227,6 +230,27 @@ def _backward(ctx: Any, arriving: Tensor, _: Any) -> tuple[Any, ...]:
 
 
 torch.library.register_autograd("vtlearn::solve_soft_dtw", _backward, setup_context=_keep_gradient)
+
+
+@torch.library.register_vmap("vtlearn::solve_soft_dtw")  # type: ignore[untyped-decorator]
+def _(
+    info: Any, axes: tuple[int | None, ...], cost: Tensor, *others: Any
+) -> tuple[tuple[Tensor, Tensor], tuple[int, int | None]]:
+    """Solve what is mapped as one stack with a leading axis more."""
+    size, leading = info.batch_size, cost.ndim - 2 - (axes[0] is not None)
+    whole = cost.expand(size, *cost.shape) if axes[0] is None else cost.movedim(axes[0], 0)
+    lengths = (
+        given if axis is None else _with_axes(given.movedim(axis, 0), leading)
+        for given, axis in zip(others[:3], axes[1:4], strict=True)
+    )
+    want_gradient = others[-1]
+    return _warp(whole, *lengths, *others[3:]), (0, 0 if want_gradient else None)
+
+
+def _with_axes(lengths: Tensor, count: int) -> Tensor:
+    """Insert axes behind the first until that many follow it."""
+    size, *rest = lengths.shape
+    return lengths.reshape(size, *[1] * (count - len(rest)), *rest)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from vtlearn.alignment.pairs import Pairs, as_pairs
+from vtlearn.alignment.transforms import refuse_mapped
 from vtlearn.errors import ArgumentError
 
 __all__ = ["ordered_assignment"]
@@ -39,6 +40,7 @@ def ordered_assignment(
         >>> ordered_assignment(cost)
         tensor([2, 3])
     """
+    refuse_mapped("ordered_assignment", cost, n, m)
     pairs = as_pairs(cost.detach(), n, m)
     leading = cost.shape[:-2]
     short = (pairs.n < pairs.m).reshape(leading)

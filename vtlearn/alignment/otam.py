@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from vtlearn.alignment.pairs import as_pairs, check_gamma
+from vtlearn.alignment.transforms import refuse_mapped, refuse_recorded, requires_gradient
 from vtlearn.errors import ArgumentError
 
 __all__ = ["otam"]
@@ -32,7 +33,7 @@ def otam(
     same one; only the first caption may last for several clips. The value is the soft minimum of
     the summed cost over all paths, and its gradient the probability that a path visits a cell. It
     is no metric and not symmetric: TempCLR's distance is ``otam(cost) + otam(cost.mT)``. It can be
-    differentiated once, not twice.
+    differentiated once, not twice, and not by ``torch.func``.
 
     Args:
         cost: (..., clips, captions), float16, bfloat16, float32 or float64, any strides.
@@ -50,7 +51,8 @@ def otam(
 
     Raises:
         ArgumentError: If gamma is negative, the cost is no stack of float matrices, or a length is
-            0 or larger than the cost; in the backward, if a second derivative is asked for.
+            0 or larger than the cost; if ``torch.func`` asks for its gradient; in the backward, if
+            a second derivative is asked for.
 
     Source: Cao et al., "Few-Shot Video Classification via Temporal Alignment", 2020, as in the
         published code of Yang et al., "TempCLR: Temporal Alignment Representation with Contrastive
@@ -66,7 +68,9 @@ def otam(
     pairs = as_pairs(cost, n, m)
     # one copy, if any: the loops read whole rows of pairs
     table = pairs.cost.contiguous()
-    if torch.is_grad_enabled() and cost.requires_grad:
+    if torch.is_grad_enabled() and requires_gradient(cost):
+        refuse_recorded("otam", cost)
+        refuse_mapped("otam with a gradient", cost)
         value: Tensor = _OTAM.apply(table, pairs.n, pairs.m, gamma)  # type: ignore[no-untyped-call]
     else:
         value = _solve(table, pairs.n, pairs.m, gamma).value

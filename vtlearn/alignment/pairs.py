@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vtlearn.alignment.bands import Columns, columns_within, feasible
+from vtlearn.alignment.transforms import refuse_mapped
 from vtlearn.errors import ArgumentError
 
 __all__ = ["Pairs", "as_pairs", "pair_last"]
@@ -64,6 +65,7 @@ def as_pairs(
         (torch.Size([2, 3, 5]), [2, 2, 2, 2, 2], [1, 2, 3, 3, 1])
     """
     check_cost(cost)
+    refuse_mapped("lengths", n, m, bandwidth)
     leading, (rows, columns) = cost.shape[:-2], cost.shape[-2:]
     wide = cost.to(torch.promote_types(cost.dtype, torch.float32))
     pairs = Pairs(

@@ -22,7 +22,9 @@ def soft_dtw(
 
     The value is the soft minimum, over all monotone paths from the first pair of clip and caption
     to the last, of the summed cost along the path. Its gradient is the expected alignment: the
-    probability that a path visits a cell. It can be differentiated once, not twice.
+    probability that a path visits a cell. It can be differentiated once, not twice: by
+    ``loss.backward()`` or ``torch.autograd.grad``, also inside ``torch.func.vmap``, but not by the
+    other transforms of ``torch.func``, and not in forward mode.
 
     Args:
         cost: (..., clips, captions), float16, bfloat16, float32 or float64, any strides; fastest
@@ -42,8 +44,8 @@ def soft_dtw(
 
     Raises:
         ArgumentError: If gamma or a bandwidth is negative, the cost is no stack of float matrices,
-            or a length is 0 or larger than the cost; in the backward, if a second derivative is
-            asked for.
+            or a length is 0 or larger than the cost; if ``torch.func`` asks for its gradient, or
+            the cost carries a tangent; in the backward, if a second derivative is asked for.
 
     Source: Cuturi and Blondel, "Soft-DTW: a Differentiable Loss Function for Time-Series", 2017,
         equation 1 and algorithms 1 and 2. The backward multiplies the weights of the soft minima
