@@ -10,6 +10,7 @@ from tests.processes import Pool
 from vtlearn.batch import EncodedBatch
 from vtlearn.distributed import (
     Process,
+    any_process,
     compute_once,
     gather,
     gather_batch,
@@ -104,6 +105,16 @@ def test_one_process_computes_for_all_and_fails_for_all(two_processes: Pool) -> 
         assert ranks == [0, 1, 0]
         assert sums == [1, 4]
         assert "division" in error
+
+
+def _flagged() -> list[bool]:
+    rank = process().rank
+    return any_process(torch.tensor([rank == 1, False, True, rank == 0]))
+
+
+@pytest.mark.ddp
+def test_what_is_so_on_one_process_is_told_to_all(two_processes: Pool) -> None:
+    assert two_processes.run(_flagged) == [[True, False, True, True]] * 2
 
 
 def _fresh_zeros() -> torch.Tensor:

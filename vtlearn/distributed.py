@@ -21,6 +21,7 @@ from vtlearn.padding import pad
 
 __all__ = [
     "Process",
+    "any_process",
     "compute_once",
     "gather",
     "gather_batch",
@@ -182,6 +183,25 @@ def sum_counts(counts: Sequence[int], device: torch.device | str = "cpu") -> lis
     total = torch.tensor(counts, device=device)
     distributed.all_reduce(total)
     return total.tolist()
+
+
+def any_process(flags: Tensor) -> list[bool]:
+    """Say what is so on any process, in one exchange and one wait for the device.
+
+    Args:
+        flags: (flags,), bool, as many on every process.
+
+    Returns:
+        For each whether it is set anywhere, on every process alike.
+
+    Example:
+        >>> any_process(torch.tensor([True, False]))
+        [True, False]
+    """
+    counts = flags.int()
+    if process().world > 1:
+        distributed.all_reduce(counts)
+    return [count > 0 for count in counts.tolist()]
 
 
 def compute_once(value: Any, compute: Callable[[Sequence[Any]], ValueT]) -> ValueT:
