@@ -1,12 +1,10 @@
 """The LightningModule: a video encoder, a text encoder and a head, trained and scored together."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-import numpy as np
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
@@ -17,7 +15,7 @@ from typing_extensions import override
 
 from vtlearn import compatibility
 from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
-from vtlearn.data_source import DataSource, Stage
+from vtlearn.data_source import DataSource, Stage, batch_seed
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.encoding import encode_batch, encode_clips, encode_texts, unneeded_modules
@@ -172,12 +170,9 @@ class VideoTextLearner(SavedModule):
 
     def _loss(self, batch: Batch, batch_idx: int) -> tuple[Tensor, dict[str, Tensor]]:
         rank, world = process()
-        data = self._data()
-        base = int(os.environ.get("PL_GLOBAL_SEED", "0")) if data is None else data.seed
-        entropy = np.random.SeedSequence((base, self.current_epoch, batch_idx))
-        seed, of_torch = (int(x) for x in entropy.generate_state(2))
+        seed = batch_seed(self._data(), self.current_epoch, batch_idx)
         if self.training:  # dropout is a function of the step too, so that a resumed run has it
-            torch.manual_seed(of_torch + rank)
+            torch.manual_seed(seed + rank)
         own = self.encode(batch)
         whole = gather_batch(own)
         rows = Rows(rank * (size := len(batch.ids)), size, world, seed, self.trainer.global_step)
