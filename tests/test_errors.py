@@ -9,6 +9,7 @@ from vtlearn.errors import (
     CorpusNotFoundError,
     LostClipsError,
     MissingPackageError,
+    NonFiniteError,
     OutsideCaptionsError,
     TooManyUnreadableError,
     UnreadableVideoError,
@@ -36,6 +37,7 @@ EXAMPLES = [
         )
     ),
     OutsideCaptionsError("a", 3, 0.0, 9.5),
+    NonFiniteError("the loss is not finite", 3, "runs/nonfinite.json", 2),
 ]
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "MetadataError",
     "MissingPackageError",
     "NoCaptionsError",
+    "NonFiniteError",
     "OutsideCaptionsError",
     "ShardError",
     "TooManyUnreadableError",
@@ -199,6 +200,30 @@ class TooManyUnreadableError(VTLearnError):
             f"{unreadable} of {total} videos cannot be read, more than the {allowed} that "
             f"max_unreadable_fraction={limit} allows; {report} names them. "
             "Fix or remove them, or accept more by a larger max_unreadable_fraction."
+        )
+
+
+class NonFiniteError(VTLearnError):
+    """A loss or a gradient of a training that is NaN or infinite, more often than is tolerated.
+
+    Args:
+        what: What is not finite.
+        step: How many steps the optimiser had made.
+        report: The file that says where it came from.
+        tolerated: How many such steps were to be left out.
+    """
+
+    def __init__(self, what: str, step: int = 0, report: str = "", tolerated: int = 0) -> None:
+        super().__init__(what, step, report, tolerated)
+
+    def sentence(self) -> str:
+        """Say where it happened, where to look, and what to try."""
+        what, step, report, tolerated = self.args
+        after = f", after {tolerated} that were left out" if tolerated else ""
+        return (
+            f"{what} at step {step}{after}, which has changed no weight: {report} names the batch "
+            "and the parameters; try a lower learning rate, --trainer.gradient_clip_val 1.0, or "
+            f"--model.skip_nonfinite {tolerated + 1} to leave so many such steps out"
         )
 
 

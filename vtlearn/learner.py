@@ -25,9 +25,9 @@ from vtlearn.evaluation.result import Result
 from vtlearn.evaluation.results import publish
 from vtlearn.heads.base import Aligner, Alignment, Head, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
+from vtlearn.nonfinite import GuardedModule
 from vtlearn.parameters import freeze, hold_in_eval_mode, parameter_groups
 from vtlearn.run_folder import run_folder
-from vtlearn.saved_module import SavedModule
 from vtlearn.schedule import PlannedSchedule, WarmupCosine
 from vtlearn.scoring import POOLED, encoded_for, is_partial, make_evaluator, with_settings
 
@@ -40,7 +40,7 @@ SchedulerFactory = Callable[[Optimizer], LRScheduler]
 _CHUNK = 256
 
 
-class VideoTextLearner(SavedModule):
+class VideoTextLearner(GuardedModule):
     """Train any video encoder and any text encoder with any head, and score them by any protocol.
 
     Args:
@@ -54,10 +54,12 @@ class VideoTextLearner(SavedModule):
         frozen: Prefixes of what is not trained: no gradient, evaluation mode, in no optimiser.
         keep_frozen: Keep frozen weights in checkpoints even where their part read them from a file
             or hub that it names, and can read them again.
+        skip_nonfinite: How many steps are left out whose loss or gradient is NaN or infinite.
 
     Raises:
         ArgumentError: If the encoders' vectors differ in width, the head needs what they do not
-            give, a part was written for an earlier version, or a prefix names nothing.
+            give, a part was written for an earlier version, a prefix names nothing, or
+            ``skip_nonfinite`` is negative.
 
     Example:
         >>> from vtlearn.encoders.text import TinyText
@@ -78,8 +80,9 @@ class VideoTextLearner(SavedModule):
         learning_rates: dict[str, float] | None = None,
         frozen: list[str] | None = None,
         keep_frozen: bool = False,
+        skip_nonfinite: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(skip_nonfinite)
         compatibility.require_current(head, video_encoder, text_encoder)
         compatibility.require_one_width(video_encoder, text_encoder, head)
         head.connect(video_encoder, text_encoder)
@@ -107,6 +110,7 @@ class VideoTextLearner(SavedModule):
             "learning_rates": learning_rates,
             "frozen": frozen,
             "keep_frozen": keep_frozen,
+            "skip_nonfinite": skip_nonfinite,
         }
         for name, factory in (("optimizer", optimizer), ("scheduler", scheduler)):
             described = factory_to_config(factory)
@@ -163,6 +167,7 @@ class VideoTextLearner(SavedModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Encode local samples, gather those of all processes, and compute the local share."""
         loss, logs = self._loss(batch, batch_idx)
+        self.note_batch(batch, batch_idx, loss, logs)
         named = {"train/loss": loss.detach()} | {f"train/{name}": x for name, x in logs.items()}
         self.log_dict(named, batch_size=len(batch.ids), sync_dist=process().world > 1)
         self.log("loss", loss.detach(), prog_bar=True, logger=False)
