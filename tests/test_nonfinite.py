@@ -152,16 +152,17 @@ def test_large_gradients_are_finite_and_sparse_and_missing_ones_are_read(tmp_pat
     learner.head.scale = torch.nn.Parameter(torch.zeros(2))
     table = learner.head.table = torch.nn.Embedding(3, 2, sparse=True)
     learner.trainer = trainer_in(tmp_path)
-    assert learner._ask_all([]) == [False, False]
+    optimizer = torch.optim.SGD(learner.parameters())
+    assert learner._ask_all([], optimizer) == [False, False]
     scale = learner.head.scale
     scale.grad = torch.full((2,), 3e38)  # its norm is infinite
-    assert learner._ask_all([]) == [False, False]
+    assert learner._ask_all([], optimizer) == [False, False]
     table(torch.tensor([1])).sum().backward()
-    assert learner._ask_all([]) == [False, False]
+    assert learner._ask_all([], optimizer) == [False, False]
     gradient = table.weight.grad
     assert gradient is not None
     table.weight.grad = gradient * math.inf
-    assert learner._ask_all([]) == [False, True]
+    assert learner._ask_all([], optimizer) == [False, True]
 
 
 def test_it_is_a_count() -> None:
