@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 from typing_extensions import override
 
@@ -114,8 +113,10 @@ class GuardedModule(SavedModule):
         finite_loss = torch.stack(losses).isfinite().all() if losses else sound
         # a scaler chooses its scale by steps whose gradients are infinite, and leaves them out
         gradients = [] if self._scaler() else _gradients(optimizer)
-        finite_norm = get_total_norm(gradients).isfinite() if gradients else sound
-        broken = any_process(~torch.stack([finite_loss, finite_norm.to(finite_loss.device)]))
+        norms = torch._foreach_norm(gradients) if gradients else []  # noqa: SLF001 - of all at once
+        on_device = [norm.to(sound.device, torch.float32) for norm in norms]
+        finite_norm = torch.stack(on_device).isfinite().all() if norms else sound
+        broken = any_process(~torch.stack([finite_loss.to(sound.device), finite_norm]))
         if broken[1]:  # a norm overflows long before a gradient does, and is ten times as quick
             finite = all(bool(gradient.isfinite().all()) for gradient in gradients)
             broken[1] = any_process(torch.tensor([not finite], device=self.device))[0]
