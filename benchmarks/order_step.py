@@ -9,17 +9,14 @@ the three heads take turns, on one thread; medians of processor time are compare
 import argparse
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
-from jsonargparse import ArgumentParser
+from shipped import shipped_learner
 
 from vtlearn.batch import Batch, Sample, collate
 from vtlearn.encoding import encode_batch
 from vtlearn.heads import TempCLR
-from vtlearn.learner import VideoTextLearner
 
 SAMPLES, CLIPS, FRAMES, WIDTH = 8, 8, 8, 128
 WORDS = [f"word{number}" for number in range(200)]
@@ -31,7 +28,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    learner, batch = shipped_learner(), random_batch()
+    learner, batch = shipped_learner("configs/tempclr.yaml"), random_batch()
     encoder = learner.text_encoder
     if encoder is None:
         parser.error("configs/tempclr.yaml has no text encoder")
@@ -58,16 +55,6 @@ def main() -> None:
     for name, seconds in medians.items():
         more = 100 * (seconds / medians["no order"] - 1)
         print(f"| {name} | {1000 * seconds:.1f} | {more:.1f} % |")
-
-
-def shipped_learner() -> VideoTextLearner:
-    """Build the model of the configuration."""
-    model = yaml.safe_load(Path("configs/tempclr.yaml").read_text())["model"]
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(VideoTextLearner, "model")
-    built = parser.instantiate_classes(parser.parse_object({"model": model}))
-    learner: VideoTextLearner = built.model
-    return learner.train()
 
 
 def random_batch() -> Batch:
