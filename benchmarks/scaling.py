@@ -51,7 +51,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30, help="length of the made video")
     for field in dataclasses.fields(Hardware):
         name, kind = f"--hardware.{field.name}", type(field.default)
-        parser.add_argument(name, type=kind, default=field.default, help=SOURCES[field.name])
+        parser.add_argument(
+            name, type=kind, default=field.default, help=" ".join(SOURCES[field.name])
+        )
     options = vars(parser.parse_args())
     given = {
         field.name: options[f"hardware.{field.name}"] for field in dataclasses.fields(Hardware)
@@ -125,8 +127,8 @@ def print_assumptions(given: Mapping[str, float]) -> None:
     header("assumed", "value", "source")
     for field in dataclasses.fields(Hardware):
         value = given[field.name]
-        source = SOURCES[field.name] if value == field.default else "given"
-        line(field.name, f"{value:g}", source)
+        unit, source = SOURCES[field.name]
+        line(field.name, f"{value:g} {unit}", source if value == field.default else "given")
 
 
 def print_steps(
@@ -147,12 +149,12 @@ def print_steps(
         "grid, ms",
         "step, ms",
         "bound by",
-        "clips/s",
-        "of linear, %",
+        "clips/s (of linear)",
+        "without decoding, ms (of linear)",
     )
-    alone = steps[0][2].clips / steps[0][2].seconds / steps[0][0]
+    first, _, alone = steps[0]
     for gpus, videos, step in steps:
-        pace = step.clips / step.seconds
+        linear = step.clips / alone.clips / (gpus / first)
         here = grids.get((videos, videos * gpus))
         line(
             str(gpus),
@@ -166,8 +168,8 @@ def print_steps(
             f"{1e3 * step.grid:.2f} x",
             f"{1e3 * step.seconds:.1f} x",
             f"{step.bound} x",
-            f"{pace:.0f} x",
-            f"{100 * pace / gpus / alone:.0f} x",
+            f"{step.clips / step.seconds:.0f} ({linear * alone.seconds / step.seconds:.0%}) x",
+            f"{1e3 * step.computing:.1f} ({linear * alone.computing / step.computing:.0%}) x",
         )
 
 

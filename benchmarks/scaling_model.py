@@ -14,7 +14,7 @@ FLOAT = 4  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What is assumed of the machines; ``SOURCES`` says where a figure is from.
+    """What is assumed of the machines; ``SOURCES`` says of each where it is from.
 
     Attributes:
         flops: Multiplications and additions per second that a GPU is sold with.
@@ -39,16 +39,16 @@ class Hardware:
     grid_speedup: float = 100.0
 
 
-SOURCES = {
-    "flops": "H100 SXM, bfloat16 without sparsity: NVIDIA's data sheet",
-    "utilisation": "assumed",
-    "cores": "112 cores for 8 GPUs: NVIDIA's data sheet of DGX H100",
-    "gpus": "the same",
-    "inside": "NVLink, 900 GB/s both ways together: NVIDIA's data sheet",
-    "between": "one 400 Gbit/s port per GPU: NVIDIA's data sheet of DGX H100",
-    "reached": "assumed",
-    "latency": "assumed",
-    "grid_speedup": "assumed: the kernel was not timed on a GPU",
+SOURCES = {  # with the unit
+    "flops": ("FLOP/s", "H100 SXM, bfloat16 without sparsity: NVIDIA's data sheet"),
+    "utilisation": ("of flops", "assumed"),
+    "cores": ("a GPU", "112 cores for 8 GPUs: NVIDIA's data sheet of DGX H100"),
+    "gpus": ("a machine", "the same"),
+    "inside": ("byte/s", "NVLink, 900 GB/s both ways together: NVIDIA's data sheet of H100"),
+    "between": ("byte/s", "a 400 Gbit/s port per GPU: NVIDIA's data sheet of DGX H100"),
+    "reached": ("of inside and between", "assumed"),
+    "latency": ("s", "assumed"),
+    "grid_speedup": ("cores here", "assumed: the kernel was not timed on a GPU"),
 }
 
 
@@ -108,9 +108,14 @@ class StepTime(NamedTuple):
     clips: int
 
     @property
+    def computing(self) -> float:
+        """What happens besides decoding, one part after the other."""
+        return self.encode + self.gather + self.gradients + self.grid
+
+    @property
     def seconds(self) -> float:
         """How long the step takes."""
-        return max(self.decode, self.encode + self.gather + self.gradients + self.grid)
+        return max(self.decode, self.computing)
 
     @property
     def bound(self) -> str:
@@ -158,4 +163,4 @@ def step_time(
 def cores_needed(measured: Measured, hardware: Hardware, sizes: Sizes, videos: int) -> float:
     """Return how many cores per GPU decode as fast as one GPU alone computes."""
     step = step_time(measured, hardware, sizes, 1, videos)
-    return hardware.cores * step.decode / (step.encode + step.grid)
+    return hardware.cores * step.decode / step.computing

@@ -40,6 +40,7 @@ from vtlearn.schedule import PlannedSchedule
 
 BAR = 5  # percent
 WARM = 2  # steps of a round that are not counted
+REDRAWS = 10  # times per second that the bar is drawn, as by the command line
 WORDS = [f"word{number}" for number in range(200)]
 
 
@@ -174,7 +175,7 @@ def with_trainer(case: Case) -> Taken:
     callback = ClockCallback(clock)
     with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as nowhere:  # noqa: PTH123
         bar = RichProgressBar(
-            refresh_rate=10, console_kwargs={"file": nowhere, "force_terminal": True}
+            refresh_rate=REDRAWS, console_kwargs={"file": nowhere, "force_terminal": True}
         )
         trainer = Trainer(
             accelerator="cpu",
@@ -268,7 +269,7 @@ def demo() -> Case:
     """Take configs/vttwins.yaml, which `make demo` trains."""
     batches = [random_batch(seed, 16, 8, (8, 3, 64, 64)) for seed in range(4)]
     name = "configs/vttwins.yaml: 16 videos of 8 clips, 8 x 64 px"
-    return built(Case(name, shipped_learner("configs/vttwins.yaml"), batches, steps=10))
+    return built(Case(name, shipped_learner("configs/vttwins.yaml"), batches, steps=10, share=2))
 
 
 def s3d() -> Case:
@@ -277,7 +278,7 @@ def s3d() -> Case:
     texts = {"class_path": "TinyText", "init_args": {"dim": 512}}
     learner = shipped_learner("configs/vttwins.yaml", video_encoder=encoder, text_encoder=texts)
     batches = [random_batch(seed, 2, 2, (16, 3, 112, 112)) for seed in range(2)]
-    return built(Case("S3D: 2 videos of 2 clips, 16 x 112 px", learner, batches, steps=4, share=2))
+    return built(Case("S3D: 2 videos of 2 clips, 16 x 112 px", learner, batches, steps=4, share=4))
 
 
 CASES: dict[str, Callable[[], Case]] = {

@@ -18,14 +18,7 @@ from vtlearn.media.features.shard import StoredVideo
 from vtlearn.media.features.spec import FeatureSpec
 from vtlearn.media.features.store import FeatureStore
 
-SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 CLEAR = Narrator(shift=0.0, omitted=0.0, chatter=0.0, swapped=0.0, word_errors=0.0)
-
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scripts import each other by name, as when one of them is run."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
 
 
 def module(name: str) -> Any:
