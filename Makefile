@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install build demo tempclr tempclr-report captions captions-report report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-steps notebooks docs docs-serve clean
+.PHONY: help install build demo tempclr tempclr-report captions captions-report report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-scaling bench-step bench-steps notebooks docs docs-serve clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -95,6 +95,12 @@ bench-few-shot: $(VENV)/installed  ## Train few-shot recognition on Kitchen by t
 
 bench-noise: $(VENV)/installed  ## Train Cali-NCE and its parts on captions that may not match, into docs/cali_nce.md: half an hour
 	$(BIN)/python benchmarks/noise.py --seeds 0 1 2 --report docs/cali_nce.md
+
+bench-scaling: $(VENV)/installed  ## Measure the parts of a training step, and compute how it scales to 512 GPUs: five minutes
+	$(BIN)/python -W ignore benchmarks/scaling.py
+
+bench-step: $(VENV)/installed  ## Time a training step against the same in a bare loop: ten minutes
+	$(BIN)/python -W ignore benchmarks/step.py
 
 bench-steps: $(VENV)/installed  ## Train step supervision on features by the demo's checkpoint, with the order of steps and without: five minutes
 	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }

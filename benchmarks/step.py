@@ -106,10 +106,6 @@ class ClockCallback(Callback):
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
-    def on_train_batch_start(self, *arguments: Any) -> None:
-        if arguments[-1] == 0:
-            torch.manual_seed(0)  # so that dropout is the bare loop's
-
     def on_train_batch_end(self, *arguments: Any) -> None:
         self.loss = arguments[2]["loss"]
         self.clock.tick()
@@ -215,15 +211,14 @@ def bare_loop(case: Case) -> Taken:
     scheduler = learner._scheduler(optimizer)  # noqa: SLF001
     if isinstance(scheduler, PlannedSchedule):
         scheduler.plan(WARM + case.steps)
-    # what the learner draws of (seed, epoch, step)
-    drawn = [np.random.SeedSequence((0, 0, x)).generate_state(1) for x in range(WARM + case.steps)]
-    seeds = [int(state[0]) for state in drawn]
+    # the learner's, of (seed, epoch, batch)
+    seeds = [np.random.SeedSequence((0, 0, x)).generate_state(2) for x in range(WARM + case.steps)]
     for number, batch in enumerate(loader(case)):
-        if number == 0:
-            torch.manual_seed(0)
+        seed, of_torch = (int(x) for x in seeds[number])
+        torch.manual_seed(of_torch)  # for dropout
         optimizer.zero_grad()
         encoded = encode_batch(batch, *encoders, head.needs, device)
-        loss = head(encoded, Rows(0, len(batch.ids), 1, seeds[number], number)).loss
+        loss = head(encoded, Rows(0, len(batch.ids), 1, seed, number)).loss
         loss.backward()
         if case.clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, case.clip_norm)
