@@ -33,7 +33,7 @@ def test_a_ratio_is_of_its_round(step: Any) -> None:
 def test_callbacks_are_those_of_the_command_line(
     step: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainers: list[Trainer] = []
+    trainers: list[Any] = []
     monkeypatch.setattr(Trainer, "fit", lambda self, *_, **__: trainers.append(self))
     root = ["--data.init_args.root", str(tmp_path)]
     logged = ["--trainer.logger.init_args.save_dir", str(tmp_path)]
