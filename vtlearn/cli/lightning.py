@@ -62,7 +62,7 @@ _TRAINER_DEFAULTS = {
     "log_every_n_steps": 10,
     "logger": DEFAULT_LOGGER,
 }
-#: Times per second that the bar is drawn: at Lightning's 100 it takes a tenth of a core's time.
+#: Times per second that the bar is drawn: at Lightning's 100 it takes up to a tenth of a core.
 _REDRAWS = 10
 _TEXT_DIM = "model.text_encoder.init_args.dim"
 
