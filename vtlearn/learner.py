@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -22,14 +21,20 @@ from vtlearn.encoding import encode_batch, encode_clips, encode_texts, unneeded_
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import Evaluator
 from vtlearn.evaluation.result import Result
-from vtlearn.evaluation.results import publish
 from vtlearn.heads.base import Aligner, Alignment, Head, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
 from vtlearn.nonfinite import GuardedModule
 from vtlearn.parameters import freeze, hold_in_eval_mode, parameter_groups
-from vtlearn.run_folder import run_folder
 from vtlearn.schedule import PlannedSchedule, WarmupCosine
-from vtlearn.scoring import POOLED, encoded_for, is_partial, make_evaluator, with_settings
+from vtlearn.scoring import (
+    POOLED,
+    encoded_for,
+    ids_of,
+    make_evaluator,
+    named_figures,
+    publish_results,
+    score,
+)
 
 __all__ = ["OptimizerFactory", "SchedulerFactory", "VideoTextLearner"]
 
@@ -351,43 +356,17 @@ class VideoTextLearner(GuardedModule):
         """Score, log the figures, and publish them unless this is training."""
         if self._evaluator is None or self.trainer.sanity_checking:
             return
-        data = self._data()
-        results = [
-            with_settings(result, self.head, {} if data is None else data.clip_settings())
-            for result in self._evaluator.compute(partial=is_partial(self.trainer))
-        ]
-        # of all expected ids: that one video is missing makes no other test set
-        ids = [str(result.expected_sha256) for result in results]
-        if self.trainer.state.fn == "fit":
-            self.selected_on |= set(ids)
-        else:
-            results = [
-                replace(result, selected_on_test=one in self.selected_on)
-                for result, one in zip(results, ids, strict=True)
-            ]
-        self.results = results
-        first = self._evaluator.tasks[0].protocols[0] if self._evaluator.tasks else None
-        for result in self.results:
-            named = {f"{name}/{result.protocol}/{key}": x for key, x in result.metrics.items()}
-            # computed alike on every process, so there is nothing to reduce
-            self.log_dict(named, sync_dist=False, rank_zero_only=False)
-            if first is not None and result.protocol == first.name:
-                primary = result.metrics[result.primary]
-                self.log(
-                    f"{name}/primary", primary, prog_bar=True, sync_dist=False, rank_zero_only=False
-                )
-        if self.results and self.trainer.state.fn != "fit":
-            # every process asks for the folder, because they agree on it by talking
-            folder = run_folder(self.trainer)
-            if self.trainer.is_global_zero:
-                publish(
-                    folder,
-                    self.results,
-                    checkpoint=self.trainer.ckpt_path,
-                    weights=self.weights,
-                    precision=str(self.trainer.precision),
-                    world_size=self.trainer.world_size,
-                )
+        data, fitting = self._data(), self.trainer.state.fn == "fit"
+        clips = {} if data is None else data.clip_settings()
+        self.results = score(self._evaluator, self.trainer, self.head, clips, self.selected_on)
+        if fitting:
+            self.selected_on |= ids_of(self.results)
+        figures, primary = named_figures(self.results, self._evaluator.tasks, name)
+        # computed alike on every process, so there is nothing to reduce
+        self.log_dict(figures, sync_dist=False, rank_zero_only=False)
+        self.log_dict(primary, prog_bar=True, sync_dist=False, rank_zero_only=False)
+        if not fitting:
+            publish_results(self.results, self.trainer, self.weights)
 
     @override
     def on_fit_start(self) -> None:  # after a checkpoint is restored
