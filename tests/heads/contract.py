@@ -14,6 +14,7 @@ from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import Aligner, Contrastive, Head, HeadOutput
 from vtlearn.heads.base import total_loss
+from vtlearn.heads.contrastive import Embeddings
 from vtlearn.padding import fold, valid
 
 #: How many clips and texts each sample has.
@@ -102,10 +103,15 @@ def refusal(head: Aligner, numbers: Numbers) -> str:
     return ""
 
 
-def require_same_step(head: Aligner, numbers: Numbers, pools: Sequence[Pool]) -> None:
+def require_same_step(
+    head: Aligner, numbers: Numbers, pools: Sequence[Pool], grid_memory: int | None = None
+) -> None:
     alone = train_step(head, numbers)
     assert all(torch.isfinite(gradient).all() for gradient in alone.gradients)
     head.zero_grad()
+    if grid_memory is not None:
+        assert isinstance(head, Contrastive)
+        head.grid_memory = grid_memory
     for pool in pools:
         for together in pool.run(train_step, head, numbers):
             torch.testing.assert_close(together, alone, rtol=0, atol=1e-9)
@@ -213,6 +219,30 @@ class ContrastContract:
         self, head: Contrastive, numbers: Numbers, two_processes: Pool, four_processes: Pool
     ) -> None:
         require_same_step(head, numbers, [two_processes, four_processes])
+
+    @pytest.mark.parametrize("pairs", [1, 3])
+    def test_tiles_change_no_gradient(
+        self, head: Contrastive, pairs: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = train_step(head, self.numbers)
+        head.zero_grad()
+        batch, logits, tiles = encoded(*self.numbers), head.logits, list[int]()
+        items = head.paired_items(batch, batch.all_rows())
+        head.grid_memory = pairs * 8 * head.floats_per_pair(items.video, items.text)
+
+        def watched(video: Embeddings, text: Embeddings) -> Tensor:
+            tiles.append(len(video.length) * len(text.length))
+            return logits(video, text)
+
+        monkeypatch.setattr(head, "logits", watched)
+        torch.testing.assert_close(train_step(head, self.numbers), whole, rtol=0, atol=1e-10)
+        assert max(tiles) == pairs
+
+    @pytest.mark.ddp
+    def test_processes_train_as_one_in_tiles(
+        self, head: Contrastive, two_processes: Pool, four_processes: Pool
+    ) -> None:
+        require_same_step(head, self.numbers, [two_processes, four_processes], grid_memory=1)
 
     def test_align_of_one_video(self, head: Contrastive) -> None:
         video, text = torch.randn(4, 5).double(), torch.randn(3, 5).double()

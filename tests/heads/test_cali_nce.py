@@ -94,6 +94,18 @@ class TestCaliNCE(SingleItemContract):
     ) -> None:
         require_same_step(narrow(head), numbers, [two_processes, four_processes])
 
+    @pytest.mark.ddp
+    def test_processes_train_as_one_in_tiles(
+        self, head: Contrastive, two_processes: Pool, four_processes: Pool
+    ) -> None:
+        super().test_processes_train_as_one_in_tiles(narrow(head), two_processes, four_processes)
+
+    @pytest.mark.parametrize("pairs", [1, 3])
+    def test_tiles_change_no_gradient(
+        self, head: Contrastive, pairs: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        super().test_tiles_change_no_gradient(narrow(head), pairs, monkeypatch)
+
     @staticmethod
     def all_negatives(head: Contrastive) -> CaliNCE:
         assert isinstance(head, CaliNCE)

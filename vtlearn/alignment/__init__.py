@@ -12,7 +12,8 @@ each step of a recipe. ``sequence_distances`` takes soft-DTW or OTAM for how far
 ``kernels`` chooses what solves soft-DTW on a device: ``soft_dtw_torch``, which is the
 specification, ``soft_dtw_cpu`` or ``soft_dtw_triton``. They share ``pairs`` (costs and their
 lengths, addressed alike), ``bands`` and ``options`` (what S2DTW changes in a cost);
-``transforms`` refuses what ``torch.func`` would ask of them in vain.
+``transforms`` refuses what ``torch.func`` would ask of them in vain, and ``memory`` says how much
+they take for a pair.
 
 Everything is a function of (..., clips, captions): no modules, no parameters, no training.
 """

@@ -2,8 +2,8 @@
 
 A head is given the features of the whole batch and told which samples are its process's own; it
 never knows about processes. ``base`` says what every head promises. ``contrastive`` is the contrast
-over a batch that most of them share, by the functions in ``losses``; what differs is the item and
-how two items are compared:
+over a batch that most of them share, by the functions in ``losses`` and, where it is large, tile by
+tile (``tiles``); what differs is the item and how two items are compared:
 
 - ``InfoNCE``: a clip and its text, by cosine.
 - ``MILNCE``: a clip and any of several texts near it.

@@ -16,7 +16,7 @@ from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import HeadOutput, LossTerm
 from vtlearn.heads.captions import captioned_clips
-from vtlearn.heads.contrastive import Direction, PairedItems, without_padding
+from vtlearn.heads.contrastive import GRID_MEMORY, Direction, PairedItems, without_padding
 from vtlearn.heads.correspondence import (
     Normalizer,
     Scores,
@@ -30,6 +30,7 @@ from vtlearn.heads.correspondence import (
 )
 from vtlearn.heads.decoder import Decoder
 from vtlearn.heads.info_nce import InfoNCE
+from vtlearn.heads.tiles import compare_in_tiles
 
 __all__ = ["CaliNCE"]
 
@@ -43,6 +44,8 @@ _LOG = logging.getLogger(__name__)
 _NEGATIVES, _MASKS = 0, 1
 #: A term of the denominator is never multiplied by less than 1e-6.
 _LOG_LEAST = log(1e-6)
+#: Vectors that scoring a pair takes, of which four are joined, and then a layer.
+_WIDTHS_PER_SCORE = 9
 
 
 class CaliNCE(InfoNCE):
@@ -88,6 +91,7 @@ class CaliNCE(InfoNCE):
         temperature: Of InfoNCE: what cosines are divided by.
         learn_temperature: Train that temperature.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
+        grid_memory: Bytes for comparing pairs; a batch that needs more is compared in tiles.
 
     Raises:
         ArgumentError: If a number is outside its range, a choice is unknown, or what is asked for
@@ -134,12 +138,14 @@ class CaliNCE(InfoNCE):
         temperature: float = 0.07,
         learn_temperature: bool = False,
         normalize: bool = True,
+        grid_memory: int = GRID_MEMORY,
     ) -> None:
         super().__init__(
             direction=direction,
             temperature=temperature,
             learn_temperature=learn_temperature,
             normalize=normalize,
+            grid_memory=grid_memory,
         )
         require_choice(get_args(Correspondence), correspondence=correspondence)
         require_choice(get_args(Negatives), negatives=negatives)
@@ -289,11 +295,9 @@ class CaliNCE(InfoNCE):
             video, text = self._vectors(items)
             every = torch.arange(len(video), device=own.device)
             if row_logits is not None:
-                kept = self._kept(video[own, None], text[None], own[:, None] == every)
-                row_logits = row_logits + kept
+                row_logits = row_logits + self._kept(video[own], text, own, every)
             if column_logits is not None:
-                kept = self._kept(video[:, None], text[None, own], every[:, None] == own)
-                column_logits = column_logits + kept
+                column_logits = column_logits + self._kept(video, text[own], every, own)
         return super().losses(row_logits, column_logits, own, items)
 
     def match(self, clip: Tensor, texts: Tensor) -> Tensor:
@@ -332,7 +336,8 @@ class CaliNCE(InfoNCE):
             return Scores(own, own.new_zeros(len(own), 0))
         similarity = None
         if self.negatives == "hard":
-            similarity = (self.logits(items.video, items.text) * self._scale()).detach()
+            with torch.no_grad():
+                similarity = self._compare_all(items.video, items.text) * self._scale()
         rngs = generators(items.sample, items.position, rows.seed, _NEGATIVES)
         texts, clips = (
             x.to(video.device) for x in draw_others(rngs, self.num_negatives, similarity)
@@ -358,12 +363,18 @@ class CaliNCE(InfoNCE):
             "weights_dropped": weights.new_tensor(float(dropped)),
         }
 
-    def _kept(self, video: Tensor, text: Tensor, same: Tensor) -> Tensor:
-        """Compute log(1 - p) of pairs, and 0 of own ones."""
+    @torch.no_grad()
+    def _kept(self, video: Tensor, text: Tensor, of_video: Tensor, of_text: Tensor) -> Tensor:
+        """Compute log(1 - p) of all pairs of some clips and texts, and 0 of own ones."""
         scorer = cast("nn.Module", self.scorer)
-        video, text = torch.broadcast_tensors(video, text)
-        logits: Tensor = scorer(video, text).detach() / self.score_temperature
-        return functional.logsigmoid(-logits).clamp(min=_LOG_LEAST).masked_fill(same, 0)
+
+        def tile(clips: Tensor, texts: Tensor, rows: slice, columns: slice) -> Tensor:
+            logits: Tensor = scorer(*torch.broadcast_tensors(clips[:, None], texts[None]))
+            kept = functional.logsigmoid(-logits / self.score_temperature).clamp(min=_LOG_LEAST)
+            return kept.masked_fill(of_video[rows, None] == of_text[columns], 0)
+
+        pair = _WIDTHS_PER_SCORE * video.shape[-1] * video.element_size()
+        return compare_in_tiles(tile, video, text, self.grid_memory // pair)
 
     def _prediction(
         self, batch: EncodedBatch, items: PairedItems, own: Tensor, rows: Rows, weights: Tensor

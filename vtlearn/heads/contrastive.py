@@ -6,17 +6,18 @@ what an item is, and how two items are compared.
 """
 
 from abc import abstractmethod
-from math import log
+from math import log, prod
 from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
 from vtlearn.batch import EncodedBatch, Features, Rows
-from vtlearn.checks import require_choice
+from vtlearn.checks import require_choice, require_positive
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Aligner, HeadOutput, LossTerm
 from vtlearn.heads.losses import batch_accuracy, cross_entropy
+from vtlearn.heads.tiles import compare_in_tiles
 from vtlearn.padding import valid
 
 __all__ = ["Contrastive"]
@@ -25,6 +26,10 @@ Direction = Literal["both", "text_to_video", "video_to_text"]
 
 #: A learned temperature is never sharper than this, as in CLIP.
 _LARGEST_SCALE = 100.0
+#: 2 GiB: 1448 videos of 8 clips, each with all texts, are aligned at once on a CPU.
+GRID_MEMORY = 2 * 2**30
+#: What is held of a cell at once, measured: its value, its gradient and what lies between.
+_FLOATS_PER_CELL = 4
 
 
 class Embeddings(NamedTuple):
@@ -83,9 +88,13 @@ class Contrastive(Aligner):
         temperature: What scores are divided by.
         learn_temperature: Train the temperature, from that value; it never falls below 0.01.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
+        grid_memory: Bytes that comparing pairs may take beside their vectors and values. A batch
+            that needs more is compared in tiles, twice: once for the values and, where they train,
+            again for their gradients, which stay the same.
 
     Raises:
-        ArgumentError: If the temperature is not positive, or there is no such direction.
+        ArgumentError: If the temperature or ``grid_memory`` is not positive, or there is no such
+            direction.
     """
 
     def __init__(
@@ -95,8 +104,10 @@ class Contrastive(Aligner):
         temperature: float = 1.0,
         learn_temperature: bool = False,
         normalize: bool = True,
+        grid_memory: int = GRID_MEMORY,
     ) -> None:
         super().__init__(normalize=normalize)
+        require_positive(grid_memory=grid_memory)
         if temperature <= 0:
             message = f"temperature={temperature} of {type(self).__name__}: it has to be positive"
             raise ArgumentError(message)
@@ -106,6 +117,7 @@ class Contrastive(Aligner):
             raise ArgumentError(message)
         self.direction = direction
         self.temperature = temperature
+        self.grid_memory = grid_memory
         self.log_scale = (
             nn.Parameter(torch.tensor(-log(temperature))) if learn_temperature else None
         )
@@ -126,6 +138,8 @@ class Contrastive(Aligner):
     def logits(self, video: Embeddings, text: Embeddings) -> Tensor:
         """Compute similarity logits of each video item and each text item.
 
+        Nothing is drawn at random here: it may be computed a second time for the gradient.
+
         Args:
             video: Some of the video items.
             text: Some of the text items.
@@ -133,6 +147,19 @@ class Contrastive(Aligner):
         Returns:
             (video items, text items, ...), before the temperature; higher is better.
         """
+
+    def floats_per_pair(self, video: Embeddings, text: Embeddings) -> int:
+        """Say how much memory :meth:`logits` and its gradient take, beside the vectors.
+
+        Args:
+            video: Video items.
+            text: Text items.
+
+        Returns:
+            How many numbers for each pair of items, of the vectors' dtype: by default a few for
+            each entry of the one with each of the other.
+        """
+        return _FLOATS_PER_CELL * _entries(video) * _entries(text)
 
     def forward(self, batch: EncodedBatch, rows: Rows | None = None) -> HeadOutput:
         """Contrast this process's own items with those of the whole batch.
@@ -192,22 +219,40 @@ class Contrastive(Aligner):
 
     def _own_logits(self, items: PairedItems, own: Tensor) -> tuple[Tensor | None, Tensor | None]:
         if len(own) == len(items.sample):  # all is our own: rows and columns are one square
-            square = self.logits(items.video, items.text) * self._scale()
+            square = self._compare_all(items.video, items.text) * self._scale()
             return (
                 None if self.direction == "text_to_video" else square,
                 None if self.direction == "video_to_text" else square,
             )
         rows = columns = None
+        grids = 2 if self.direction == "both" else 1  # at the same time
         if self.direction != "text_to_video":
-            rows = self.logits(items.video.pick(own), items.text) * self._scale()
+            rows = self._compare_all(items.video.pick(own), items.text, grids) * self._scale()
         if self.direction != "video_to_text":
-            columns = self.logits(items.video, items.text.pick(own)) * self._scale()
+            columns = self._compare_all(items.video, items.text.pick(own), grids) * self._scale()
         return rows, columns
+
+    def _compare_all(self, video: Embeddings, text: Embeddings, grids: int = 1) -> Tensor:
+        """Compute the logits of a grid within ``grid_memory``, which so many grids share."""
+
+        def tile(clips: Tensor, texts: Tensor, rows: slice, columns: slice) -> Tensor:
+            return self.logits(
+                Embeddings(clips, video.length[rows]), Embeddings(texts, text.length[columns])
+            )
+
+        pair = self.floats_per_pair(video, text) * video.vectors.element_size() * grids
+        pairs = self.grid_memory // max(1, pair)
+        return compare_in_tiles(tile, video.vectors, text.vectors, pairs, [*self.parameters()])
 
     def _scale(self) -> Tensor:
         if self.log_scale is None:  # a float64 without axes leaves the logits' dtype as it is
             return torch.tensor(1 / self.temperature, dtype=torch.float64)
         return self.log_scale.exp().clamp(max=_LARGEST_SCALE)
+
+
+def _entries(items: Embeddings) -> int:
+    """Count the entries of an item, valid or not: clips, texts or candidates."""
+    return prod(items.vectors.shape[1:-1])
 
 
 def single_entries(vectors: Tensor, length: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -6,6 +6,7 @@ from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Head
 from vtlearn.heads.contrastive import (
+    GRID_MEMORY,
     Contrastive,
     Direction,
     Embeddings,
@@ -30,6 +31,7 @@ class InfoNCE(Contrastive):
         temperature: What cosines are divided by.
         learn_temperature: Train the temperature, from that value.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
+        grid_memory: Bytes for comparing pairs; a batch that needs more is compared in tiles.
 
     Raises:
         ArgumentError: If the temperature is not positive, or there is no such direction.
@@ -54,12 +56,14 @@ class InfoNCE(Contrastive):
         temperature: float = 0.07,
         learn_temperature: bool = False,
         normalize: bool = True,
+        grid_memory: int = GRID_MEMORY,
     ) -> None:
         super().__init__(
             direction=direction,
             temperature=temperature,
             learn_temperature=learn_temperature,
             normalize=normalize,
+            grid_memory=grid_memory,
         )
 
     def paired_items(self, batch: EncodedBatch, rows: Rows) -> PairedItems:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.errors import ArgumentError
-from vtlearn.heads.contrastive import Contrastive, Embeddings, PairedItems
+from vtlearn.heads.contrastive import GRID_MEMORY, Contrastive, Embeddings, PairedItems
 from vtlearn.heads.info_nce import clip_pairs
 from vtlearn.heads.losses import mil_nce
 
@@ -30,6 +30,7 @@ class MILNCE(Contrastive):
         temperature: What scores are divided by.
         learn_temperature: Train the temperature, from that value.
         normalize: Compare vectors by cosine (True) or by raw dot product (False, the paper's).
+        grid_memory: Bytes for comparing pairs; a batch that needs more is compared in tiles.
 
     Raises:
         ArgumentError: If ``neighbours`` is negative, ``positives_in_denominator`` neither 1 nor 2,
@@ -58,9 +59,13 @@ class MILNCE(Contrastive):
         temperature: float = 0.07,
         learn_temperature: bool = False,
         normalize: bool = True,
+        grid_memory: int = GRID_MEMORY,
     ) -> None:
         super().__init__(
-            temperature=temperature, learn_temperature=learn_temperature, normalize=normalize
+            temperature=temperature,
+            learn_temperature=learn_temperature,
+            normalize=normalize,
+            grid_memory=grid_memory,
         )
         if neighbours < 0 or positives_in_denominator not in (1, 2):
             message = (

@@ -1,14 +1,22 @@
 """VT-TWINS: alignment that smooths locally and may skip what has no counterpart."""
 
 from torch import Tensor
+from typing_extensions import override
 
 from vtlearn.alignment.costs import dot
 from vtlearn.alignment.dtw import HardPath, dtw
+from vtlearn.alignment.options import SoftDTWOptions
 from vtlearn.alignment.s2dtw import s2dtw, s2dtw_cost
 from vtlearn.alignment.soft_dtw import soft_alignment
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.heads.base import Alignment
-from vtlearn.heads.contrastive import Direction, Embeddings, PairedItems, pairwise_similarity
+from vtlearn.heads.contrastive import (
+    GRID_MEMORY,
+    Direction,
+    Embeddings,
+    PairedItems,
+    pairwise_similarity,
+)
 from vtlearn.heads.permutation import draws_for, permute_time
 from vtlearn.heads.soft_dtw import SoftDTW
 
@@ -34,6 +42,7 @@ class S2DTW(SoftDTW):
         temperature: What costs are divided by.
         learn_temperature: Train the temperature, from that value.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
+        grid_memory: Bytes for comparing pairs; a batch that needs more is compared in tiles.
 
     Raises:
         ArgumentError: If ``gamma`` is negative, the temperature not positive, or there is no such
@@ -67,6 +76,7 @@ class S2DTW(SoftDTW):
         temperature: float = 1.0,
         learn_temperature: bool = False,
         normalize: bool = True,
+        grid_memory: int = GRID_MEMORY,
     ) -> None:
         super().__init__(
             gamma=gamma,
@@ -74,6 +84,7 @@ class S2DTW(SoftDTW):
             temperature=temperature,
             learn_temperature=learn_temperature,
             normalize=normalize,
+            grid_memory=grid_memory,
         )
         self.dummy = dummy
         self.smoothing = smoothing
@@ -115,6 +126,10 @@ class S2DTW(SoftDTW):
             n=video.length[:, None],
             m=text.length[None],
         )
+
+    @override
+    def _options(self) -> SoftDTWOptions:
+        return SoftDTWOptions(self.gamma, self.dummy, self.smoothing)
 
     def align(self, video: Tensor, text: Tensor) -> Alignment:
         """Align one video's clips with its texts, leaving out what is skipped.

@@ -4,11 +4,14 @@ from torch import Tensor
 
 from vtlearn.alignment.costs import dot
 from vtlearn.alignment.dtw import dtw
+from vtlearn.alignment.memory import floats_per_pair
+from vtlearn.alignment.options import SoftDTWOptions
 from vtlearn.alignment.soft_dtw import soft_alignment, soft_dtw
 from vtlearn.batch import EncodedBatch, Rows
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import Alignment
 from vtlearn.heads.contrastive import (
+    GRID_MEMORY,
     Contrastive,
     Direction,
     Embeddings,
@@ -33,6 +36,7 @@ class SoftDTW(Contrastive):
         temperature: What costs are divided by.
         learn_temperature: Train the temperature, from that value.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
+        grid_memory: Bytes for comparing pairs; a batch that needs more is compared in tiles.
 
     Raises:
         ArgumentError: If ``gamma`` is negative, the temperature not positive, or there is no such
@@ -60,12 +64,14 @@ class SoftDTW(Contrastive):
         temperature: float = 1.0,
         learn_temperature: bool = False,
         normalize: bool = True,
+        grid_memory: int = GRID_MEMORY,
     ) -> None:
         super().__init__(
             direction=direction,
             temperature=temperature,
             learn_temperature=learn_temperature,
             normalize=normalize,
+            grid_memory=grid_memory,
         )
         if gamma < 0:
             message = f"gamma={gamma} of {type(self).__name__}: it has to be 0 or more"
@@ -105,6 +111,22 @@ class SoftDTW(Contrastive):
         """
         cost = 1 - pairwise_similarity(video.vectors, text.vectors)
         return -soft_dtw(cost, self.gamma, n=video.length[:, None], m=text.length[None])
+
+    def floats_per_pair(self, video: Embeddings, text: Embeddings) -> int:
+        """Say how much memory a pair takes: tables of its clips and texts.
+
+        Args:
+            video: (videos, clips, dim).
+            text: (samples, texts, dim).
+
+        Returns:
+            Numbers per pair.
+        """
+        clips, texts = video.vectors.shape[1], text.vectors.shape[1]
+        return floats_per_pair(video.vectors, clips, texts, self._options())
+
+    def _options(self) -> SoftDTWOptions:
+        return SoftDTWOptions(self.gamma)
 
     def align(self, video: Tensor, text: Tensor) -> Alignment:
         """Align one video's clips with its texts.

@@ -14,7 +14,7 @@ from vtlearn.checks import require_choice
 from vtlearn.errors import ArgumentError
 from vtlearn.heads.base import HeadOutput, LossTerm
 from vtlearn.heads.chains import disjoint_chains, spread
-from vtlearn.heads.contrastive import Direction
+from vtlearn.heads.contrastive import GRID_MEMORY, Direction
 from vtlearn.heads.info_nce import InfoNCE
 from vtlearn.heads.permutation import LONGEST_DRAWN, draw_orders
 
@@ -55,6 +55,7 @@ class TempCLR(InfoNCE):
         temperature: Of InfoNCE: what scores are divided by.
         learn_temperature: Train that temperature.
         normalize: Compare vectors by cosine (True) or by raw dot product (False).
+        grid_memory: Bytes for comparing pairs; a batch that needs more is compared in tiles.
 
     Raises:
         ArgumentError: If a number is outside its range, or a choice is unknown.
@@ -89,12 +90,14 @@ class TempCLR(InfoNCE):
         temperature: float = 1.0,
         learn_temperature: bool = False,
         normalize: bool = False,
+        grid_memory: int = GRID_MEMORY,
     ) -> None:
         super().__init__(
             direction=direction,
             temperature=temperature,
             learn_temperature=learn_temperature,
             normalize=normalize,
+            grid_memory=grid_memory,
         )
         _check_numbers(alpha, gamma, sequence, negatives, order_temperature)
         require_choice(get_args(SequenceMetric), metric=metric)
