@@ -5,12 +5,14 @@ clips or no texts as well, so that their parameters have a part in every batch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from vtlearn.batch import Batch, Encoded, EncodedBatch, Features, Own
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
+from vtlearn.large_batches import encode_again_in_backward
 from vtlearn.padding import fold
 
 __all__ = ["encode_batch", "encode_clips", "encode_texts", "unneeded_modules"]
@@ -24,6 +26,7 @@ def encode_batch(
     device: torch.device,
     *,
     chunk: int | None = None,
+    recompute: bool = False,
     max_words: int | None = None,
 ) -> EncodedBatch:
     """Encode samples, and lay out what is needed of the answers.
@@ -36,6 +39,8 @@ def encode_batch(
             ``text_tokens``.
         device: Where the encoders are.
         chunk: How many clips are on the device at once; None: all.
+        recompute: Encode texts in chunks as well, and each chunk again in the backward, so that
+            the activations of one are in memory at a time.
         max_words: How many words of a text are read; None: as many as the text encoder was made
             for.
 
@@ -46,9 +51,15 @@ def encode_batch(
     video = Encoded(torch.zeros(len(batch.clips), 0, device=device))
     text = Encoded(torch.zeros(len(batch.texts), 0, device=device))
     if needs & {"video_pooled", "video_tokens"}:
-        video = encode_clips(video_encoder, batch.clips, batch.frame_length, device, chunk=chunk)
+        video = encode_clips(
+            video_encoder, batch.clips, batch.frame_length, device, chunk=chunk, recompute=recompute
+        )
     if text_encoder is not None and needs & {"text_pooled", "text_tokens"}:
-        text = encode_texts(text_encoder, batch.texts, device, max_words=max_words)
+        text = (
+            _encode_texts_again(text_encoder, batch.texts, device, chunk, max_words)
+            if recompute and chunk
+            else encode_texts(text_encoder, batch.texts, device, max_words=max_words)
+        )
     video, text = _needed(video, "video", needs), _needed(text, "text", needs)
     no_ids = [0] * len(batch.ids)
 
@@ -83,6 +94,7 @@ def encode_clips(
     device: torch.device,
     *,
     chunk: int | None = None,
+    recompute: bool = False,
 ) -> Encoded:
     """Encode clips, so many at a time.
 
@@ -92,19 +104,21 @@ def encode_clips(
         frame_length: (clips,), int64, on the CPU: encoders read it.
         device: Where the encoder is.
         chunk: How many are on the device at once; None: all.
+        recompute: Encode each chunk again in the backward, where there is a ``chunk``.
 
     Returns:
         One row per clip.
     """
+
+    def encode(x: Tensor, length: Tensor) -> Encoded:
+        encoded: Encoded = encoder(x.to(device, non_blocking=True), length)
+        return encoded
+
     size = max(1, chunk or len(clips))
     chunks = zip(clips.split(size), frame_length.split(size), strict=True)
-    parts: list[Encoded] = [
-        encoder(x.to(device, non_blocking=True), length) for x, length in chunks
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    pooled, tokens, lengths = zip(*parts, strict=True)
-    return Encoded(torch.cat(pooled), _joined(tokens), _joined(lengths))
+    calls = [partial(encode, x, length) for x, length in chunks]
+    again = recompute and chunk is not None
+    return _join([encode_again_in_backward(call, device) if again else call() for call in calls])
 
 
 def encode_texts(
@@ -135,6 +149,25 @@ def encode_texts(
     if len(parts) == 1:
         return parts[0]
     return Encoded(torch.cat([part.pooled for part in parts]))  # words may differ in number
+
+
+def _encode_texts_again(
+    encoder: TextEncoder,
+    texts: Sequence[str],
+    device: torch.device,
+    chunk: int,
+    max_words: int | None,
+) -> Encoded:
+    """Encode texts in chunks, each again in the backward."""
+
+    def encode(*rows: Tensor) -> Encoded:
+        encoded: Encoded = encoder(type(tokens)(*(x.to(device) for x in rows)))
+        return encoded
+
+    # all at once: what a text is padded to, by the longest of a call, may be part of its vector
+    tokens = encoder.tokenize(texts, max_words)
+    calls = [partial(encode, *rows) for rows in zip(*(x.split(chunk) for x in tokens), strict=True)]
+    return _join([encode_again_in_backward(call, device) for call in calls])
 
 
 def unneeded_modules(
@@ -173,6 +206,13 @@ def _if_any(x: Tensor | None, layout: Callable[[Tensor], Tensor]) -> Tensor | No
 
 def _counts(numbers: Sequence[int], device: torch.device) -> Tensor:
     return torch.tensor(numbers, dtype=torch.int64, device=device)
+
+
+def _join(parts: Sequence[Encoded]) -> Encoded:
+    if len(parts) == 1:
+        return parts[0]
+    pooled, tokens, lengths = zip(*parts, strict=True)
+    return Encoded(torch.cat(pooled), _joined(tokens), _joined(lengths))
 
 
 def _joined(parts: Sequence[Tensor | None]) -> Tensor | None:

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from vtlearn import compatibility
 from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
+from vtlearn.checks import require_positive
 from vtlearn.data_source import DataSource, Stage, batch_seed
 from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
@@ -23,6 +24,7 @@ from vtlearn.evaluation.evaluator import Evaluator
 from vtlearn.evaluation.result import Result
 from vtlearn.heads.base import Aligner, Alignment, Head, total_loss
 from vtlearn.hyperparameters import factory_to_config, to_config
+from vtlearn.large_batches import check_batches
 from vtlearn.nonfinite import GuardedModule
 from vtlearn.parameters import freeze, hold_in_eval_mode, parameter_groups
 from vtlearn.schedule import PlannedSchedule, WarmupCosine
@@ -60,11 +62,13 @@ class VideoTextLearner(GuardedModule):
         keep_frozen: Keep frozen weights in checkpoints even where their part read them from a file
             or hub that it names, and can read them again.
         skip_nonfinite: How many steps are left out whose loss or gradient is NaN or infinite.
+        encode_chunk: In training, how many clips or texts are encoded at a time, each chunk again
+            in the backward: less memory and more time for the same gradients; None: all at once.
 
     Raises:
         ArgumentError: If the encoders' vectors differ in width, the head needs what they do not
             give, a part was written for an earlier version, a prefix names nothing, or
-            ``skip_nonfinite`` is negative.
+            ``skip_nonfinite`` or ``encode_chunk`` is outside its range.
 
     Example:
         >>> from vtlearn.encoders.text import TinyText
@@ -86,8 +90,11 @@ class VideoTextLearner(GuardedModule):
         frozen: list[str] | None = None,
         keep_frozen: bool = False,
         skip_nonfinite: int = 0,
+        encode_chunk: int | None = None,
     ) -> None:
         super().__init__(skip_nonfinite)
+        if encode_chunk is not None:
+            require_positive(encode_chunk=encode_chunk)
         compatibility.require_current(head, video_encoder, text_encoder)
         compatibility.require_one_width(video_encoder, text_encoder, head)
         head.connect(video_encoder, text_encoder)
@@ -96,6 +103,7 @@ class VideoTextLearner(GuardedModule):
         self.head = head
         self._optimizer = optimizer
         self._scheduler = scheduler
+        self._encode_chunk = encode_chunk
         self._learning_rates = dict(learning_rates or {})
         encoders = {"video": video_encoder, "text": text_encoder}
         self._resting = [*(frozen or []), *unneeded_modules(encoders, head.needs)]
@@ -116,6 +124,7 @@ class VideoTextLearner(GuardedModule):
             "frozen": frozen,
             "keep_frozen": keep_frozen,
             "skip_nonfinite": skip_nonfinite,
+            "encode_chunk": encode_chunk,
         }
         for name, factory in (("optimizer", optimizer), ("scheduler", scheduler)):
             described = factory_to_config(factory)
@@ -216,9 +225,13 @@ class VideoTextLearner(GuardedModule):
     def _encode(
         self, batch: Batch, needs: frozenset[str], max_words: int | None = None
     ) -> EncodedBatch:
-        chunk = None if self.training else self._chunk
-        encoders = self.video_encoder, self.text_encoder
-        return encode_batch(batch, *encoders, needs, self.device, chunk=chunk, max_words=max_words)
+        return encode_batch(
+            batch,
+            *(self.video_encoder, self.text_encoder, needs, self.device),
+            chunk=self._encode_chunk if self.training else self._chunk,
+            recompute=self.training,
+            max_words=max_words,
+        )
 
     def encode_text(self, texts: Sequence[str]) -> Tensor:
         """Embed texts as the head compares them: dot products with embedded clips are scores.
@@ -371,6 +384,8 @@ class VideoTextLearner(GuardedModule):
     @override
     def on_fit_start(self) -> None:  # after a checkpoint is restored
         self._items.clear()  # an earlier training may have been interrupted
+        batches = self.trainer.accumulate_grad_batches
+        check_batches(self, self.head, self._encode_chunk, batches)
         self.head.begin(self.trainer.estimated_stepping_batches)
         data = self._data()
         self.clips = None if data is None else data.clip_settings()
