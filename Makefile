@@ -9,7 +9,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 TRITON := $(shell grep '^triton==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help install build demo tempclr tempclr-report captions captions-report report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-noise bench-scaling bench-step bench-steps notebooks docs docs-serve clean
+.PHONY: help install build demo tempclr tempclr-report captions captions-report report test test-slow test-gpu check check-newest format lint types cov bench bench-data bench-few-shot bench-heads bench-large-batch bench-noise bench-resuming bench-scaling bench-step bench-steps notebooks docs docs-serve clean
 
 help:  ## Print this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -122,6 +122,9 @@ bench-data: $(VENV)/installed  ## Time decoding, the captions of a million clips
 	$(BIN)/python benchmarks/captions.py
 	$(BIN)/vtlearn data kitchen --root data/kitchen
 	$(BIN)/python benchmarks/loading.py
+
+bench-large-batch: $(VENV)/installed  ## Measure memory and time of a step by the size of chunks and tiles: ten minutes
+	$(BIN)/python benchmarks/large_batch.py
 
 notebooks: $(VENV)/installed  ## Execute every notebook in place of reading it
 	@$(PIP) -e ".[$(EXTRAS),notebooks]"

@@ -46,7 +46,7 @@ def decoder() -> TextDecoder:
     return TextDecoder(width=8, layers=1, heads=2, dropout=0.0, vocab_size=40)
 
 
-def joint(tiles: dict[str, int]) -> Joint:
+def joint(tiles: dict[str, Any]) -> Joint:
     return Joint({"pairs": InfoNCE(**tiles), "order": S2DTW(**tiles)}, {"order": 0.5})
 
 
@@ -235,7 +235,7 @@ def test_no_clips_and_no_texts_are_one_empty_chunk() -> None:
 def trained(folder: Path, chunk: int | None, **options: Any) -> dict[str, Tensor]:
     learner = learner_of("S2DTW", chunk)
     learner._optimizer = partial(SGD, lr=0.1)
-    batches = DataLoader(samples_of(DIFFERENT * 4), 4, collate_fn=collate)  # type: ignore[arg-type]
+    batches: DataLoader[Any] = DataLoader(samples_of(DIFFERENT * 4), 4, collate_fn=collate)  # type: ignore[arg-type]
     quiet_trainer(folder, max_epochs=2, **options).fit(learner, batches)
     return {name: x for name, x in learner.state_dict().items() if isinstance(x, Tensor)}
 
@@ -287,7 +287,7 @@ def test_statistics_of_a_chunk_are_refused() -> None:
 def test_a_training_is_refused_before_its_first_step(tmp_path: Path) -> None:
     tiny = tiny_learner()
     learner = VideoTextLearner(tiny.video_encoder, PlainText8(), S2DTW(), encode_chunk=2)
-    batches = DataLoader(samples_of(DIFFERENT), 4, collate_fn=collate)  # type: ignore[arg-type]
+    batches: DataLoader[Any] = DataLoader(samples_of(DIFFERENT), 4, collate_fn=collate)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"model\.encode_chunk=2"):
         quiet_trainer(tmp_path).fit(learner, batches)
 

@@ -60,6 +60,8 @@ def test_the_learned_temperature_starts_where_it_should_and_is_bounded() -> None
 def test_arguments_are_validated() -> None:
     with pytest.raises(ArgumentError, match="temperature=0 of InfoNCE"):
         InfoNCE(temperature=0)
+    with pytest.raises(ArgumentError, match="grid_memory must be positive, but is 0"):
+        InfoNCE(grid_memory=0)
     with pytest.raises(ArgumentError, match=r"cannot start at 0.005"):
         InfoNCE(temperature=0.005, learn_temperature=True)
     with pytest.raises(ArgumentError, match=r"both, text_to_video, video_to_text, got 'up'"):
