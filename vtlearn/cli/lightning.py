@@ -42,6 +42,7 @@ from vtlearn.cli.argv import (
     separated,
     typed_text_dim,
 )
+from vtlearn.cli.launchers import find_launched, use_launched
 from vtlearn.cli.logger_folder import DEFAULT_LOGGER, DEFAULT_RUNS
 from vtlearn.cli.messages import Parser
 from vtlearn.cli.moved_classes import current_class_path
@@ -181,7 +182,7 @@ class VTLearnCLI(LightningCLI):
         """Do nothing: Lightning would lay the checkpoint over the command line here."""
 
     def before_instantiate_classes(self) -> None:
-        """Refuse what would make figures wrong, and use the processes that torchrun started."""
+        """Refuse what would make figures wrong, and use the processes that were started."""
         self._require_one_dim()
         self._require_one_source()
         trainer = self._get(self.config, "trainer")
@@ -191,10 +192,7 @@ class VTLearnCLI(LightningCLI):
                 "shares even, and count them twice; leave it out: vtlearn shares batches out itself"
             )
             raise ArgumentError(message)
-        local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        if local > 1 and trainer.devices == "auto":
-            trainer.devices = local
-            trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // local
+        use_launched(trainer, os.environ)
 
     def instantiate_classes(self) -> None:
         """Build everything, and give the model the weights to begin with."""
@@ -309,8 +307,9 @@ def _log_plainly() -> None:
     logger = logging.getLogger("vtlearn")
     logger.handlers = [logging.StreamHandler()]
     logger.propagate = False
-    first = os.environ.get("RANK", "0") == "0"  # set by torchrun before there are process groups
-    logger.setLevel(logging.INFO if first else logging.WARNING)
+    launched = find_launched(os.environ)  # there are no process groups yet
+    is_first = launched is None or launched.rank == 0
+    logger.setLevel(logging.INFO if is_first else logging.WARNING)
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning_fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # a test keeps its results apart from the training's, as it should
