@@ -1,15 +1,19 @@
 import os
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
+from torch import distributed
 
 from tests import processes
 from tests.processes import Pool
 from vtlearn.batch import EncodedBatch
 from vtlearn.distributed import (
     Process,
+    allow_waiting,
     any_process,
     compute_once,
     gather,
@@ -115,6 +119,25 @@ def _flagged() -> list[bool]:
 @pytest.mark.ddp
 def test_what_is_so_on_one_process_is_told_to_all(two_processes: Pool) -> None:
     assert two_processes.run(_flagged) == [[True, False, True, True]] * 2
+
+
+def _gather_late() -> list[int]:
+    """The processes wait a second for each other, and one is late by more."""
+    rank = process().rank
+    allow_waiting()
+    distributed.distributed_c10d._set_pg_timeout(timedelta(seconds=1))
+    if rank == 0:
+        time.sleep(2.5)
+    return list(gather_objects(rank))
+
+
+@pytest.mark.ddp
+def test_what_is_gathered_waits_for_a_process_that_is_late(tmp_path: Path) -> None:
+    pool = Pool(2, tmp_path / "store")
+    try:
+        assert pool.run(_gather_late) == [[0, 1]] * 2
+    finally:
+        pool.close()
 
 
 def _fresh_zeros() -> torch.Tensor:

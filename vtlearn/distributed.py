@@ -21,6 +21,7 @@ from vtlearn.padding import pad
 
 __all__ = [
     "Process",
+    "allow_waiting",
     "any_process",
     "compute_once",
     "gather",
@@ -33,7 +34,7 @@ __all__ = [
 
 ValueT = TypeVar("ValueT")
 
-#: How long the others wait for what one process computes alone.
+#: How long processes wait for what another computes alone.
 _PATIENCE = timedelta(days=1)
 
 
@@ -59,6 +60,19 @@ def process() -> Process:
     if not (distributed.is_available() and distributed.is_initialized()):
         return Process(0, 1)
     return Process(distributed.get_rank(), distributed.get_world_size())
+
+
+def allow_waiting() -> None:
+    """Get ready for waits without a time limit, while all processes are here.
+
+    What :func:`gather_objects` and :func:`compute_once` wait by is made at their first call
+    otherwise, and to make it takes all processes within the time limit of the others.
+
+    Example:
+        >>> allow_waiting()
+    """
+    if process().world > 1:
+        _patient_group(distributed.group.WORLD)
 
 
 def gather(x: Tensor) -> Tensor:
@@ -87,6 +101,9 @@ def gather(x: Tensor) -> Tensor:
 def gather_objects(value: Any) -> Sequence[Any]:
     """Give every process what each process holds, in the order of their ranks.
 
+    It is for what processes have after work of hours, not all at the same time: they wait for each
+    other as long as it takes, other than in a training step.
+
     Args:
         value: Anything that pickles.
 
@@ -101,7 +118,8 @@ def gather_objects(value: Any) -> Sequence[Any]:
     if world == 1:
         return [value]
     values: list[Any] = [None] * world
-    distributed.all_gather_object(values, value)
+    group = _patient_group(distributed.group.WORLD)
+    distributed.all_gather_object(values, value, group=group)
     return values
 
 

@@ -16,7 +16,7 @@ from vtlearn import compatibility
 from vtlearn.batch import Batch, EncodedBatch, Rows, Sample, collate
 from vtlearn.checks import require_positive
 from vtlearn.data_source import DataSource, Stage, batch_seed
-from vtlearn.distributed import gather_batch, process, sum_counts, zero_reaching
+from vtlearn.distributed import allow_waiting, gather_batch, process, sum_counts, zero_reaching
 from vtlearn.encoders.base import TextEncoder, VideoEncoder
 from vtlearn.encoding import encode_batch, encode_clips, encode_texts, unneeded_modules
 from vtlearn.errors import ArgumentError
@@ -134,6 +134,7 @@ class VideoTextLearner(GuardedModule):
 
     @override
     def setup(self, stage: str) -> None:
+        allow_waiting()
         data, self._evaluator = self._data(), None
         if data is None:
             return

@@ -75,7 +75,7 @@ def folder(tmp_path: Path, kitchen_root: Path, small: dict[str, int]) -> Path:
         "enable_model_summary": False,
     }
     model = {**TINY_ENCODERS, "head": {"class_path": "InfoNCE"}}
-    data = {"class_path": "Kitchen", "init_args": arguments}
+    data = {"class_path": "tests.cli.counted.CountedKitchen", "init_args": arguments}
     content = {"model": model, "data": data, "trainer": trainer}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
     return tmp_path
@@ -89,7 +89,7 @@ def fit(config: str) -> list[str]:
 def run_all(folder: Path, commands: Sequence[Sequence[str]], *environments: dict[str, str]) -> None:
     """Run commands at once, each in its environment; show what one said that failed."""
     own = {k: v for k, v in os.environ.items() if not k.startswith(("SLURM", "MASTER"))}
-    own |= {"OMP_NUM_THREADS": "1"}
+    own |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     running = [
         subprocess.Popen(
             [sys.executable, *command],
@@ -152,11 +152,14 @@ def by_slurm(folder: Path) -> None:
 @pytest.mark.ddp
 def test_two_processes_train_alike_however_they_are_launched(folder: Path) -> None:
     weights = []
-    for launch in (by_torchrun, by_torchrun_on_two_nodes, by_slurm):
+    for launch, nodes in ((by_torchrun, 1), (by_torchrun_on_two_nodes, 2), (by_slurm, 2)):
         launch(folder)
+        prepared = list(folder.glob("prepared-*"))
+        assert len(prepared) == nodes, "data are prepared by one process on each machine"
         state, steps = trained(folder / "runs")
         assert steps == 2  # of 8 videos in batches of 4, over both processes
-        (folder / "runs").rename(folder / launch.__name__)
+        for path in (*prepared, folder / "runs"):
+            path.rename(folder / f"{launch.__name__}-{path.name}")
         weights.append({k: v for k, v in state.items() if isinstance(v, torch.Tensor)})
     for others in weights[1:]:
         torch.testing.assert_close(others, weights[0])
