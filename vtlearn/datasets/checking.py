@@ -14,6 +14,7 @@ from vtlearn.datasets.corpus_report import (
     DurationMismatch,
     LostSeconds,
 )
+from vtlearn.datasets.extraction.plan import WHOLE, Part
 from vtlearn.datasets.files import find_videos, video_names
 from vtlearn.errors import (
     ArgumentError,
@@ -47,6 +48,7 @@ def check_corpus(
     features: Path | None = None,
     max_bad_cues: float = MAX_BAD_CUES,
     language: str | None = None,
+    part: Part = WHOLE,
 ) -> CorpusReport:
     """Look at everything that a corpus should hold; show how far that has come.
 
@@ -63,9 +65,10 @@ def check_corpus(
         features: A feature store of the videos, to find those that it counts otherwise.
         max_bad_cues: The share of a transcript's captions that may be unreadable.
         language: The language of transcripts, by their names; None for any.
+        part: The share of this machine: every N-th video that there should be.
 
     Returns:
-        The report.
+        The report; of a part, about its videos alone.
 
     Raises:
         CorpusNotFoundError: If there is neither a video nor a caption, or the list is empty.
@@ -77,6 +80,8 @@ def check_corpus(
     _require_sense(tolerance, workers=workers, time_budget=time_budget)
     found = _find(expected)
     told, ids = _told(expected, found, language, cache=cache, max_bad_cues=max_bad_cues)
+    unlisted = part.share(video_id for video_id in found if video_id not in ids)
+    ids = dict.fromkeys(part.share(ids))
     present = {video_id: found[video_id] for video_id in ids if video_id in found}
     workers = workers or min(available_cores(), max(1, len(present) // _WORTH_A_PROCESS))
     health = _probe(present, workers, time_budget)
@@ -95,7 +100,7 @@ def check_corpus(
         captions_without_video=[i for i in ids if i not in found and told.usable(i)],
         videos_without_captions=[i for i in present if i not in told.keys and i not in told.bad],
         damaged_captions={i: told.bad[i] for i in ids if i in told.bad},
-        unlisted=len(found) - len(present),
+        unlisted=len(unlisted),
         changed_frames=changed,
         unrecorded=_unrecorded(expected, health),
         items=expected.items,

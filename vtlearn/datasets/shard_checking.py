@@ -11,6 +11,7 @@ from vtlearn.batch import Unreadable
 from vtlearn.checks import require_positive, require_share
 from vtlearn.datasets.checking import SCAN_BUDGET
 from vtlearn.datasets.corpus_report import CorpusReport, LostSeconds
+from vtlearn.datasets.extraction.plan import WHOLE, Part
 from vtlearn.datasets.shards import told
 from vtlearn.errors import NoCaptionsError, ShardError, TranscriptError, UnreadableVideoError
 from vtlearn.media.captions.caption import MAX_BAD_CUES, Skipped, Transcript
@@ -33,6 +34,7 @@ def check_shards(
     time_budget: float | None = 60.0,
     decode: bool = False,
     max_bad_cues: float = MAX_BAD_CUES,
+    part: Part = WHOLE,
 ) -> CorpusReport:
     """Read shards from end to end, and open every video or picture in them; show how far that is.
 
@@ -44,6 +46,7 @@ def check_shards(
             one that hangs hang for ever.
         decode: Decode each video to its end, in ten times the time budget at most.
         max_bad_cues: The share of a sample's captions that may be unreadable.
+        part: The share of this machine: every N-th shard.
 
     Returns:
         The report. Ids are those of :class:`~vtlearn.datasets.shards.ShardStream`; one that is in
@@ -57,10 +60,10 @@ def check_shards(
     given = {"workers": workers, "time_budget": time_budget}
     require_positive(**{name: number for name, number in given.items() if number is not None})
     require_share(max_bad_cues=max_bad_cues)
-    shards = _listed(folder)
+    shards = dict(part.share(_listed(folder).items()))
     work = partial(_check, options=_Options(time_budget, decode, max_bad_cues))
     jobs = ((folder / name, entry) for name, entry in shards.items())
-    workers = workers or min(available_cores(), len(shards))
+    workers = workers or max(1, min(available_cores(), len(shards)))
     checked = in_parallel(work, jobs, workers)
     found = {each.shard: each for each in track(checked, "Reading shards", total=len(shards))}
     return _report(folder, [found[name] for name in shards], shards)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
@@ -530,3 +530,37 @@ def test_a_language_chooses_transcripts(tmp_path: Path, capsys: pytest.CaptureFi
     assert "1 of 2 videos can be used" in said
     assert "videos without captions       1\n      b" in said
     assert tree.run("data check", [str(tmp_path), "--language", "english"]) == 2
+
+
+@pytest.mark.parametrize("data", ["HowTo100M", "Shards"])
+def test_the_reports_of_parts_say_together_what_that_of_the_whole_says(
+    data: str, tmp_path: Path
+) -> None:
+    ids = [f"v{number}" for number in range(3)]
+    root = write_layout(tmp_path / "corpus", [*ids, "unreadable", "untold"], [*ids, "unreadable"])
+    next((root / "videos").rglob("unreadable.*")).write_bytes(b"")
+    if data == "Shards":
+        argv = [str(root / name) for name in ("videos", "captions", "shards")]
+        options = ["--time-budget", "0", "--samples-per-shard", "2"]
+        assert tree.run("data pack", [*argv, *options]) == 0
+        root /= "shards"
+
+    def reports(*options: str) -> list[dict[str, Any]]:
+        folder = tmp_path / f"{len(options)}"
+        argv = [str(root), "--data", data, "--time-budget", "0"]
+        argv += ["--report", str(folder / "report.json"), "--write-list", str(folder / "list.csv")]
+        for option in options or ("",):
+            assert tree.run("data check", [*argv, *(["--part", option] if option else [])]) == 0
+        named = [f"-{option.replace('/', '-of-')}" for option in options] or [""]
+        lists = [read_video_list(folder / f"list{name}.csv") for name in named]
+        found = [json.loads((folder / f"report{name}.json").read_text()) for name in named]
+        assert lists == [report["usable"] for report in found]
+        return found
+
+    (whole,), parts = reports(), reports("1/3", "2/3", "3/3")
+    for key in ("usable", "missing", "videos_without_captions", "captions_without_video"):
+        assert sorted(chain.from_iterable(part[key] for part in parts)) == sorted(whole[key])
+    for key in ("expected", "unlisted"):
+        assert sum(part[key] for part in parts) == whole[key]
+    assert sum(len(part["unreadable"]) for part in parts) == len(whole["unreadable"])
+    assert len(whole["usable"]) == len(ids)

@@ -17,6 +17,7 @@ from vtlearn.cli.commands.data_pack import _bytes, _mixed
 from vtlearn.datasets.reading import ClipSampling, Pixels, Reading
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.datasets.shards import ShardStream
+from vtlearn.errors import ShardError
 from vtlearn.media.webdataset import writer as shard_writer
 from vtlearn.media.webdataset.index import open_shards
 from vtlearn.media.webdataset.reader import read_pairs, read_shard
@@ -449,3 +450,35 @@ def test_what_is_no_size(text: str) -> None:
         argparse.ArgumentTypeError, match="expected a size such as 500MB or 1GB, got"
     ):
         _bytes(text)
+
+
+def members(folder: Path) -> dict[str, dict[str, bytes]]:
+    """What all samples of a folder hold, by key."""
+    shards = open_shards(folder).shards
+    samples = [sample for shard in shards for sample in read_pairs(shard.path)]
+    assert len({sample.key for sample in samples}) == len(samples)
+    return {sample.key: dict(sample.files) for sample in samples}
+
+
+def test_the_parts_of_several_machines_hold_what_one_packs(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (corpus / "captions" / f"{KEYS[0]}.json").unlink()
+    assert pack(corpus, out="whole") == 0
+    assert pack(corpus, "--part", "2/2", out="parts") == 0
+    assert pack(corpus, out="parts") == 2
+    assert "parts holds part-2-of-2, and the whole corpus would" in capsys.readouterr().err
+    with pytest.raises(ShardError, match="part-2-of-2: part-1-of-2 is missing; pack all parts"):
+        open_shards(corpus / "parts")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert pack(corpus, out="parts") == 0  # as torchrun starts it
+    for name in ("RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name)
+    assert members(corpus / "parts") == members(corpus / "whole")
+    rows = [path.read_text().splitlines()[1:] for path in (corpus / "parts").rglob("left_out.csv")]
+    assert sorted(map(len, rows)) == [0, 1]
+    assert pack(corpus, "--part", "1/3", out="parts") == 2
+    assert pack(corpus, "--part", "1/3", out="whole") == 2
+    assert "whole holds 00000.tar, and part 1/3 would" in capsys.readouterr().err
+    assert pack(corpus, "--part", "3/2", out="parts") == 2

@@ -2,7 +2,8 @@
 
 Prints the counts, the first ids of each kind, and the share of the expected videos that can be
 used. Kitchen's frames are compared with those that were recorded when it was rendered. The exit
-code is 0, or 1 where that share is below --min-coverage.
+code is 0, or 1 where that share is below --min-coverage. On several machines, give each its --part:
+--report report.json of the second of four is then report-2-of-4.json.
 """
 
 import argparse
@@ -18,9 +19,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vtlearn import datasets
+from vtlearn.cli.commands.shared_options import add_part, choose_part
 from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.checking import check_corpus
 from vtlearn.datasets.corpus_report import ChangedFrames, CorpusReport, DurationMismatch
+from vtlearn.datasets.extraction import Part
 from vtlearn.datasets.shard_checking import check_shards
 from vtlearn.datasets.video_list import write_video_list
 from vtlearn.errors import ArgumentError
@@ -88,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help=f"of a transcript's captions, how many may be unreadable ({MAX_BAD_CUES})",
     )
+    add_part(parser)
     add("--min-coverage", type=float, default=0.0, metavar="PERCENT", help="exit with 1 below it")
     add("--report", type=Path, metavar="FILE", help="write all ids to this JSON file")
     add(
@@ -115,17 +119,18 @@ def run(arguments: argparse.Namespace) -> int:
         meant = f"; did you mean {100 * least:g}?" if 0 < least < 1 else ""
         message = f"--min-coverage is {least:g}, and is in per cent, 0 to 100{meant}"
         raise ArgumentError(message)
-    if arguments.report is not None:
-        _make_room(arguments.report)  # before the hours that a large corpus takes
-    listed = arguments.write_list
+    part = choose_part(arguments)
+    given, listed = (_own_file(part, path) for path in (arguments.report, arguments.write_list))
+    if given is not None:
+        _make_room(given)  # before the hours that a large corpus takes
     if listed is not None:
         _require_absent(listed)
         _make_room(listed, _LIST)
-    report = _check(arguments)
+    report = _check(arguments, part)
     sys.stdout.write(_table(report))
-    if arguments.report is not None:
-        with _writing(arguments.report):
-            replace_text(arguments.report, json.dumps(report.as_json(), indent=1) + "\n")
+    if given is not None:
+        with _writing(given):
+            replace_text(given, json.dumps(report.as_json(), indent=1) + "\n")
     if listed is not None:
         with _writing(listed, _LIST):
             write_video_list(listed, report.usable)
@@ -133,6 +138,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     sys.stderr.write(f"vtlearn: coverage is below --min-coverage {arguments.min_coverage:g}\n")
     return 1
+
+
+def _own_file(part: Part, path: Path | None) -> Path | None:
+    if path is None:
+        return None
+    with _writing(path):
+        return path if path.is_dir() else part.own_file(path)
 
 
 def _require_absent(path: Path) -> None:
@@ -165,7 +177,7 @@ def _writing(path: Path, option: str = _REPORT) -> Iterator[None]:
         raise ArgumentError(message) from error
 
 
-def _check(arguments: argparse.Namespace) -> CorpusReport:
+def _check(arguments: argparse.Namespace, part: Part) -> CorpusReport:
     given = {name: getattr(arguments, name) for name in _PLACES}
     where = {name: path for name, path in given.items() if path is not None}
     corpus = _CORPORA.get(arguments.data, Corpus)
@@ -181,6 +193,7 @@ def _check(arguments: argparse.Namespace) -> CorpusReport:
         "time_budget": arguments.time_budget or None,
         "decode": arguments.decode,
         "max_bad_cues": MAX_BAD_CUES if bad_cues is None else bad_cues,
+        "part": part,
     }
     if arguments.data == "Shards":
         _refuse(arguments, _NOT_OF_SHARDS, "has no use for it; check the folder of the videos")

@@ -4,7 +4,8 @@ A shard holds the videos' bytes as they are, each with its captions, in an order
 corpus and is the same every time. Dots of an id are escaped in the names of its members, since
 WebDataset's keys end at the first one; the id itself is in the sample's .json. Packing that was cut
 off resumes with the same options and captions, and gives the same bytes. What is left out is named
-in OUT/left_out.csv.
+in OUT/left_out.csv. On several machines, give each its --part: that of the second of four writes
+into OUT/part-2-of-4, and training reads OUT when all parts are finished.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vtlearn.batch import Unreadable
+from vtlearn.cli.commands.shared_options import add_part, choose_part
+from vtlearn.datasets.extraction import Part
 from vtlearn.datasets.files import find_videos, video_names
 from vtlearn.datasets.unreadable import read_or_record
 from vtlearn.datasets.video_list import read_video_list
@@ -33,6 +36,7 @@ from vtlearn.media.captions.matching import CaptionMatch, match_captions
 from vtlearn.media.video.reader import VideoReader
 from vtlearn.media.video.subprocess_reader import SubprocessVideoReader
 from vtlearn.media.video_shards import hash_ids
+from vtlearn.media.webdataset.parts import part_folder
 from vtlearn.media.webdataset.reader import sample_key
 from vtlearn.media.webdataset.writer import Content, ShardWriter, require_unfinished
 from vtlearn.storage.atomic import replace_text
@@ -74,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a shard at most, such as 500MB (%(default)s)",
     )
     add("--list", type=Path, metavar="CSV", help="what to pack: column video_path (everything)")
+    add_part(parser)
     add("--cache", type=Path, metavar="DIR", help="for the index of captions (beside them)")
     add("--language", metavar="TAG", help="of transcripts named as <id>.en.vtt: en (any)")
     add("--min-score", type=float, metavar="S", help="of pseudolabels, the lowest that is packed")
@@ -109,17 +114,18 @@ def run(arguments: argparse.Namespace) -> int:
     """
     _require_sense(arguments)
     require_out(arguments)  # before the captions, which may take minutes to open
+    part, out = choose_part(arguments), _out(arguments)
     corpus = _open(arguments)
     settings = {
         **_choice(arguments),
         "list_sha256": None if arguments.list is None else hash_ids(sorted(corpus.ids)),
         "captions_sha256": corpus.captions.sha256,
     }
-    with ShardWriter(arguments.out, **_limits(arguments), settings=settings) as writer:
-        ids = _mixed(corpus.ids)
+    with ShardWriter(out, **_limits(arguments), settings=settings) as writer:
+        ids = part.share(_mixed(corpus.ids))
         packed = frozenset(writer.done)
         left = [video_id for video_id in ids if sample_key(video_id) not in packed]
-        report = _Report(arguments.out / _LEFT_OUT, {*ids}.difference(left))
+        report = _Report(out / _LEFT_OUT, {*ids}.difference(left))
         for video_id in track(left, "Packing", len(left)):
             _pack(corpus, video_id, writer, report)
         report.finish(ids)
@@ -129,7 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
             message = f"nothing to pack: none of {len(ids)} ids has both a video and {which} that "
             message += f"can be read; {report.path} says why"
             raise ArgumentError(message)
-    sys.stdout.write(_closing_line(arguments.out, writer, report.rows))
+    sys.stdout.write(_closing_line(out, writer, report.rows))
     return 0
 
 
@@ -143,7 +149,29 @@ def require_out(arguments: argparse.Namespace) -> None:
         ArgumentError: If OUT holds finished shards, or others', was created with other options, or
             cannot be written to.
     """
-    require_unfinished(arguments.out, **_limits(arguments), settings=_choice(arguments))
+    _require_alone(arguments.out, choose_part(arguments))
+    require_unfinished(_out(arguments), **_limits(arguments), settings=_choice(arguments))
+
+
+def _out(arguments: argparse.Namespace) -> Path:
+    """Return the folder that this machine writes to."""
+    part, out = choose_part(arguments), Path(arguments.out)
+    return out if part.total == 1 else out / part_folder(*part)
+
+
+def _require_alone(out: Path, part: Part) -> None:
+    """Refuse to write parts beside a whole, or beside parts of another number."""
+    others = {folder.name for folder in out.glob(part_folder("*", "*"))}
+    if part.total > 1:
+        others -= {part_folder(number + 1, part.total) for number in range(part.total)}
+        others |= {path.name for path in out.glob("[!.]*.tar")}
+    if others:
+        mine = "the whole corpus" if part.total == 1 else f"part {part}"
+        message = (
+            f"{out} holds {min(others)}, and {mine} would bring the same videos again; choose "
+            "another folder, or remove it"
+        )
+        raise ArgumentError(message)
 
 
 def _limits(arguments: argparse.Namespace) -> dict[str, int]:

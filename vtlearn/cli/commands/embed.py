@@ -14,7 +14,6 @@ A command that was killed resumes, and leaves the same bytes. On several machine
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,9 +25,10 @@ from vtlearn.cli.commands.shared_options import (
     add_device,
     add_max_unreadable_fraction,
     add_model,
+    add_part,
     add_stride,
+    choose_part,
 )
-from vtlearn.datasets.extraction import Part
 from vtlearn.datasets.files import find_videos
 from vtlearn.datasets.texts import read_text
 from vtlearn.errors import ArgumentError
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="that are written together; what is lost when it is killed is less (%(default)s)",
     )
     add("--workers", type=int, default=0, metavar="N", help="processes that read videos (0)")
-    add("--part", metavar="K/N", help="the K-th of N machines (the rank, under torchrun or SLURM)")
+    add_part(parser)
     add_device(parser)
     add("--json", action="store_true", help="print JSON in place of sentences")
     add_max_unreadable_fraction(parser)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         VTLearnError: If an option makes no sense, the model cannot be opened or compares nothing,
             FOLDER was created with other settings, or too many videos cannot be read.
     """
-    part = Part.of_rank(os.environ) if arguments.part is None else Part.parse(arguments.part)
+    part = choose_part(arguments)
     require_share(**{"--max-unreadable-fraction": arguments.max_unreadable_fraction})
     require_not_negative(**{"--workers": arguments.workers})
     require_positive(

@@ -15,7 +15,6 @@ SLURM, each process takes the part of its rank.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,12 @@ from vtlearn.checks import require_positive
 from vtlearn.cli.commands import data_pack
 from vtlearn.cli.commands.chosen_videos import choose_videos
 from vtlearn.cli.commands.device import choose_device
-from vtlearn.cli.commands.shared_options import add_device, add_max_unreadable_fraction
+from vtlearn.cli.commands.shared_options import (
+    add_device,
+    add_max_unreadable_fraction,
+    add_part,
+    choose_part,
+)
 from vtlearn.datasets.clips import clip_reader
 from vtlearn.datasets.extraction import Part, ShardWalk
 from vtlearn.datasets.windows import VideoList
@@ -79,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(%(default)s)",
     )
     add("--list", type=Path, metavar="CSV", help="what to caption: column video_path (everything)")
-    add("--part", metavar="K/N", help="the K-th of N machines (the rank, under torchrun or SLURM)")
+    add_part(parser)
     add("--batch-size", type=int, default=16, metavar="N", help="windows at once (%(default)s)")
     add("--workers", type=int, default=0, metavar="N", help="processes that read frames (none)")
     add(
@@ -111,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         VTLearnError: If an option makes no sense, or DIR was created with other options.
     """
-    part = Part.of_rank(os.environ) if arguments.part is None else Part.parse(arguments.part)
+    part = choose_part(arguments)
     _require_pack(arguments, part)
     require_positive(**{"--frames": arguments.frames, "--batch-size": arguments.batch_size})
     videos, names = _videos(arguments)

@@ -1,8 +1,18 @@
 """Options that several commands have, under one name and with one help each."""
 
 import argparse
+import os
 
-__all__ = ["add_device", "add_max_unreadable_fraction", "add_model", "add_stride"]
+from vtlearn.datasets.extraction import Part
+
+__all__ = [
+    "add_device",
+    "add_max_unreadable_fraction",
+    "add_model",
+    "add_part",
+    "add_stride",
+    "choose_part",
+]
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -59,3 +69,26 @@ def add_max_unreadable_fraction(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="of videos that may be unreadable (%(default)s)",
     )
+
+
+def add_part(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--part``, for :func:`choose_part`.
+
+    Args:
+        parser: The command's.
+    """
+    parser.add_argument(
+        "--part", metavar="K/N", help="the K-th of N machines (the rank, under torchrun or SLURM)"
+    )
+
+
+def choose_part(arguments: argparse.Namespace) -> Part:
+    """Return the share of the work that falls to this machine, or to this process of a launcher.
+
+    Args:
+        arguments: The command's options.
+
+    Raises:
+        ArgumentError: If ``--part`` is not K/N, or K is not from 1 to N.
+    """
+    return Part.of_rank(os.environ) if arguments.part is None else Part.parse(arguments.part)

@@ -14,15 +14,18 @@ Needs faster-whisper: pip install 'vtlearn[asr]'.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from vtlearn.checks import require_choice, require_not_negative, require_share
 from vtlearn.cli.commands.chosen_videos import ChosenVideos, choose_videos
 from vtlearn.cli.commands.device import choose_device
-from vtlearn.cli.commands.shared_options import add_device, add_max_unreadable_fraction
-from vtlearn.datasets.extraction import Part
+from vtlearn.cli.commands.shared_options import (
+    add_device,
+    add_max_unreadable_fraction,
+    add_part,
+    choose_part,
+)
 from vtlearn.transcription import (
     FasterWhisper,
     TranscriptFolder,
@@ -52,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--language", metavar="L", help="that is spoken, such as en (found out for each video)")
     add("--list", type=Path, metavar="CSV", help="what to transcribe: column video_path (all)")
-    add("--part", metavar="K/N", help="the K-th of N machines (the rank, under torchrun or SLURM)")
+    add_part(parser)
     add_device(parser)
     add("--threads", type=int, default=0, metavar="N", help="of a CPU (OMP_NUM_THREADS, or 4)")
     add_max_unreadable_fraction(parser)
@@ -77,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         VTLearnError: If an option makes no sense, FOLDER was created with other settings, or too
             many videos cannot be read.
     """
-    part = Part.of_rank(os.environ) if arguments.part is None else Part.parse(arguments.part)
+    part = choose_part(arguments)
     require_share(**{"--max-unreadable-fraction": arguments.max_unreadable_fraction})
     require_not_negative(**{"--threads": arguments.threads})
     chosen = choose_videos(arguments.videos, arguments.list)

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ __all__ = ["Part"]
 
 _LOG = logging.getLogger(__name__)
 _NAMED = 20  # names that a sentence lists; files have all
+
+
+ItemT = TypeVar("ItemT")
 
 
 class Part(NamedTuple):
@@ -90,12 +93,32 @@ class Part(NamedTuple):
         """
         return range(self.number - 1, num_shards, self.total)
 
+    def share(self, items: Iterable[ItemT]) -> list[ItemT]:
+        """Return this part's share of a list that is the same on all machines.
+
+        Args:
+            items: The whole list; each item goes to one part.
+        """
+        return list(items)[self.number - 1 :: self.total]
+
+    def own_file(self, path: Path) -> Path:
+        """Return what this part calls a file, so that those of all parts lie in one folder.
+
+        Args:
+            path: What the whole calls it.
+
+        Example:
+            >>> Part(2, 4).own_file(Path("report.json")).name
+            'report-2-of-4.json'
+        """
+        if self.total == 1:
+            return path
+        return path.with_name(f"{path.stem}-{self.number}-of-{self.total}{path.suffix}")
+
     @property
     def log_name(self) -> str:
         """The file in which this part names what it cannot read: each part has one of its own."""
-        if self == WHOLE:
-            return "unreadable.jsonl"
-        return f"unreadable-{self.number}-of-{self.total}.jsonl"
+        return self.own_file(Path("unreadable.jsonl")).name
 
     def __str__(self) -> str:
         """Return ``K/N``."""

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from vtlearn.errors import ArgumentError, ShardError
 from vtlearn.media.webdataset.braces import expand_braces
+from vtlearn.media.webdataset.parts import part_folders
 from vtlearn.media.webdataset.reader import (
     PICTURES,
     TEXTS,
@@ -115,7 +116,8 @@ def open_shards(
     """Find shards and learn what they hold, from their index where they have one.
 
     Args:
-        source: A folder of tar files, one tar file, a pattern such as ``data/{00000..00012}.tar``,
+        source: A folder of tar files, or of what several machines packed, the folders
+            ``part-1-of-4`` and so on; one tar file, a pattern such as ``data/{00000..00012}.tar``,
             several of these joined by ``::``, or a list of them.
         cache: Where the counts of shards without an index are kept; ``.vtlearn`` beside the shards
             by default. A shard is counted again when its size or time has changed.
@@ -239,6 +241,9 @@ def _tars(path: Path) -> list[Path]:
         raise ShardError(message)
     if not path.is_dir():
         return [path]
+    parts = part_folders(path)
+    if parts:
+        return [tar for part in parts for tar in _tars(part)]
     paths = sorted({*path.glob("[!.]*.tar"), *(path / name for name in _packed(path))})
     if not paths:
         message = f"{path} holds no .tar file; `vtlearn data pack` writes some"
