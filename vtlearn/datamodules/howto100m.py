@@ -17,6 +17,7 @@ from vtlearn.datasets import howto100m
 from vtlearn.datasets.clips import ClipLoader
 from vtlearn.datasets.evaluation import EvaluationItem, EvaluationItems
 from vtlearn.datasets.holdout import HeldOutCaption, held_out_captions, held_out_names
+from vtlearn.datasets.listing import CACHE, list_videos
 from vtlearn.datasets.sampling.windows import WholeSegment
 from vtlearn.datasets.windows import VideoList, require_pixels
 from vtlearn.evaluation.evaluator import EvaluationTask
@@ -49,7 +50,8 @@ class HowTo100M(VideoTextData):
         holdout: The share of the videos that is validated on, and not trained on; at least one
             video, unless it is 0. Videos are chosen by the hash of their names, without folders.
             The other sources of a :class:`~vtlearn.datamodules.Mixture` leave them out as well.
-        cache: Where the table of captions is kept; ``.vtlearn`` beside them by default.
+        cache: Where the table of captions, and the list of very many videos, are kept; ``.vtlearn``
+            beside the captions by default.
         min_score: Of pseudolabels, the lowest score that is trained on; ``vtlearn pseudolabel``
             names the one at which half is kept.
         keep: Of pseudolabels, the share that is trained on: those with the highest scores.
@@ -90,11 +92,13 @@ class HowTo100M(VideoTextData):
         self._asked_for: list[HeldOutCaption] | None = None
 
     def prepare_data(self) -> None:
-        """Read the captions once; a training forgets what an earlier one could not read."""
+        """Read the captions and list the videos, once for all processes of a machine."""
         super().prepare_data()
         if self._captions.exists():  # or the corpus says later what is missing
             bad = self.reading.max_bad_cues
             open_captions(self._captions, **self._opening, max_bad_cues=bad)
+            if self._folder is not None and self.reading.features is None and self._folder.is_dir():
+                list_videos(self._folder, self._opening["cache"] or self._captions.parent / CACHE)
 
     def train_dataset(self) -> howto100m.HowTo100M:
         """Return the corpus, with what is held out beside it.

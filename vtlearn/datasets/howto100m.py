@@ -9,6 +9,7 @@ from vtlearn.checks import allowed_count, require_share
 from vtlearn.datasets.base import Expectations, VideoCorpus
 from vtlearn.datasets.files import find_videos, require_paths, video_names
 from vtlearn.datasets.holdout import held_out_ids
+from vtlearn.datasets.listing import CACHE, list_videos
 from vtlearn.datasets.lists import read_durations
 from vtlearn.datasets.reading import Reading
 from vtlearn.datasets.video_list import read_video_list
@@ -33,7 +34,7 @@ _AGAIN = (
 
 _reported: set[tuple[Path, str]] = set()  # what has been said of which file
 
-_Sources = dict[str, str]
+_Sources = Mapping[str, str]
 
 
 class HowTo100M(VideoCorpus):
@@ -57,7 +58,8 @@ class HowTo100M(VideoCorpus):
             other.
         left_out: Names, without folders, of videos that are not trained on, since another corpus
             holds them out; they are counted.
-        cache: Where the table of captions is kept; ``.vtlearn`` beside the captions by default.
+        cache: Where the table of captions, and the list of very many videos, are kept; ``.vtlearn``
+            beside the captions by default.
         min_score: Of pseudolabels, which ``vtlearn pseudolabel`` wrote, the lowest score that is
             trained on.
         keep: Of pseudolabels, the share that is trained on, from above 0 to 1: those with the
@@ -106,7 +108,7 @@ class HowTo100M(VideoCorpus):
             max_bad_cues=reading.max_bad_cues,
         )
         store = None if reading.features is None else FeatureReader(reading.features)
-        names, sources = _sources(videos, store)
+        names, sources = _sources(videos, store, cache or captions.parent / CACHE)
         found = _listed(sources, names, video_list, max_missing_fraction)
         match = match_captions(index, names, language)
         _require_clear(match, found, captions, reading.features)
@@ -218,15 +220,16 @@ class _Keyed:
         return self.captions[self.keys[index]]
 
 
-def _sources(videos: Path | None, reader: FeatureReader | None) -> tuple[VideoNames, _Sources]:
+def _sources(
+    videos: Path | None, reader: FeatureReader | None, cache: Path
+) -> tuple[VideoNames, _Sources]:
     """Where each video is read from, by id: a path, or in a feature store the id itself."""
     if reader is not None:
         ids = {video_id: video_id for video_id in reader.ids}
         return VideoNames({**ids, **{one: one for one in reader.unreadable}}), ids
     if videos is None:
         return VideoNames({}), {}
-    found = find_videos(videos)
-    return video_names(videos, found), {video_id: str(path) for video_id, path in found.items()}
+    return list_videos(videos, cache)
 
 
 def _require_clear(
