@@ -1,3 +1,4 @@
+import json
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import yaml
 from tests.models import TINY_ENCODERS
 from vtlearn.cli.config_files import shipped_configs
 from vtlearn.cli.launchers import Launched, find_launched, use_launched
+from vtlearn.kitchen import KitchenCorpus
 
 SLURM = {
     "SLURM_JOB_ID": "4242",
@@ -163,3 +165,37 @@ def test_two_processes_train_alike_however_they_are_launched(folder: Path) -> No
         weights.append({k: v for k, v in state.items() if isinstance(v, torch.Tensor)})
     for others in weights[1:]:
         torch.testing.assert_close(others, weights[0])
+
+
+@pytest.mark.slow
+@pytest.mark.ddp
+def test_thirteen_videos_are_scored_alike_by_one_to_three_processes(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    sizes = {"train": 4, "validation": 1, "test": 13, "size": 32}
+    root = KitchenCorpus(tmp_path_factory.mktemp("thirteen") / "kitchen", **sizes).prepare()
+    content = yaml.safe_load((folder / "tiny.yaml").read_text())
+    content["data"]["class_path"] = "Kitchen"
+    content["data"]["init_args"] |= {**sizes, "root": str(root), "evaluation_batch_size": 2}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(content))
+    config = ["--config", "tiny.yaml"]
+    run_all(folder, [["-m", "vtlearn", "fit", *config]])
+    names = (root / "splits" / "test.csv").read_text().split()[1:]
+    assert len(names) == 13
+    options = ["--ckpt_path", "best", "--data.init_args.max_unreadable"]
+    for damaged in ([], [names[2], names[9]]):
+        for name in damaged:
+            (root / "videos" / name).write_bytes(b"")
+        figures = []
+        for world in (1, 2, 3):
+            launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={world}"]
+            command = ["-m", "vtlearn", "test", *config, *options, "100"]
+            run_all(folder, [[*(launcher if world > 1 else []), *command]])
+            newest = max(folder.rglob("results.json"), key=lambda path: path.stat().st_mtime_ns)
+            records = json.loads(newest.read_text())
+            assert {record.pop("world_size") for record in records} == {world}
+            assert all(record.pop("code") for record in records)  # commits come while it runs
+            (aligned,) = (x for x in records if x["protocol"] == "kitchen-alignment")
+            assert aligned["coverage"]["evaluated"] == 13 - len(damaged)
+            figures.append(records)
+        assert figures[0] == figures[1] == figures[2]
