@@ -102,6 +102,9 @@ bench-scaling: $(VENV)/installed  ## Measure the parts of a training step, and c
 bench-step: $(VENV)/installed  ## Time a training step against the same in a bare loop: ten minutes
 	$(BIN)/python -W ignore benchmarks/step.py
 
+bench-resuming: $(VENV)/installed  ## Stop trainings in awkward moments and compare them with one that was not: an hour
+	$(BIN)/python benchmarks/resuming.py
+
 bench-steps: $(VENV)/installed  ## Train step supervision on features by the demo's checkpoint, with the order of steps and without: five minutes
 	@test -n "$(DEMO)" || { echo "there is no checkpoint of the demo to make features by: make demo"; exit 1; }
 	$(BIN)/python benchmarks/steps.py --checkpoint "$(DEMO)"

@@ -12,13 +12,13 @@ from vtlearn.distributed import Process
 
 
 class Interrupted(Dataset[Any]):
-    """Gets the signals that a terminal and a job's end send to all processes of a group."""
+    """Gets the signals that a terminal, a job's end and its warning send to all of a group."""
 
     def __len__(self) -> int:
         return 8
 
     def __getitem__(self, key: Any) -> int:
-        for signum in (signal.SIGINT, signal.SIGTERM):
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
             os.kill(os.getpid(), signum)
         return int(key.sample)
 

@@ -62,8 +62,9 @@ class LazyDataLoader(DataLoader[Sample]):
 def outlive_signals(_worker: int) -> None:
     """Have a worker go on until the step is finished that a signal to its whole group interrupts.
 
-    Ctrl-C reaches every process of a terminal, and a job's end every process of the job: the
-    training process then still asks for a batch, and ends its workers itself.
+    Ctrl-C reaches every process of a terminal, and a job's end, or the warning of it, every process
+    of the job: the training process then still asks for a batch, and ends its workers itself.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for signum in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(signum, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _signal, _frame: signal.alarm(_GRACE))
