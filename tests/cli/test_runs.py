@@ -1,8 +1,10 @@
+import logging
 import os
 from itertools import count
 from pathlib import Path
 
 import pytest
+import torch
 
 from vtlearn.cli.runs import newest_checkpoint
 from vtlearn.errors import CheckpointError
@@ -102,6 +104,62 @@ def test_what_kept_no_checkpoint_is_no_run(which: str) -> None:
     leave_a_test("a/version_0")  # in the folder of the run that is tested
     found = newest_checkpoint("best" if which == "best" else "last", Path("runs/a"))
     assert found == Path(f"runs/a/version_0/checkpoints/{which}.ckpt")
+
+
+def hold(run: str, name: str, *, whole: bool = True) -> Path:
+    """Write a checkpoint that can be read, or half of one."""
+    path = Path("runs", run, "checkpoints", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"hyper_parameters": {}, "state_dict": {}}, path)
+    if not whole:
+        path.write_bytes(path.read_bytes()[:-100])
+    return path
+
+
+def test_the_one_before_is_taken_where_the_last_cannot_be_read(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("vtlearn"), "propagate", True)
+    before, last = hold("a/version_0", "previous.ckpt"), hold("a/version_0", "last.ckpt")
+    assert newest_checkpoint("last", Path("runs")) == last
+    hold("a/version_0", "last.ckpt", whole=False)
+    assert newest_checkpoint("last", Path("runs")) == before
+    assert f"taking the one before, {before}" in caplog.text
+    last.unlink()  # killed between two names
+    assert newest_checkpoint("last", Path("runs")) == before
+    assert "there is no last.ckpt beside it" in caplog.text
+    before.write_bytes(b"")
+    hold("a/version_0", "last.ckpt", whole=False)
+    with pytest.raises(CheckpointError, match="previous.ckpt is not a vtlearn checkpoint"):
+        newest_checkpoint("last", Path("runs"))
+
+
+def begin(run: str) -> None:
+    path = Path("runs", run, ".training.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    seconds = next(_SECONDS)
+    os.utime(path, (seconds, seconds))
+
+
+def test_of_runs_that_were_trained_at_the_same_time_none_is_the_last() -> None:
+    begin("a/version_0")
+    keep("a/version_0", "last.ckpt")
+    begin("a/version_1")
+    keep("a/version_1", "last.ckpt")
+    assert newest_checkpoint("last", Path("runs")).parts[2] == "version_1"
+    keep("a/version_0", "last.ckpt")
+    keep("a/version_1", "last.ckpt", "best.ckpt")
+    words = (
+        r"^runs/a/version_0 and runs/a/version_1 were trained at the same time, and last may mean "
+        r"either: give the path of one, such as --ckpt_path runs/a/version_1/checkpoints/last\.ckpt$"
+    )
+    with pytest.raises(CheckpointError, match=words):
+        newest_checkpoint("last", Path("runs"))
+    assert newest_checkpoint("best", Path("runs")).parts[2] == "version_1"
+    begin("a/version_0")  # and goes on alone
+    keep("a/version_0", "last.ckpt")
+    assert newest_checkpoint("last", Path("runs")).parts[2] == "version_0"
 
 
 def test_other_files_are_no_runs() -> None:

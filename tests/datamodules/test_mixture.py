@@ -217,23 +217,25 @@ def test_each_source_has_an_account_of_what_cannot_be_read(
 ) -> None:
     root = Path(shutil.copytree(kitchen_root, tmp_path / "kitchen"))
     lose_index(root / "videos" / "kitchen_train_0003.mp4")
-    (root / "unreadable-videos.jsonl").write_text("{}\n")  # of an earlier training
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "unreadable-videos.jsonl").write_text("{}\n")  # of an earlier training
     options = {"limit_val_batches": 0, "callbacks": [UnreadableReport()]}
-    trainer = quiet_trainer(tmp_path, **options)
+    trainer = quiet_trainer(run, **options)
     sources = {
         "videos": narrations(root, max_unreadable_fraction=0.2),
         "pictures": pictures(root, max_unreadable_fraction=0.5),
     }
     trainer.fit(writer(), datamodule=Mixture(sources, EVEN, batches_per_epoch=12))
-    lines = {name: (root / f"unreadable-{name}.jsonl").read_text().splitlines() for name in sources}
+    lines = {name: (run / f"unreadable-{name}.jsonl").read_text().splitlines() for name in sources}
     steps = len(lines["pictures"])
     assert len(lines["videos"]) == 1
     assert steps > 1
-    assert not (root / "unreadable.jsonl").exists()
+    assert not (run / "unreadable.jsonl").exists()
     assert trainer.callback_metrics["train/unreadable"] == 1 + steps
     printed = capsys.readouterr().out
-    assert f"1 of 8 videos could not be read: {root}/unreadable-videos.jsonl" in printed
-    assert f"could not be read: {root}/unreadable-pictures.jsonl" in printed
+    assert f"1 of 8 videos could not be read: {run}/unreadable-videos.jsonl" in printed
+    assert f"could not be read: {run}/unreadable-pictures.jsonl" in printed
 
 
 def test_reports_that_were_given_apart_keep_their_names(kitchen_root: Path, tmp_path: Path) -> None:

@@ -94,14 +94,15 @@ def _of(checkpoints: dict[str, Path], which: str) -> Path | None:
 def _readable(path: Path) -> Path:
     """Return a last checkpoint, or the one before it, where that one cannot be read."""
     previous = path.with_name(f"{_PREVIOUS}.ckpt")
-    try:
-        read_checkpoint(path)
-    except CheckpointError as error:
-        if path == previous or not previous.is_file():
-            raise
-        read_checkpoint(previous)
-        _LOG.warning("%s: the one before it is taken", error)
-        return previous
+    if path == previous:
+        _LOG.warning("there is no last.ckpt beside it: taking %s, the one before", previous)
+    elif previous.is_file():
+        try:
+            read_checkpoint(path)
+        except CheckpointError as error:
+            read_checkpoint(previous)
+            _LOG.warning("%s: taking the one before, %s", error, previous)
+            return previous
     return path
 
 

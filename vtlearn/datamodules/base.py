@@ -2,8 +2,8 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from vtlearn.data_source import Stage
 from vtlearn.datamodules.alignment_example import AlignmentExample
 from vtlearn.datamodules.lazy_data_loader import LazyDataLoader, outlive_signals
 from vtlearn.datamodules.position import position_of
+from vtlearn.datamodules.run_report import begin_report
 from vtlearn.datamodules.samplers import (
     DistributedBatchSampler,
     EpochOrder,
@@ -27,7 +28,7 @@ from vtlearn.datamodules.samplers import (
 from vtlearn.datasets.base import Corpus
 from vtlearn.datasets.extraction.extractor import find_extractor
 from vtlearn.datasets.holdout import first_trained_on
-from vtlearn.datasets.reading import ClipShape, Reading
+from vtlearn.datasets.reading import ClipShape, Reading, require_known
 from vtlearn.datasets.shards import ShardStream
 from vtlearn.datasets.unreadable import UnreadableLog, forget_unreadable
 from vtlearn.datasets.windows import VideoList, require_pixels
@@ -36,7 +37,6 @@ from vtlearn.encoders.base import VideoEncoder
 from vtlearn.errors import ArgumentError
 from vtlearn.evaluation.evaluator import EvaluationTask
 from vtlearn.storage.strings import Strings
-from vtlearn.suggestions import nearest
 
 __all__ = ["VideoTextData"]
 
@@ -62,6 +62,8 @@ class VideoTextData(LightningDataModule, ABC):
         reading: How videos are read.
         videos_needed: Whether the videos of what is listed have to be there.
         unreadable: What could not be read in training, once the training loader is made.
+        report_name: The file in the run's folder that names it, where ``unreadable_log`` names
+            none.
 
     Raises:
         ArgumentError: If a number is outside its range.
@@ -93,10 +95,11 @@ class VideoTextData(LightningDataModule, ABC):
         if max_words is not None:
             require_positive(max_words=max_words)
         self.max_words = max_words
-        _require_known(type(self).__name__, loading)
+        require_known(type(self).__name__, loading)
         self.reading = self._asked = Reading(**loading)
         self.videos_needed = True
         self.unreadable: UnreadableLog | None = None
+        self.report_name = "unreadable.jsonl"
         self._noted: list[Unreadable] = []
         self._order: EpochOrder | None = None
 
@@ -120,6 +123,9 @@ class VideoTextData(LightningDataModule, ABC):
         if isinstance(encoder, VideoEncoder):
             # from what was asked for: the encoder of another run may have been another one
             self.reading = self._asked.completed(encoder.num_frames, encoder.size)
+        if stage == "fit" and self.trainer is not None and self._asked.unreadable_log is None:
+            own = begin_report(self.trainer, self.report_name)
+            self.reading = replace(self.reading, unreadable_log=own)
 
     def list_only(self, num_frames: int | None = None) -> None:
         """Get ready to list what is scored, and to read none of it.
@@ -191,9 +197,10 @@ class VideoTextData(LightningDataModule, ABC):
         return self.reading.clip_settings()
 
     def prepare_data(self) -> None:
-        """Forget what an earlier training could not read."""
-        if self.videos_needed and self.is_training():
-            forget_unreadable(self.reading.unreadable_log)
+        """Forget what an earlier training could not read, unless each has a file of its own."""
+        is_shared = self.trainer is None or self.reading.unreadable_log is not None
+        if is_shared and self.videos_needed and self.is_training():
+            forget_unreadable(self.reading.report)
 
     def captions(self) -> Iterator[str]:
         """Yield the training captions, in the same order in every process."""
@@ -379,17 +386,6 @@ class VideoTextData(LightningDataModule, ABC):
             num_workers=self.num_workers,
             worker_init_fn=outlive_signals,
         )
-
-
-def _require_known(corpus: str, loading: Mapping[str, object]) -> None:
-    known = [field.name for field in fields(Reading)]
-    for name in loading:
-        if name not in known:
-            message = (
-                f"{corpus} has no argument {name}{nearest(name, known)} (how videos are read: "
-                f"{', '.join(known)})"
-            )
-            raise ArgumentError(message)
 
 
 def _collate_part(part: Sample | Unreadable | None) -> Batch:

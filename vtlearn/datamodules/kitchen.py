@@ -74,8 +74,8 @@ class Kitchen(VideoTextData):
         features: Folder of stored features to read in place of the videos' pixels.
         max_unreadable_fraction: Stop when more of the training videos than this cannot be read; one
             may be unreadable unless it is 0.
-        unreadable_log: The file that names unreadable training videos; ``unreadable.jsonl`` in
-            ``root`` by default.
+        unreadable_log: The file that names unreadable training videos; left out,
+            ``unreadable.jsonl`` in the folder of the run.
         time_budget: Seconds that the clips of one video may take; decoding that takes longer is
             killed and the video counts as unreadable. Leave it out to let it take its time.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
@@ -146,7 +146,7 @@ class Kitchen(VideoTextData):
             pixels=pixels or Pixels(),
             features=features,
             max_unreadable_fraction=max_unreadable_fraction,
-            unreadable_log=unreadable_log or self.root / "unreadable.jsonl",
+            unreadable_log=unreadable_log,
             time_budget=time_budget,
             seed=seed,
         )

@@ -251,7 +251,8 @@ class Mixture(VideoTextData):
         """Give each source a report of its own of what it could not read."""
         paths = [source.reading.unreadable_log for source in self.sources.values()]
         for (name, source), path in zip(self.sources.items(), paths, strict=True):
-            if paths.count(path) > 1:
+            source.report_name = f"unreadable-{name}.jsonl"
+            if path is not None and paths.count(path) > 1:
                 source.report_unreadable_in(path.with_stem(f"{path.stem}-{name}"))
 
     def _leave_out_held_out(self) -> None:

@@ -82,9 +82,7 @@ class Corpus(Dataset[Sample], ABC):
     def __init__(self, ids: Sequence[str], reading: Reading) -> None:
         self.ids = ids
         self.reading = reading
-        self.unreadable = UnreadableLog(
-            reading.unreadable_log, ids, reading.max_unreadable_fraction
-        )
+        self.unreadable = UnreadableLog(reading.report, ids, reading.max_unreadable_fraction)
 
     def __len__(self) -> int:
         """Return how many samples an epoch has."""

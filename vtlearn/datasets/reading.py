@@ -1,6 +1,7 @@
 """How a corpus is read: the settings that all of them take, under one name each."""
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
@@ -11,6 +12,7 @@ from vtlearn.errors import ArgumentError
 from vtlearn.media.captions.caption import MAX_BAD_CUES
 from vtlearn.media.clips import FrameAt, Rate
 from vtlearn.media.features.spec import FeatureSpec, read_metadata, spec_record
+from vtlearn.suggestions import nearest
 
 __all__ = ["ClipSampling", "ClipShape", "Pixels", "Reading"]
 
@@ -162,7 +164,8 @@ class Reading:
         features: Folder of stored features to read in place of the videos' pixels.
         max_unreadable_fraction: Stop when more of the training videos than this cannot be read; one
             may be unreadable unless it is 0.
-        unreadable_log: The file that names unreadable training videos.
+        unreadable_log: The file that names unreadable training videos; left out,
+            ``unreadable.jsonl`` in the folder of the run.
         time_budget: Seconds that the clips of one video may take; decoding that takes longer is
             killed and the video counts as unreadable. Leave it out to let it take its time.
         seed: What is drawn is a function of it, the epoch, and the position in the corpus.
@@ -186,7 +189,7 @@ class Reading:
     pixels: Pixels = field(default_factory=Pixels)
     features: Path | None = None
     max_unreadable_fraction: float = 0.01
-    unreadable_log: Path = Path("runs/unreadable.jsonl")
+    unreadable_log: Path | None = None
     time_budget: float | None = None
     seed: int = 0
     overlap: OverlapSampling | None = None
@@ -205,9 +208,14 @@ class Reading:
         if self.overlap is not None:
             refuse_clips_of_captions(self.sampling, "overlap", "draws clips that belong to none")
         # as at the command line, a text is a path
-        object.__setattr__(self, "unreadable_log", Path(self.unreadable_log))
-        if self.features is not None:
-            object.__setattr__(self, "features", Path(self.features))
+        for name in ("unreadable_log", "features"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(given))
+
+    @property
+    def report(self) -> Path:
+        """The file that names unreadable training videos; of what is no run, below ``runs``."""
+        return self.unreadable_log or Path("runs/unreadable.jsonl")
 
     def completed(self, num_frames: int, size: int) -> Self:
         """Fill in what was left to the video encoder.
@@ -353,3 +361,23 @@ def _require_room(
             "or raise num_frames of the video encoder (or of sampling, where that is given)"
         )
         raise ArgumentError(message)
+
+
+def require_known(corpus: str, loading: Mapping[str, object]) -> None:
+    """Refuse what is no argument of :class:`Reading`.
+
+    Args:
+        corpus: Who was given it, for the error.
+        loading: Arguments by name.
+
+    Raises:
+        ArgumentError: If there is no such argument.
+    """
+    known = [field.name for field in fields(Reading)]
+    for name in loading:
+        if name not in known:
+            message = (
+                f"{corpus} has no argument {name}{nearest(name, known)} (how videos are read: "
+                f"{', '.join(known)})"
+            )
+            raise ArgumentError(message)

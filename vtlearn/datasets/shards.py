@@ -159,9 +159,7 @@ class ShardStream(IterableDataset[Sample]):
         self.process = process or Process(0, 1)
         self.workers = workers
         self.samples_per_reader = self._share(samples_per_reader)
-        self.unreadable = UnreadableLog(
-            reading.unreadable_log, index.keys, reading.max_unreadable_fraction
-        )
+        self.unreadable = UnreadableLog(reading.report, index.keys, reading.max_unreadable_fraction)
         self._narrations = NarrationReader(ClipLoader(reading))
         # in memory that workers share: those that outlive an epoch learn of the next one by it
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
