@@ -126,7 +126,7 @@ bench-data: $(VENV)/installed  ## Time decoding, the captions of a million clips
 	$(BIN)/vtlearn data kitchen --root data/kitchen
 	$(BIN)/python benchmarks/loading.py
 
-bench-large-batch: $(VENV)/installed  ## Measure memory and time of a step by the size of chunks and tiles: ten minutes
+bench-large-batch: $(VENV)/installed  ## Measure memory and time of a step by the size of chunks and tiles: an hour or two
 	$(BIN)/python benchmarks/large_batch.py
 
 notebooks: $(VENV)/installed  ## Execute every notebook in place of reading it
