@@ -25,6 +25,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 _HERE = Path(__file__).parent
 _TIMES = ("train/data_wait",)  # another each time
 _EVERY = 5  # steps between checkpoints
+_MOMENTS = ("saved", "writing", "renaming", "epoch", "validation")
 
 
 class Stop(NamedTuple):
@@ -54,12 +55,11 @@ class State(NamedTuple):
     scalars: dict[str, dict[int, float]]
 
 
-def stops(steps: int, seed: int = 0) -> Iterator[Stop]:
-    """Choose when to stop: at five random steps, and in awkward moments."""
-    draws = random.Random(seed).sample(range(1, steps), 5)
-    yield from (Stop(step, "step", signal.SIGKILL) for step in sorted(draws))
-    for moment in ("saved", "writing", "renaming", "epoch", "validation"):
-        yield Stop(steps // 2, moment, signal.SIGKILL)
+def stops(steps: int, draws: int, moments: Sequence[str], seed: int = 0) -> Iterator[Stop]:
+    """Choose when to stop: at random steps, and in awkward moments."""
+    drawn = random.Random(seed).sample(range(1, steps), draws)
+    yield from (Stop(step, "step", signal.SIGKILL) for step in sorted(drawn))
+    yield from (Stop(steps // 2, moment, signal.SIGKILL) for moment in moments)
     yield Stop(steps // 3, "step", signal.SIGTERM)
     yield Stop(steps // 4, "step", signal.SIGINT)
 
@@ -141,6 +141,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--draws", type=int, default=5, help="random steps to be killed at")
+    parser.add_argument("--moments", nargs="*", default=_MOMENTS, choices=_MOMENTS)
     parser.add_argument("--folder", type=Path, default=Path("runs/resuming"))
     given, options = parser.parse_known_args()
     folder = given.folder.absolute()
@@ -158,7 +160,7 @@ def main() -> None:
             if (done := run(whole, argv, processes)).returncode:
                 sys.exit(done.stderr)
             state = state_of(whole)
-            for stop in stops(given.steps):
+            for stop in stops(given.steps, given.draws, given.moments):
                 code, found = compared(folder / "stopped", argv, stop, state, processes)
                 wrong += bool(found)
                 print(
