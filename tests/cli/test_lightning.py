@@ -11,55 +11,14 @@ import torch
 import yaml
 
 from tests.cli.parsed import parsed
+from tests.cli.workplaces import TINY_MODEL
 from tests.interop import files
-from tests.models import TINY_ENCODERS
 from vtlearn.__main__ import main
 from vtlearn.checkpoints import load_learner
 from vtlearn.encoders.video import S3D
 from vtlearn.heads import CaliNCE, TextDecoder
 from vtlearn.media.features.reader import FeatureReader
 from vtlearn.parameters import weights_sha256
-
-TINY_MODEL = {
-    **TINY_ENCODERS,
-    "head": {"class_path": "S2DTW", "init_args": {"gamma": 0.2}},
-    "scheduler": {"class_path": "WarmupCosine"},
-}
-
-
-@pytest.fixture
-def workplace(
-    tmp_path: Path, kitchen_root: Path, small: dict[str, int], monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A folder with two configurations to type commands in."""
-    monkeypatch.chdir(tmp_path)
-    data = {
-        "class_path": "Kitchen",
-        "init_args": {
-            "root": str(kitchen_root),
-            "batch_size": 4,
-            "evaluation_batch_size": 2,
-            "sampling": {"num_clips": 3, "num_frames": 2, "fps": 4.0},
-            "pixels": {"size": 16},
-            **small,
-        },
-    }
-    trainer = {
-        "accelerator": "cpu",
-        "max_epochs": 1,
-        "log_every_n_steps": 1,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "logger": {
-            "class_path": "TensorBoardLogger",
-            "init_args": {"save_dir": "runs", "name": "t"},
-        },
-    }
-    method = {"model": TINY_MODEL, "data": data, "trainer": trainer}
-    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(method))
-    (tmp_path / "data.yaml").write_text(yaml.safe_dump(data))
-    (tmp_path / "quiet.yaml").write_text(yaml.safe_dump({"trainer": trainer}))
-    return tmp_path
 
 
 def results(folder: Path) -> list[dict[str, object]]:
