@@ -31,7 +31,7 @@ class Keeping(StepCheckpoint):
 
     @override
     def replace(self, unfinished: Path, path: Path) -> None:
-        kept = path.with_name(f"{len(self.kept):02d}-{self._place}.ckpt")
+        kept = path.with_name(f"{len(self.kept):02d}-{self.place}.ckpt")
         shutil.copy(unfinished, kept)
         self.kept.append((kept, self.done))
         super().replace(unfinished, path)

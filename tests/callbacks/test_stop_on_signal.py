@@ -64,6 +64,28 @@ def test_without_checkpoints_there_is_nothing_to_go_on_from(tmp_path: Path) -> N
     assert (answer.step, answer.checkpoint) == (3, None)
 
 
+def test_slurms_warning_has_the_job_queued_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A single task of a job, whose ``scontrol`` is ours; Lightning calls it, and saves as well."""
+    called = tmp_path / "called"
+    (tmp_path / "scontrol").write_text(f'#!/bin/sh\necho "$@" > {called}\n')
+    (tmp_path / "scontrol").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    job = {"NTASKS": "1", "PROCID": "0", "LOCALID": "0", "NODEID": "0", "JOB_ID": "77"}
+    for name, value in {**job, "JOB_NAME": "train", "NTASKS_PER_NODE": "1"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    try:
+        answer = stopped(tmp_path, Signalled(signal.SIGUSR1, 2), StepCheckpoint())
+    finally:
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    assert (answer.signum, answer.step, answer.saved_step) == (signal.SIGUSR1, 3, 3)
+    assert called.read_text() == "requeue 77\n"
+    queued = torch.load(tmp_path / "hpc_ckpt_1.ckpt", weights_only=True)
+    last = torch.load(str(answer.checkpoint), weights_only=True)
+    assert queued["loops"]["fit_loop"] == last["loops"]["fit_loop"]
+
+
 class Twice(Signalled):
     """Gets the signal again in each step."""
 

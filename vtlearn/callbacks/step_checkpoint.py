@@ -29,6 +29,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
 
     Attributes:
         saved_at: The optimiser step that it was last written after.
+        place: Where the training stands, while it is saved; None where Lightning knows that.
     """
 
     def __init__(self, every_n_train_steps: int = 50) -> None:
@@ -42,7 +43,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
         )
         self._every = every_n_train_steps
         self.saved_at = 0
-        self._place: Place | None = None
+        self.place: Place | None = None
 
     @property
     def path(self) -> Path:
@@ -86,9 +87,9 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
             return True  # one that has been told to stop does not end with its epoch
         for logger in trainer.loggers if trainer.is_global_zero else ():
             logger.save()  # what was logged before is not logged again
-        self._place = place
+        self.place = place
         self._save_checkpoint(trainer, str(self.path))
-        self._place = None
+        self.place = None
         self.saved_at = trainer.global_step
         return True
 
@@ -110,7 +111,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        say_place(checkpoint["loops"]["fit_loop"], self._place)
+        say_place(checkpoint["loops"]["fit_loop"], self.place)
 
 
 def _has_all_steps(trainer: Trainer) -> bool:

@@ -19,6 +19,7 @@ from vtlearn.distributed import sum_counts
 __all__ = ["StopOnSignal", "TrainingStopped"]
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
+_WARNING = (signal.SIGUSR1, signal.SIGUSR2)
 
 #: Seconds: torchrun hands a signal on that its processes got themselves, which is no second one.
 _ECHO = 1.0
@@ -61,11 +62,11 @@ class StopOnSignal(BetweenSteps):
 
     @override
     def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._listen(trainer)
+        self._listen()
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._listen(trainer)
+        self._listen()
 
     @override
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -87,21 +88,21 @@ class StopOnSignal(BetweenSteps):
         dataloader_idx: int = 0,
     ) -> None:
         if signum := self._agreed(trainer):
-            self._end(trainer, signum)
+            self._end(trainer, signum, "validation")
 
     @override
     def between_steps(self, trainer: Trainer, place: Place) -> None:
         if place != "end" and (signum := self._agreed(trainer)):
             for latest in _keepers(trainer):
                 latest.save(trainer, place)
-            self._end(trainer, signum)
+            self._end(trainer, signum, place)
 
-    def _listen(self, trainer: Trainer) -> None:
+    def _listen(self) -> None:
         """Take the signals over from Lightning, which has just taken them over itself."""
-        environment = getattr(trainer.strategy, "cluster_environment", None)
         self._signals = set(_ENDING)
-        if isinstance(environment, SLURMEnvironment) and environment.auto_requeue:
-            self._signals.add(environment.requeue_signal or signal.SIGUSR1)
+        if SLURMEnvironment.detect():  # where Lightning handles what warns of a job's end
+            handled = (x for x in _WARNING if callable(signal.getsignal(x)))
+            self._signals.update(handled)
         if self._former or threading.current_thread() is not threading.main_thread():
             return
         self._received = None
@@ -127,10 +128,12 @@ class StopOnSignal(BetweenSteps):
         counts = sum_counts(received, trainer.strategy.root_device) if numbers else []
         return next((x for x, count in zip(numbers, counts, strict=True) if count), None)
 
-    def _end(self, trainer: Trainer, signum: int) -> None:
+    def _end(self, trainer: Trainer, signum: int, place: Place) -> None:
         former = self._former.get(signum)
         if signum not in _ENDING and callable(former):
-            former(signum, None)  # Lightning's: it puts the job back into the queue
+            for each in _keepers(trainer):
+                each.place = place
+            former(signum, None)  # Lightning's: it saves as well, and queues the job again
         latest = next((each for each in _keepers(trainer) if each.path.is_file()), None)
         if latest is None:
             raise TrainingStopped(signum, trainer.global_step)
