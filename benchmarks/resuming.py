@@ -1,9 +1,9 @@
-"""Trainings that are stopped and go on, against one that never was: bit for bit.
+"""Trainings that are stopped and resumed, against one that never was: bit for bit.
 
     python benchmarks/resuming.py --steps 40
 
 A training of a configuration runs to its end; others are stopped at random steps and in awkward
-moments, each by the signal that the table names, and go on by the same command, which names
+moments, each by the signal that the table names, and resumed by the same command, which names
 ``--ckpt_path last`` from the first start on. Compared are all weights, the optimiser's state, and
 every scalar that TensorBoard shows, but for the time that data took.
 """
@@ -101,7 +101,7 @@ def differences(one: State, other: State) -> list[str]:
 def compared(
     folder: Path, argv: Sequence[str], stop: Stop, whole: State, processes: int = 1
 ) -> tuple[int, list[str]]:
-    """Stop a training, go on until it ends, and name what differs from one that was not stopped.
+    """Stop a training, resume it, and name what differs from one that was not stopped.
 
     Returns:
         The exit code of the first start, and what differs.
@@ -114,7 +114,7 @@ def compared(
         return 0, ["was not stopped"]
     second = run(folder, argv, processes)
     if second.returncode:
-        return first.returncode, [f"does not go on: {second.stderr[-500:]}"]
+        return first.returncode, [f"does not resume: {second.stderr[-500:]}"]
     return first.returncode, differences(whole, state_of(folder))
 
 

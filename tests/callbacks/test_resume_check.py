@@ -61,7 +61,7 @@ def test_it_may_go_on_as_another_training(
     other = tiny_kitchen(kitchen_root, small, batch_size=3)
     trainer = go_on(checkpoint, tmp_path, other, allow_changed=True)
     assert trainer.global_step == 2
-    assert "goes on from one with batch_size=4, and has batch_size=3" in caplog.text
+    assert "resumes one with batch_size=4, and has batch_size=3" in caplog.text
     kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert kept["training"]["batch_size"] == 3
 
@@ -82,8 +82,8 @@ def test_other_processes_and_newer_versions_are_said(
     trainer = go_on(tmp_path / "other.ckpt", tmp_path, tiny_kitchen(kitchen_root, small))
     assert trainer.global_step == 2
     assert "was written by vtlearn 99.0, and this is" in caplog.text
-    assert "1 processes go on with what 2 began: batches and what is drawn" in caplog.text
-    assert "dealt out anew" not in caplog.text  # of a stream alone
+    assert "1 processes resume what 2 began: batches and what is drawn" in caplog.text
+    assert "shared out again" not in caplog.text  # of a stream alone
 
 
 def test_an_argument_that_a_version_does_not_have_makes_no_other_head() -> None:

@@ -112,7 +112,7 @@ def test_signals_are_exit_codes_and_say_how_to_go_on(
     assert signal.getsignal(signal.SIGTERM) == before
     last = folder("t", "version_0", "checkpoints", "last.ckpt")
     error = capsys.readouterr().err
-    assert f"stopped by SIGTERM after 4 steps: {last}\nto go on:\n  vtlearn fit --config" in error
+    assert f"stopped by SIGTERM after 4 steps: {last}\nto resume:\n  vtlearn fit --config" in error
     assert main([*FIT, "--trainer.max_epochs", "2", "--ckpt_path", str(last)]) == 0
     assert resuming.differences(whole, resuming.state_of(workplace / folder("t"))) == []
 

@@ -11,7 +11,7 @@ def test_the_command_that_goes_on_is_the_one_that_was_typed() -> None:
     stopped = TrainingStopped(signal.SIGTERM, 12, Path("runs/a b/last.ckpt"), 12)
     argv = ["fit", "--ckpt_path=best", "--config", "a.yaml", "--ckpt_path", "last"]
     assert describe_stop(stopped, argv) == (
-        "stopped by SIGTERM after 12 steps: runs/a b/last.ckpt\nto go on:\n"
+        "stopped by SIGTERM after 12 steps: runs/a b/last.ckpt\nto resume:\n"
         "  vtlearn fit --config a.yaml --ckpt_path 'runs/a b/last.ckpt'\n"
     )
     behind = TrainingStopped(signal.SIGINT, 12, Path("last.ckpt"), 10)

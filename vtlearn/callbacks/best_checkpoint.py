@@ -102,7 +102,7 @@ class BestCheckpoint(RunCheckpoint):
         beside = Path(trainer.ckpt_path or ".").parent / former.name
         found = next((path for path in (beside, former) if path.is_file()), None)
         if found is None:
-            _LOG.warning("the best model so far, %s, is not there: it is chosen anew", former)
+            _LOG.warning("the best model so far, %s, is not there: it is chosen again", former)
             self.best_model_score, self.best_k_models, self.best_model_path = None, {}, ""
             self.kth_best_model_path = ""
             return

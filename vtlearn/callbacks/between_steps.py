@@ -1,4 +1,4 @@
-"""The places of a training where nothing is half done: what is saved there can be gone on from."""
+"""The places of a training where nothing is half done: what is saved there can be resumed."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""What a checkpoint says about how far a training has come, so that Lightning goes on from there.
+"""What a checkpoint says about how far a training has come, so that Lightning resumes there.
 
 Lightning (2.5, 2.6) restores two places exactly: the end of a batch, before it is counted as
 completed, and the end of an epoch. A checkpoint of any other place is given the words of one of

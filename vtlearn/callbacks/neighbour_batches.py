@@ -35,8 +35,8 @@ class NeighbourBatches(Callback):
     video may be in several of them, or in none. This reads and encodes every video once more.
 
     The neighbours are kept in the run's folder, ``neighbours/epoch-<number>.npz``. An epoch that is
-    resumed reads them from the folder of its checkpoint's run, and so goes on with the batches that
-    it would have had.
+    resumed reads them from the folder of its checkpoint's run, and so has the batches that it would
+    have had.
 
     Args:
         neighbours: How many videos a batch is drawn from, the one that they are nearest to among

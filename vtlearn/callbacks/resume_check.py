@@ -1,4 +1,4 @@
-"""Refuse to go on with a training as another one, unless that is asked for."""
+"""Refuse to resume a training as another one, unless that is asked for."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -24,14 +24,14 @@ _SHOWN = 120  # characters of a value
 
 
 class ResumeCheck(Callback):
-    """Keep in checkpoints what a training is of, and compare it with one that goes on from there.
+    """Keep in checkpoints what a training is of, and compare it with one that resumes there.
 
     Another batch size, seed, corpus or head is refused; other numbers of processes or workers are
     not, and what follows from them is said.
 
     Args:
-        checkpoint: What the training goes on from; None for one that begins.
-        allow_changed: Go on as another training.
+        checkpoint: What the training resumes from; None for one that begins.
+        allow_changed: Resume as another training.
 
     Raises:
         ArgumentError: When a training begins, if something differs that is not allowed to.
@@ -81,13 +81,13 @@ class ResumeCheck(Callback):
             message = (
                 f"{self.checkpoint} is of a training with {', '.join(x for x, _ in differences)}; "
                 f"this one has {', '.join(x for _, x in differences)}: give what it had, or "
-                "--resume_changed to go on with what is new, in another folder; to begin with its "
+                "--resume_changed to resume with what is new, in another folder; to begin with its "
                 "weights alone, give --weights in place of --ckpt_path"
             )
             raise ArgumentError(message)
         if differences:
             _LOG.warning(
-                "this training goes on from one with %s, and has %s",
+                "this training resumes one with %s, and has %s",
                 *(", ".join(x) for x in zip(*differences, strict=True)),
             )
         if Version(former["version"]) > Version(__version__):
@@ -101,15 +101,15 @@ class ResumeCheck(Callback):
         processes, workers = self._facts["processes"], self._facts["workers"]
         if former["processes"] != processes:
             _LOG.info(
-                "%d processes go on with what %d began: batches and what is drawn of the data "
+                "%d processes resume what %d began: batches and what is drawn of the data "
                 "stay, dropout and rounding differ",
                 *(processes, former["processes"]),
             )
         stream = any(str(value) == "Shards" for value in self._facts.values())
         if stream and (former["processes"], former["workers"]) != (processes, workers):
             _LOG.warning(
-                "the shards of this epoch are dealt out anew to %d processes x %d workers, from %d "
-                "x %d: until it ends some samples come twice and others not at all",
+                "the shards of this epoch are shared out again to %d processes x %d workers, from "
+                "%d x %d: until it ends some samples come twice and others not at all",
                 *(processes, workers, former["processes"], former["workers"]),
             )
 

@@ -21,7 +21,7 @@ class RunLock(Callback):
     The lock ends with its process, however that ends; the file tells when it began.
 
     Raises:
-        ArgumentError: When a training begins, if another one goes on in its folder.
+        ArgumentError: When a training begins, if another process trains in its folder.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class RunLock(Callback):
 
 
 def began_at(run: Path) -> int | None:
-    """Tell when a run was begun, or gone on with, last.
+    """Tell when a run was begun, or resumed, last.
 
     Args:
         run: Its folder.

@@ -1,4 +1,4 @@
-"""Keep the latest checkpoint, and the one before it, to go on from after an interruption."""
+"""Keep the latest checkpoint, and the one before it, to resume after an interruption."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ PREVIOUS = "previous.ckpt"
 
 
 class StepCheckpoint(BetweenSteps, RunCheckpoint):
-    """Keep ``last.ckpt``, from which a training goes on as if it had never been stopped.
+    """Keep ``last.ckpt``, from which a training resumes as if it had never been stopped.
 
     It is written every so many optimiser steps, before each validation, and at the end; the one
     that it replaces stays as ``previous.ckpt``, in case the newest cannot be read. A training that
@@ -105,7 +105,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from nothing: where a training stands is said by its loops."""
+        """Restore nothing: where a training stands is said by its loops."""
 
     @override
     def on_save_checkpoint(

@@ -26,12 +26,12 @@ _ECHO = 1.0
 
 
 class TrainingStopped(Exception):  # noqa: N818 - nothing went wrong
-    """A training was told to end, and has.
+    """A training was asked to stop, and has.
 
     Attributes:
         signum: By which signal.
         step: After so many optimiser steps.
-        checkpoint: What it goes on from; None where none is kept.
+        checkpoint: What it resumes from; None where none is kept.
         saved_step: The step that the checkpoint is of.
     """
 

@@ -34,7 +34,7 @@ class UnreadableReport(Callback):
             for records in gather_objects(log.read()):
                 log.add_all(records.values())
         if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-            return  # stopped within an epoch, which may go on
+            return  # stopped within an epoch, which may be resumed
         count = float(sum(len(log.read()) for log in logs))
         pl_module.log("train/unreadable", count, sync_dist=False, rank_zero_only=False)
 

@@ -133,7 +133,7 @@ class VTLearnCLI(LightningCLI):
         parser.add_argument(
             "--resume_changed",
             action="store_true",
-            help="go on from --ckpt_path with another batch size, seed, corpus or head, in another "
+            help="resume --ckpt_path with another batch size, seed, corpus or head, in another "
             "folder",
         )
         parser.add_lightning_class_args(BestCheckpoint, "best_checkpoint")
@@ -214,7 +214,7 @@ class VTLearnCLI(LightningCLI):
         _LOG.info("%s", "\n".join([f"weights: {path}", str(report), *remarks]))
 
     def _resumed_run(self) -> Path | None:
-        """Return the folder of the run that goes on in it; None where another one begins."""
+        """Return the folder of the run that is resumed in it; None where another one begins."""
         is_fit = self.subcommand == "fit" and not self._get(self.config, "resume_changed")
         return run_of(self._get(self.config, "ckpt_path")) if is_fit else None
 
@@ -222,8 +222,8 @@ class VTLearnCLI(LightningCLI):
         """Say where the best model is, or the last, where none was chosen."""
         if self.trainer.fit_loop.is_resuming:  # still
             _LOG.info(
-                "nothing was left to do: %s has all steps of max_epochs=%s, max_steps=%s. To go on "
-                "raise them; to begin anew with its weights give --weights in place of --ckpt_path",
+                "nothing was left to do: %s has all steps of max_epochs=%s, max_steps=%s. To train "
+                "on raise them; to begin with its weights give --weights in place of --ckpt_path",
                 *(self.trainer.ckpt_path, self.trainer.max_epochs, self.trainer.max_steps),
             )
         callbacks = self.trainer.checkpoint_callbacks
@@ -322,10 +322,10 @@ def _log_plainly() -> None:
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     # a corpus to train on alone has no loader to validate by
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
-    # a resumed training goes on in its own folder, and a new one has made it
+    # a resumed training is in its own folder, and a new one has made it
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     warnings.filterwarnings("ignore", message="Experiment logs directory .* exists and is not")
-    # the training loader goes on with the batch that is next
+    # the training loader resumes with the next batch
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before")
     # of Lightning 2.6 with torch 2.13, about its own code
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*deprecated")

@@ -18,7 +18,7 @@ _OF_A_RUN = ("last.ckpt", PREVIOUS)
 
 
 def run_of(checkpoint: str | None) -> Path | None:
-    """Return the folder of the run that goes on from a checkpoint, in that folder.
+    """Return the folder of the run that is resumed from a checkpoint, in that folder.
 
     Args:
         checkpoint: Its path.
@@ -45,7 +45,7 @@ def named_versions(logger: Any, run: Path | None) -> Iterator[None]:
 
     Args:
         logger: What ``trainer.logger`` was parsed to.
-        run: The folder of the run that goes on; None for a new one.
+        run: The folder of the run that is resumed; None for a new one.
     """
     loggers = [x for x in (logger if isinstance(logger, list) else [logger]) if is_numbered(x)]
     unnamed: list[Namespace] = [x for x in loggers if x.init_args.get("version") is None]

@@ -1,4 +1,4 @@
-"""What is said of a training that was told to end, and how Ctrl-C does that from the start."""
+"""What is said of a training that was asked to stop, and how Ctrl-C does that from the start."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ _CHECKPOINT = "--ckpt_path"
 
 @contextmanager
 def ctrl_c_stops() -> Iterator[None]:
-    """Let Ctrl-C raise what a training raises that was told to end, where Lightning would exit."""
+    """Let Ctrl-C raise what a training that was asked to stop raises; Lightning would exit."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -29,7 +29,7 @@ def ctrl_c_stops() -> Iterator[None]:
 
 
 def describe_stop(stopped: TrainingStopped, argv: Sequence[str]) -> str:
-    """Say by what a training was stopped, what it left, and the command that goes on.
+    """Say by what a training was stopped, what it left, and the command that resumes it.
 
     Args:
         stopped: What it raised.
@@ -50,7 +50,7 @@ def describe_stop(stopped: TrainingStopped, argv: Sequence[str]) -> str:
     behind = stopped.step - stopped.saved_step
     again = f", whose last {behind} are made again" if behind else ""
     return (
-        f"stopped by {name} after {stopped.step} steps{again}: {path}\nto go on:\n  vtlearn "
+        f"stopped by {name} after {stopped.step} steps{again}: {path}\nto resume:\n  vtlearn "
         f"{shlex.join([*_without_checkpoint(argv), _CHECKPOINT, path])}\n"
     )
 

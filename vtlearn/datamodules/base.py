@@ -302,7 +302,7 @@ class VideoTextData(LightningDataModule, ABC):
     def train_dataloader(self) -> LazyDataLoader:
         """Return the loader of this process's share; it has the same length on every process.
 
-        In a training that is resumed it goes on with the batch that is next.
+        In a training that is resumed it begins with the next batch.
         """
         dataset = self.train_dataset()
         self.unreadable = dataset.unreadable

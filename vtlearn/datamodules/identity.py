@@ -11,7 +11,7 @@ __all__ = ["identity_of"]
 
 
 def identity_of(data: VideoTextData) -> dict[str, Any]:
-    """Describe what a training that goes on has to have as it was.
+    """Describe what a training that is resumed has to have as it was.
 
     Args:
         data: Set up for training.

@@ -1,4 +1,4 @@
-"""A loader whose workers start late, outlive a signal, and which can go on within an epoch."""
+"""A loader whose workers start late, outlive a signal, and which can begin within an epoch."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from vtlearn.datasets.shards import ShardStream
 
 __all__: list[str] = []
 
-#: Seconds that a worker goes on reading after its group of processes was told to end.
+#: Seconds that a worker still reads after its group of processes was told to end.
 _GRACE = 30
 
 
@@ -21,10 +21,10 @@ class LazyDataLoader(DataLoader[Sample]):
     """Let workers start with the first batch that is asked for.
 
     Lightning makes the loader and its iterator early, before it has said where a resumed training
-    goes on, and torch's would begin to read there and then.
+    begins, and torch's would begin to read there and then.
 
     Attributes:
-        position: Tells where a training stands, which goes on within an epoch; None: nowhere.
+        position: Tells where a training stands that resumes within an epoch; None: nowhere.
     """
 
     position: Callable[[], Position] | None = None
@@ -36,7 +36,7 @@ class LazyDataLoader(DataLoader[Sample]):
         yield from super().__iter__()
 
     def begin_at(self, epoch: int, batch: int) -> None:
-        """Go on within an epoch, as a training does that was stopped there.
+        """Begin within an epoch, as a training does that was stopped there.
 
         Args:
             epoch: From 0; all others begin with their first batch.
@@ -60,7 +60,7 @@ class LazyDataLoader(DataLoader[Sample]):
 
 
 def outlive_signals(_worker: int) -> None:
-    """Have a worker go on until the step is finished that a signal to its whole group interrupts.
+    """Have a worker read until the step is finished that a signal to its whole group interrupts.
 
     Ctrl-C reaches every process of a terminal, and a job's end, or the warning of it, every process
     of the job: the training process then still asks for a batch, and ends its workers itself.

@@ -30,7 +30,7 @@ class MixtureLoader:
         seed: Another seed, other draws.
 
     Attributes:
-        position: Tells where a training stands, which goes on within an epoch; None: nowhere.
+        position: Tells where a training stands that resumes within an epoch; None: nowhere.
 
     Raises:
         ArgumentError: If an epoch would begin a loader again too often.
@@ -74,7 +74,7 @@ class MixtureLoader:
         self.epoch = epoch
 
     def begin_at(self, epoch: int, batch: int) -> None:
-        """Go on within an epoch, as a training does that was stopped there.
+        """Begin within an epoch, as a training does that was stopped there.
 
         Args:
             epoch: From 0; all others begin with their first batch.

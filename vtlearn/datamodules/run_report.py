@@ -11,7 +11,7 @@ __all__: list[str] = []
 
 
 def begin_report(trainer: Trainer, name: str) -> Path:
-    """Begin a run's report anew; what a training that goes on knows comes from its checkpoint.
+    """Empty a run's report; what a resumed training knows comes from its checkpoint.
 
     Args:
         trainer: The run's. All processes have to ask, because they agree by talking.

@@ -143,7 +143,7 @@ class ShuffledBatchSampler(Sampler[list[SampleKey]]):
         self.epoch = epoch
 
     def begin_at(self, epoch: int, batch: int) -> None:
-        """Go on within an epoch, as a training does that was stopped there.
+        """Begin within an epoch, as a training does that was stopped there.
 
         Args:
             epoch: From 0; all others begin with their first batch.
@@ -216,7 +216,7 @@ def first_batch(begin: tuple[int, int], epoch: int) -> int:
     """Tell which batch an epoch begins with.
 
     Args:
-        begin: The epoch within which a training goes on, and its first batch.
+        begin: The epoch within which a training resumes, and its first batch.
         epoch: The epoch that is asked for.
 
     Example:

@@ -214,7 +214,7 @@ class Reading:
 
     @property
     def report(self) -> Path:
-        """The file that names unreadable training videos; of what is no run, below ``runs``."""
+        """The file that names unreadable training videos; outside a run, below ``runs``."""
         return self.unreadable_log or Path("runs/unreadable.jsonl")
 
     def completed(self, num_frames: int, size: int) -> Self:
@@ -364,7 +364,7 @@ def _require_room(
 
 
 def require_known(corpus: str, loading: Mapping[str, object]) -> None:
-    """Refuse what is no argument of :class:`Reading`.
+    """Refuse unknown arguments of :class:`Reading`.
 
     Args:
         corpus: Who was given it, for the error.

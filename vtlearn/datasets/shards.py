@@ -193,7 +193,7 @@ class ShardStream(IterableDataset[Sample]):
         self._epoch.fill_(epoch)
 
     def begin_at(self, epoch: int, batch: int, batch_size: int) -> None:
-        """Go on within an epoch: each reader leaves out what it has given, without decoding it.
+        """Begin within an epoch: each reader skips what it has given, without decoding it.
 
         Args:
             epoch: From 0; all others begin with their first sample.
@@ -246,13 +246,13 @@ class ShardStream(IterableDataset[Sample]):
 
         def reads(each: _Numbered) -> Callable[[], Sample | None]:
             if progress.passed < progress.given:
-                return partial(self._pass_over, each)
+                return partial(self._skip, each)
             return partial(self._read, each, SampleKey(epoch, first + each.number))
 
         candidates = ((each.id, reads(each)) for each in self._shuffled(epoch, worker, turn))
         return read_or_replace(candidates, self.unreadable)
 
-    def _pass_over(self, each: _Numbered) -> None:
+    def _skip(self, each: _Numbered) -> None:
         """Refuse a sample without captions, as reading it would."""
         told(each.shard.path, each.sample, self.reading.max_bad_cues)
 
