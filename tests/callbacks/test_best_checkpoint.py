@@ -151,3 +151,26 @@ def test_a_model_may_be_chosen_by_its_loss(tmp_path: Path) -> None:
     other = BestCheckpoint(monitor="val/other")
     other.on_validation_end(trainer, tiny_learner())
     assert other.monitor == "val/other"  # what was asked for is not replaced
+
+
+def test_what_former_versions_kept_of_the_best_is_found(tmp_path: Path) -> None:
+    best = BestCheckpoint()
+    former = "BestCheckpoint{'monitor': 'val/primary', 'mode': 'max', 'every_n_train_steps': 0}"
+    checkpoint: dict[str, Any] = {"callbacks": {former: {"best_model_score": 1.0}}}
+    best.on_load_checkpoint(quiet_trainer(tmp_path), tiny_learner(), checkpoint)
+    assert checkpoint["callbacks"] == {best.state_key: {"best_model_score": 1.0}}
+
+
+def test_a_best_that_was_chosen_by_its_loss_is_found_again(tmp_path: Path) -> None:
+    """The figure that it is chosen by is another one than was asked for."""
+    best, trainer = BestCheckpoint(), quiet_trainer(tmp_path)
+    trainer.callback_metrics["val/loss"] = torch.tensor(1.0)
+    best.on_validation_end(trainer, tiny_learner())
+    best.dirpath, best.best_model_score = str(tmp_path), torch.tensor(1.0)
+    best.best_model_path = str(tmp_path / "best.ckpt")
+    again = BestCheckpoint()
+    again.dirpath = str(tmp_path)
+    assert again.state_key == best.state_key
+    again.load_state_dict(best.state_dict())
+    assert (again.monitor, again.mode) == ("val/loss", "min")
+    assert again.best_model_score == torch.tensor(1.0)

@@ -52,6 +52,15 @@ class BestCheckpoint(RunCheckpoint):
         return self._generate_state_key(monitor=self._asked)  # whatever it has become
 
     @override
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        states = checkpoint.get("callbacks") or {}
+        former = [name for name in states if name.startswith("BestCheckpoint{")]
+        if self.state_key not in states and former:  # as former versions called it
+            states[self.state_key] = states.pop(former[0])
+
+    @override
     def state_dict(self) -> dict[str, Any]:
         return {**super().state_dict(), "mode": self.mode}
 
