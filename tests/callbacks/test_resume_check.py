@@ -8,7 +8,6 @@ import torch
 from tests.conftest import SMALL
 from tests.models import quiet_trainer, tiny_kitchen, tiny_learner
 from vtlearn.callbacks import BestCheckpoint, ResumeCheck, StepCheckpoint
-from vtlearn.callbacks.resume_check import _differences
 from vtlearn.errors import ArgumentError
 from vtlearn.heads import InfoNCE
 
@@ -84,13 +83,3 @@ def test_other_processes_and_newer_versions_are_said(
     assert "was written by vtlearn 99.0, and this is" in caplog.text
     assert "1 processes resume what 2 began: batches and what is drawn" in caplog.text
     assert "shared out again" not in caplog.text  # of a stream alone
-
-
-def test_an_argument_that_a_version_does_not_have_makes_no_other_head() -> None:
-    former = {"head": {"class_path": "vtlearn.heads.S2DTW", "init_args": {"gamma": 0.1}}}
-    now = {"head": {"class_path": "S2DTW", "init_args": {"gamma": 0.1, "new": 1}}}
-    assert list(_differences(former, now)) == []
-    now["head"]["init_args"]["gamma"] = 0.2  # type: ignore[index]
-    assert list(_differences(former, now)) == [
-        ("head={'S2DTW': {'gamma': 0.1}}", "head={'S2DTW': {'gamma': 0.2}}")
-    ]

@@ -13,8 +13,9 @@ from vtlearn.callbacks.resume_check import ResumeCheck
 from vtlearn.callbacks.retrieval_pictures import RetrievalPictures
 from vtlearn.callbacks.run_lock import RunLock
 from vtlearn.callbacks.step_checkpoint import StepCheckpoint
-from vtlearn.callbacks.stop_on_signal import StopOnSignal, TrainingStopped
+from vtlearn.callbacks.stop_on_signal import StopOnSignal
 from vtlearn.callbacks.train_norms import TrainNorms
+from vtlearn.callbacks.training_stopped import TrainingStopped
 from vtlearn.callbacks.unreadable import UnreadableReport
 from vtlearn.callbacks.vocabulary import BuildVocabulary
 

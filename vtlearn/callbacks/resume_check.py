@@ -1,7 +1,7 @@
 """Refuse to resume a training as another one, unless that is asked for."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from vtlearn import __version__
+from vtlearn.callbacks.training_facts import differences, facts_of
 from vtlearn.checkpoints import read_checkpoint
 from vtlearn.datamodules.base import VideoTextData
-from vtlearn.datamodules.identity import identity_of
-from vtlearn.distributed import process
 from vtlearn.errors import ArgumentError
 
 __all__ = ["ResumeCheck"]
@@ -48,13 +47,7 @@ class ResumeCheck(Callback):
         data = getattr(trainer, "datamodule", None)
         if stage != "fit" or not isinstance(data, VideoTextData):
             return
-        self._facts = {
-            "version": __version__,
-            "processes": process().world,
-            "workers": data.num_workers,
-            "head": pl_module.hparams.get("head"),
-            **identity_of(data),
-        }
+        self._facts = facts_of(data, pl_module.hparams.get("head"))
         former = read_checkpoint(self.checkpoint).get(_KEY) if self.checkpoint else None
         if former is not None:
             self._compare(former)
@@ -75,20 +68,20 @@ class ResumeCheck(Callback):
                 del kept[name]
 
     def _compare(self, former: Mapping[str, Any]) -> None:
-        differences = list(_differences(former, self._facts))
-        self._has_changed = bool(differences)
-        if differences and not self.allow_changed:
+        changes = list(differences(former, self._facts))
+        self._has_changed = bool(changes)
+        if changes and not self.allow_changed:
             message = (
-                f"{self.checkpoint} is of a training with {', '.join(x for x, _ in differences)}; "
-                f"this one has {', '.join(x for _, x in differences)}: give what it had, or "
+                f"{self.checkpoint} is of a training with {', '.join(x for x, _ in changes)}; "
+                f"this one has {', '.join(x for _, x in changes)}: give what it had, or "
                 "--resume_changed to resume with what is new, in another folder; to begin with its "
                 "weights alone, give --weights in place of --ckpt_path"
             )
             raise ArgumentError(message)
-        if differences:
+        if changes:
             _LOG.warning(
                 "this training resumes one with %s, and has %s",
-                *(", ".join(x) for x in zip(*differences, strict=True)),
+                *(", ".join(x) for x in zip(*changes, strict=True)),
             )
         if Version(former["version"]) > Version(__version__):
             _LOG.warning(
@@ -112,26 +105,3 @@ class ResumeCheck(Callback):
                 "%d x %d: until it ends some samples come twice and others not at all",
                 *(processes, workers, former["processes"], former["workers"]),
             )
-
-
-def _differences(former: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what is not as it was: what it was, and what it is."""
-    tolerated = {"version", "processes", "workers"}
-    for name in [*former, *(name for name in now if name not in former)]:
-        before, after = former.get(name), now.get(name)
-        if name == "head":
-            before, after = _common(before, after), _common(after, before)
-        if name not in tolerated and before != after:
-            yield f"{name}={before!s:.{_SHOWN}}", f"{name}={after!s:.{_SHOWN}}"
-
-
-def _common(head: Any, other: Any) -> Any:
-    """Leave out of a head's description the arguments that another version does not have."""
-    if not isinstance(head, Mapping) or not isinstance(other, Mapping):
-        return head
-    arguments, others = head.get("init_args") or {}, other.get("init_args") or {}
-    name = str(head.get("class_path")).rpartition(".")[2]
-    if name != str(other.get("class_path")).rpartition(".")[2]:
-        return name
-    shared = {key: value for key, value in arguments.items() if key in others}
-    return {name: {key: x for key, x in shared.items() if x != others[key]}}

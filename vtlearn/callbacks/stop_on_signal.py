@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -14,33 +13,16 @@ from typing_extensions import override
 
 from vtlearn.callbacks.between_steps import BetweenSteps, Place
 from vtlearn.callbacks.step_checkpoint import StepCheckpoint
+from vtlearn.callbacks.training_stopped import TrainingStopped
 from vtlearn.distributed import sum_counts
 
-__all__ = ["StopOnSignal", "TrainingStopped"]
+__all__ = ["StopOnSignal"]
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 _WARNING = (signal.SIGUSR1, signal.SIGUSR2)
 
 #: Seconds: torchrun hands a signal on that its processes got themselves, which is no second one.
 _ECHO = 1.0
-
-
-class TrainingStopped(Exception):  # noqa: N818 - nothing went wrong
-    """A training was asked to stop, and has.
-
-    Attributes:
-        signum: By which signal.
-        step: After so many optimiser steps.
-        checkpoint: What it resumes from; None where none is kept.
-        saved_step: The step that the checkpoint is of.
-    """
-
-    def __init__(
-        self, signum: int, step: int = 0, checkpoint: Path | None = None, saved_step: int = 0
-    ) -> None:
-        super().__init__(signum, step, checkpoint, saved_step)
-        self.signum, self.step = signal.Signals(signum), step
-        self.checkpoint, self.saved_step = checkpoint, saved_step
 
 
 class StopOnSignal(BetweenSteps):
