@@ -23,8 +23,15 @@ def test_a_new_run_has_a_folder_of_its_own_at_once(tmp_path: Path) -> None:
         assert one.init_args.version == "version_0"
         assert (tmp_path / "a" / "version_0").is_dir()
     assert one.init_args.version is None  # what is written down serves another run
-    with named_versions([logger(tmp_path), one], None):
-        assert one.init_args.version == "version_2"
+
+
+def test_loggers_of_one_name_share_the_folder_of_a_run(tmp_path: Path) -> None:
+    curves, table = logger(tmp_path), logger(tmp_path, kind="CSVLogger")
+    elsewhere = logger(tmp_path / "other")
+    for run in ("version_0", "version_1"):
+        with named_versions([curves, table, elsewhere], None):
+            assert {x.init_args.version for x in (curves, table, elsewhere)} == {run}
+    assert len(list((tmp_path / "a").iterdir())) == 2
 
 
 def test_a_run_goes_on_in_its_folder(tmp_path: Path) -> None:

@@ -49,18 +49,19 @@ def named_versions(logger: Any, run: Path | None) -> Iterator[None]:
     """
     loggers = [x for x in (logger if isinstance(logger, list) else [logger]) if is_numbered(x)]
     unnamed: list[Namespace] = [x for x in loggers if x.init_args.get("version") is None]
-    reserved: list[Path] = []
+    reserved: dict[Path, Path] = {}  # by their parents: loggers of one name share a folder
     for one in unnamed:
-        parent = folder_of_logger(one).parent
-        if run is not None and parent.resolve() == run.parent.resolve():
+        parent = folder_of_logger(one).parent.resolve()
+        if run is not None and parent == run.parent.resolve():
             one.init_args.version = run.name
         elif getattr(rank_zero_only, "rank", 0) == 0:
-            reserved.append(reserve_folder(parent))
-            one.init_args.version = reserved[-1].name
+            if parent not in reserved:
+                reserved[parent] = reserve_folder(parent)
+            one.init_args.version = reserved[parent].name
     try:
         yield
     except BaseException:
-        for folder in reserved:
+        for folder in reserved.values():
             with suppress(OSError):
                 folder.rmdir()
         raise
