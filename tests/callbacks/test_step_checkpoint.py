@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Callback
 from typing_extensions import override
 
 from tests.models import quiet_trainer
@@ -38,11 +39,17 @@ class Keeping(StepCheckpoint):
 
 
 def train(
-    folder: Path, *, validated: bool = True, resume: Path | None = None, **limits: Any
+    folder: Path,
+    *,
+    validated: bool = True,
+    resume: Path | None = None,
+    stop: Callback | None = None,
+    **limits: Any,
 ) -> tuple[list[tuple[Any, ...]], list[tuple[Path, int]]]:
     torch.manual_seed(0)
     module, keeping = Traced(), Keeping()
-    trainer = quiet_trainer(folder, callbacks=[keeping], enable_checkpointing=True, **limits)
+    callbacks = [keeping, *([] if stop is None else [stop])]
+    trainer = quiet_trainer(folder, callbacks=callbacks, enable_checkpointing=True, **limits)
     trainer.fit(module, datamodule=Data(is_validated=validated), ckpt_path=resume)
     return module.trace, keeping.kept
 
@@ -103,6 +110,32 @@ def test_a_training_that_ended_goes_on_as_a_longer_one(
         tmp_path / "rest", validated=validated, resume=kept[-1][0], **{"max_epochs": -1, **longer}
     )
     assert first + rest == whole
+
+
+class StopAt(Callback):
+    """Tells a training to stop after a step, as ``max_time`` does."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    @override
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        trainer.should_stop = trainer.global_step == self.step
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
+@pytest.mark.parametrize("step", [3, 4, 6])
+def test_a_training_that_was_told_to_stop_goes_on_as_if_it_had_not(
+    step: int, tmp_path: Path
+) -> None:
+    whole, _ = train(tmp_path / "whole", max_epochs=3)
+    first, kept = train(tmp_path / "first", stop=StopAt(step), max_epochs=3)
+    rest, _ = train(tmp_path / "rest", resume=kept[-1][0], max_epochs=3)
+    steps = [[x for x in trace if x[0] == "train"] for trace in (first, rest, whole)]
+    assert steps[0] + steps[1] == steps[2]
+    validations = [sum(x[0] == "validation" for x in trace) for trace in (first, rest, whole)]
+    off_schedule = int(step % 4 > 0)
+    assert validations[0] + validations[1] == validations[2] + off_schedule
 
 
 def test_the_one_before_is_kept_and_none_is_unfinished(tmp_path: Path) -> None:

@@ -79,9 +79,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
             Whether ``last.ckpt`` now stands for this place.
         """
         is_saved = self.saved_at == trainer.global_step
-        if keeps_nothing(trainer) or (place == "validation" and _has_all_steps(trainer)):
-            # Lightning would take the training to be over, and leave the validation out: it is
-            # made after the last steps are made again
+        if keeps_nothing(trainer) or (place == "validation" and _is_last(trainer)):
             return False
         if is_saved and (place != "end" or trainer.should_stop):
             return True  # one that has been told to stop does not end with its epoch
@@ -114,8 +112,14 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
         say_place(checkpoint["loops"]["fit_loop"], self.place)
 
 
-def _has_all_steps(trainer: Trainer) -> bool:
-    return trainer.global_step == trainer.max_steps
+def _is_last(trainer: Trainer) -> bool:
+    """Tell whether a validation is one from which Lightning would not go on as before.
+
+    Where all steps of ``max_steps`` are made it would take the training to be over, and leave the
+    validation out: it is made after the last steps are made again. Where the training was told to
+    stop, by ``max_time`` for one, it validates when no validation is due otherwise.
+    """
+    return trainer.should_stop or trainer.global_step == trainer.max_steps
 
 
 def _never() -> bool:
