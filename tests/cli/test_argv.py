@@ -9,6 +9,7 @@ import yaml
 from vtlearn.cli.argv import (
     find_configs,
     named_checkpoint,
+    names_checkpoint,
     prefer_typed_weights,
     put_checkpoint_first,
     replace_data,
@@ -94,12 +95,21 @@ def test_where_the_runs_are_is_typed_or_not_said(elsewhere: Path) -> None:
         ("none.yaml", "trainer: {logger: {class_path: CSVLogger, init_args: null}}"),
     ):
         (elsewhere / name).write_text(text)
-        with pytest.raises(CheckpointError, match=r"no best.ckpt below (runs|\.): train first"):
+        with pytest.raises(CheckpointError, match=r"below (runs(/vtlearn)?|\.): train first"):
             named_checkpoint(["test", "--config", name, "--ckpt_path", "best"])
     for prefix in ("--trainer.logger.", "--trainer.logger.init_args."):
         argv = ["test", f"{prefix}save_dir", "logs", f"{prefix}name", "x", "--ckpt_path", "best"]
         with pytest.raises(CheckpointError, match=r"no best.ckpt below logs/x: train first"):
             named_checkpoint(argv)
+
+
+def test_last_may_be_named_in_a_file_before_there_is_one(elsewhere: Path) -> None:
+    (elsewhere / "a.yaml").write_text("ckpt_path: last")
+    for argv in (["fit", "--config", "a.yaml"], ["fit", "--ckpt_path", "last"]):
+        assert named_checkpoint(argv) is None
+        assert names_checkpoint(argv)
+    assert not names_checkpoint(["fit", "--config", "a.yaml", "--ckpt_path", "null"])
+    assert not names_checkpoint(["fit", "--data.name", "last"])
 
 
 def test_a_checkpoint_in_a_file_is_seen_and_the_command_line_wins(elsewhere: Path) -> None:

@@ -135,23 +135,41 @@ def named_checkpoint(argv: Sequence[str]) -> Path | None:
     Raises:
         CheckpointError: If there is no such file, or the newest run did not keep it.
     """
-    configs = list(_configs(argv))
-    named = [config["ckpt_path"] for config in configs if config.get("ckpt_path")]
-    named += [value for option, value in _options(argv) if option == _CHECKPOINT]
-    if not named or named[-1] == _NONE:
+    named = _named(argv)
+    if named == _NONE:
         return None
-    if named[-1] in ("best", "last"):
+    if named in ("best", "last"):
         runs = runs_folder(argv).path
-        if argv[0] == "fit" and named[-1] == "last" and not has_checkpoints(runs):
+        if argv[0] == "fit" and named == "last" and not has_checkpoints(runs):
             _LOG.info("there is no last.ckpt below %s: training starts from the beginning", runs)
             return None
-        return newest_checkpoint(named[-1], runs)
-    path = Path(str(named[-1]))
+        return newest_checkpoint(named, runs)
+    path = Path(str(named))
     if not path.is_file():
         is_folder = "it is a folder; a converted model is given by --weights"
         message = f"--ckpt_path {path}: {is_folder if path.is_dir() else 'there is no such file'}"
         raise CheckpointError(message)
     return path
+
+
+def names_checkpoint(argv: Sequence[str]) -> bool:
+    """Tell whether the command line or one of its files names a checkpoint, be it there or not.
+
+    Args:
+        argv: The command line, separated, its configurations found.
+
+    Example:
+        >>> names_checkpoint(["fit", "--ckpt_path", "last"])
+        True
+    """
+    return _named(argv) != _NONE
+
+
+def _named(argv: Sequence[str]) -> Any:
+    """Return what is given for a checkpoint, of which the last word counts."""
+    named = [config["ckpt_path"] for config in _configs(argv) if config.get("ckpt_path")]
+    named += [value for option, value in _options(argv) if option == _CHECKPOINT]
+    return named[-1] if named else _NONE
 
 
 def typed_text_dim(argv: Sequence[str]) -> Any:
