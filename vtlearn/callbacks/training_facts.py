@@ -11,6 +11,7 @@ from vtlearn.distributed import process
 __all__: list[str] = []
 
 _SHOWN = 120  # characters of a value
+_NO_OTHER = {"grid_memory"}  # arguments of a head that change nothing that is learned
 
 
 def facts_of(data: VideoTextData, head: Any) -> dict[str, Any]:
@@ -56,12 +57,12 @@ def differences(former: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[t
 
 
 def _common(head: Any, other: Any) -> Any:
-    """Leave out of a head's description the arguments that another version does not have."""
+    """Leave out of a head's description what another version does not have, or makes no other."""
     if not isinstance(head, Mapping) or not isinstance(other, Mapping):
         return head
     arguments, others = head.get("init_args") or {}, other.get("init_args") or {}
     name = str(head.get("class_path")).rpartition(".")[2]
     if name != str(other.get("class_path")).rpartition(".")[2]:
         return name
-    shared = {key: value for key, value in arguments.items() if key in others}
+    shared = {key: x for key, x in arguments.items() if key in others and key not in _NO_OTHER}
     return {name: {key: x for key, x in shared.items() if x != others[key]}}
