@@ -29,6 +29,13 @@ class Logging(Traced):
         self.log("val/batch", float(self.trainer.global_step))
 
 
+class Ended(Logging):
+    """Is ended before its first step."""
+
+    def setup(self, stage: str) -> None:
+        raise InterruptedError(stage)
+
+
 def train(folder: Path, learner: LightningModule, *, resume: bool = False) -> None:
     run = folder / "a" / "run"
     loggers = [kind(folder, "a", "run") for kind in (TensorBoardLogger, CSVLogger)]
@@ -73,3 +80,18 @@ def test_another_training_in_the_folder_begins_anew(tmp_path: Path) -> None:
     for _ in range(2):
         train(tmp_path, Logging())
     assert len(rows(tmp_path)) == 12 + 3
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rows_are_there_still_if_it_ends_before_its_first_step(tmp_path: Path) -> None:
+    with pytest.raises(InterruptedError):
+        train(tmp_path, Logging(5))
+    path = tmp_path / "a" / "run" / "metrics.csv"
+    before = path.read_bytes()
+    with pytest.raises(InterruptedError):
+        train(tmp_path, Ended(), resume=True)
+    assert path.read_bytes() == before
+    path.write_bytes(before[: before.rstrip().rfind(b"\n") + 3])  # killed while it wrote a line
+    train(tmp_path, Logging(), resume=True)
+    train(tmp_path / "whole", Logging())
+    assert rows(tmp_path) == rows(tmp_path / "whole")

@@ -21,6 +21,15 @@ def test_a_folder_has_one_training_at_a_time(tmp_path: Path) -> None:
     assert other.global_step == 4
 
 
+def test_a_run_that_goes_on_is_locked_before_anything_is_done_in_it(tmp_path: Path) -> None:
+    first = RunLock(tmp_path)
+    with pytest.raises(ArgumentError, match=f"another process trains in {tmp_path}: wait until"):
+        RunLock(tmp_path)
+    trainer = quiet_trainer(tmp_path, callbacks=[first])
+    trainer.fit(Traced(), datamodule=Data(is_validated=False))  # it is its own
+    RunLock(tmp_path)
+
+
 def test_it_tells_when_a_training_began(tmp_path: Path) -> None:
     assert began_at(tmp_path) is None
     times = []

@@ -2,10 +2,12 @@
 
 import csv
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
+from typing import TypeGuard
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from typing_extensions import override
 
@@ -28,7 +30,26 @@ class ContinuedLogs(Callback):
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
         # now, since Lightning removes the file before it calls any callback
-        self._rows = [] if folder is None else list(_rows(folder / "metrics.csv"))
+        self._logged = _read(folder / "metrics.csv") if folder is not None else ""
+
+    def put_back(self, trainer: Trainer) -> None:
+        """Put ``metrics.csv`` back, which Lightning removes when it prepares to log.
+
+        A training may be killed before its first step, and nothing of the earlier ones is lost.
+
+        Args:
+            trainer: Is going to train.
+        """
+        for logger in trainer.loggers if trainer.is_global_zero and self._logged else ():
+            if self._continues(logger):
+                path = Path(logger.experiment.metrics_file_path)
+                if not path.exists():
+                    path.write_bytes(self._logged.encode())
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit":
+            self.put_back(trainer)
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -40,21 +61,30 @@ class ContinuedLogs(Callback):
             if isinstance(logger, TensorBoardLogger):
                 start = Event(session_log=SessionLog(status=SessionLog.START))
                 logger.experiment.file_writer.add_event(start, step=trainer.global_step)
-            elif isinstance(logger, CSVLogger) and Path(logger.log_dir) == self.folder:
+            elif self._continues(logger):
                 logger.experiment.metrics[:0] = [
                     row
-                    for row in self._rows
+                    for row in _rows(self._logged)
                     if int(row["step"]) < trainer.global_step - (repeated and _validates(row))
                 ]
+                Path(logger.experiment.metrics_file_path).unlink(missing_ok=True)
                 logger.save()
 
+    def _continues(self, logger: Logger) -> TypeGuard[CSVLogger]:
+        return isinstance(logger, CSVLogger) and Path(logger.log_dir) == self.folder
 
-def _rows(path: Path) -> Iterator[_Row]:
-    """Read what a run has logged."""
-    if path.is_file():
-        with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                yield {name: value for name, value in row.items() if value}
+
+def _read(path: Path) -> str:
+    """Read what a run has logged, but for a line that it was killed in."""
+    if not path.is_file():
+        return ""
+    text = path.read_bytes().decode()
+    return text[: text.rfind("\n") + 1]
+
+
+def _rows(text: str) -> Iterator[_Row]:
+    for row in csv.DictReader(StringIO(text, newline="")):
+        yield {name: value for name, value in row.items() if value}
 
 
 def _validates(row: _Row) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
@@ -20,20 +21,31 @@ class RunLock(Callback):
 
     The lock ends with its process, however that ends; the file tells when it began.
 
+    Args:
+        resumed: The folder of a run that is resumed, which is locked at once: loggers change files
+            there before any callback is asked. None for a new run's.
+
     Raises:
-        ArgumentError: When a training begins, if another process trains in its folder.
+        ArgumentError: At once, or when a training begins, if another process trains in its folder.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, resumed: Path | None = None) -> None:
         self._lock: FileLock | None = None
+        if resumed is not None and getattr(rank_zero_only, "rank", 0) == 0:
+            self._acquire(resumed)
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         folder = run_folder(trainer)  # every process asks, because they agree on it by talking
         if stage != "fit" or keeps_nothing(trainer) or not trainer.is_global_zero:
             return
+        self._acquire(folder)
+
+    def _acquire(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / _FILE)
+        lock = FileLock((folder / _FILE).resolve())
+        if self._lock is not None and self._lock.lock_file == lock.lock_file:
+            return
         try:
             lock.acquire(timeout=0)
         except Timeout as error:

@@ -36,6 +36,7 @@ from vtlearn.callbacks import (
 from vtlearn.cli.argv import (
     find_configs,
     named_checkpoint,
+    names_checkpoint,
     prefer_typed_weights,
     put_checkpoint_first,
     replace_data,
@@ -153,7 +154,7 @@ class VTLearnCLI(LightningCLI):
         checkpoint = named_checkpoint(argv)
         if checkpoint is not None:
             argv = put_checkpoint_first(argv, checkpoint)
-        elif "last" in argv:  # there is none yet
+        elif names_checkpoint(argv):  # last, and there is none yet
             argv = [*argv, "--ckpt_path", "null"]
         self.config = parser.parse_args(replace_data(argv))
         self._typed_text_dim = typed_text_dim(argv)
@@ -250,11 +251,12 @@ class VTLearnCLI(LightningCLI):
             keys[:] = [key for key in keys if not key.endswith("_checkpoint")]
         given = trainer.callbacks or []
         callbacks: list[Callback] = [BuildVocabulary(), *given, UnreadableReport(), DataWait()]
+        logs = ContinuedLogs(self._resumed_run())
         if self.subcommand == "fit":
             checkpoint = self._get(self.config_init, "ckpt_path")
             changed = self._get(self.config_init, "resume_changed")
             check = ResumeCheck(checkpoint and Path(checkpoint), allow_changed=changed)
-            callbacks += [RunLock(), check, ContinuedLogs(self._resumed_run()), StopOnSignal()]
+            callbacks += [RunLock(self._resumed_run()), check, logs, StopOnSignal()]
         if trainer.enable_progress_bar is not False:
             callbacks.append(RichProgressBar(refresh_rate=_REDRAWS))
         if trainer.logger is not False:
@@ -263,7 +265,9 @@ class VTLearnCLI(LightningCLI):
             # for what has no logger's folder: in the working directory it would replace a user's
             own = self._resumed_run() if trainer.logger is False else None
             trainer.default_root_dir = own or fresh_folder(Path(*DEFAULT_RUNS.values()))
-        return super().instantiate_trainer(callbacks=callbacks, **kwargs)
+        built = super().instantiate_trainer(callbacks=callbacks, **kwargs)
+        logs.put_back(built)
+        return built
 
 
 def run(argv: Sequence[str]) -> int:
