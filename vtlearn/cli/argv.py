@@ -162,7 +162,7 @@ def names_checkpoint(argv: Sequence[str]) -> bool:
         >>> names_checkpoint(["fit", "--ckpt_path", "last"])
         True
     """
-    return _named(argv) != _NONE
+    return bool(_named(argv) != _NONE)
 
 
 def _named(argv: Sequence[str]) -> Any:
