@@ -1,8 +1,9 @@
 from pathlib import Path
 from typing import Any
 
-from tests.models import tiny_kitchen
-from vtlearn.datamodules import Mixture
+from tests.media.webdataset.tars import pack_kitchen
+from tests.models import LOADING, tiny_kitchen
+from vtlearn.datamodules import Mixture, Shards
 from vtlearn.datamodules.identity import identity_of
 
 
@@ -24,3 +25,14 @@ def test_a_mixture_is_what_its_sources_are(kitchen_root: Path, small: dict[str, 
     facts = identity_of(Mixture(sources, {"a": 1, "b": 3}))
     assert facts["weights"] == {"a": 0.25, "b": 0.75}
     assert facts["a.ids_sha256"] == facts["b.ids_sha256"]
+    fewer = identity_of(Mixture(sources, {"a": 1, "b": 3}, batches_per_epoch=2))
+    assert {name for name in facts if facts[name] != fewer[name]} == {"batches_per_epoch"}
+
+
+def test_a_stream_is_what_its_readers_are_dealt(kitchen_root: Path, tmp_path: Path) -> None:
+    folder = pack_kitchen(kitchen_root, tmp_path / "shards")
+    one, other = (
+        identity_of(Shards(folder, **LOADING, batch_size=1, shuffle_buffer=n)) for n in (4, 8)
+    )
+    assert {name for name in one if one[name] != other[name]} == {"shuffle_buffer"}
+    assert one["shards"] == 7

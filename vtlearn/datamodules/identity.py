@@ -18,14 +18,16 @@ def identity_of(data: VideoTextData) -> dict[str, Any]:
 
     Returns:
         Plain values by name: the class, the seed, the size of a batch, how many samples there are,
-        and a hash of their ids; those of each source of a mixture.
+        and a hash of their ids; of a stream the number of shards and the buffer too; those of each
+        source of a mixture.
     """
     if isinstance(data, Mixture):
         sources = {name: identity_of(source) for name, source in data.sources.items()}
         named = {
             f"{name}.{what}": x for name, facts in sources.items() for what, x in facts.items()
         }
-        return {"data": "Mixture", "weights": data.weights, **named}
+        batches = {"batches_per_epoch": data.batches_per_epoch}
+        return {"data": "Mixture", "weights": data.weights, **batches, **named}
     dataset = data.train_dataset()
     ids = dataset.index.keys if isinstance(dataset, ShardStream) else dataset.ids
     digest = hashlib.sha256()
@@ -37,4 +39,10 @@ def identity_of(data: VideoTextData) -> dict[str, Any]:
         "batch_size": data.batch_size,
         "samples": len(ids),
         "ids_sha256": digest.hexdigest(),
+        **(_stream_facts(dataset) if isinstance(dataset, ShardStream) else {}),
     }
+
+
+def _stream_facts(stream: ShardStream) -> dict[str, Any]:
+    """Describe what a stream's readers are dealt, and in which order they give it."""
+    return {"shards": len(stream.index.shards), "shuffle_buffer": stream.shuffle_buffer}
