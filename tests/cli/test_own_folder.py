@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from jsonargparse import Namespace, dict_to_namespace
 
-from vtlearn.cli.own_folder import named_versions, run_of
+from vtlearn.cli.own_folder import folder_without_logger, named_versions, run_of
 from vtlearn.run_folder import reserve_folder
 
 
@@ -52,6 +52,14 @@ def test_a_folder_of_what_cannot_be_built_is_not_left(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), named_versions(logger(tmp_path), None):
         raise RuntimeError
     assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_trainings_without_a_logger_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = [folder_without_logger(reserve=reserve).name for reserve in (True, True, False, False)]
+    assert names == ["version_0", "version_1", "version_2", "version_2"]
 
 
 def test_two_at_once_get_different_ones(tmp_path: Path) -> None:

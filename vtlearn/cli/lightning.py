@@ -44,16 +44,16 @@ from vtlearn.cli.argv import (
     typed_text_dim,
 )
 from vtlearn.cli.launchers import find_launched, use_launched
-from vtlearn.cli.logger_folder import DEFAULT_LOGGER, DEFAULT_RUNS
+from vtlearn.cli.logger_folder import DEFAULT_LOGGER
 from vtlearn.cli.messages import Parser
 from vtlearn.cli.moved_classes import current_class_path
-from vtlearn.cli.own_folder import named_versions, run_of
+from vtlearn.cli.own_folder import folder_without_logger, named_versions, run_of
 from vtlearn.cli.stopping import ctrl_c_stops, describe_stop
 from vtlearn.datamodules.base import VideoTextData
 from vtlearn.errors import ArgumentError, VTLearnError, format_error
 from vtlearn.interop import load_weights, read_weights
 from vtlearn.learner import VideoTextLearner
-from vtlearn.run_folder import fresh_folder, is_working_directory
+from vtlearn.run_folder import is_working_directory
 
 __all__ = ["run"]
 
@@ -263,8 +263,10 @@ class VTLearnCLI(LightningCLI):
             callbacks.append(LearningRateMonitor("step"))
         if is_working_directory(Path(trainer.default_root_dir or ".")):
             # for what has no logger's folder: in the working directory it would replace a user's
-            own = self._resumed_run() if trainer.logger is False else None
-            trainer.default_root_dir = own or fresh_folder(Path(*DEFAULT_RUNS.values()))
+            keeps = self.subcommand == "fit" and trainer.logger is False
+            own = self._resumed_run() if keeps else None
+            reserve = keeps and not trainer.fast_dev_run
+            trainer.default_root_dir = own or folder_without_logger(reserve=reserve)
         built = super().instantiate_trainer(callbacks=callbacks, **kwargs)
         logs.put_back(built)
         return built

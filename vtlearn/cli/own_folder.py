@@ -9,8 +9,8 @@ from jsonargparse import Namespace
 from lightning_utilities.core.rank_zero import rank_zero_only
 
 from vtlearn.callbacks.step_checkpoint import PREVIOUS
-from vtlearn.cli.logger_folder import folder_of_logger, is_numbered
-from vtlearn.run_folder import reserve_folder
+from vtlearn.cli.logger_folder import DEFAULT_RUNS, folder_of_logger, is_numbered
+from vtlearn.run_folder import fresh_folder, reserve_folder
 
 __all__: list[str] = []
 
@@ -35,6 +35,17 @@ def run_of(checkpoint: str | None) -> Path | None:
     path = Path(checkpoint or "")
     is_last = path.name in _OF_A_RUN and path.parent.name == "checkpoints"
     return path.parents[1] if is_last else None
+
+
+def folder_without_logger(*, reserve: bool) -> Path:
+    """Return a new folder for what no logger has one for.
+
+    Args:
+        reserve: Make it at once, as a training needs it that begins together with others.
+    """
+    parent = Path(*DEFAULT_RUNS.values())
+    is_first = getattr(rank_zero_only, "rank", 0) == 0
+    return reserve_folder(parent) if reserve and is_first else fresh_folder(parent)
 
 
 @contextmanager
