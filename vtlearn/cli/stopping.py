@@ -40,11 +40,11 @@ def describe_stop(stopped: TrainingStopped, argv: Sequence[str]) -> str:
 
     Example:
         >>> print(describe_stop(TrainingStopped(15), ["fit", "--config", "a.yaml"]), end="")
-        stopped by SIGTERM before there was a checkpoint
+        stopped by SIGTERM before it had saved a checkpoint
     """
     name = stopped.signum.name
     if stopped.checkpoint is None:
-        before = " before there was a checkpoint" if argv[0] == "fit" else ""
+        before = " before it had saved a checkpoint" if argv[0] == "fit" else ""
         return f"stopped by {name}{before}\n"
     path = os.path.relpath(stopped.checkpoint)
     behind = stopped.step - stopped.saved_step
