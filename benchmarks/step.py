@@ -33,7 +33,16 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from vtlearn.batch import Batch, Rows, Sample, collate
-from vtlearn.callbacks import AlignmentPictures, BuildVocabulary, DataWait, UnreadableReport
+from vtlearn.callbacks import (
+    AlignmentPictures,
+    BuildVocabulary,
+    ContinuedLogs,
+    DataWait,
+    ResumeCheck,
+    RunLock,
+    StopOnSignal,
+    UnreadableReport,
+)
 from vtlearn.encoding import encode_batch
 from vtlearn.learner import VideoTextLearner
 from vtlearn.schedule import PlannedSchedule
@@ -195,6 +204,10 @@ def cli_callbacks() -> list[Callback]:
         BuildVocabulary(),
         UnreadableReport(),
         DataWait(),
+        RunLock(),
+        ResumeCheck(),
+        ContinuedLogs(),
+        StopOnSignal(),
         LearningRateMonitor("step"),
         AlignmentPictures(),
     ]

@@ -64,7 +64,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("fails_at", [3, 4, 5, 6, 11])
+@pytest.mark.parametrize("fails_at", [3, 5])
 def test_curves_are_those_of_a_training_that_was_not_stopped(fails_at: int, tmp_path: Path) -> None:
     train(tmp_path / "whole", Logging())
     with pytest.raises(InterruptedError):

@@ -69,6 +69,9 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 
 
+QUICK = ("by steps", "within", "none, by steps")
+
+
 @pytest.fixture(autouse=True)
 def quietly() -> Iterator[None]:
     """Leave out what Lightning says in each of hundreds of trainings."""
@@ -83,7 +86,10 @@ def quietly() -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
 @pytest.mark.filterwarnings("ignore:Total length of:UserWarning")
-@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize(
+    "way",
+    [way if way in QUICK else pytest.param(way, marks=pytest.mark.slow) for way in WAYS],
+)
 def test_a_training_goes_on_from_each_of_its_checkpoints(way: str, tmp_path: Path) -> None:
     whole, kept = train(tmp_path / "whole", **WAYS[way])
     assert len(kept) > 3
@@ -95,6 +101,7 @@ def test_a_training_goes_on_from_each_of_its_checkpoints(way: str, tmp_path: Pat
 
 @pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before")
 @pytest.mark.filterwarnings("ignore:Total length of:UserWarning")
+@pytest.mark.slow
 @pytest.mark.parametrize("validated", [True, False])
 @pytest.mark.parametrize("short", [{"max_epochs": 1}, {"max_steps": 3}, {"max_steps": 4}])
 @pytest.mark.parametrize("longer", [{"max_epochs": 3}, {"max_steps": 10}])

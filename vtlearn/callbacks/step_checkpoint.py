@@ -97,6 +97,11 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
             path.replace(path.with_name(PREVIOUS))
         super().replace(unfinished, path)
 
+    @property
+    @override
+    def state_key(self) -> str:
+        return self._generate_state_key(every_n_train_steps=self._every)
+
     @override
     def state_dict(self) -> dict[str, Any]:
         return {}
