@@ -71,9 +71,7 @@ def check_configs(names: Sequence[str], *, build: bool = True) -> Checked:
         if kind_of(content) == "damaged":
             message = f"{path}: expected a mapping of sections, such as model: and trainer:"
             raise ArgumentError(message)
-    given = {
-        "data" if "class_path" in content else name for content in contents for name in content
-    }
+    given = {name for content in contents for name in _sections(content)}
     cli = _Check.__new__(_Check)
     cli.builds = build
     try:
@@ -135,6 +133,7 @@ class _Check(VTLearnCLI):
     """The command line of ``fit`` that stops where training would begin."""
 
     parser_type = _CheckingParser
+    makes_folders = False
     builds: bool
 
     @override

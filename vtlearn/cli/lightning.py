@@ -76,6 +76,7 @@ class VTLearnCLI(LightningCLI):
     """
 
     parser_type: type[Parser] = Parser
+    makes_folders = True
 
     def __init__(self, argv: Sequence[str]) -> None:
         super().__init__(
@@ -199,7 +200,8 @@ class VTLearnCLI(LightningCLI):
         """Build everything, and give the model the weights to begin with."""
         path = self._get(self.config, "weights")
         weights = None if path is None else read_weights(Path(path))  # before anything takes time
-        with named_versions(self._get(self.config, "trainer").logger, self._resumed_run()):
+        logger = self._get(self.config, "trainer").logger if self.makes_folders else None
+        with named_versions(logger, self._resumed_run()):
             super().instantiate_classes()
         if weights is None:
             return
@@ -263,7 +265,7 @@ class VTLearnCLI(LightningCLI):
             callbacks.append(LearningRateMonitor("step"))
         if is_working_directory(Path(trainer.default_root_dir or ".")):
             # for what has no logger's folder: in the working directory it would replace a user's
-            keeps = self.subcommand == "fit" and trainer.logger is False
+            keeps = self.subcommand == "fit" and self.makes_folders and trainer.logger is False
             own = self._resumed_run() if keeps else None
             reserve = keeps and not trainer.fast_dev_run
             trainer.default_root_dir = own or folder_without_logger(reserve=reserve)
