@@ -4,9 +4,16 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import Trainer
 
-__all__ = ["fresh_folder", "is_working_directory", "reserve_folder", "run_folder"]
+__all__ = [
+    "fresh_folder",
+    "is_first_process",
+    "is_working_directory",
+    "reserve_folder",
+    "run_folder",
+]
 
 
 def run_folder(trainer: Trainer) -> Path:
@@ -35,6 +42,16 @@ def is_working_directory(folder: Path) -> bool:
         True
     """
     return folder.resolve() == Path.cwd().resolve()
+
+
+def is_first_process() -> bool:
+    """Say whether this is the first of a run's processes, before they can talk to each other.
+
+    Example:
+        >>> is_first_process()
+        True
+    """
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def fresh_folder(parent: Path) -> Path:

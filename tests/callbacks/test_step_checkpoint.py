@@ -26,9 +26,9 @@ class Keeping(StepCheckpoint):
         self.done = 0
 
     @override
-    def save(self, trainer: Any, place: Any) -> bool:
+    def save(self, trainer: Any, place: Any) -> None:
         self.done = len(trainer.lightning_module.trace)
-        return super().save(trainer, place)
+        super().save(trainer, place)
 
     @override
     def replace(self, unfinished: Path, path: Path) -> None:

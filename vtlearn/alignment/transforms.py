@@ -55,7 +55,7 @@ def refuse_mapped(name: str, *given: Tensor | int | None) -> None:
 
     Args:
         name: What is refused.
-        given: What may be mapped; what is no tensor is not.
+        given: What may be mapped; only tensors can be.
 
     Raises:
         ArgumentError: If one of them is inside ``vmap``.

@@ -20,8 +20,8 @@ class ContinuedLogs(Callback):
     """Keep the curves of a training in one piece that is resumed in its own folder.
 
     What was logged after the checkpoint gives way to what is logged now: TensorBoard is told which
-    steps of earlier files it has to leave out, and of ``metrics.csv``, which Lightning would begin
-    anew, the rows up to the checkpoint are kept.
+    steps of earlier files it has to leave out, and of ``metrics.csv``, which Lightning would
+    empty, the rows up to the checkpoint are kept.
 
     Args:
         folder: The run's; None for one that begins.

@@ -19,7 +19,6 @@ __all__ = ["ResumeCheck"]
 
 _LOG = logging.getLogger(__name__)
 _KEY = "training"
-_SHOWN = 120  # characters of a value
 
 
 class ResumeCheck(Callback):

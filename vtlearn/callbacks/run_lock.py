@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from vtlearn.callbacks.run_checkpoint import keeps_nothing
 from vtlearn.errors import ArgumentError
-from vtlearn.run_folder import run_folder
+from vtlearn.run_folder import is_first_process, run_folder
 
 __all__ = ["RunLock"]
 
@@ -31,7 +30,7 @@ class RunLock(Callback):
 
     def __init__(self, resumed: Path | None = None) -> None:
         self._lock: FileLock | None = None
-        if resumed is not None and getattr(rank_zero_only, "rank", 0) == 0:
+        if resumed is not None and is_first_process():
             self._acquire(resumed)
 
     @override

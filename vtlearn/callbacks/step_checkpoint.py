@@ -68,28 +68,24 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
         if place == "end" or steps >= (1 if place == "validation" else self._every):
             self.save(trainer, place)
 
-    def save(self, trainer: Trainer, place: Place) -> bool:
+    def save(self, trainer: Trainer, place: Place) -> None:
         """Save a training, unless that has been done already.
 
         Args:
             trainer: Trains; all processes call this together.
             place: Where it is.
-
-        Returns:
-            Whether ``last.ckpt`` now stands for this place.
         """
         is_saved = self.saved_at == trainer.global_step
         if keeps_nothing(trainer) or (place == "validation" and _is_last(trainer)):
-            return False
+            return
         if is_saved and (place != "end" or trainer.should_stop):
-            return True  # one that has been told to stop does not end with its epoch
+            return  # one that has been told to stop does not end with its epoch
         for logger in trainer.loggers if trainer.is_global_zero else ():
             logger.save()  # what was logged before is not logged again
         self.place = place
         self._save_checkpoint(trainer, str(self.path))
         self.place = None
         self.saved_at = trainer.global_step
-        return True
 
     @override
     def replace(self, unfinished: Path, path: Path) -> None:
@@ -118,7 +114,7 @@ class StepCheckpoint(BetweenSteps, RunCheckpoint):
 
 
 def _is_last(trainer: Trainer) -> bool:
-    """Tell whether a validation is one from which Lightning would not go on as before.
+    """Tell whether a validation is one from which Lightning would not resume as it was.
 
     Where all steps of ``max_steps`` are made it would take the training to be over, and leave the
     validation out: it is made after the last steps are made again. Where the training was told to

@@ -1,4 +1,4 @@
-"""End a training that is told to: with its step finished, and a checkpoint written."""
+"""End a training that is asked to stop: with its step finished, and a checkpoint written."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ __all__ = ["StopOnSignal"]
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 _WARNING = (signal.SIGUSR1, signal.SIGUSR2)
 
-#: Seconds: torchrun hands a signal on that its processes got themselves, which is no second one.
+#: Seconds: torchrun hands a signal on that its processes got themselves, not a second time.
 _ECHO = 1.0
 
 

@@ -218,8 +218,10 @@ class VTLearnCLI(LightningCLI):
 
     def _resumed_run(self) -> Path | None:
         """Return the folder of the run that is resumed in it; None where another one begins."""
-        is_fit = self.subcommand == "fit" and not self._get(self.config, "resume_changed")
-        return run_of(self._get(self.config, "ckpt_path")) if is_fit else None
+        resumes = self.subcommand == "fit" and self.makes_folders
+        if not resumes or self._get(self.config, "resume_changed"):
+            return None
+        return run_of(self._get(self.config, "ckpt_path"))
 
     def after_fit(self) -> None:
         """Say where the best model is, or the last, where none was chosen."""
@@ -237,9 +239,8 @@ class VTLearnCLI(LightningCLI):
             path, score = chosen.best_model_path, chosen.best_model_score
             _LOG.info("best model: %s (%s %.1f)", os.path.relpath(path), chosen.monitor, score)
         for latest in (x for x in callbacks if isinstance(x, StepCheckpoint) and not best):
-            last = Path(latest.dirpath or ".", f"{latest.filename}.ckpt")
-            if last.exists():
-                _LOG.info("last model: %s", os.path.relpath(last))
+            if latest.path.exists():
+                _LOG.info("last model: %s", os.path.relpath(latest.path))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Make the trainer, with the callbacks that its options leave room for.

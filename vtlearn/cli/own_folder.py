@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
-from lightning_utilities.core.rank_zero import rank_zero_only
 
 from vtlearn.callbacks.step_checkpoint import PREVIOUS
 from vtlearn.cli.logger_folder import DEFAULT_RUNS, folder_of_logger, is_numbered
-from vtlearn.run_folder import fresh_folder, reserve_folder
+from vtlearn.run_folder import fresh_folder, is_first_process, reserve_folder
 
 __all__: list[str] = []
 
@@ -44,8 +43,7 @@ def folder_without_logger(*, reserve: bool) -> Path:
         reserve: Make it at once, as a training needs it that begins together with others.
     """
     parent = Path(*DEFAULT_RUNS.values())
-    is_first = getattr(rank_zero_only, "rank", 0) == 0
-    return reserve_folder(parent) if reserve and is_first else fresh_folder(parent)
+    return reserve_folder(parent) if reserve and is_first_process() else fresh_folder(parent)
 
 
 @contextmanager
@@ -65,7 +63,7 @@ def named_versions(logger: Any, run: Path | None) -> Iterator[None]:
         parent = folder_of_logger(one).parent.resolve()
         if run is not None and parent == run.parent.resolve():
             one.init_args.version = run.name
-        elif getattr(rank_zero_only, "rank", 0) == 0:
+        elif is_first_process():
             if parent not in reserved:
                 reserved[parent] = reserve_folder(parent)
             one.init_args.version = reserved[parent].name
